@@ -1,0 +1,69 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/partners"
+)
+
+// Options are a node's collaborators and limits. Store, Registry and Now are required.
+type Options struct {
+	Store    Store
+	Registry *partners.Registry
+	// Post delivers bytes to a partner; required for Run.
+	Post Poster
+	// Now is the clock.
+	Now func() time.Time
+	// Log gets what an operator should know; nil discards.
+	Log *slog.Logger
+	// Observe is called at each step of the two flows, in the flow's goroutine; nil is allowed.
+	Observe func(Event)
+	// Workers is the number of concurrent deliveries (default 8); PerPartner caps those to one partner (default 4).
+	Workers, PerPartner int
+	// Poll is the longest wait for due work that was not announced by a submission (default 1 s).
+	Poll time.Duration
+	// Lease is how long a claimed delivery may take before another worker may claim it (default 2 min).
+	Lease time.Duration
+	// Limits bound what is read from a message.
+	Limits ebms.Limits
+}
+
+// Poster sends one HTTP request to a partner and reads the answer within its own limits of time and size. It does not
+// follow redirects. A returned error means that no complete HTTP answer came.
+type Poster interface {
+	Post(ctx context.Context, partner string, out ebms.Outgoing) (ebms.Response, error)
+}
+
+// Event is a step of a flow, for people to watch.
+type Event struct {
+	At time.Time
+	// Step is one of validated, mapped, signed, queued, sent, received, verified, stored, receipted, quarantined, failed.
+	Step      string
+	MessageID string
+	Reference string
+	Partner   string
+	Detail    string
+}
+
+// Submission is the answer to Submit.
+type Submission struct {
+	Message  Message
+	Key      CertificateKey
+	Fresh    bool // false: the same certificate was submitted before; Message is that one
+	Findings []eco.Finding
+}
+
+// Errors of Submit that callers branch on.
+var (
+	ErrUnknownPartner = errors.New("unknown partner")
+	ErrNoAgreement    = errors.New("no agreement covers this form with this partner")
+	ErrNotAuthorised  = errors.New("issuing body may not issue this form on this node")
+)
+
+// InvalidError lists what is wrong with a submitted certificate.
+type InvalidError struct{ Findings []eco.Finding }

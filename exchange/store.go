@@ -1,0 +1,368 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// Store keeps messages, certificates, the delivery queue, and the audit log. One value serves one node; all methods are safe
+// for concurrent use.
+//
+// Every method that writes is one durable transaction per call: when it returns nil, what it wrote survives the loss of
+// the process and of power; when it returns an error, an observer may find all of it or nothing, never a part.
+// Implementations may join concurrent calls into one commit. They must not call back into the caller.
+//
+// Unique keys decide what is a duplicate, never a look-up before the write:
+//   - an inbound message that was accepted: (Partner, MessageID);
+//   - an outbound message: MessageID;
+//   - an exported certificate: its Key.
+type Store interface {
+	// Enqueue records outbound messages with their certificates, due at Message.Due. Results come in the order of the
+	// arguments. If a certificate with the same Key is already exported with equal Content, nothing is written for that
+	// Departure and the result is the message that carries it, with Fresh false. If Content differs the result's Err is
+	// ErrConflict and nothing is written for it.
+	Enqueue(ctx context.Context, departures []Departure) ([]Enqueued, error)
+
+	// Accept records inbound messages, the replies that they cause, and the outbound messages that they settle.
+	// A message in state StateAccepted whose (Partner, MessageID) was accepted before is a duplicate: with equal Content
+	// its counter rises (that write makes the answer wait for the same durability as the first), the stored reply, if it
+	// travels as a message of its own, becomes due again, and nothing else is written; with other Content the message is
+	// stored in state StateQuarantined with reason ReasonInconsistent, and Conflict is set. Messages in any other state are always recorded.
+	//
+	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
+	// certificate is not stored twice. With other Content both are kept and both become CertificateInConflict.
+	Accept(ctx context.Context, arrivals []Arrival) ([]Accepted, error)
+
+	// Claim leases up to Max due outbound messages to Owner, oldest due first, and writes before it returns that the
+	// attempt was begun: state StateSending, Attempts raised, Fence raised, Due set to the end of the lease. A message
+	// whose lease has ended without Settle is due again, so that a crash costs time and loses nothing.
+	Claim(ctx context.Context, claim Claim) ([]Job, error)
+
+	// Settle records how claimed attempts ended. An outcome whose Fence is not the message's own any more (another
+	// worker claimed it, or an acknowledgment settled it) changes nothing, and its place in the result is false.
+	Settle(ctx context.Context, outcomes []Outcome) ([]bool, error)
+
+	// Messages returns records that match, newest first. Unknown ids give an empty result.
+	Messages(ctx context.Context, query MessageQuery) ([]Message, error)
+
+	// Certificates returns records that match, newest first.
+	Certificates(ctx context.Context, query CertificateQuery) ([]Certificate, error)
+
+	// Raw returns stored bytes after comparing them with ref.Digest. It returns ErrNotFound if the bytes were dropped by
+	// retention and ErrDamaged if they do not match.
+	Raw(ctx context.Context, ref RawRef) ([]byte, error)
+}
+
+// Errors that stores return and callers branch on.
+var (
+	// ErrConflict: a certificate with this key is already there with other content.
+	ErrConflict = errors.New("certificate with the same reference and other content exists")
+	// ErrNotFound: no such record or bytes.
+	ErrNotFound = errors.New("not found")
+	// ErrDamaged: stored bytes do not match their digest.
+	ErrDamaged = errors.New("stored bytes are damaged")
+	// ErrFull: the store has no room; nothing was written. Temporary.
+	ErrFull = errors.New("store is full")
+)
+
+// Direction says which way a message or certificate travelled, seen from this node.
+type Direction string
+
+// The directions.
+const (
+	Outbound Direction = "outbound"
+	Inbound  Direction = "inbound"
+)
+
+// Kind says what a message carries.
+type Kind string
+
+// The kinds of message.
+const (
+	KindCertificate    Kind = "certificate"
+	KindAcknowledgment Kind = "acknowledgment"
+	KindError          Kind = "error"
+	// KindUnknown is an inbound message that could not be read far enough to tell.
+	KindUnknown Kind = "unknown"
+)
+
+// State is where a message stands.
+type State string
+
+// The states of an outbound message.
+const (
+	StateQueued    State = "queued"                  // due now or later
+	StateSending   State = "sending"                 // leased by a worker
+	StateAwaiting  State = "awaiting acknowledgment" // sent; Due is the time of the next attempt
+	StateDelivered State = "delivered"               // acknowledged, or sent when no acknowledgment is required
+	StateFailed    State = "failed"                  // retries exhausted or refused by the partner
+	StateExpired   State = "expired"                 // time to live passed
+	StateCancelled State = "cancelled"               // stopped by an operator
+)
+
+// The states of an inbound message.
+const (
+	StateAccepted    State = "accepted"
+	StateQuarantined State = "quarantined" // not verified or not usable; kept with its reason
+)
+
+// Terminal reports whether no worker will touch the message again.
+func (s State) Terminal() bool {
+	switch s {
+	case StateQueued, StateSending, StateAwaiting:
+		return false
+	}
+	return true
+}
+
+// Message is the record of one ebMS message.
+type Message struct {
+	// Seq is the record's number, given by the store, rising in commit order from 1.
+	Seq       uint64    `json:"seq"`
+	Direction Direction `json:"direction"`
+	Kind      Kind      `json:"kind"`
+	State     State     `json:"state"`
+	// MessageID is eb:MessageId as on the wire. It may be empty in a message that could not be read.
+	MessageID      string `json:"message_id"`
+	RefToMessageID string `json:"ref_to_message_id,omitempty"`
+	ConversationID string `json:"conversation_id,omitempty"`
+	// Partner is the configured id of the other node; empty while the sender is not established.
+	Partner string `json:"partner,omitempty"`
+	CPAID   string `json:"cpa_id,omitempty"`
+	Service string `json:"service,omitempty"`
+	Action  string `json:"action,omitempty"`
+	// Created is the instant of submission or receipt.
+	Created time.Time `json:"created"`
+	// Expires is the end of the time to live; zero if unlimited.
+	Expires time.Time `json:"expires,omitzero"`
+	// Raw are the bytes on the wire: the HTTP entity body. ContentType is its media type with parameters.
+	Raw         RawRef `json:"raw"`
+	ContentType string `json:"content_type"`
+	// Content identifies what was said independent of how it was packaged: SHA-256 over the digests of what the
+	// signature covers. Two messages with equal MessageID and Content are copies.
+	Content string `json:"content,omitempty"`
+	// References are the digests that the message's signature covers, to compare with an acknowledgment's.
+	References []Reference `json:"references,omitempty"`
+	// Signer is the SHA-256 fingerprint, in hex, of the credential that verified the message or signed it.
+	Signer string `json:"signer,omitempty"`
+	// Certificate is the key of the certificate that the message carries.
+	Certificate CertificateKey `json:"certificate,omitzero"`
+	// Reason says why a message was quarantined, failed or expired.
+	Reason *Reason `json:"reason,omitempty"`
+
+	// Endpoint is where an outbound message is posted. SOAPAction is the header's value.
+	Endpoint   string `json:"endpoint,omitempty"`
+	SOAPAction string `json:"soap_action,omitempty"`
+	// AckRequired says that only an acknowledgment ends delivery.
+	AckRequired bool `json:"ack_required,omitempty"`
+	// Due is when an outbound message is to be claimed next.
+	Due time.Time `json:"due,omitzero"`
+	// Attempts counts how often it was claimed; Fence rises with every change of hands.
+	Attempts int    `json:"attempts,omitempty"`
+	Fence    uint64 `json:"fence,omitempty"`
+	Owner    string `json:"owner,omitempty"`
+	// Log tells each attempt that has ended, oldest first; at most 50 are kept.
+	Log []Attempt `json:"log,omitempty"`
+	// Settled is when a terminal state was reached; SettledBy the MessageID of the acknowledgment or error that did it.
+	Settled   time.Time `json:"settled,omitzero"`
+	SettledBy string    `json:"settled_by,omitempty"`
+
+	// Reply is the Seq of the signal that answers an inbound message; 0 if none.
+	Reply uint64 `json:"reply,omitempty"`
+	// Copies counts further receipts of an inbound message.
+	Copies int `json:"copies,omitempty"`
+}
+
+// Reference is one ds:Reference of a message's signature.
+type Reference struct {
+	URI          string `json:"uri"`
+	DigestMethod string `json:"digest_method"`
+	DigestValue  string `json:"digest_value"` // base64 without white space
+}
+
+// Reason is why something was refused or failed. Code and Told go to the partner; Cause stays with the operator.
+type Reason struct {
+	// Code is an ebXML error code (ebMS 2.0 §4.2.3.4) or one of the node's own for events that have none.
+	Code  string `json:"code"`
+	Told  string `json:"told,omitempty"`
+	Cause string `json:"cause"`
+}
+
+// ReasonInconsistent is the ebXML error code for a MessageId that was used for other content.
+const ReasonInconsistent = "Inconsistent"
+
+// Attempt is one ended try to deliver.
+type Attempt struct {
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended"`
+	Status  int       `json:"status,omitempty"` // HTTP status; 0 if no answer came
+	Problem string    `json:"problem,omitempty"`
+}
+
+// RawRef points at stored bytes. The zero value points at nothing.
+type RawRef struct {
+	Digest string `json:"sha256,omitempty"` // SHA-256 in hex
+	Size   int64  `json:"size,omitempty"`
+	Month  string `json:"month,omitempty"` // "2026-11": the file they lie in
+	Offset int64  `json:"offset,omitempty"`
+}
+
+// CertificateKey identifies a certificate across nodes. Two certificates with one key are the same certificate or in conflict.
+type CertificateKey struct {
+	Country   string       `json:"country"` // issuing country, ISO 3166-1 alpha-2
+	Form      eco.FormCode `json:"form"`
+	Reference string       `json:"reference"` // eco.NormaliseReference of the printed one
+}
+
+// CertificateState is where a certificate stands.
+type CertificateState string
+
+// The certificate states of the two flows; clearance adds those of use.
+const (
+	CertificateReleased   CertificateState = "released"  // exported: queued or sent
+	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
+	CertificateFailed     CertificateState = "failed"    // exported: delivery ended without an acknowledgment
+	CertificateAvailable  CertificateState = "available" // imported: verified and stored
+	CertificateInConflict CertificateState = "in conflict"
+)
+
+// Certificate is the record of one certificate of origin on this node.
+type Certificate struct {
+	Seq       uint64           `json:"seq"`
+	Direction Direction        `json:"direction"`
+	Key       CertificateKey   `json:"key"`
+	State     CertificateState `json:"state"`
+	// Partner sent it or receives it; Message is the MessageID that carried it.
+	Partner string `json:"partner"`
+	Message string `json:"message_id"`
+	// Content is the SHA-256 in hex of what the certificate says: for exported ones of the submitted data, for imported ones of the
+	// octets that the document signature covers.
+	Content string `json:"content"`
+	// Recorded is the instant of submission or receipt.
+	Recorded time.Time       `json:"recorded"`
+	Data     eco.Certificate `json:"certificate"`
+	// Document is the signed UBL document.
+	Document RawRef `json:"document"`
+	// DocumentSigner is the SHA-256 fingerprint of the credential that verified or signed the document.
+	DocumentSigner string `json:"document_signer"`
+	// Findings are the rules' remarks that did not stop it.
+	Findings []eco.Finding `json:"findings,omitempty"`
+}
+
+// Departure is an outbound message to record.
+type Departure struct {
+	Message     Message
+	Raw         []byte
+	Certificate *Certificate // nil for signals
+	Document    []byte       // the signed UBL document
+	Audit       []AuditEntry
+}
+
+// Enqueued is the answer to a Departure.
+type Enqueued struct {
+	Message Message
+	Fresh   bool
+	Err     error
+}
+
+// Arrival is an inbound message to record.
+type Arrival struct {
+	Message     Message
+	Raw         []byte
+	Certificate *Certificate
+	Document    []byte
+	// Reply is the signal that answers; it is enqueued in the same transaction. With Held it is stored as
+	// delivered at once, because it travels in the HTTP response.
+	Reply *Departure
+	Held  bool
+	// Settles is the outbound message that this arrival ends.
+	Settles *Settlement
+	Audit   []AuditEntry
+}
+
+// Settlement ends an outbound message because a verified signal says so. It has no effect on a terminal message other
+// than StateFailed and StateExpired, which a late acknowledgment turns into StateDelivered.
+type Settlement struct {
+	MessageID string
+	Partner   string // must be the message's own
+	State     State
+	Reason    *Reason
+	At        time.Time
+}
+
+// Accepted is the answer to an Arrival.
+type Accepted struct {
+	// Message is the record as stored: for a duplicate the first one.
+	Message  Message
+	Fresh    bool
+	Conflict bool
+	// Settled reports whether Arrival.Settles changed the outbound message.
+	Settled bool
+}
+
+// Claim asks for work.
+type Claim struct {
+	Owner string
+	Now   time.Time
+	Lease time.Duration
+	Max   int
+	// PerPartner caps the messages of one partner that are leased at the same time; 0 means no cap.
+	PerPartner int
+}
+
+// Job is a claimed message with the bytes to post.
+type Job struct {
+	Message Message
+	Raw     []byte
+}
+
+// Outcome says how a claimed attempt ended.
+type Outcome struct {
+	Seq     uint64
+	Fence   uint64
+	Attempt Attempt
+	State   State
+	Due     time.Time // when State is StateQueued or StateAwaiting
+	Reason  *Reason   // when State is StateFailed or StateExpired
+	Audit   []AuditEntry
+}
+
+// AuditEntry is one line of the audit log: who did what to what, when. The store numbers entries and chains each to
+// the one before by SHA-256, in the transaction of what it tells.
+type AuditEntry struct {
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"` // API key name, partner id or "node"
+	Event   string    `json:"event"` // "certificate.submitted", "message.accepted", ...
+	Subject string    `json:"subject"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// MessageQuery selects messages; zero fields do not restrict.
+type MessageQuery struct {
+	Seq            uint64
+	MessageID      string
+	RefToMessageID string
+	Direction      Direction
+	Kind           Kind
+	State          State
+	Partner        string
+	// Before returns only records with a smaller Seq, for paging. Limit defaults to 100.
+	Before uint64
+	Limit  int
+}
+
+// CertificateQuery selects certificates; zero fields do not restrict.
+type CertificateQuery struct {
+	Direction Direction
+	Country   string
+	Form      eco.FormCode
+	// Reference in any spelling; compared in normalised form.
+	Reference string
+	// Message is the MessageID that carried it.
+	Message string
+	Before  uint64
+	Limit   int
+}
