@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
 )
 

@@ -1,0 +1,183 @@
+package exchange
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/ubl"
+)
+
+// takeCertificate records a verified message that carries a certificate and acknowledges it.
+func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
+	copies, err := n.store.Messages(ctx, MessageQuery{MessageID: r.header.MessageID, Direction: Inbound, State: StateAccepted, Partner: r.agreement.Partner, Limit: 1})
+	if err != nil {
+		return n.unavailable(err)
+	}
+	if len(copies) > 0 && copies[0].Content == r.record.Content {
+		// The unique key in the store decides below; knowing it here spares the work and lets a copy that comes after
+		// its time to live still get its acknowledgment (ebMS 2.0 §6.5.5).
+		return n.repeat(ctx, r)
+	}
+	if ttl := r.header.TimeToLive; !ttl.IsZero() && !r.request.Received.Before(ttl) {
+		return n.refuse(ctx, r, ebms.NewTimeToLiveExpired(headerLocation+"/eb:MessageData/eb:TimeToLive", fmt.Errorf("expired at %s", ttl)))
+	}
+	certificate, document, err := n.readCertificate(r)
+	if err != nil {
+		return n.refuse(ctx, r, err)
+	}
+	return n.record(ctx, r, certificate, document)
+}
+
+// record stores the message with its certificate and its acknowledgment, and only then answers.
+func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte) ebms.Reply {
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Certificate: certificate, Document: document, Held: r.answersInResponse()}
+	arrival.Message.State = StateAccepted
+	arrival.Message.Certificate = certificate.Key
+	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.received",
+		Subject: certificate.Key.String(), Detail: "message " + r.record.MessageID}}
+	reply, err := n.acknowledgment(r)
+	if err != nil {
+		return n.unavailable(err)
+	}
+	arrival.Reply = reply
+	fault.Point("receive.composed")
+	accepted, err := n.accept(ctx, arrival)
+	if err != nil {
+		return n.unavailable(err)
+	}
+	fault.Point("receive.committed")
+	if accepted.Conflict {
+		return n.answerConflict(ctx, r)
+	}
+	if accepted.Fresh {
+		n.step("stored", accepted.Message, certificate.Data.Reference, "certificate "+certificate.Key.String())
+		n.log.Info("certificate received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
+	}
+	return n.answer(ctx, r, accepted)
+}
+
+// repeat answers a copy of an accepted message with the stored acknowledgment.
+func (n *Node) repeat(ctx context.Context, r *reception) ebms.Reply {
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Held: r.answersInResponse()}
+	arrival.Message.State = StateAccepted
+	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message.repeated", Subject: r.record.MessageID}}
+	accepted, err := n.accept(ctx, arrival)
+	if err != nil {
+		return n.unavailable(err)
+	}
+	n.announce()
+	n.log.Info("copy of a message answered again", "message_id", r.record.MessageID, "partner", r.record.Partner, "copies", accepted.Message.Copies)
+	return n.answer(ctx, r, accepted)
+}
+
+// answer is the HTTP answer to an accepted message: empty, or with the stored acknowledgment if signals travel in the
+// response. The bytes come from the store, so that every copy gets the same.
+func (n *Node) answer(ctx context.Context, r *reception, accepted Accepted) ebms.Reply {
+	if !r.answersInResponse() || accepted.Message.Reply == 0 {
+		return ebms.Reply{Status: http.StatusNoContent}
+	}
+	replies, err := n.store.Messages(ctx, MessageQuery{Seq: accepted.Message.Reply})
+	if err != nil || len(replies) == 0 {
+		return n.unavailable(fmt.Errorf("stored acknowledgment of %s: %w", r.record.MessageID, errors.Join(err, ErrNotFound)))
+	}
+	body, err := n.store.Raw(ctx, replies[0].Raw)
+	if err != nil {
+		return n.unavailable(fmt.Errorf("stored acknowledgment of %s: %w", r.record.MessageID, err))
+	}
+	return ebms.Reply{Status: http.StatusOK, ContentType: replies[0].ContentType, Body: body}
+}
+
+// readCertificate finds the document among the parts, verifies its signature, and reads the certificate from the octets
+// that the signature covers.
+func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
+	part, err := r.document()
+	if err != nil {
+		return nil, nil, err
+	}
+	location := ebms.CIDToHref(part.ContentID)
+	verified, err := n.verifyDocument(r, part.Content)
+	if err != nil {
+		return nil, nil, ebms.SecurityFailure(location, err)
+	}
+	data, findings, err := ubl.Unmarshal(verified.Octets)
+	if err != nil {
+		return nil, nil, ebms.OtherXML(location, err)
+	}
+	if !slices.Contains(r.agreement.Forms, data.Form) {
+		return nil, nil, ebms.ValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
+	}
+	if err := n.checkIssuer(r, data, verified.Signer); err != nil {
+		return nil, nil, ebms.SecurityFailure(location, err)
+	}
+	findings = append(findings, eco.Validate(data, r.request.Received)...)
+	if eco.HasErrors(findings) {
+		return nil, nil, ebms.Inconsistent(location, &InvalidError{Findings: findings})
+	}
+	return &Certificate{
+		Direction: Inbound, Key: keyOf(data), State: CertificateAvailable, Partner: r.agreement.Partner, Message: r.record.MessageID,
+		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
+		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
+	}, part.Content, nil
+}
+
+// document returns the part that the Manifest names first: the certificate; what follows are its attachments. Manifest and parts must name
+// each other completely (ebMS 2.0 §3.2.2: an unresolved cid is MimeProblem; a part without Manifest reference is refused
+// because nobody would answer for it).
+func (r *reception) document() (*ebms.Part, error) {
+	named := make(map[*ebms.Part]bool, len(r.pkg.Parts))
+	var first *ebms.Part
+	for _, reference := range r.header.Manifest {
+		part, ok := r.pkg.Resolve(reference.Href)
+		if !ok {
+			return nil, ebms.MimeProblem(reference.Href, fmt.Errorf("the Manifest names %q, no part has that Content-ID", reference.Href))
+		}
+		if first == nil {
+			first = part
+		}
+		named[part] = true
+	}
+	if first == nil {
+		return nil, ebms.MimeProblem("/SOAP:Envelope/SOAP:Body/eb:Manifest", errors.New("the message carries no payload, a certificate was expected"))
+	}
+	for i := range r.pkg.Parts {
+		if part := &r.pkg.Parts[i]; !named[part] {
+			return nil, ebms.MimeProblem(ebms.CIDToHref(part.ContentID), errors.New("the Manifest does not name this part"))
+		}
+	}
+	return first, nil
+}
+
+func (n *Node) verifyDocument(r *reception, document []byte) (*signing.Verified, error) {
+	credentials := n.registry.Credentials(r.agreement.Partner, partners.UseDocumentSignature, r.request.Received)
+	candidates := make([]*x509.Certificate, len(credentials))
+	for i, c := range credentials {
+		candidates[i] = c.X509Cert
+	}
+	policy := signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
+	return signing.VerifyDocument(document, ubl.SignaturePath(), candidates, policy)
+}
+
+// checkIssuer asks that the credential which signed the document is one with which the issuing body that the certificate names
+// may issue this form now.
+func (n *Node) checkIssuer(r *reception, c eco.Certificate, signer *x509.Certificate) error {
+	query := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
+	authorised, err := n.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
+	if err != nil {
+		return err
+	}
+	for _, credential := range authorised {
+		if credential.X509Cert.Equal(signer) {
+			return nil
+		}
+	}
+	return fmt.Errorf("credential %s is not one of issuing body %q for form %s", signing.Fingerprint(signer), c.IssuingBody.ID, c.Form)
+}

@@ -1,0 +1,186 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/exchange/fault"
+)
+
+// Run delivers due messages until ctx ends, then waits for the attempts under way (they see ctx end, and each is recorded
+// or its lease runs out). It returns nil when ctx ended, and an error only if the node was made without a Poster.
+func (n *Node) Run(ctx context.Context) error {
+	if n.post == nil {
+		return errors.New("node: Run needs Options.Post")
+	}
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	free := make(chan struct{}, n.workers)
+	for {
+		claimed := 0
+		if room := n.workers - len(free); room > 0 {
+			jobs, err := n.store.Claim(ctx, Claim{Owner: n.owner, Now: n.now().UTC(), Lease: n.lease, Max: room, PerPartner: n.perPeer})
+			if err != nil && ctx.Err() == nil {
+				n.log.Error("claiming due messages", "error", err)
+			}
+			claimed = len(jobs)
+			for _, job := range jobs {
+				fault.Point("deliver.claimed")
+				free <- struct{}{}
+				attempts.Go(func() {
+					defer func() { <-free; n.announce() }()
+					n.attempt(ctx, job)
+				})
+			}
+		}
+		if claimed == 0 && !n.rest(ctx) {
+			return nil
+		}
+	}
+}
+
+// rest waits until something may be due. It returns false when ctx has ended.
+func (n *Node) rest(ctx context.Context) bool {
+	timer := time.NewTimer(n.poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-n.wake:
+	case <-timer.C:
+	}
+	return ctx.Err() == nil
+}
+
+// attempt makes one try to deliver a claimed message and records how it ended.
+func (n *Node) attempt(ctx context.Context, job Job) {
+	m := job.Message
+	began := n.now().UTC()
+	outcome := Outcome{Seq: m.Seq, Fence: m.Fence}
+	if m.over(began) {
+		n.conclude(&outcome, m, began)
+	} else {
+		n.send(ctx, job, &outcome, began)
+	}
+	// An attempt that has ended is recorded even while the node shuts down.
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	fault.Point("deliver.posted")
+	if _, err := n.store.Settle(settle, []Outcome{outcome}); err != nil {
+		n.log.Error("recording delivery attempt", "message_id", m.MessageID, "error", err)
+		return
+	}
+	fault.Point("deliver.settled")
+	if outcome.State == StateFailed || outcome.State == StateExpired {
+		n.step("failed", m, m.Certificate.Reference, outcome.Reason.Cause)
+		n.log.Warn("delivery ended", "message_id", m.MessageID, "partner", m.Partner, "state", outcome.State, "reason", outcome.Reason.Cause)
+	}
+}
+
+// over reports whether no further attempt is allowed at now.
+func (m Message) over(now time.Time) bool {
+	if m.Kind != KindCertificate && m.Attempts > signalAttempts {
+		return true
+	}
+	return !m.Expires.IsZero() && !now.Before(m.Expires)
+}
+
+// conclude ends a message whose time or attempts are used up. The sender's own application is told DeliveryFailure
+// (ebMS 2.0 §6.5.7): the partner took the message but never acknowledged it, or it was never reached.
+func (n *Node) conclude(o *Outcome, m Message, now time.Time) {
+	o.Attempt = Attempt{Began: now, Ended: now, Problem: "not sent: no attempts left"}
+	if everTaken(m.Log) {
+		o.State = StateFailed
+		o.Reason = &Reason{Code: string(ebms.DeliveryFailure), Cause: "the partner took the message but no valid acknowledgment came before its time to live ended"}
+	} else {
+		o.State = StateExpired
+		o.Reason = &Reason{Code: string(ebms.TimeToLiveExpired), Cause: "the partner was not reached before the message's time to live ended: " + lastProblem(m.Log)}
+	}
+	o.Audit = []AuditEntry{{At: now, Actor: "node", Event: "message." + string(o.State), Subject: m.MessageID, Detail: o.Reason.Cause}}
+}
+
+func lastProblem(log []Attempt) string {
+	if len(log) == 0 {
+		return "no attempt was made"
+	}
+	return log[len(log)-1].Problem
+}
+
+// send posts the stored bytes and decides from the answer what comes next.
+func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
+	m := job.Message
+	fault.Point("deliver.posting")
+	response, err := n.post.Post(ctx, m.Partner, ebms.Outgoing{
+		URL: n.endpoint(m), ContentType: m.ContentType, SOAPAction: m.SOAPAction, Body: job.Raw,
+	})
+	ended := n.now().UTC()
+	o.Attempt = Attempt{Began: began, Ended: ended, Status: response.Status}
+	if err != nil {
+		o.Attempt.Problem = err.Error()
+		n.again(o, m, ended, 0)
+		return
+	}
+	if response.Status/100 != 2 {
+		o.Attempt.Problem = fmt.Sprintf("HTTP %d %s", response.Status, http.StatusText(response.Status))
+		n.again(o, m, ended, response.RetryAfter)
+		return
+	}
+	n.step("sent", m, m.Certificate.Reference, fmt.Sprintf("attempt %d, HTTP %d", m.Attempts, response.Status))
+	if len(response.Body) > 0 {
+		o.Attempt.Problem = n.readResponse(ctx, m, response, ended)
+	}
+	n.await(o, m, ended)
+}
+
+// endpoint is where a message goes now: the agreement's address as it stands, so that a moved partner gets what was
+// queued before; the recorded one if the agreement is gone.
+func (n *Node) endpoint(m Message) string {
+	if a, ok := n.registry.Agreement(m.Partner, m.CPAID); ok {
+		return a.Endpoint
+	}
+	return m.Endpoint
+}
+
+// again schedules another attempt after one that did not reach the partner.
+func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Duration) {
+	limit := signalBackoffMax
+	if a, ok := n.registry.Agreement(m.Partner, m.CPAID); ok && m.Kind == KindCertificate {
+		limit = a.RetryInterval
+	}
+	o.State = StateQueued
+	o.Due = backoffAt(now, failuresInRow(m.Log)+1, limit, n.jitter())
+	if retryAfter > 0 {
+		o.Due = now.Add(retryAfter)
+	}
+	o.Due = earlier(o.Due, m.Expires)
+}
+
+// await schedules what follows a message that the partner took.
+func (n *Node) await(o *Outcome, m Message, now time.Time) {
+	if !m.AckRequired {
+		o.State = StateDelivered
+		return
+	}
+	interval := m.Expires.Sub(m.Created)
+	if a, ok := n.registry.Agreement(m.Partner, m.CPAID); ok {
+		interval = a.RetryInterval
+	}
+	o.State = StateAwaiting
+	o.Due = earlier(resendAt(now, interval, n.jitter()), m.Expires)
+}
+
+// readResponse takes what came in a 2xx answer as if it had been posted: an acknowledgment or an error list settles the
+// message through the same checks. A body that is no ebXML message is noted and changes nothing: the partner took the
+// message, and an acknowledgment is still awaited if it is required. It returns the problem to note, if any.
+func (n *Node) readResponse(ctx context.Context, m Message, response ebms.Response, now time.Time) string {
+	problem := n.receiveSignal(ctx, ebms.Request{ContentType: response.ContentType, Body: response.Body, Received: now}, m)
+	if problem != "" {
+		n.log.Warn("answer to a delivery", "message_id", m.MessageID, "partner", m.Partner, "problem", problem)
+	}
+	return problem
+}

@@ -1,0 +1,125 @@
+// Package exchange is the heart of a node: the flow of a certificate of origin out to a partner (submit.go, deliver.go, retry.go) and
+// in from one (receive.go, certificate.go, signal.go, refuse.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
+// trust (partners), and leaves durability to a Store, whose contract is in store.go.
+//
+// # What delivery guarantees
+//
+//   - Lost? Submit returns after the signed message, its certificate and its place in the queue are durable in one
+//     transaction. From then on the message is tried until an acknowledgment, a refusal by the partner, or its time to live ends it; each of these
+//     ends is a state that an operator sees. The begin of an attempt is durable before the first byte is sent.
+//   - Twice? The same bytes may reach the partner more than once (a crash, a lost acknowledgment). They carry one MessageId;
+//     the receiving node stores one certificate and repeats its stored acknowledgment (ebMS 2.0 §6.5).
+//   - Reordered? Yes: messages of one partner travel side by side, and a failed one does not hold up the next.
+//   - After a crash? Leases of a dead process end at once when the store is opened again, or when they run out; work goes on from
+//     the stored bytes. Nothing is composed or signed a second time.
+//
+// # What reception guarantees
+//
+// No 2xx answer leaves before the transaction that holds the message, its certificate and its acknowledgment is durable.
+// What is stored as a certificate was read from the octets that verified signatures cover, under credentials that count
+// for the partner at the instant of receipt. Everything else is kept in quarantine with its reason, and the partner is told an ebXML error code
+// and a fixed sentence, never the cause.
+package exchange
+
+import (
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/partners"
+)
+
+// Node runs both flows over one store. Its methods are safe for concurrent use.
+type Node struct {
+	store    Store
+	registry *partners.Registry
+	post     Poster
+	now      func() time.Time
+	log      *slog.Logger
+	observe  func(Event)
+	workers  int
+	perPeer  int
+	poll     time.Duration
+	lease    time.Duration
+	limits   ebms.Limits
+	owner    string
+	// jitter returns a number in [0,1).
+	jitter func() float64
+	// wake tells Run that something became due; a full channel means that it knows.
+	wake chan struct{}
+}
+
+// New returns a node. It reads and starts nothing; Run starts delivery.
+func New(o Options) (*Node, error) {
+	if o.Store == nil || o.Registry == nil || o.Now == nil {
+		return nil, errors.New("node: Store, Registry and Now are required")
+	}
+	n := &Node{
+		store: o.Store, registry: o.Registry, post: o.Post, now: o.Now,
+		log: o.Log, observe: o.Observe, limits: o.Limits,
+		workers: orDefault(o.Workers, 8),
+		perPeer: orDefault(o.PerPartner, 4),
+		poll:    orDefault(o.Poll, time.Second),
+		lease:   orDefault(o.Lease, 2*time.Minute),
+		owner:   uuid.NewString(),
+		jitter:  rand.Float64,
+		wake:    make(chan struct{}, 1),
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.observe == nil {
+		n.observe = func(Event) {}
+	}
+	return n, nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Store returns the store that the node writes to, for those who only read.
+func (n *Node) Store() Store { return n.store }
+
+// announce wakes Run without waiting for its next poll.
+func (n *Node) announce() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// step reports a step of a flow to the observer.
+func (n *Node) step(name string, m Message, reference, detail string) {
+	n.observe(Event{At: n.now(), Step: name, MessageID: m.MessageID, Reference: reference, Partner: m.Partner, Detail: detail})
+}
+
+// newID returns a globally unique identifier in the form that ebMS 2.0 §3.1.6.1 asks of MessageId (RFC 2822 msg-id
+// without angle brackets).
+func (n *Node) newID() string {
+	return uuid.NewString() + "@" + strings.ToLower(n.registry.Self().ID)
+}
+
+func toEBMS(ids []partners.PartyID) []ebms.PartyID {
+	out := make([]ebms.PartyID, len(ids))
+	for i, id := range ids {
+		out[i] = ebms.PartyID{Type: id.Type, Value: id.Value}
+	}
+	return out
+}
+
+func fromEBMS(ids []ebms.PartyID) []partners.PartyID {
+	out := make([]partners.PartyID, len(ids))
+	for i, id := range ids {
+		out[i] = partners.PartyID{Type: id.Type, Value: id.Value}
+	}
+	return out
+}

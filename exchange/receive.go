@@ -1,0 +1,239 @@
+package exchange
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
+)
+
+// reception is one inbound message on its way through the steps of Receive. Each step fills in its part.
+type reception struct {
+	request ebms.Request
+	pkg     *ebms.Package
+	// octets are what business data is read from: after authenticate, the octets that the message signature covers.
+	octets []byte
+	// header is read from octets. Before authenticate it only says which agreement and credentials to try.
+	header    *ebms.Message
+	agreement partners.Agreement
+	known     bool // agreement is set
+	// established: the sender is the agreement's partner, by its TLS client credential, by its signature, or because the
+	// agreement asks for neither.
+	established bool
+	verified    *signing.Verified
+	record      Message
+}
+
+// Receive takes one HTTP request of a partner through the inbound flow and returns the HTTP answer. It never returns a 2xx before what it
+// stands for is durable. Messages that fail a step are kept in quarantine and answered per ebMS 2.0 §4.2: with an ebXML
+// error where one can be addressed, with a SOAP Fault where no header could be read.
+func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
+	fault.Point("receive.read")
+	r := &reception{request: request}
+	err := n.open(r)
+	if err == nil {
+		err = n.authenticate(r)
+	}
+	if err != nil {
+		return n.refuse(ctx, r, err)
+	}
+	fault.Point("receive.verified")
+	n.step("verified", r.record, "", "message signed by "+r.record.Signer)
+	if r.isSignal() {
+		return n.takeSignal(ctx, r)
+	}
+	return n.takeCertificate(ctx, r)
+}
+
+// open reads package and header, strictly and within the limits.
+func (n *Node) open(r *reception) error {
+	now := r.request.Received.UTC()
+	r.record = Message{Direction: Inbound, Kind: KindUnknown, Created: now, ContentType: r.request.ContentType}
+	pkg, err := ebms.ReadPackage(r.request.ContentType, r.request.Body, n.limits)
+	if err != nil {
+		return err
+	}
+	octets, err := signing.Canonicalize(pkg.Envelope)
+	if err != nil {
+		return ebms.OtherXML("", fmt.Errorf("envelope: %w", err))
+	}
+	r.pkg, r.octets = pkg, octets
+	r.header, err = ebms.Parse(octets)
+	if r.header != nil {
+		headerInto(&r.record, r.header)
+		r.record.Kind = kindOf(r.header)
+	}
+	return err
+}
+
+// authenticate finds the agreement, checks that the connection and the signature are the partner's, and reads the header
+// again from the octets that the signature covers.
+func (n *Node) authenticate(r *reception) error {
+	if err := n.findAgreement(r); err != nil {
+		return err
+	}
+	if err := n.checkConnection(r); err != nil {
+		return err
+	}
+	if size := int64(len(r.request.Body)); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
+		return ebms.MimeProblem("", fmt.Errorf("message of %d bytes, the agreement allows %d", size, r.agreement.MaxBytes))
+	}
+	if err := n.verify(r); err != nil {
+		return err
+	}
+	header, err := ebms.Parse(r.octets)
+	if err != nil {
+		return err
+	}
+	if header.MessageID != r.header.MessageID || header.CPAID != r.header.CPAID {
+		return ebms.SecurityFailure("", errors.New("the header that the signature covers is not the header of the message"))
+	}
+	// SyncReply stands outside the signature (actor next): it stays a hint.
+	header.SyncReply = r.header.SyncReply
+	r.header = header
+	r.record.Content = contentDigest(r)
+	return n.checkHeader(r)
+}
+
+func (n *Node) findAgreement(r *reception) error {
+	h := r.header
+	query := partners.InboundQuery{
+		CPAID: h.CPAID, From: fromEBMS(h.From.IDs), To: fromEBMS(h.To.IDs),
+		Service: partners.Service{Type: h.Service.Type, Value: h.Service.Value}, Action: h.Action,
+	}
+	if r.isSignal() {
+		query.Service, query.Action = partners.Service{}, ""
+	}
+	agreement, err := n.registry.Inbound(query, r.request.Received)
+	switch {
+	case err == nil:
+		r.agreement, r.known = agreement, true
+		r.record.Partner = agreement.Partner
+		return nil
+	case errors.Is(err, partners.ErrUnknownCPA), errors.Is(err, partners.ErrUnknownService):
+		return ebms.ValueNotRecognized(headerLocation, err)
+	default:
+		return ebms.Inconsistent(headerLocation, err)
+	}
+}
+
+const headerLocation = "/SOAP:Envelope/SOAP:Header/eb:MessageHeader"
+
+// checkConnection compares the TLS client with the party that the header claims. Without a TLS client certificate the
+// signature alone establishes the sender.
+func (n *Node) checkConnection(r *reception) error {
+	tls := r.request.TLS
+	if tls == nil || len(tls.PeerCertificates) == 0 {
+		return nil
+	}
+	partner, ok := n.registry.PartnerByTLS(tls.PeerCertificates[0], r.request.Received)
+	if !ok || partner != r.agreement.Partner {
+		return ebms.SecurityFailure(headerLocation, fmt.Errorf("TLS client %q is not partner %q", tls.PeerCertificates[0].Subject, r.agreement.Partner))
+	}
+	r.established = true
+	return nil
+}
+
+// verify checks the message signature under the credentials that count for the partner at receipt, and its coverage:
+// the envelope and every part. r.octets become the octets that it covers.
+func (n *Node) verify(r *reception) error {
+	if !r.header.Signed && !r.agreement.SignatureRequired {
+		r.established = true
+		return nil
+	}
+	credentials := n.registry.Credentials(r.agreement.Partner, partners.UseMessageSignature, r.request.Received)
+	candidates := make([]*x509.Certificate, len(credentials))
+	for i, c := range credentials {
+		candidates[i] = c.X509Cert
+	}
+	policy := signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
+	verified, err := signing.VerifyMessage(r.pkg.Envelope, signedParts(r.header.Manifest, r.pkg), candidates, policy)
+	if err != nil {
+		return ebms.SecurityFailure("", err)
+	}
+	r.verified, r.octets, r.established = verified, verified.Octets, true
+	r.record.References = recordReferences(verified.References)
+	r.record.Signer = signing.Fingerprint(verified.Signer)
+	return nil
+}
+
+// checkHeader compares the verified header with what the agreement says of it (ebMS 2.0 §3.1.7, §6.3.1, §4.3).
+func (n *Node) checkHeader(r *reception) error {
+	if r.isSignal() {
+		return nil
+	}
+	h, a := r.header, r.agreement
+	switch {
+	case h.DuplicateElimination && !a.DuplicateElimination:
+		return ebms.Inconsistent(headerLocation+"/eb:DuplicateElimination", errors.New("DuplicateElimination is present, the agreement says never"))
+	case h.AckRequested != nil && !a.AckRequested:
+		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:AckRequested", errors.New("AckRequested is present, the agreement says never"))
+	case h.AckRequested != nil && h.AckRequested.Signed && !a.AckSigned:
+		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:AckRequested/@eb:signed", errors.New("a signed acknowledgment is asked for, the agreement says unsigned"))
+	case h.SyncReply && a.SyncReply != SyncSignals:
+		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:SyncReply", errors.New("SyncReply is present, the agreement's syncReplyMode is none"))
+	}
+	return nil
+}
+
+func (r *reception) isSignal() bool {
+	return r.header.Service.Value == ebms.SignalService
+}
+
+// answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
+// message asks for it.
+func (r *reception) answersInResponse() bool {
+	return r.known && r.agreement.SyncReply == SyncSignals && r.header.SyncReply
+}
+
+func kindOf(m *ebms.Message) Kind {
+	switch {
+	case m.Service.Value != ebms.SignalService:
+		return KindCertificate
+	case m.Action == ebms.ActionAcknowledgment:
+		return KindAcknowledgment
+	case m.Action == ebms.ActionMessageError:
+		return KindError
+	}
+	return KindUnknown
+}
+
+// contentDigest identifies what the message says apart from how it was packaged: a peer may choose another MIME boundary
+// when it sends a message again.
+func contentDigest(r *reception) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "envelope %d\n", len(r.octets))
+	h.Write(r.octets)
+	for _, p := range r.pkg.Parts {
+		fmt.Fprintf(h, "part %d %q\n", len(p.Content), p.ContentID)
+		h.Write(p.Content)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// accept records an arrival. Its error means that nothing may be acknowledged.
+func (n *Node) accept(ctx context.Context, a Arrival) (Accepted, error) {
+	results, err := n.store.Accept(ctx, []Arrival{a})
+	if err != nil {
+		return Accepted{}, fmt.Errorf("recording message %q: %w", a.Message.MessageID, err)
+	}
+	if a.Reply != nil && !a.Held {
+		n.announce()
+	}
+	return results[0], nil
+}
+
+// unavailable is the answer when the store did not commit: the sender keeps the message and tries again.
+func (n *Node) unavailable(err error) ebms.Reply {
+	n.log.Error("inbound message not recorded", "error", err)
+	return ebms.Reply{Status: http.StatusServiceUnavailable, RetryAfter: 30 * time.Second}
+}

@@ -1,0 +1,114 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/ecogate/ecogate/ebms"
+)
+
+// refuse keeps a message that failed a step in quarantine and tells the sender what the standard lets it know:
+//
+//   - no header could be read: HTTP 400 with a SOAP Fault, because no ebXML error can be addressed;
+//   - the sender is established: an ErrorList, signed if the agreement says so, as a message of its own to the partner's
+//     endpoint, or in the HTTP response if signals travel there (ebMS 2.0 §4.2.4.2);
+//   - otherwise: an unsigned ErrorList in the HTTP response only. A signed or posted one would let anybody who knows a MessageId make this
+//     node tell the partner that its own, good message of that id was refused.
+func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply {
+	problem := problemOf(cause)
+	arrival := n.quarantine(r, problem)
+	if r.header == nil || r.header.MessageID == "" {
+		return n.keep(ctx, r, arrival, ebms.FaultReply(problem))
+	}
+	m := ebms.NewMessageError(r.header, ebms.ErrorList{HighestSeverity: problem.Severity, Errors: []ebms.Error{*problem}}, n.signalOptions(r))
+	if m == nil || r.record.Kind == KindAcknowledgment {
+		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
+	}
+	reply, err := n.signal(r, m, KindError, r.established && r.agreement.SignatureRequired)
+	if err != nil {
+		return n.unavailable(err)
+	}
+	if r.established {
+		arrival.Reply = reply
+		arrival.Held = r.answersInResponse()
+	}
+	if r.established && !arrival.Held {
+		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
+	}
+	return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusOK, ContentType: reply.Message.ContentType, Body: reply.Raw})
+}
+
+// refuseSignal keeps a signal that could not be used. It is not answered, unless the store failed and the sender should come again.
+func (n *Node) refuseSignal(ctx context.Context, r *reception, cause error) ebms.Reply {
+	var failed *storeError
+	if errors.As(cause, &failed) {
+		return n.unavailable(cause)
+	}
+	return n.keep(ctx, r, n.quarantine(r, problemOf(cause)), ebms.Reply{Status: http.StatusNoContent})
+}
+
+// quarantine is the record of a refused message: its bytes, its reason, and nothing that anyone could use as a certificate.
+func (n *Node) quarantine(r *reception, problem *ebms.Error) Arrival {
+	m := r.record
+	m.State = StateQuarantined
+	m.Reason = &Reason{Code: string(problem.Code), Told: problem.Description, Cause: problem.Error()}
+	actor := m.Partner
+	if actor == "" {
+		actor = "unknown sender at " + r.request.Remote
+	}
+	return Arrival{Message: m, Raw: r.request.Body, Audit: []AuditEntry{{
+		At: m.Created, Actor: actor, Event: "message.quarantined", Subject: m.MessageID, Detail: m.Reason.Code + ": " + m.Reason.Cause,
+	}}}
+}
+
+// keep records a refused message and then gives the answer.
+func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Reply) ebms.Reply {
+	if _, err := n.accept(ctx, a); err != nil {
+		return n.unavailable(err)
+	}
+	n.step("quarantined", a.Message, "", a.Message.Reason.Cause)
+	n.log.Warn("message quarantined", "message_id", a.Message.MessageID, "partner", a.Message.Partner,
+		"remote", r.request.Remote, "code", a.Message.Reason.Code, "cause", a.Message.Reason.Cause)
+	return reply
+}
+
+// answerConflict tells the sender that its MessageId was used before for other content. The store has put the message
+// into quarantine.
+func (n *Node) answerConflict(ctx context.Context, r *reception) ebms.Reply {
+	n.log.Error("MessageId was used before for other content", "message_id", r.record.MessageID, "partner", r.record.Partner, "remote", r.request.Remote)
+	n.step("quarantined", r.record, "", "MessageId used before for other content")
+	problem := ebms.Inconsistent(headerLocation+"/eb:MessageData/eb:MessageId", errors.New("the MessageId was used before for other content"))
+	list := ebms.ErrorList{HighestSeverity: problem.Severity, Errors: []ebms.Error{*problem}}
+	reply, err := n.signal(r, ebms.NewMessageError(r.header, list, n.signalOptions(r)), KindError, r.agreement.SignatureRequired)
+	if err != nil {
+		return n.unavailable(err)
+	}
+	if r.answersInResponse() {
+		return ebms.Reply{Status: http.StatusOK, ContentType: reply.Message.ContentType, Body: reply.Raw}
+	}
+	if _, err := n.store.Enqueue(ctx, []Departure{*reply}); err != nil {
+		return n.unavailable(err)
+	}
+	n.announce()
+	return ebms.Reply{Status: http.StatusNoContent}
+}
+
+// problemOf is the ebXML error for cause: its own if it carries one, else Unknown.
+func problemOf(cause error) *ebms.Error {
+	var problem *ebms.Error
+	if errors.As(cause, &problem) {
+		return problem
+	}
+	return ebms.Unknown("", cause)
+}
+
+// Error lists the findings in one line.
+func (e *InvalidError) Error() string {
+	text := "certificate breaks the rules of its form"
+	for _, f := range e.Findings {
+		text += fmt.Sprintf("; %s %s: %s", f.Code, f.Path, f.Text)
+	}
+	return text
+}

@@ -1,0 +1,183 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/exchange/fault"
+)
+
+// acknowledgment composes the Acknowledgment for a verified message, signed if it is asked for signed, with copies of the ds:Reference
+// elements of the message's signature (ebMS 2.0 §6.3.2.4). It returns nil if none is asked for.
+func (n *Node) acknowledgment(r *reception) (*Departure, error) {
+	asked := r.header.AckRequested
+	if asked == nil {
+		return nil, nil
+	}
+	m := ebms.NewAcknowledgment(r.header, n.signalOptions(r))
+	if r.verified != nil {
+		for _, reference := range r.verified.References {
+			m.Acknowledgment.References = append(m.Acknowledgment.References, ebms.DigestReference{
+				URI: reference.URI, DigestMethod: reference.DigestMethod, DigestValue: reference.DigestValue, XML: reference.XML,
+			})
+		}
+	}
+	return n.signal(r, m, KindAcknowledgment, asked.Signed)
+}
+
+// signal seals a signal about the message of r.
+func (n *Node) signal(r *reception, m *ebms.Message, kind Kind, sign bool) (*Departure, error) {
+	d, err := n.seal(m, nil, sign, n.now().UTC())
+	if err != nil {
+		return nil, fmt.Errorf("%s for %q: %w", kind, r.record.MessageID, err)
+	}
+	d.Message.Kind = kind
+	n.address(&d.Message, r.agreement)
+	return &d, nil
+}
+
+func (n *Node) signalOptions(r *reception) ebms.SignalOptions {
+	return ebms.SignalOptions{
+		MessageID: n.newID(), Now: n.now().UTC(), Received: r.request.Received.UTC(),
+		Self: ebms.Party{IDs: toEBMS(r.agreement.OwnParty), Role: r.agreement.OwnRole},
+	}
+}
+
+// takeSignal records a signal and lets it settle the message it refers to. Signals are never answered with signals
+// (ebMS 2.0 §4.2.4.3: no error about an error).
+func (n *Node) takeSignal(ctx context.Context, r *reception) ebms.Reply {
+	if r.record.Kind == KindUnknown {
+		return n.refuse(ctx, r, ebms.NotSupported(headerLocation+"/eb:Action", fmt.Errorf("action %q of the message service", r.header.Action)))
+	}
+	if _, err := n.settle(ctx, r); err != nil {
+		return n.refuseSignal(ctx, r, err)
+	}
+	return ebms.Reply{Status: http.StatusNoContent}
+}
+
+// receiveSignal takes a signal that came in the HTTP answer to sent. It returns what an operator should know of it.
+func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Message) string {
+	r := &reception{request: request}
+	err := n.open(r)
+	if err == nil && (!r.isSignal() || r.header.RefToMessageID != sent.MessageID) {
+		err = fmt.Errorf("the answer is action %q about message %q, expected a signal about this one", r.header.Action, r.header.RefToMessageID)
+	}
+	if err == nil {
+		err = n.authenticate(r)
+	}
+	if err == nil {
+		_, err = n.settle(ctx, r)
+	}
+	if err == nil {
+		return ""
+	}
+	r.record.Partner = sent.Partner
+	r.record.RefToMessageID = sent.MessageID
+	n.refuseSignal(ctx, r, err)
+	return "answer not usable: " + err.Error()
+}
+
+// settle checks a verified signal against the outbound message that it refers to and records both in one transaction.
+func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
+	about := r.header.RefToMessageID
+	if r.header.Acknowledgment != nil {
+		about = r.header.Acknowledgment.RefToMessageID
+	}
+	found, err := n.store.Messages(ctx, MessageQuery{MessageID: about, Direction: Outbound, Partner: r.agreement.Partner, Limit: 1})
+	if err != nil {
+		return Accepted{}, &storeError{err}
+	}
+	if len(found) == 0 {
+		return Accepted{}, ebms.ValueNotRecognized(headerLocation+"/eb:MessageData/eb:RefToMessageId", fmt.Errorf("no message %q was sent to %s", about, r.agreement.Partner))
+	}
+	settlement, err := judge(r, found[0])
+	if err != nil {
+		return Accepted{}, err
+	}
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Settles: settlement}
+	arrival.Message.State = StateAccepted
+	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message." + string(r.record.Kind), Subject: about, Detail: "signal " + r.record.MessageID}}
+	fault.Point("signal.verified")
+	accepted, err := n.accept(ctx, arrival)
+	if err != nil {
+		return Accepted{}, &storeError{err}
+	}
+	fault.Point("signal.committed")
+	if accepted.Settled {
+		n.reportSettled(found[0], settlement)
+	}
+	return accepted, nil
+}
+
+// judge says what a verified signal does to the message it is about: nil means nothing.
+func judge(r *reception, sent Message) (*Settlement, error) {
+	settlement := &Settlement{MessageID: sent.MessageID, Partner: sent.Partner, At: r.record.Created}
+	switch r.record.Kind {
+	case KindAcknowledgment:
+		if err := checkReceipt(r, sent); err != nil {
+			return nil, err
+		}
+		settlement.State = StateDelivered
+	case KindError:
+		list := r.header.Errors
+		if list == nil || len(list.Errors) == 0 {
+			return nil, ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:ErrorList", errors.New("a MessageError without ErrorList"))
+		}
+		if list.HighestSeverity != ebms.SeverityError {
+			return nil, nil
+		}
+		first := list.Errors[0]
+		settlement.State = StateFailed
+		settlement.Reason = &Reason{Code: string(first.Code), Cause: fmt.Sprintf("the partner refused it: %s %s %s", first.Code, first.Location, first.Description)}
+	}
+	return settlement, nil
+}
+
+// checkReceipt compares an acknowledgment with the message it claims to be for: signed if that was agreed, and with the very digests that
+// our signature covers, so that it proves what was received (ebMS 2.0 §6.3.2.4).
+func checkReceipt(r *reception, sent Message) error {
+	ack := r.header.Acknowledgment
+	if ack == nil {
+		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment", errors.New("an Acknowledgment message without Acknowledgment element"))
+	}
+	if !r.agreement.AckSigned {
+		return nil
+	}
+	if r.verified == nil {
+		return ebms.SecurityFailure("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment", errors.New("the acknowledgment is not signed, the agreement asks for a signed one"))
+	}
+	told := make(map[Reference]bool, len(ack.References))
+	for _, d := range ack.References {
+		told[Reference{URI: d.URI, DigestMethod: d.DigestMethod, DigestValue: d.DigestValue}] = true
+	}
+	for _, own := range sent.References {
+		if !told[own] {
+			return ebms.SecurityFailure("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment/ds:Reference",
+				fmt.Errorf("the acknowledgment does not confirm %s %q: expected digest %s", own.DigestMethod, own.URI, own.DigestValue))
+		}
+	}
+	if len(told) != len(sent.References) {
+		return ebms.SecurityFailure("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment/ds:Reference",
+			fmt.Errorf("the acknowledgment confirms %d references, %d were sent", len(told), len(sent.References)))
+	}
+	return nil
+}
+
+func (n *Node) reportSettled(sent Message, s *Settlement) {
+	if s.State == StateDelivered {
+		n.step("receipted", sent, sent.Certificate.Reference, "acknowledgment verified, digests equal")
+		n.log.Info("message delivered", "message_id", sent.MessageID, "partner", sent.Partner)
+		return
+	}
+	n.step("failed", sent, sent.Certificate.Reference, s.Reason.Cause)
+	n.log.Warn("message refused by the partner", "message_id", sent.MessageID, "partner", sent.Partner, "reason", s.Reason.Cause)
+}
+
+// storeError marks an error of the store, which is temporary for the sender.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
