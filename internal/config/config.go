@@ -1,0 +1,171 @@
+// Package config reads a node's configuration: one YAML file, strictly, then the environment over it.
+//
+// It knows the shape of every section, its defaults and what can be judged without opening another file. It leaves to
+// package partners what partners and agreements mean, and to the rooms that get their section what they do with it.
+//
+// Rules of the file:
+//   - A key that no section has is an error with its line, and so is a key that is given twice or without a value.
+//   - Every problem is reported, not only the first.
+//   - Durations are Go durations with "d" for 24 hours ("30s", "1h30m", "7d"). Sizes are bytes, or have a unit ("25MiB").
+//     Instants are RFC 3339, or a day, which means its beginning in UTC.
+//   - A path is relative to the folder of the configuration file.
+//   - Secrets are in files of their own, named by keys that end in _file.
+//   - Anchors, aliases and merge keys of YAML are refused: what an entry says stands in the entry.
+//
+// Rules of the environment: key a.b is ECOGATE_A_B; an entry of a list has its index from 0 in its place
+// (ECOGATE_AGREEMENTS_0_ENDPOINT) and must be in the file; a list of plain values is written with commas.
+//
+// Read config.go (the sections), load.go (how they are filled), check.go (what is refused), effective.go (what came from where).
+package config
+
+import (
+	"time"
+
+	"github.com/ecogate/ecogate/partners"
+)
+
+// Config is a node's configuration. Every field has its value: from the environment, the file or the default.
+type Config struct {
+	Node       partners.NodeConfig        `yaml:"node"`
+	Partners   []partners.PartnerConfig   `yaml:"partners"`
+	Agreements []partners.AgreementConfig `yaml:"agreements"`
+	Store      Store                      `yaml:"store"`
+	Listeners  Listeners                  `yaml:"listeners"`
+	APIKeys    []APIKey                   `yaml:"api_keys"`
+	Delivery   Delivery                   `yaml:"delivery"`
+	Limits     Limits                     `yaml:"limits"`
+	Log        Log                        `yaml:"log"`
+
+	origins map[string]Origin
+}
+
+// Store is where messages and certificates are kept.
+type Store struct {
+	// Dir is the folder; made if it is not there.
+	Dir string `yaml:"dir" path:"true"`
+	// MaxBytes refuses new messages once the store holds so many bytes; 0 for no limit but the disk's.
+	MaxBytes int64 `yaml:"max_bytes"`
+	// LockTimeout is how long to wait for another process to let go of the store.
+	LockTimeout time.Duration `yaml:"lock_timeout"`
+}
+
+// Listeners are the three addresses that the node listens on, apart from each other.
+type Listeners struct {
+	Partner PartnerListener `yaml:"partner"`
+	API     Listener        `yaml:"api"`
+	Admin   Listener        `yaml:"admin"`
+}
+
+// Listener is an address, "host:port".
+type Listener struct {
+	Address string `yaml:"address"`
+}
+
+// PartnerListener is where partners post messages. It speaks TLS with the node's tls-server key; Config.PartnerTLS tells.
+type PartnerListener struct {
+	Address string `yaml:"address"`
+	// PlainHTTP serves without TLS on an address that is not loopback, because something in front of it speaks TLS.
+	PlainHTTP bool `yaml:"plain_http"`
+	TLS       TLS  `yaml:"tls"`
+}
+
+// TLS are the settings of a TLS listener.
+type TLS struct {
+	// MinVersion is "1.2" or "1.3".
+	MinVersion string `yaml:"min_version"`
+	// ClientAuth is ClientAuthRequire or ClientAuthNone.
+	ClientAuth string `yaml:"client_auth"`
+}
+
+// The values of TLS.ClientAuth.
+const (
+	// ClientAuthRequire refuses connections without a tls-client credential of a partner.
+	ClientAuthRequire = "require"
+	// ClientAuthNone asks for none; partners are known by their message signatures alone.
+	ClientAuthNone = "none"
+)
+
+// APIKey lets a program or a person use the API. Exactly one of KeySHA256 and KeyFile is set.
+type APIKey struct {
+	// Name stands in audit records as the actor.
+	Name string `yaml:"name"`
+	Role Role   `yaml:"role"`
+	// KeySHA256 is the SHA-256 of the key in hex.
+	KeySHA256 string `yaml:"key_sha256" secret:"true"`
+	// KeyFile is a file that holds the key itself; white space around it does not count.
+	KeyFile string `yaml:"key_file" path:"true"`
+}
+
+// Role is what the holder of an API key may do.
+type Role string
+
+// The roles.
+const (
+	RoleIssuer   Role = "issuer"   // submits issued certificates
+	RoleBroker   Role = "broker"   // looks up and cites
+	RoleOfficer  Role = "officer"  // decides
+	RoleOperator Role = "operator" // runs the node
+)
+
+// Delivery paces the outbound flow.
+type Delivery struct {
+	// Workers is the number of concurrent deliveries; PerPartner caps those to one partner.
+	Workers    int `yaml:"workers"`
+	PerPartner int `yaml:"per_partner"`
+	// Poll is the longest wait for due work that was not announced.
+	Poll time.Duration `yaml:"poll"`
+	// Lease is how long one delivery may take before another worker may begin it.
+	Lease           time.Duration `yaml:"lease"`
+	ConnectTimeout  time.Duration `yaml:"connect_timeout"`
+	ResponseTimeout time.Duration `yaml:"response_timeout"`
+	// ResponseMaxBytes bounds what is read of a partner's HTTP response.
+	ResponseMaxBytes int64 `yaml:"response_max_bytes"`
+	// BackoffMax is the longest wait between attempts at a partner that does not answer.
+	BackoffMax time.Duration `yaml:"backoff_max"`
+}
+
+// Limits bound what is read of a message from a partner.
+type Limits struct {
+	BodyBytes     int64 `yaml:"body_bytes"`
+	Parts         int   `yaml:"parts"`
+	HeaderBytes   int64 `yaml:"header_bytes"`
+	EnvelopeBytes int64 `yaml:"envelope_bytes"`
+	// ReadTimeout is how long a request may take to arrive.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
+}
+
+// Log is what the node writes to standard error.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is json or text.
+	Format string `yaml:"format"`
+}
+
+// Default returns the configuration of a node about which nothing was said; it lacks what only an operator knows.
+func Default() Config {
+	return Config{
+		Store: Store{Dir: "data", LockTimeout: 5 * time.Second},
+		Listeners: Listeners{
+			Partner: PartnerListener{
+				Address: "127.0.0.1:8443",
+				TLS:     TLS{MinVersion: "1.2", ClientAuth: ClientAuthRequire},
+			},
+			API:   Listener{Address: "127.0.0.1:8080"},
+			Admin: Listener{Address: "127.0.0.1:8081"},
+		},
+		Delivery: Delivery{
+			Workers: 8, PerPartner: 4, Poll: time.Second, Lease: 2 * time.Minute,
+			ConnectTimeout: 10 * time.Second, ResponseTimeout: time.Minute, ResponseMaxBytes: 1 << 20, BackoffMax: time.Hour,
+		},
+		Limits: Limits{
+			BodyBytes: 25 << 20, Parts: 16, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, ReadTimeout: time.Minute,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// Registry is the part that package partners reads.
+func (c Config) Registry() partners.Config {
+	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements}
+}

@@ -1,0 +1,116 @@
+package partners
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// Agreement is an agreement with its parties and every default filled in. Its slices are shared between callers, who do
+// not change them.
+type Agreement struct {
+	// CPAID and Partner name it; two agreements may share both if they differ in service or action.
+	CPAID, Partner string
+	// PartnerParty and OwnParty are the two parties' ids, for From and To.
+	PartnerParty, OwnParty []PartyID
+	PartnerRole, OwnRole   string
+	Service                Service
+	Action                 string
+	Forms                  []eco.FormCode
+	// Endpoint is the partner's URL, SOAPAction the HTTP field's value with its quotes.
+	Endpoint, SOAPAction string
+
+	SignatureRequired, AckRequested, AckSigned, DuplicateElimination bool
+
+	// SyncReply is SyncReplyNone or SyncReplySignals.
+	SyncReply string
+	// Retries counts resends after the first attempt; the other fields are described at AgreementConfig.
+	Retries                        int
+	RetryInterval, PersistDuration time.Duration
+	AllowSHA1                      bool
+	Algorithms                     []string
+	MaxBytes                       int64
+	Start, End                     time.Time
+}
+
+// InboundQuery is what the header of a received message says about its agreement.
+type InboundQuery struct {
+	CPAID    string
+	From, To []PartyID
+	// Service and Action of a signal of the messaging service itself are left empty: agreements do not list them
+	// (ebMS 2.0 §3.1.4 reserves the service).
+	Service Service
+	Action  string
+}
+
+func (q InboundQuery) isSignal() bool { return q.Service == Service{} && q.Action == "" }
+
+// Inbound finds the agreement under which a message was sent. Every id in From must be the partner's and every id in To
+// our own: a message that also claims to be from somebody else is from nobody.
+//
+// The errors wrap, in the order in which they are looked for, ErrUnknownCPA, ErrPartyMismatch, ErrUnknownService and
+// ErrOutsideValidity. With the last the agreement is returned too, so that what arrives late can still be recorded as the
+// partner's.
+func (r *Registry) Inbound(q InboundQuery, at time.Time) (Agreement, error) {
+	found := filter(r.data.Load().agreements, func(a *Agreement) bool { return a.CPAID == q.CPAID })
+	if len(found) == 0 {
+		return Agreement{}, fmt.Errorf("%w: %q", ErrUnknownCPA, q.CPAID)
+	}
+	found = filter(found, func(a *Agreement) bool { return subset(q.From, a.PartnerParty) && subset(q.To, a.OwnParty) })
+	if len(found) == 0 {
+		return Agreement{}, fmt.Errorf("CPAId %q: %w: from %q to %q", q.CPAID, ErrPartyMismatch, q.From, q.To)
+	}
+	if !q.isSignal() {
+		found = filter(found, func(a *Agreement) bool { return a.Service == q.Service && a.Action == q.Action })
+	}
+	if len(found) == 0 {
+		return Agreement{}, fmt.Errorf("CPAId %q: %w: service %q, action %q", q.CPAID, ErrUnknownService, q.Service.Value, q.Action)
+	}
+	return current(found, at)
+}
+
+// Outbound finds the agreement under which certificates of form go to partner: of those in force the one that began last,
+// so that a successor takes over at its Start while its predecessor still serves what arrives. The errors wrap
+// ErrUnknownPartner, ErrNoAgreement or ErrOutsideValidity.
+func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Agreement, error) {
+	d := r.data.Load()
+	if _, ok := d.partner(partner); !ok {
+		return Agreement{}, fmt.Errorf("%w: %q", ErrUnknownPartner, partner)
+	}
+	found := filter(d.agreements, func(a *Agreement) bool { return a.Partner == partner && slices.Contains(a.Forms, form) })
+	if len(found) == 0 {
+		return Agreement{}, fmt.Errorf("partner %q, form %q: %w", partner, form, ErrNoAgreement)
+	}
+	return current(found, at)
+}
+
+// current picks the agreement in force that began last. If none is in force it returns the first, with ErrOutsideValidity.
+func current(found []Agreement, at time.Time) (Agreement, error) {
+	live := filter(found, func(a *Agreement) bool { return inForce(a.Start, a.End, at) })
+	if len(live) > 0 {
+		return slices.MaxFunc(live, func(a, b Agreement) int { return a.Start.Compare(b.Start) }), nil
+	}
+	return found[0], fmt.Errorf("CPAId %q at %s: %w", found[0].CPAID, instant(at), ErrOutsideValidity)
+}
+
+func filter(list []Agreement, keep func(*Agreement) bool) []Agreement {
+	var out []Agreement
+	for i := range list {
+		if keep(&list[i]) {
+			out = append(out, list[i])
+		}
+	}
+	return out
+}
+
+// subset reports whether ids is not empty and has only members of known.
+func subset(ids, known []PartyID) bool {
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return false
+		}
+	}
+	return len(ids) > 0
+}

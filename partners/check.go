@@ -1,0 +1,244 @@
+package partners
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// checker collects problems.
+type checker struct{ problems []Problem }
+
+func (c *checker) add(key, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+func item(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
+
+// Check judges what can be judged without reading the files that c names. It returns every problem, in the order of the
+// configuration.
+func (c Config) Check() []Problem {
+	k := new(checker)
+	k.node(c.Node)
+	for i, p := range c.Partners {
+		k.partner(item("partners", i), p)
+	}
+	k.uniquePartners(c)
+	k.uniquePartyIDs(c)
+	for i, a := range c.Agreements {
+		k.agreement(item("agreements", i), a, c)
+	}
+	k.uniqueAgreements(c.Agreements)
+	return k.problems
+}
+
+var (
+	idPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+)
+
+func (k *checker) node(n NodeConfig) {
+	k.id("node.id", n.ID)
+	k.country("node.country", n.Country)
+	k.partyIDs("node.party_ids", n.PartyIDs)
+	for i, key := range n.Keys {
+		at := item("node.keys", i)
+		k.uses(at+".uses", key.Uses)
+		k.key(at, key)
+	}
+	seen := map[string]bool{}
+	for i, issuer := range n.Issuers {
+		at := item("node.issuers", i)
+		if seen[issuer.ID] {
+			k.add(at+".id", "issuing body %q stands here twice; merge the two entries", issuer.ID)
+		}
+		seen[issuer.ID] = true
+		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		for j, key := range issuer.Keys {
+			at := item(at+".keys", j)
+			k.documentUse(at+".uses", key.Uses)
+			k.key(at, key)
+		}
+	}
+}
+
+func (k *checker) partner(at string, p PartnerConfig) {
+	k.id(at+".id", p.ID)
+	k.country(at+".country", p.Country)
+	k.partyIDs(at+".party_ids", p.PartyIDs)
+	if len(p.AnchorFiles) == 0 {
+		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
+	}
+	for i, credential := range p.Credentials {
+		at := item(at+".credentials", i)
+		k.uses(at+".uses", credential.Uses)
+		k.credential(at, credential)
+	}
+	for i, issuer := range p.Issuers {
+		at := item(at+".issuers", i)
+		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		for j, credential := range issuer.Credentials {
+			at := item(at+".credentials", j)
+			k.documentUse(at+".uses", credential.Uses)
+			k.credential(at, credential)
+		}
+	}
+}
+
+func (k *checker) id(key, id string) {
+	switch {
+	case id == "":
+		k.add(key, "is required")
+	case !idPattern.MatchString(id):
+		k.add(key, "%q is not an id; use up to 64 letters, digits, dots, dashes and underscores", id)
+	}
+}
+
+func (k *checker) country(key, country string) {
+	if !countryPattern.MatchString(country) {
+		k.add(key, "%q is not a country; use two capitals of ISO 3166-1", country)
+	}
+}
+
+// partyIDs: ebMS 2.0 §3.1.1.1. Several ids are ids of one organisation, and their types differ (the latter is not confirmed
+// from the text).
+func (k *checker) partyIDs(key string, ids []PartyID) {
+	if len(ids) == 0 {
+		k.add(key, "is required: without it no message can name this party")
+	}
+	types := map[string]bool{}
+	for i, id := range ids {
+		at := item(key, i)
+		switch {
+		case id.Value == "":
+			k.add(at+".value", "is required")
+		case id.Type == "" && !isURI(id.Value):
+			k.add(at+".value", "%q has no type, so it must be a URI (ebMS 2.0 §3.1.1.1); give a type, or write it as a URI", id.Value)
+		}
+		if types[id.Type] {
+			k.add(at+".type", "%q stands here twice; the ids of one party have different types", id.Type)
+		}
+		types[id.Type] = true
+	}
+}
+
+// isURI reports whether s is an absolute URI (RFC 3986 §3): it has a scheme and something after it.
+func isURI(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && (u.Opaque != "" || u.Host != "" || u.Path != "")
+}
+
+func (k *checker) uses(key string, uses []Use) {
+	if len(uses) == 0 {
+		k.add(key, "is required: one or more of %s, %s, %s", UseMessageSignature, UseTLSServer, UseTLSClient)
+	}
+	for _, use := range uses {
+		switch {
+		case use == UseDocumentSignature:
+			k.add(key, "%s belongs to an issuing body: list the file under its entry in issuers", use)
+		case !slices.Contains(Uses(), use):
+			k.add(key, "%q is not a use; use %s, %s or %s", use, UseMessageSignature, UseTLSServer, UseTLSClient)
+		}
+	}
+}
+
+func (k *checker) documentUse(key string, uses []Use) {
+	for _, use := range uses {
+		if use != UseDocumentSignature {
+			k.add(key, "%q is not for an issuing body; leave this key out", use)
+		}
+	}
+}
+
+func (k *checker) key(at string, key KeyConfig) {
+	if key.KeyFile == "" {
+		k.add(at+".key_file", "is required")
+	}
+	if key.ChainFile == "" {
+		k.add(at+".chain_file", "is required")
+	}
+	k.window(at+".until", key.From, key.Until)
+}
+
+func (k *checker) credential(at string, credential CredentialConfig) {
+	if credential.File == "" {
+		k.add(at+".file", "is required")
+	}
+	k.window(at+".until", credential.From, credential.Until)
+}
+
+func (k *checker) window(key string, from, until time.Time) {
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		k.add(key, "%s is not after %s, where the window begins", instant(until), instant(from))
+	}
+}
+
+func (k *checker) issuer(at string, issuer Issuer) {
+	if issuer.ID == "" {
+		k.add(at+".id", "is required")
+	}
+	if issuer.Country != "" {
+		k.country(at+".country", issuer.Country)
+	}
+	k.forms(at+".forms", issuer.Forms)
+	k.window(at+".until", issuer.From, issuer.Until)
+}
+
+func (k *checker) forms(key string, forms []eco.FormCode) {
+	if len(forms) == 0 {
+		k.add(key, "is required: one or more of %s", formCodes())
+	}
+	for _, form := range forms {
+		if _, ok := eco.FormByCode(form); !ok {
+			k.add(key, "%q is not a form that this program knows; it knows %s", form, formCodes())
+		}
+	}
+}
+
+func formCodes() string {
+	var codes []string
+	for _, form := range eco.Forms() {
+		codes = append(codes, string(form.Code))
+	}
+	return strings.Join(codes, ", ")
+}
+
+func (k *checker) uniquePartners(c Config) {
+	seen := map[string]string{c.Node.ID: "node.id"}
+	for i, p := range c.Partners {
+		key := item("partners", i) + ".id"
+		if first, ok := seen[p.ID]; ok && p.ID != "" {
+			k.add(key, "%q is %s already", p.ID, first)
+		}
+		seen[p.ID] = key
+	}
+}
+
+// uniquePartyIDs: an id that two parties share would let one of them speak for the other.
+func (k *checker) uniquePartyIDs(c Config) {
+	seen := map[PartyID]string{}
+	note := func(list string, ids []PartyID) {
+		for i, id := range ids {
+			if first, ok := seen[id]; ok && !strings.HasPrefix(first, list+"[") {
+				k.add(item(list, i)+".value", "%q is %s already; a party id belongs to one party", id.Value, first)
+			}
+			seen[id] = item(list, i)
+		}
+	}
+	note("node.party_ids", c.Node.PartyIDs)
+	for i, p := range c.Partners {
+		note(item("partners", i)+".party_ids", p.PartyIDs)
+	}
+}
+
+// isLoopback reports whether host never leaves this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

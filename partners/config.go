@@ -1,0 +1,220 @@
+package partners
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// Config is what a Registry is built from: the sections node, partners and agreements of the configuration file. File
+// names are opened as they stand; whoever decodes the file makes them absolute (their fields carry the tag `path`).
+//
+// Instants are UTC. A window that Config gives is half open, [from, until), and a zero bound does not restrict.
+type Config struct {
+	Node       NodeConfig        `yaml:"node"`
+	Partners   []PartnerConfig   `yaml:"partners"`
+	Agreements []AgreementConfig `yaml:"agreements"`
+}
+
+// NodeConfig is this administration's own node.
+type NodeConfig struct {
+	// ID names the node in logs and audit records.
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+	// Country is the ISO 3166-1 alpha-2 code.
+	Country string `yaml:"country"`
+	// PartyIDs are what partners write into To and read in From.
+	PartyIDs []PartyID `yaml:"party_ids"`
+	// Role is eb:Role of this node where an agreement gives none.
+	Role string `yaml:"role"`
+	// Keys are the node's own keys for every use but document signatures.
+	Keys []KeyConfig `yaml:"keys"`
+	// Issuers are the bodies whose certificates this node sends out.
+	Issuers []OwnIssuerConfig `yaml:"issuers"`
+}
+
+// KeyConfig is a private key with its credential. Keys for one use may overlap: the one whose window began last is used.
+type KeyConfig struct {
+	// Uses are what the key may do; an issuing body's key has UseDocumentSignature and needs none written.
+	Uses []Use `yaml:"uses"`
+	// KeyFile holds the private key in PEM; ChainFile its credential first, then intermediates.
+	KeyFile   string `yaml:"key_file" path:"true"`
+	ChainFile string `yaml:"chain_file" path:"true"`
+	// From and Until narrow the credential's own validity.
+	From  time.Time `yaml:"from"`
+	Until time.Time `yaml:"until"`
+}
+
+// OwnIssuerConfig is an issuing body that this node signs documents for.
+type OwnIssuerConfig struct {
+	// ID is the value of eco.IssuingBody.ID.
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+	// Country defaults to the node's.
+	Country string `yaml:"country"`
+	// Forms are the forms that the body may issue in [From, Until).
+	Forms []eco.FormCode `yaml:"forms"`
+	From  time.Time      `yaml:"from"`
+	Until time.Time      `yaml:"until"`
+	Keys  []KeyConfig    `yaml:"keys"`
+}
+
+// PartnerConfig is another administration's node, or a hub that speaks for several.
+type PartnerConfig struct {
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+	// Country is the ISO 3166-1 alpha-2 code; a hub's issuing bodies state their own.
+	Country  string    `yaml:"country"`
+	PartyIDs []PartyID `yaml:"party_ids"`
+	// Role is eb:Role of the partner where an agreement gives none.
+	Role string `yaml:"role"`
+	// AnchorFiles hold the credentials that every credential of this partner must chain to: the CAs of its PKI, or a
+	// pinned end credential itself. At least one is required, and none is shared with other partners by being here.
+	AnchorFiles []string `yaml:"anchor_files" path:"true"`
+	// IntermediateFiles hold further CAs that may stand between a credential and an anchor.
+	IntermediateFiles []string           `yaml:"intermediate_files" path:"true"`
+	Credentials       []CredentialConfig `yaml:"credentials"`
+	// Issuers are the bodies whose certificates this partner may send.
+	Issuers []IssuerConfig `yaml:"issuers"`
+}
+
+// CredentialConfig is a credential of a partner. Several may count at the same time.
+type CredentialConfig struct {
+	// Uses are what the credential may do; an issuing body's has UseDocumentSignature and needs none written.
+	Uses []Use `yaml:"uses"`
+	// File holds the credential in PEM, DER, PKCS#7 or bare base64, with or without its intermediates.
+	File string `yaml:"file" path:"true"`
+	// From and Until narrow the credential's own validity.
+	From  time.Time `yaml:"from"`
+	Until time.Time `yaml:"until"`
+}
+
+// IssuerConfig is an issuing body of a partner. The same body may stand in several entries, so that forms can have
+// windows of their own.
+type IssuerConfig struct {
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+	// Country defaults to the partner's.
+	Country string `yaml:"country"`
+	// Forms are the forms that the body may issue in [From, Until).
+	Forms       []eco.FormCode     `yaml:"forms"`
+	From        time.Time          `yaml:"from"`
+	Until       time.Time          `yaml:"until"`
+	Credentials []CredentialConfig `yaml:"credentials"`
+}
+
+// AgreementConfig is what was agreed with a partner for one service and action. A nil pointer or a zero value where the
+// comment names a default means that default; SetDefaults writes it in.
+type AgreementConfig struct {
+	// CPAID is eb:CPAId (ebMS 2.0 §3.1.2).
+	CPAID string `yaml:"cpa_id"`
+	// Partner is the id of an entry of Config.Partners.
+	Partner string `yaml:"partner"`
+	// Start and End are the agreement's validity, CPPA 2.0 Start and End; the window is [Start, End).
+	Start time.Time `yaml:"start"`
+	End   time.Time `yaml:"end"`
+	// Forms are the forms that travel under this agreement.
+	Forms   []eco.FormCode `yaml:"forms"`
+	Service Service        `yaml:"service"`
+	Action  string         `yaml:"action"`
+	// OwnRole and PartnerRole default to the role of the node and of the partner.
+	OwnRole     string `yaml:"own_role"`
+	PartnerRole string `yaml:"partner_role"`
+	// Endpoint is the URL to post to: https, or http with AllowHTTP or a loopback host.
+	Endpoint  string `yaml:"endpoint"`
+	AllowHTTP bool   `yaml:"allow_http"`
+	// SOAPAction is the value of the HTTP field as it stands there, quotes included; default "ebXML" in double quotes
+	// (ebMS 2.0 appendix B.2).
+	SOAPAction string `yaml:"soap_action"`
+
+	// SignatureRequired, AckRequested and DuplicateElimination default to true, AckSigned to AckRequested: once and only
+	// once, with non-repudiation of receipt (ebMS 2.0 §6.6 combination 2, appendix C profile 8).
+	SignatureRequired    *bool `yaml:"signature_required"`
+	AckRequested         *bool `yaml:"ack_requested"`
+	AckSigned            *bool `yaml:"ack_signed"`
+	DuplicateElimination *bool `yaml:"duplicate_elimination"`
+	// SyncReply is SyncReplyNone (default) or SyncReplySignals (ebMS 2.0 §4.3).
+	SyncReply string `yaml:"sync_reply"`
+
+	// Retries counts resends after the first attempt, 0 to MaxRetries; default DefaultRetries. RetryInterval is the
+	// least wait between attempts; default DefaultRetryInterval (ebMS 2.0 §6.4).
+	Retries       *int          `yaml:"retries"`
+	RetryInterval time.Duration `yaml:"retry_interval"`
+	// PersistDuration is how long message ids are kept to find duplicates, at least (Retries+1) x RetryInterval;
+	// default DefaultPersistDuration.
+	PersistDuration time.Duration `yaml:"persist_duration"`
+
+	// AllowSHA1 accepts SHA-1 in signatures of this partner; never used to sign.
+	AllowSHA1 bool `yaml:"allow_sha1"`
+	// Algorithms are the identifiers of the signature algorithms accepted; empty for those of signing.Policy.
+	Algorithms []string `yaml:"algorithms"`
+	// MaxBytes bounds a message of this agreement in bytes, packaging included; 0 leaves the node's own limit.
+	MaxBytes int64 `yaml:"max_bytes"`
+}
+
+// Defaults and bounds of AgreementConfig.
+const (
+	DefaultRetries         = 12
+	DefaultRetryInterval   = 10 * time.Minute
+	DefaultPersistDuration = 7 * 24 * time.Hour
+	DefaultSOAPAction      = `"ebXML"`
+	MaxRetries             = 1000
+)
+
+// The values of AgreementConfig.SyncReply, named as in CPPA 2.0 syncReplyMode.
+const (
+	SyncReplyNone    = "none"
+	SyncReplySignals = "mshSignalsOnly"
+)
+
+// SetDefaults writes the documented default into every field that is unset. It does so before or after decoding alike.
+func (a *AgreementConfig) SetDefaults() {
+	for _, flag := range []**bool{&a.SignatureRequired, &a.AckRequested, &a.DuplicateElimination} {
+		if *flag == nil {
+			*flag = new(true)
+		}
+	}
+	if a.AckSigned == nil {
+		a.AckSigned = new(*a.AckRequested)
+	}
+	if a.Retries == nil {
+		a.Retries = new(DefaultRetries)
+	}
+	if a.RetryInterval == 0 {
+		a.RetryInterval = DefaultRetryInterval
+	}
+	if a.PersistDuration == 0 {
+		a.PersistDuration = DefaultPersistDuration
+	}
+	if a.SyncReply == "" {
+		a.SyncReply = SyncReplyNone
+	}
+	if a.SOAPAction == "" {
+		a.SOAPAction = DefaultSOAPAction
+	}
+}
+
+// Problem is one thing that is wrong with a Config.
+type Problem struct {
+	// Key is where, as in the configuration file: "partners[0].credentials[1].file".
+	Key string
+	// Text says what and, where it is not plain, what to do.
+	Text string
+}
+
+// Error gives key and text.
+func (p Problem) Error() string { return p.Key + ": " + p.Text }
+
+// ConfigError lists everything that New found wrong; it is never empty.
+type ConfigError struct{ Problems []Problem }
+
+// Error gives one problem per line.
+func (e *ConfigError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.Error()
+	}
+	return fmt.Sprintf("partner configuration: %s", strings.Join(lines, "\n"))
+}

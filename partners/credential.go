@@ -1,0 +1,177 @@
+package partners
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// window is the span of time [from, until).
+type window struct{ from, until time.Time }
+
+func (w window) contains(at time.Time) bool { return !at.Before(w.from) && at.Before(w.until) }
+
+// inForce is the rule for windows that an operator writes: [from, until), a zero bound does not restrict.
+func inForce(from, until, at time.Time) bool {
+	return (from.IsZero() || !at.Before(from)) && (until.IsZero() || at.Before(until))
+}
+
+// trusted is a credential with what decides whether it counts.
+type trusted struct {
+	Credential
+	// chains are the spans in which the credential chains to the partner's anchors, in order of time. They are worked out
+	// when the configuration is loaded, so that the resolver depends on nothing but (data, at).
+	chains []window
+	// entry is the index, in Partner.Issuers or Self.Issuers, of the issuing body; -1 for other uses.
+	entry int
+}
+
+func (t *trusted) counts(at time.Time) bool {
+	if !(window{t.From, t.Until}).contains(at) {
+		return false
+	}
+	return slices.ContainsFunc(t.chains, func(w window) bool { return w.contains(at) })
+}
+
+// counting is the resolver: the one answer to "which credentials count for this partner, use and instant", the one whose
+// window began last first. Partner "" is this node.
+func (d *data) counting(partner string, use Use, at time.Time) []*trusted {
+	var out []*trusted
+	for _, t := range d.credentials[partner] {
+		if t.Use == use && t.counts(at) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// bound gives the span in which x509Cert may count: its validity, narrowed by what is configured. NotAfter is taken as
+// the first instant at which the credential does not count any more, one second stricter than RFC 5280 §4.1.2.5, so that
+// windows join without overlap.
+func bound(x509Cert *x509.Certificate, from, until time.Time) (window, error) {
+	w := window{x509Cert.NotBefore.UTC(), x509Cert.NotAfter.UTC()}
+	if from.After(w.from) {
+		w.from = from.UTC()
+	}
+	if !until.IsZero() && until.Before(w.until) {
+		w.until = until.UTC()
+	}
+	if !w.from.Before(w.until) {
+		return w, fmt.Errorf("never counts: it is valid from %s until %s, which has nothing in common with the configured window",
+			instant(x509Cert.NotBefore), instant(x509Cert.NotAfter))
+	}
+	return w, nil
+}
+
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// chainWindows gives the spans in which leaf chains to roots, and an error if there is none. The system's roots play no
+// part, and any extended key usage is accepted: which use a credential has is configured, not guessed.
+//
+// Whether a chain holds changes only where some credential's validity begins or ends, so it is asked once for each
+// stretch between two such instants.
+func chainWindows(leaf *x509.Certificate, roots, intermediates []*x509.Certificate) ([]window, error) {
+	options := x509.VerifyOptions{
+		Roots: pool(roots), Intermediates: pool(intermediates),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
+	var out []window
+	var reason error
+	bounds := boundaries(append(append([]*x509.Certificate{leaf}, roots...), intermediates...))
+	for i := 1; i < len(bounds); i++ {
+		w := window{bounds[i-1], bounds[i]}
+		// The instant just after the beginning, because crypto/x509 takes NotAfter itself as still valid.
+		options.CurrentTime = w.from.Add(time.Nanosecond)
+		_, err := leaf.Verify(options)
+		switch {
+		case err != nil:
+			if reason == nil || isExpired(reason) {
+				reason = err
+			}
+		case len(out) > 0 && out[len(out)-1].until.Equal(w.from):
+			out[len(out)-1].until = w.until
+		default:
+			out = append(out, w)
+		}
+	}
+	if out == nil {
+		return nil, fmt.Errorf("does not chain to the partner's anchors: %w", reason)
+	}
+	return out, nil
+}
+
+func pool(list []*x509.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	for _, x509Cert := range list {
+		p.AddCert(x509Cert)
+	}
+	return p
+}
+
+func boundaries(list []*x509.Certificate) []time.Time {
+	var out []time.Time
+	for _, x509Cert := range list {
+		out = append(out, x509Cert.NotBefore.UTC(), x509Cert.NotAfter.UTC())
+	}
+	slices.SortFunc(out, time.Time.Compare)
+	return slices.CompactFunc(out, time.Time.Equal)
+}
+
+func isExpired(err error) bool {
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
+}
+
+// checkKey refuses keys that signatures between partners may not use: RSA below 2048 bits, and what is neither RSA nor
+// ECDSA over P-256, P-384 or P-521. Where the key usage extension is present it must allow what use asks (RFC 5280 §4.2.1.3).
+func checkKey(x509Cert *x509.Certificate, use Use) error {
+	switch key := x509Cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < minRSABits {
+			return fmt.Errorf("RSA key of %d bits is too short; at least %d are needed", bits, minRSABits)
+		}
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P256(), elliptic.P384(), elliptic.P521():
+		default:
+			return fmt.Errorf("curve %s is not supported; use P-256, P-384 or P-521", key.Params().Name)
+		}
+	default:
+		return fmt.Errorf("key algorithm %s is not supported; use RSA or ECDSA", x509Cert.PublicKeyAlgorithm)
+	}
+	signs := x509Cert.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0
+	if (use == UseMessageSignature || use == UseDocumentSignature) && x509Cert.KeyUsage != 0 && !signs {
+		return errors.New("key usage allows neither digitalSignature nor nonRepudiation")
+	}
+	return nil
+}
+
+const minRSABits = 2048
+
+// endCredential picks the credential that the others in a file certify. PKCS#7 keeps no order (RFC 5652 §5.1: a SET), so
+// it is found by who signed whom.
+func endCredential(list []*x509.Certificate) (leaf *x509.Certificate, others []*x509.Certificate, err error) {
+	for _, candidate := range list {
+		signed := slices.ContainsFunc(list, func(other *x509.Certificate) bool {
+			return !other.Equal(candidate) && other.CheckSignatureFrom(candidate) == nil
+		})
+		switch {
+		case signed || candidate.Equal(leaf):
+			others = append(others, candidate)
+		case leaf == nil:
+			leaf = candidate
+		default:
+			return nil, nil, fmt.Errorf("holds more than one end credential (%q and %q); put each into a file of its own",
+				leaf.Subject, candidate.Subject)
+		}
+	}
+	if leaf == nil {
+		return nil, nil, errors.New("holds no end credential")
+	}
+	return leaf, others, nil
+}

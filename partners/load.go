@@ -1,0 +1,239 @@
+package partners
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/ecogate/ecogate/signing"
+)
+
+// loader turns a Config into data and collects what is wrong with the files.
+type loader struct {
+	checker
+	data *data
+	// owners tells whose each public key is, by the SHA-256 of its SubjectPublicKeyInfo.
+	owners map[[sha256.Size]byte]owner
+}
+
+type owner struct{ partner, key, file string }
+
+func load(cfg Config) (*data, error) {
+	if problems := cfg.Check(); len(problems) > 0 {
+		return nil, &ConfigError{Problems: problems}
+	}
+	l := &loader{
+		data:   &data{credentials: map[string][]*trusted{}, keys: map[string]signing.Key{}},
+		owners: map[[sha256.Size]byte]owner{},
+	}
+	l.self(cfg.Node)
+	for i, p := range cfg.Partners {
+		l.partner(item("partners", i), p)
+	}
+	for _, a := range cfg.Agreements {
+		l.agreement(a, cfg.Node)
+	}
+	if len(l.problems) > 0 {
+		return nil, &ConfigError{Problems: l.problems}
+	}
+	return l.data, nil
+}
+
+func (l *loader) self(n NodeConfig) {
+	self := Self{ID: n.ID, Name: n.Name, Country: n.Country, PartyIDs: n.PartyIDs, Role: n.Role}
+	for i, key := range n.Keys {
+		for _, use := range key.Uses {
+			l.ownKey(item("node.keys", i), key, trusted{Credential: Credential{Use: use}, entry: -1})
+		}
+	}
+	for i, issuer := range n.Issuers {
+		self.Issuers = append(self.Issuers, Issuer{
+			ID: issuer.ID, Name: issuer.Name, Country: cmp.Or(issuer.Country, n.Country),
+			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+		})
+		for j, key := range issuer.Keys {
+			t := trusted{Credential: Credential{Use: UseDocumentSignature, Issuer: issuer.ID}, entry: i}
+			l.ownKey(item(item("node.issuers", i)+".keys", j), key, t)
+		}
+	}
+	l.data.self = self
+	l.rank("")
+	l.refuseTies()
+}
+
+// ownKey reads a key and its chain. Our own credentials count without anchors: who trusts them is the partners' business.
+func (l *loader) ownKey(at string, k KeyConfig, t trusted) {
+	keyPEM, err := os.ReadFile(k.KeyFile)
+	if err != nil {
+		l.add(at+".key_file", "%v", err)
+		return
+	}
+	chain, err := os.ReadFile(k.ChainFile)
+	if err != nil {
+		l.add(at+".chain_file", "%v", err)
+		return
+	}
+	key, err := signing.ReadKey(keyPEM, chain)
+	if err != nil {
+		l.add(at+".key_file", "%s with chain %s: %v", k.KeyFile, k.ChainFile, err)
+		return
+	}
+	t.X509Cert = key.Chain[0]
+	if !l.admit(at+".chain_file", k.ChainFile, &t, k.From, k.Until) {
+		return
+	}
+	t.chains = []window{{t.From, t.Until}}
+	l.data.keys[signing.Fingerprint(t.X509Cert)] = key
+	l.data.credentials[""] = append(l.data.credentials[""], &t)
+}
+
+// refuseTies makes sure that "the one whose window began last" is one key.
+func (l *loader) refuseTies() {
+	own := l.data.credentials[""]
+	for i, t := range own {
+		for _, other := range own[:i] {
+			same := t.Use == other.Use && t.Issuer == other.Issuer && t.From.Equal(other.From)
+			if same && !t.X509Cert.Equal(other.X509Cert) {
+				list := "node.keys"
+				if t.Issuer != "" {
+					list = "node.issuers"
+				}
+				l.add(list, "two keys for %s count from %s (%q and %q); give one of them a later from",
+					cmp.Or(t.Issuer, string(t.Use)), instant(t.From), other.X509Cert.Subject, t.X509Cert.Subject)
+			}
+		}
+	}
+}
+
+func (l *loader) partner(at string, p PartnerConfig) {
+	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role}
+	cas := authorities{
+		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
+		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),
+	}
+	for i, credential := range p.Credentials {
+		for _, use := range credential.Uses {
+			l.credential(item(at+".credentials", i), credential, trusted{Credential: Credential{Partner: p.ID, Use: use}, entry: -1}, cas)
+		}
+	}
+	for i, issuer := range p.Issuers {
+		partner.Issuers = append(partner.Issuers, Issuer{
+			ID: issuer.ID, Name: issuer.Name, Country: cmp.Or(issuer.Country, p.Country),
+			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+		})
+		for j, credential := range issuer.Credentials {
+			t := trusted{Credential: Credential{Partner: p.ID, Use: UseDocumentSignature, Issuer: issuer.ID}, entry: i}
+			l.credential(item(item(at+".issuers", i)+".credentials", j), credential, t, cas)
+		}
+	}
+	l.data.partners = append(l.data.partners, partner)
+	l.rank(p.ID)
+}
+
+// authorities are the CAs of one partner.
+type authorities struct{ roots, intermediates []*x509.Certificate }
+
+func (l *loader) credential(at string, c CredentialConfig, t trusted, cas authorities) {
+	list := l.read(at+".file", c.File)
+	if len(list) == 0 {
+		return
+	}
+	leaf, others, err := endCredential(list)
+	if err != nil {
+		l.add(at+".file", "%s: %v", c.File, err)
+		return
+	}
+	t.X509Cert = leaf
+	if !l.admit(at+".file", c.File, &t, c.From, c.Until) {
+		return
+	}
+	if len(cas.roots) == 0 {
+		return // told already: no anchor could be read
+	}
+	if t.chains, err = chainWindows(leaf, cas.roots, append(others, cas.intermediates...)); err != nil {
+		l.add(at+".file", "%s (%q): %v", c.File, leaf.Subject, err)
+		return
+	}
+	l.data.credentials[t.Partner] = append(l.data.credentials[t.Partner], &t)
+}
+
+// admit makes the checks that own and partners' credentials share and fills in t's bounds.
+func (l *loader) admit(key, file string, t *trusted, from, until time.Time) bool {
+	if err := checkKey(t.X509Cert, t.Use); err != nil {
+		l.add(key, "%s (%q): %v", file, t.X509Cert.Subject, err)
+		return false
+	}
+	w, err := bound(t.X509Cert, from, until)
+	if err != nil {
+		l.add(key, "%s (%q): %v", file, t.X509Cert.Subject, err)
+		return false
+	}
+	t.From, t.Until = w.from, w.until
+	// The key decides, not the X.509 certificate around it: a signature verifies under every certificate of its key, so two
+	// partners with one key could speak for each other.
+	digest := sha256.Sum256(t.X509Cert.RawSubjectPublicKeyInfo)
+	if first, ok := l.owners[digest]; ok && first.partner != t.Partner {
+		l.add(key, "%s (%q): the same key is configured for %s in %s (%s); a key belongs to one party",
+			file, t.X509Cert.Subject, party(first.partner), first.file, first.key)
+		return false
+	}
+	l.owners[digest] = owner{t.Partner, key, file}
+	return true
+}
+
+func party(id string) string {
+	if id == "" {
+		return "this node"
+	}
+	return fmt.Sprintf("partner %q", id)
+}
+
+// rank puts what began last first. The order of the configuration decides between equals.
+func (l *loader) rank(partner string) {
+	slices.SortStableFunc(l.data.credentials[partner], func(a, b *trusted) int { return b.From.Compare(a.From) })
+}
+
+func (l *loader) readAll(list string, files []string) []*x509.Certificate {
+	var out []*x509.Certificate
+	for i, file := range files {
+		out = append(out, l.read(item(list, i), file)...)
+	}
+	return out
+}
+
+func (l *loader) read(key, file string) []*x509.Certificate {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		l.add(key, "%v", err)
+		return nil
+	}
+	list, err := signing.ReadCredentials(content)
+	if err != nil {
+		l.add(key, "%s: %v", file, err)
+	} else if len(list) == 0 {
+		l.add(key, "%s: holds no credential", file)
+	}
+	return list
+}
+
+func (l *loader) agreement(c AgreementConfig, n NodeConfig) {
+	c.SetDefaults()
+	p, ok := l.data.partner(c.Partner)
+	if !ok {
+		return // Check has seen to it
+	}
+	l.data.agreements = append(l.data.agreements, Agreement{
+		CPAID: c.CPAID, Partner: p.ID,
+		PartnerParty: p.PartyIDs, OwnParty: n.PartyIDs,
+		PartnerRole: cmp.Or(c.PartnerRole, p.Role), OwnRole: cmp.Or(c.OwnRole, n.Role),
+		Service: c.Service, Action: c.Action, Forms: c.Forms, Endpoint: c.Endpoint, SOAPAction: c.SOAPAction,
+		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
+		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply,
+		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
+		AllowSHA1: c.AllowSHA1, Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, Start: c.Start, End: c.End,
+	})
+}
