@@ -1,0 +1,97 @@
+package signing
+
+import (
+	"crypto/x509"
+	"encoding/xml"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// VerifyDocument verifies the enveloped signature of a document (XMLDSig Core 1.1 §6.6.4). There must be exactly one
+// ds:Signature in the document, and path must be its ancestors from the root element to its parent. It has one Reference,
+// to the document. Processing instructions may stand outside the root element only, because inside it they split texts.
+//
+// Verified.Octets are the document without the signature; nothing else may be used. The error is an [*Error].
+func VerifyDocument(doc []byte, path []xml.Name, candidates []*x509.Certificate, p Policy) (*Verified, error) {
+	read, err := parseDocument(doc)
+	if err != nil {
+		return nil, err
+	}
+	element, found, err := theSignature(read)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, failAt(read.Root(), ErrUnsigned, "the document has no ds:Signature")
+	}
+	parent, below := element.Parent()
+	if !below || !isAt(parent, path) {
+		return nil, failAt(element, ErrMalformed, "ds:Signature is not in its place, %s", pathText(path))
+	}
+	s, err := readSignature(element, p, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.verify(read, nil, candidates)
+}
+
+// SignDocument puts an enveloped signature into a document, as the last child of the only element at path, which names the
+// elements from the root to it. All other bytes stay as they are. A document that has a ds:Signature is refused. The
+// algorithm follows from the key as in [SignMessage]. The error is an [*Error].
+func SignDocument(doc []byte, path []xml.Name, key Key) ([]byte, error) {
+	read, err := parseDocument(doc)
+	if err != nil {
+		return nil, err
+	}
+	var places []c14n.Element
+	for e := range read.Root().Descendants() {
+		if isAt(e, path) {
+			places = append(places, e)
+		}
+	}
+	if len(places) != 1 {
+		return nil, failAt(read.Root(), ErrMalformed, "the document has %d places %s for its signature", len(places), pathText(path))
+	}
+	c, err := newSigner(key)
+	if err != nil {
+		return nil, err
+	}
+	references := c.referenceMarkup("", documentTransforms(""), read.Canonical(c14n.Method{}))
+	signed, _, err := c.sign(read, places[0], references)
+	return signed, err
+}
+
+func parseDocument(doc []byte) (*c14n.Document, error) {
+	read, err := parse(doc)
+	if err != nil {
+		return nil, err
+	}
+	if _, inside := read.HasInstructions(); inside {
+		return nil, failAt(read.Root(), ErrMalformed, "a signed document has no processing instructions in its root element")
+	}
+	return read, nil
+}
+
+// isAt tells whether the element and its ancestors are the ones of a path.
+func isAt(e c14n.Element, path []xml.Name) bool {
+	for i := len(path) - 1; i >= 0; i-- {
+		if !e.Is(path[i].Space, path[i].Local) {
+			return false
+		}
+		parent, below := e.Parent()
+		if !below {
+			return i == 0
+		}
+		e = parent
+	}
+	return false
+}
+
+// pathText writes a path for a message.
+func pathText(path []xml.Name) string {
+	text := ""
+	for _, name := range path {
+		text += "/" + name.Local
+	}
+	return text
+}

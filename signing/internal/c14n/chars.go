@@ -1,0 +1,207 @@
+package c14n
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const byteOrderMark = "\uFEFF"
+
+// checkCharacters refuses octets that are not UTF-8 and characters that XML forbids (XML 1.0 §2.2), over the whole source,
+// so that no later step has to look again.
+func checkCharacters(src string) error {
+	for i := 0; i < len(src); {
+		c := src[i]
+		if c >= ' ' && c < utf8.RuneSelf || c == '\n' || c == '\t' || c == '\r' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(src[i:])
+		if r == utf8.RuneError && size <= 1 {
+			return expected(src, i, "UTF-8")
+		}
+		if !isCharacter(r) {
+			return expected(src, i, "a character that XML allows")
+		}
+		i += size
+	}
+	return nil
+}
+
+// isCharacter tells whether XML allows a character (XML 1.0 §2.2, Char).
+func isCharacter(r rune) bool {
+	switch {
+	case r < ' ':
+		return r == '\t' || r == '\n' || r == '\r'
+	case r <= 0xD7FF:
+		return true
+	}
+	return r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= unicode.MaxRune
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// IsSpace tells whether a text is empty or white space only (XML 1.0 §2.3, S).
+func IsSpace(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isSpace(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// nameStart and nameRest are the characters outside ASCII that a name may begin and go on with (XML 1.0 fifth edition
+// §2.3, NameStartChar and NameChar).
+var (
+	nameStart = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{Lo: 0x00C0, Hi: 0x00D6, Stride: 1}, {Lo: 0x00D8, Hi: 0x00F6, Stride: 1}, {Lo: 0x00F8, Hi: 0x02FF, Stride: 1},
+			{Lo: 0x0370, Hi: 0x037D, Stride: 1}, {Lo: 0x037F, Hi: 0x1FFF, Stride: 1}, {Lo: 0x200C, Hi: 0x200D, Stride: 1},
+			{Lo: 0x2070, Hi: 0x218F, Stride: 1}, {Lo: 0x2C00, Hi: 0x2FEF, Stride: 1}, {Lo: 0x3001, Hi: 0xD7FF, Stride: 1},
+			{Lo: 0xF900, Hi: 0xFDCF, Stride: 1}, {Lo: 0xFDF0, Hi: 0xFFFD, Stride: 1},
+		},
+		R32: []unicode.Range32{{Lo: 0x10000, Hi: 0xEFFFF, Stride: 1}},
+	}
+	nameRest = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{Lo: 0x00B7, Hi: 0x00B7, Stride: 1}, {Lo: 0x0300, Hi: 0x036F, Stride: 1}, {Lo: 0x203F, Hi: 0x2040, Stride: 1},
+		},
+	}
+)
+
+// nameEnd gives the offset after the name without colon (Namespaces 1.0 §3, NCName) that begins at an offset; the same
+// offset means that there is none.
+func nameEnd(src string, at int) int {
+	i := at
+	for i < len(src) {
+		c := src[i]
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
+			i++
+			continue
+		case c >= '0' && c <= '9' || c == '-' || c == '.':
+			if i == at {
+				return at
+			}
+			i++
+			continue
+		case c < utf8.RuneSelf:
+			return i
+		}
+		r, size := utf8.DecodeRuneInString(src[i:])
+		if !unicode.Is(nameStart, r) && (i == at || !unicode.Is(nameRest, r)) {
+			return i
+		}
+		i += size
+	}
+	return i
+}
+
+// decode replaces references by what they stand for and normalises line ends (XML 1.0 §2.11) and, in attribute values,
+// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in src.
+func decode(src string, at int, s string, value bool) (string, error) {
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '&':
+			r, size, err := reference(src, at+i)
+			if err != nil {
+				return "", err
+			}
+			b.WriteRune(r)
+			i += size
+			continue
+		case c == '\r':
+			if strings.HasPrefix(s[i+1:], "\n") {
+				i++
+			}
+			c = '\n'
+		}
+		if value && (c == '\n' || c == '\t') {
+			c = ' '
+		}
+		b.WriteByte(c)
+		i++
+	}
+	return b.String(), nil
+}
+
+// normaliseLines turns CR LF and CR into LF (XML 1.0 §2.11).
+func normaliseLines(s string) string {
+	if strings.IndexByte(s, '\r') < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+}
+
+// reference reads the character reference or predefined entity at an offset and gives its character and length. No other
+// entity can exist, because no document type declaration is accepted.
+func reference(src string, at int) (rune, int, error) {
+	for _, entity := range [...]struct {
+		text string
+		char rune
+	}{{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}} {
+		if strings.HasPrefix(src[at:], entity.text) {
+			return entity.char, len(entity.text), nil
+		}
+	}
+	const what = `a character reference, "&amp;", "&lt;", "&gt;", "&quot;" or "&apos;"`
+	i, base := at+2, rune(10)
+	if !strings.HasPrefix(src[at:], "&#") {
+		return 0, 0, expected(src, at, what)
+	}
+	if strings.HasPrefix(src[i:], "x") {
+		i, base = i+1, 16
+	}
+	first, r := i, rune(0)
+	for ; i < len(src); i++ {
+		d := digit(src[i])
+		if d >= base {
+			break
+		}
+		// Once past the last character the value stays there, so that it cannot wrap around to an allowed one.
+		r = min(r*base+d, unicode.MaxRune+1)
+	}
+	if i == first || i == len(src) || src[i] != ';' {
+		return 0, 0, expected(src, at, what)
+	}
+	if !isCharacter(r) {
+		return 0, 0, expected(src, at, "a reference to a character that XML allows")
+	}
+	return r, i + 1 - at, nil
+}
+
+// digit gives the value of a hexadecimal digit, or 16 for anything else.
+func digit(c byte) rune {
+	switch {
+	case c >= '0' && c <= '9':
+		return rune(c - '0')
+	case c >= 'a' && c <= 'f':
+		return rune(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return rune(c-'A') + 10
+	}
+	return 16
+}
+
+// isAbsolute tells whether a namespace name begins with a scheme (RFC 3986 §3.1). Canonical XML 1.0 §1.3 makes relative
+// ones a failure; a tool that answers that failure with empty output has been tricked into signing nothing.
+func isAbsolute(uri string) bool {
+	scheme, _, found := strings.Cut(uri, ":")
+	if !found || scheme == "" {
+		return false
+	}
+	for i := 0; i < len(scheme); i++ {
+		c := scheme[i] | 0x20
+		letter := c >= 'a' && c <= 'z'
+		other := scheme[i] >= '0' && scheme[i] <= '9' || scheme[i] == '+' || scheme[i] == '-' || scheme[i] == '.'
+		if !letter && (i == 0 || !other) {
+			return false
+		}
+	}
+	return true
+}

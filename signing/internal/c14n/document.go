@@ -1,0 +1,222 @@
+package c14n
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// XMLSpace is the namespace of the prefix xml, which is always bound (Namespaces 1.0 §3).
+const XMLSpace = "http://www.w3.org/XML/1998/namespace"
+
+// xmlnsSpace is the namespace of the prefix xmlns; nothing else may be bound to it.
+const xmlnsSpace = "http://www.w3.org/2000/xmlns/"
+
+// Document is a document that was read. It does not change and is safe for concurrent use.
+//
+// The tree is flat: nodes stand in document order, and a node's descendants are the nodes up to its next. Comments are not
+// kept, because no canonical form that we write has them; elements remember that they had some.
+type Document struct {
+	src        string
+	nodes      []node
+	elements   []element
+	attributes []Attribute // those of one element together, in canonical order
+	bindings   []Binding   // those of one element together, ordered by prefix
+	root       int32
+	inside     bool // a processing instruction stands inside the root element
+}
+
+type kind uint8
+
+const (
+	kindElement kind = iota
+	kindText
+	kindInstruction
+)
+
+// node is an element, a run of text or a processing instruction.
+type node struct {
+	kind   kind
+	escape bool   // text has characters that the canonical form writes as references
+	parent int32  // -1 outside the root element
+	next   int32  // the node after this one and its descendants
+	elem   int32  // kindElement: its place in elements
+	lo, hi int32  // offsets of its first octet and after its last one
+	text   string // kindText: decoded; kindInstruction: target and data
+}
+
+type element struct {
+	name, prefix, local string // name as written
+	space               string // namespace name; "" is none
+	attrLo, attrHi      int32
+	bindLo, bindHi      int32
+	content, end        int32 // offsets after the start tag and of the end tag; equal to node.hi if there is none
+	interrupted         bool  // a comment or processing instruction is its child
+}
+
+// Attribute is an attribute that declares no namespace. Space is its namespace name ("" for names without prefix: the
+// default namespace does not apply to attributes), Value its normalised value.
+type Attribute struct {
+	Space, Local, Value string
+
+	name, prefix string
+	at           int32
+	escape       bool
+}
+
+// compareAttributes is the canonical order (Canonical XML 1.0 §2.2): namespace name, then local name. Comparing UTF-8
+// octets is comparing code points, as the specification demands.
+func compareAttributes(a, b Attribute) int {
+	if c := strings.Compare(a.Space, b.Space); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Local, b.Local)
+}
+
+// Binding is a namespace declaration; Prefix "" is the default namespace, and its URI may be "".
+type Binding struct{ Prefix, URI string }
+
+// Element is a place in a Document. Two values are equal if they are the same element of the same document.
+type Element struct {
+	doc *Document
+	at  int32
+}
+
+func (e Element) node() *node       { return &e.doc.nodes[e.at] }
+func (e Element) element() *element { return &e.doc.elements[e.node().elem] }
+
+// Root gives the root element.
+func (d *Document) Root() Element { return Element{d, d.root} }
+
+// HasInstructions tells whether there are processing instructions outside the root element, inside it.
+func (d *Document) HasInstructions() (outside, inside bool) {
+	for i := int32(0); int(i) < len(d.nodes); i = d.nodes[i].next {
+		outside = outside || d.nodes[i].kind == kindInstruction
+	}
+	return outside, d.inside
+}
+
+// Is tells whether the element has this namespace and local name.
+func (e Element) Is(space, local string) bool {
+	el := e.element()
+	return el.local == local && el.space == space
+}
+
+// Name gives the element's name as written, for messages.
+func (e Element) Name() string { return e.element().name }
+
+// Parent gives the parent element; false for the root.
+func (e Element) Parent() (Element, bool) {
+	up := e.node().parent
+	return Element{e.doc, up}, up >= 0
+}
+
+// Descendants gives the element and all elements in it, in document order.
+func (e Element) Descendants() iter.Seq[Element] {
+	return func(yield func(Element) bool) {
+		for i := e.at; i < e.node().next; i++ {
+			if e.doc.nodes[i].kind == kindElement && !yield(Element{e.doc, i}) {
+				return
+			}
+		}
+	}
+}
+
+// Children gives the child elements.
+func (e Element) Children() []Element {
+	var children []Element
+	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
+		if e.doc.nodes[i].kind == kindElement {
+			children = append(children, Element{e.doc, i})
+		}
+	}
+	return children
+}
+
+// Text gives the element's own character data, that of its child elements not included.
+func (e Element) Text() string {
+	var text strings.Builder
+	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
+		if e.doc.nodes[i].kind == kindText {
+			text.WriteString(e.doc.nodes[i].text)
+		}
+	}
+	return text.String()
+}
+
+// Interrupted tells whether a comment or a processing instruction is a child of the element.
+func (e Element) Interrupted() bool { return e.element().interrupted }
+
+// Attributes gives the attributes in canonical order. The caller does not change them.
+func (e Element) Attributes() []Attribute {
+	el := e.element()
+	return e.doc.attributes[el.attrLo:el.attrHi]
+}
+
+// Attribute gives the value of an attribute.
+func (e Element) Attribute(space, local string) (string, bool) {
+	for _, a := range e.Attributes() {
+		if a.Local == local && a.Space == space {
+			return a.Value, true
+		}
+	}
+	return "", false
+}
+
+// Namespace gives what a prefix is bound to at the element; "" if it is not bound.
+func (e Element) Namespace(prefix string) string {
+	for _, b := range e.doc.inScope(e.at) {
+		if b.Prefix == prefix {
+			return b.URI
+		}
+	}
+	return ""
+}
+
+// Prefixes gives the prefixes that are bound to a namespace at the element, the default namespace not included.
+func (e Element) Prefixes(space string) []string {
+	var prefixes []string
+	for _, b := range e.doc.inScope(e.at) {
+		if b.URI == space && b.Prefix != "" {
+			prefixes = append(prefixes, b.Prefix)
+		}
+	}
+	return prefixes
+}
+
+// inScope gives the declarations in force at an element, innermost first.
+func (d *Document) inScope(i int32) []Binding {
+	var scope []Binding
+	for ; i >= 0; i = d.nodes[i].parent {
+		el := &d.elements[d.nodes[i].elem]
+		for _, b := range d.bindings[el.bindLo:el.bindHi] {
+			if !slices.ContainsFunc(scope, func(in Binding) bool { return in.Prefix == b.Prefix }) {
+				scope = append(scope, b)
+			}
+		}
+	}
+	return scope
+}
+
+// Position gives line and column of the element's start tag, from 1.
+func (e Element) Position() (line, column int) { return position(e.doc.src, int(e.node().lo)) }
+
+// Size is the number of octets from the element's start tag to its end tag, both included.
+func (e Element) Size() int { return int(e.node().hi - e.node().lo) }
+
+// Append gives the source with markup put in as the element's last child. Nothing else changes, but that an empty-element
+// tag is written as start tag and end tag.
+func (e Element) Append(markup string) []byte {
+	el, src := e.element(), e.doc.src
+	out := make([]byte, 0, len(src)+len(markup)+len(el.name)+4)
+	if el.end < e.node().hi {
+		out = append(out, src[:el.end]...)
+		out = append(out, markup...)
+		return append(out, src[el.end:]...)
+	}
+	out = append(out, strings.TrimSuffix(src[:el.content], "/>")...)
+	out = append(out, '>')
+	out = append(out, markup...)
+	out = append(out, "</"+el.name+">"...)
+	return append(out, src[el.content:]...)
+}

@@ -1,0 +1,176 @@
+package c14n
+
+import "strings"
+
+// declaration reads the XML declaration, if there is one (XML 1.0 §2.8). It must not contradict that the document is XML
+// 1.0 in UTF-8.
+func (p *parser) declaration() error {
+	if !p.at("<?xml") || p.pos+5 < len(p.src) && !isSpace(p.src[p.pos+5]) {
+		return nil
+	}
+	p.pos += len("<?xml")
+	for _, part := range [...]struct {
+		name     string
+		required bool
+		values   []string
+	}{
+		{"version", true, []string{"1.0"}},
+		{"encoding", false, []string{"UTF-8"}},
+		{"standalone", false, []string{"yes", "no"}},
+	} {
+		start := p.pos
+		spaced := p.space()
+		if !p.at(part.name) {
+			if part.required {
+				return p.expected(part.name)
+			}
+			p.pos = start
+			continue
+		}
+		if !spaced {
+			return p.expected("white space")
+		}
+		if err := p.pseudoAttribute(part.name, part.values); err != nil {
+			return err
+		}
+	}
+	p.space()
+	return p.take("?>")
+}
+
+// pseudoAttribute reads one part of the XML declaration, which has one of a few values. Only the name of an encoding
+// (XML 1.0 §4.3.3) is written in any case.
+func (p *parser) pseudoAttribute(name string, values []string) error {
+	p.pos += len(name)
+	p.space()
+	if err := p.take("="); err != nil {
+		return err
+	}
+	p.space()
+	start := p.pos
+	value, err := p.value()
+	if err != nil {
+		return err
+	}
+	if strings.Contains(p.src[start:p.pos], "&") {
+		return expected(p.src, start, "no references in the XML declaration")
+	}
+	for _, allowed := range values {
+		if value == allowed || name == "encoding" && strings.EqualFold(value, allowed) {
+			return nil
+		}
+	}
+	return expected(p.src, start, name+" "+strings.Join(values, " or "))
+}
+
+// text reads the run of character data up to the next markup (XML 1.0 §2.4).
+func (p *parser) text() error {
+	start := p.pos
+	run := p.rest()
+	if end := strings.IndexByte(run, '<'); end >= 0 {
+		run = run[:end]
+	}
+	if len(p.open) == 0 {
+		if p.space(); p.pos < start+len(run) {
+			return p.expected("no text outside the root element")
+		}
+		return nil
+	}
+	if len(run) > maxText {
+		return tooMany(p.src, start, maxText, "octets in a run of text")
+	}
+	escape := strings.IndexByte(run, '>') >= 0
+	if escape {
+		if i := strings.Index(run, "]]>"); i >= 0 {
+			return expected(p.src, start+i, `no "]]>" in text`)
+		}
+	}
+	text := run
+	if strings.IndexByte(run, '&') >= 0 || strings.IndexByte(run, '\r') >= 0 {
+		var err error
+		if text, err = decode(p.src, start, run, false); err != nil {
+			return err
+		}
+		escape = escape || strings.ContainsAny(text, "&<>\r")
+	}
+	p.pos += len(run)
+	return p.add(node{kind: kindText, escape: escape, lo: int32(start), hi: int32(p.pos), text: text})
+}
+
+// section reads a CDATA section (XML 1.0 §2.7), which becomes text (Canonical XML 1.0 §1.1).
+func (p *parser) section() error {
+	if len(p.open) == 0 {
+		return p.expected("no CDATA section outside the root element")
+	}
+	start := p.pos
+	body, err := p.until("<![CDATA[", "]]>")
+	if err != nil || body == "" {
+		return err
+	}
+	text := normaliseLines(body)
+	return p.add(node{
+		kind: kindText, escape: strings.ContainsAny(text, "&<>"), lo: int32(start), hi: int32(p.pos), text: text,
+	})
+}
+
+// comment reads a comment (XML 1.0 §2.5) and forgets it.
+func (p *parser) comment() error {
+	start := p.pos
+	body, err := p.until("<!--", "--")
+	if err != nil {
+		return err
+	}
+	if p.next() != '>' {
+		return expected(p.src, start+len("<!--")+len(body), `"-->", because a comment has no other "--"`)
+	}
+	p.pos++
+	p.interrupt()
+	return nil
+}
+
+// instruction reads a processing instruction (XML 1.0 §2.6; Namespaces 1.0 §7: no colon in its target).
+func (p *parser) instruction() error {
+	start := p.pos
+	body, err := p.until("<?", "?>")
+	if err != nil {
+		return err
+	}
+	end := nameEnd(body, 0)
+	target, data := body[:end], body[end:]
+	switch {
+	case target == "":
+		return expected(p.src, start, "a processing instruction with a target")
+	case strings.EqualFold(target, "xml"):
+		return expected(p.src, start, "an XML declaration only at the beginning of the document")
+	case data != "" && !isSpace(data[0]):
+		return expected(p.src, start+len("<?")+end, `white space or "?>" after the target`)
+	}
+	text := target
+	if data = strings.TrimLeft(data, " \t\r\n"); data != "" {
+		text += " " + normaliseLines(data)
+	}
+	p.interrupt()
+	p.doc.inside = p.doc.inside || len(p.open) > 0
+	return p.add(node{kind: kindInstruction, lo: int32(start), hi: int32(p.pos), text: text})
+}
+
+// interrupt notes that the open element has a comment or processing instruction as its child.
+func (p *parser) interrupt() {
+	if at := p.innermost(); at >= 0 {
+		p.doc.elements[p.doc.nodes[at].elem].interrupted = true
+	}
+}
+
+// until skips the opening literal and gives what stands before the closing one, which it skips too.
+func (p *parser) until(opening, closing string) (string, error) {
+	body := p.src[p.pos+len(opening):]
+	end := strings.Index(body, closing)
+	switch {
+	case end < 0:
+		return "", p.expected(`"` + closing + `" after "` + opening + `"`)
+	case end > maxText:
+		return "", tooMany(p.src, p.pos, maxText, "octets in one piece of markup")
+	}
+	p.pos += len(opening) + end + len(closing)
+	return body[:end], nil
+}

@@ -1,0 +1,92 @@
+package signing
+
+import (
+	"crypto/x509"
+	"slices"
+	"strings"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// VerifyMessage verifies the signature of an ebMS message (ebMS 2.0 §4.1.3): of its SOAP envelope, byte for byte as
+// received, and of all its other MIME parts.
+//
+// There must be exactly one ds:Signature, a child of SOAP:Header (ebMS 2.0 §4.1.1 allows more and gives them no meaning).
+// Its references must be one to the envelope and one to each of parts, no more and no less: a part without reference is
+// [ErrUnsigned]. The candidates are the credentials that count for the partner at the message's time; p is what was agreed
+// with it. What it returns is true of Verified.Octets and of the parts' contents and of nothing else; AckRequested and
+// SyncReply for nodes on the way are not in the octets. The error is an [*Error].
+func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate, p Policy) (*Verified, error) {
+	doc, err := parse(envelope)
+	if err != nil {
+		return nil, err
+	}
+	header, err := readEnvelope(doc)
+	if err != nil {
+		return nil, err
+	}
+	element, found, err := theSignature(doc)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, failAt(header, ErrUnsigned, "SOAP:Header has no ds:Signature")
+	}
+	if parent, _ := element.Parent(); parent != header {
+		return nil, failAt(element, ErrMalformed, "ds:Signature is not a child of SOAP:Header")
+	}
+	s, err := readSignature(element, p, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.verify(doc, parts, candidates)
+}
+
+// SignMessage puts a signature over an ebMS envelope and its parts into the envelope, as the last child of SOAP:Header
+// (ebMS 2.0 §4.1.3). All other bytes stay as they are. The references are those of the signature, in its order: the
+// envelope, then the parts as given. The algorithm follows from the key: RSA with SHA-256, or ECDSA with the hash of its
+// curve's size. The error is an [*Error].
+func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []Reference, err error) {
+	doc, err := parse(envelope)
+	if err != nil {
+		return nil, nil, err
+	}
+	header, err := readEnvelope(doc)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkParts(parts); err != nil {
+		return nil, nil, err
+	}
+	c, err := newSigner(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	octets := doc.Canonical(c14n.Method{Drop: func(e c14n.Element) bool {
+		return dropped(e, []string{actorNext, actorNextMSH})
+	}})
+	xpath := `<ds:Transform Algorithm="` + xpathTransform + `"><ds:XPath xmlns:SOAP="` + soapSpace + `">` + signXPath +
+		`</ds:XPath></ds:Transform>`
+	references := c.referenceMarkup("", documentTransforms(xpath), octets)
+	for _, part := range parts {
+		references += c.referenceMarkup(part.URI, "", part.Content)
+	}
+	return c.sign(doc, header, references)
+}
+
+// checkParts refuses parts whose signature could not be verified.
+func checkParts(parts []Part) error {
+	if len(parts) >= maxReferences {
+		return fail(ErrMalformed, "%d parts and the envelope are more than %d references", len(parts), maxReferences)
+	}
+	for i, part := range parts {
+		if !strings.HasPrefix(part.URI, "cid:") {
+			return fail(ErrMalformed, "the URI %q of a part does not begin with cid:", part.URI)
+		}
+		same := func(other Part) bool { return other.URI == part.URI }
+		if slices.ContainsFunc(parts[:i], same) {
+			return fail(ErrMalformed, "there is more than one part %q", part.URI)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package signing
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"encoding/asn1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+
+	dsig "github.com/russellhaering/goxmldsig"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// signer makes ds:Signatures with one key.
+type signer struct {
+	key       Key
+	algorithm algorithm
+	context   *dsig.SigningContext
+}
+
+// newSigner checks a key and chooses its algorithm: RSA signs with SHA-256, ECDSA with the hash of its curve's size.
+func newSigner(key Key) (*signer, error) {
+	if err := key.check(); err != nil {
+		return nil, err
+	}
+	name := "rsa-sha256"
+	if public, ok := key.Signer.Public().(*ecdsa.PublicKey); ok {
+		name = map[int]string{256: "ecdsa-sha256", 384: "ecdsa-sha384", 521: "ecdsa-sha512"}[public.Curve.Params().BitSize]
+	}
+	chosen, err := Policy{}.signature(moreSpace + name)
+	if err != nil {
+		return nil, err
+	}
+	context, err := dsig.NewSigningContext(plainECDSA{key.Signer}, [][]byte{key.Chain[0].Raw})
+	if err != nil {
+		return nil, &Error{Kind: ErrKey, Reason: "preparing to sign", Cause: err}
+	}
+	if err := context.SetSignatureMethod(chosen.uri); err != nil {
+		return nil, &Error{Kind: ErrKey, Reason: "choosing " + chosen.uri, Cause: err}
+	}
+	return &signer{key: key, algorithm: chosen, context: context}, nil
+}
+
+// documentTransforms writes the transforms of the Reference to the document, with an XPath between the two others or "".
+func documentTransforms(xpath string) string {
+	return `<ds:Transforms><ds:Transform Algorithm="` + envelopedTransform + `"></ds:Transform>` + xpath +
+		`<ds:Transform Algorithm="` + inclusiveC14N + `"></ds:Transform></ds:Transforms>`
+}
+
+// referenceMarkup writes a ds:Reference to the octets.
+func (s *signer) referenceMarkup(uri, transforms string, octets []byte) string {
+	digest := base64.StdEncoding.EncodeToString(sum(s.algorithm.hash, octets))
+	return `<ds:Reference URI="` + c14n.EscapeValue(uri) + `">` + transforms +
+		`<ds:DigestMethod Algorithm="` + s.context.GetDigestAlgorithmIdentifier() + `"></ds:DigestMethod>` +
+		`<ds:DigestValue>` + digest + `</ds:DigestValue></ds:Reference>`
+}
+
+// sign puts a ds:Signature with these references into the document as the parent's last child. ds:SignedInfo is canonical
+// only in its place, where it inherits namespaces, so the signature goes in without a value first.
+func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string) ([]byte, []Reference, error) {
+	if existing, found, err := theSignature(doc); found || err != nil {
+		return nil, nil, failAt(existing, ErrMalformed, "there is a ds:Signature already")
+	}
+	markup := `<ds:Signature xmlns:ds="` + dsigSpace + `"><ds:SignedInfo>` +
+		`<ds:CanonicalizationMethod Algorithm="` + inclusiveC14N + `"></ds:CanonicalizationMethod>` +
+		`<ds:SignatureMethod Algorithm="` + s.algorithm.uri + `"></ds:SignatureMethod>` + references + `</ds:SignedInfo>` +
+		`<ds:SignatureValue></ds:SignatureValue>` +
+		// The signer's own credential and no other: some products want exactly one (ebMS 2.0 leaves KeyInfo open).
+		`<ds:KeyInfo><ds:X509Data><ds:X509Certificate>` + base64.StdEncoding.EncodeToString(s.key.Chain[0].Raw) +
+		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>`
+	unsealed, err := parse(parent.Append(markup))
+	if err != nil {
+		return nil, nil, err
+	}
+	element, _, err := theSignature(unsealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	children := element.Children()
+	signedInfo, signatureValue := children[0], children[1]
+	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
+	if err != nil {
+		return nil, nil, err
+	}
+	signed := signatureValue.Append(base64.StdEncoding.EncodeToString(value))
+
+	var refs []Reference
+	for _, e := range signedInfo.Children()[2:] {
+		r, err := readReference(e, Policy{}, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		refs = append(refs, r.result())
+	}
+	return signed, refs, nil
+}
+
+// value signs octets and makes sure that the credential verifies what came out: a key in hardware may be another than
+// its public half says.
+func (s *signer) value(octets []byte) ([]byte, error) {
+	value, err := s.context.SignString(string(octets))
+	if err != nil {
+		return nil, &Error{Kind: ErrKey, Reason: "signing", Cause: err}
+	}
+	if !s.algorithm.verify(s.key.Chain[0].PublicKey, sum(s.algorithm.hash, octets), value) {
+		return nil, fail(ErrKey, "the signature that the key made does not verify with credential %q", s.key.Chain[0].Subject)
+	}
+	return value, nil
+}
+
+// plainECDSA is a crypto.Signer whose ECDSA signatures are r and s side by side, each of the curve's width (XMLDSig Core
+// 1.1 §6.4.3), instead of ASN.1. Other signatures it passes on.
+type plainECDSA struct{ crypto.Signer }
+
+// Sign implements crypto.Signer.
+func (p plainECDSA) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	value, err := p.Signer.Sign(rand, digest, opts)
+	public, ok := p.Public().(*ecdsa.PublicKey)
+	if err != nil || !ok {
+		return value, err
+	}
+	var parsed struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(value, &parsed); err != nil || len(rest) > 0 {
+		return nil, fmt.Errorf("reading the key's ECDSA signature: %w", errors.Join(err, errNotASN1))
+	}
+	width := scalarWidth(public.Curve)
+	if parsed.R.Sign() < 0 || parsed.S.Sign() < 0 || parsed.R.BitLen() > 8*width || parsed.S.BitLen() > 8*width {
+		return nil, fmt.Errorf("reading the key's ECDSA signature: %w", errNotASN1)
+	}
+	out := make([]byte, 2*width)
+	parsed.R.FillBytes(out[:width])
+	parsed.S.FillBytes(out[width:])
+	return out, nil
+}
+
+var errNotASN1 = errors.New("not two integers of the curve's width in ASN.1")

@@ -1,0 +1,317 @@
+package signing
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// Limits of a ds:Signature. Other products stop at 30 references too.
+const (
+	maxSignature  = 64 << 10 // octets
+	maxReferences = 30
+	maxPrefixes   = 64 // in one PrefixList
+)
+
+// signature is a ds:Signature that follows the grammar and the policy. Whether it is true is another question.
+type signature struct {
+	element    c14n.Element
+	signedInfo c14n.Element
+	method     c14n.Method // of SignedInfo
+	algorithm  algorithm
+	references []reference
+	value      []byte
+	hint       hint
+}
+
+// reference is one ds:Reference.
+type reference struct {
+	element    c14n.Element
+	uri        string
+	transforms bool
+	method     c14n.Method // of the envelope or document; Drop is not set
+	filter     filter      // without actors if there is no XPath transform
+	digestURI  string
+	hash       crypto.Hash
+	digest     []byte
+}
+
+// hint is what a ds:KeyInfo says about the signer. Of its many forms we use the X.509 ones that are certain.
+type hint struct {
+	certificates, subjectKeyIDs [][]byte
+	serialNumbers               []string
+}
+
+// readSignature reads a ds:Signature (XMLDSig Core 1.1 §4.1). The grammar is strict: each element once and in its place, no
+// attributes, comments or processing instructions that the schema does not name, no ds:Object. withFilter allows the XPath
+// transform of ebMS.
+func readSignature(e c14n.Element, p Policy, withFilter bool) (*signature, error) {
+	if e.Size() > maxSignature {
+		return nil, failAt(e, ErrMalformed, "ds:Signature is longer than %d octets", maxSignature)
+	}
+	for inner := range e.Descendants() {
+		if inner.Interrupted() {
+			return nil, failAt(inner, ErrMalformed, "%s has a comment or processing instruction", inner.Name())
+		}
+	}
+	s := &signature{element: e}
+	c, err := open(e, "Id")
+	if err != nil {
+		return nil, err
+	}
+	if s.signedInfo, err = c.take("SignedInfo"); err != nil {
+		return nil, err
+	}
+	if err := s.readSignedInfo(p, withFilter); err != nil {
+		return nil, err
+	}
+	value, err := c.take("SignatureValue")
+	if err != nil {
+		return nil, err
+	}
+	if s.value, err = octets(value, "Id"); err != nil {
+		return nil, err
+	}
+	if keyInfo, found := c.optional("KeyInfo"); found {
+		if s.hint, err = readHint(keyInfo); err != nil {
+			return nil, err
+		}
+	}
+	return s, c.end()
+}
+
+// readSignedInfo reads ds:SignedInfo (XMLDSig Core 1.1 §4.4).
+func (s *signature) readSignedInfo(p Policy, withFilter bool) error {
+	c, err := open(s.signedInfo, "Id")
+	if err != nil {
+		return err
+	}
+	e, err := c.take("CanonicalizationMethod")
+	if err != nil {
+		return err
+	}
+	if s.method, err = readMethod(e); err != nil {
+		return err
+	}
+	if e, err = c.take("SignatureMethod"); err != nil {
+		return err
+	}
+	uri, err := bareAlgorithm(e)
+	if err != nil {
+		return err
+	}
+	if s.algorithm, err = p.signature(uri); err != nil {
+		return placed(err, e)
+	}
+	for len(c.rest) > 0 {
+		if e, err = c.take("Reference"); err != nil {
+			return err
+		}
+		r, err := readReference(e, p, withFilter)
+		if err != nil {
+			return err
+		}
+		same := func(other reference) bool { return other.uri == r.uri }
+		if slices.ContainsFunc(s.references, same) {
+			return failAt(e, ErrMalformed, "there is more than one Reference to %q", r.uri)
+		}
+		s.references = append(s.references, r)
+		if len(s.references) > maxReferences {
+			return failAt(e, ErrMalformed, "there are more than %d References", maxReferences)
+		}
+	}
+	return nil
+}
+
+// readReference reads a ds:Reference (XMLDSig Core 1.1 §4.4.3). It refers to the whole document or to a part of this
+// message: an Id could be carried by two elements, and nothing is fetched from elsewhere.
+func readReference(e c14n.Element, p Policy, withFilter bool) (reference, error) {
+	r := reference{element: e}
+	c, err := open(e, "Id", "URI", "Type")
+	if err != nil {
+		return r, err
+	}
+	found := false
+	if r.uri, found = e.Attribute("", "URI"); !found {
+		return r, failAt(e, ErrMalformed, "Reference has no URI")
+	}
+	part := strings.HasPrefix(r.uri, "cid:")
+	if r.uri != "" && !part {
+		return r, failAt(e, ErrPolicy, "Reference to %q is neither to the document nor to a part", r.uri)
+	}
+	transforms, found := c.optional("Transforms")
+	switch {
+	case part && found:
+		return r, failAt(transforms, ErrPolicy, "Reference to the part %q has transforms", r.uri)
+	case !part && !found:
+		return r, failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
+	case found:
+		if err := r.readTransforms(transforms, withFilter); err != nil {
+			return r, err
+		}
+	}
+	method, err := c.take("DigestMethod")
+	if err != nil {
+		return r, err
+	}
+	if r.digestURI, err = bareAlgorithm(method); err != nil {
+		return r, err
+	}
+	if r.hash, err = p.digest(r.digestURI); err != nil {
+		return r, placed(err, method)
+	}
+	value, err := c.take("DigestValue")
+	if err != nil {
+		return r, err
+	}
+	if r.digest, err = octets(value); err != nil {
+		return r, err
+	}
+	return r, c.end()
+}
+
+// readTransforms reads the transforms of the document's Reference, of which these and this order are allowed: enveloped
+// signature, the XPath filter (ebMS 2.0 §4.1.3; some products leave it out), canonicalization (inclusive if it is left
+// out, XMLDSig Core 1.1 §4.4.3.2).
+func (r *reference) readTransforms(e c14n.Element, withFilter bool) error {
+	c, err := open(e)
+	if err != nil {
+		return err
+	}
+	for step := 0; len(c.rest) > 0; {
+		transform, err := c.take("Transform")
+		if err != nil {
+			return err
+		}
+		uri, _ := transform.Attribute("", "Algorithm")
+		switch {
+		case step == 0 && uri == envelopedTransform:
+			_, err = bareAlgorithm(transform)
+			step = 1
+		case step == 1 && uri == xpathTransform && withFilter:
+			r.filter, err = readXPath(transform)
+			step = 2
+		case (step == 1 || step == 2) && (uri == inclusiveC14N || uri == exclusiveC14N):
+			r.method, err = readMethod(transform)
+			step = 3
+		default:
+			return failAt(transform, ErrPolicy, "transform %q is not allowed in this place", uri)
+		}
+		if err != nil {
+			return err
+		}
+		r.transforms = true
+	}
+	if !r.transforms {
+		return failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
+	}
+	return nil
+}
+
+// readXPath reads an XPath transform, whose only child is the expression.
+func readXPath(e c14n.Element) (filter, error) {
+	c, err := open(e, "Algorithm")
+	if err != nil {
+		return filter{}, err
+	}
+	expression, err := c.take("XPath")
+	if err != nil {
+		return filter{}, err
+	}
+	if err := c.end(); err != nil {
+		return filter{}, err
+	}
+	return readFilter(expression)
+}
+
+// readMethod reads a canonicalization, of SignedInfo or as a transform: one of the two without comments, the exclusive one
+// with or without a PrefixList (Exclusive C14N §4).
+func readMethod(e c14n.Element) (c14n.Method, error) {
+	uri, _ := e.Attribute("", "Algorithm")
+	switch uri {
+	case inclusiveC14N:
+		_, err := bareAlgorithm(e)
+		return c14n.Method{}, err
+	case exclusiveC14N:
+	default:
+		return c14n.Method{}, failAt(e, ErrPolicy, "canonicalization %q is not allowed", uri)
+	}
+	m := c14n.Method{Exclusive: true}
+	c, err := open(e, "Algorithm")
+	if err != nil || len(c.rest) == 0 {
+		return m, err
+	}
+	list := c.rest[0]
+	if !list.Is(excSpace, "InclusiveNamespaces") || len(c.rest) > 1 {
+		return m, failAt(e, ErrMalformed, "%s has children other than one InclusiveNamespaces", e.Name())
+	}
+	inner, err := open(list, "PrefixList")
+	if err != nil {
+		return m, err
+	}
+	prefixes, _ := list.Attribute("", "PrefixList")
+	if m.Prefixes = strings.Fields(prefixes); len(m.Prefixes) > maxPrefixes {
+		return m, failAt(list, ErrMalformed, "PrefixList has more than %d prefixes", maxPrefixes)
+	}
+	return m, inner.end()
+}
+
+// readHint reads what ds:KeyInfo (XMLDSig Core 1.1 §4.5) says about X.509 credentials. Its other forms (KeyName, KeyValue,
+// RetrievalMethod and more) are passed over: they can only name a key that the candidates have or do not have anyway.
+func readHint(e c14n.Element) (hint, error) {
+	var h hint
+	for inner := range e.Descendants() {
+		var err error
+		var value []byte
+		switch {
+		case inner.Is(dsigSpace, "X509Certificate"):
+			value, err = octets(inner)
+			h.certificates = append(h.certificates, value)
+		case inner.Is(dsigSpace, "X509SKI"):
+			value, err = octets(inner)
+			h.subjectKeyIDs = append(h.subjectKeyIDs, value)
+		case inner.Is(dsigSpace, "X509SerialNumber"):
+			value := ""
+			value, err = leaf(inner)
+			h.serialNumbers = append(h.serialNumbers, strings.TrimSpace(value))
+		}
+		if err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+// admits tells whether a candidate may be the one that the hint names. A certificate says most, so it counts alone; without
+// any hint every candidate may be.
+func (h hint) admits(candidate *x509.Certificate) bool {
+	switch {
+	case len(h.certificates) > 0:
+		return containsOctets(h.certificates, candidate.Raw)
+	case len(h.subjectKeyIDs) > 0:
+		return containsOctets(h.subjectKeyIDs, candidate.SubjectKeyId)
+	case len(h.serialNumbers) > 0:
+		return candidate.SerialNumber != nil && slices.Contains(h.serialNumbers, candidate.SerialNumber.String())
+	}
+	return true
+}
+
+func containsOctets(list [][]byte, octets []byte) bool {
+	return slices.ContainsFunc(list, func(other []byte) bool { return bytes.Equal(other, octets) })
+}
+
+// result gives the Reference for the caller.
+func (r *reference) result() Reference {
+	return Reference{
+		URI:          r.uri,
+		DigestMethod: r.digestURI,
+		DigestValue:  base64.StdEncoding.EncodeToString(r.digest),
+		// The prefix in an XPath is not visibly used, so it must be listed (Exclusive C14N §2.1).
+		XML: r.element.Canonical(c14n.Method{Exclusive: true, Prefixes: r.filter.prefixes}),
+	}
+}

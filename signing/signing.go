@@ -1,0 +1,95 @@
+// Package signing makes and verifies the two XML signatures of the gateway: the one of an ebXML message, which covers the
+// SOAP envelope and every MIME part (ebMS 2.0 §4.1.3), and the enveloped one of a document such as a certificate of origin.
+// It also reads the keys and credentials that they need.
+//
+// It is given bytes and candidate credentials and takes no trust decision: which credentials count for a partner, whether
+// they are in their validity and not revoked, and whether a message had to be signed at all, is the caller's to know.
+//
+// What a caller may rely on after a verification is [Verified.Octets], and nothing else of the document: those octets are
+// what was digested. Reading the received bytes instead is how signature wrapping works; ebMS makes it easy, because its
+// XPath filter takes every element with certain actors out of the signature.
+//
+// We canonicalize and verify ourselves (package internal/c14n and the files here) and sign with goxmldsig's
+// SigningContext, for these reasons. goxmldsig checks one Reference and no XPath filter, so it cannot verify an ebMS
+// signature; its canonicalizer orders attributes by local name where Canonical XML 1.0 §2.2 says namespace name, which
+// every ebMS header shows; its ConstructSignature writes one Reference and takes the namespaces in scope from the signed
+// element instead of the place that the signature goes to. What remains of use is the choice of algorithm and the
+// signature over given octets, and there ECDSA comes out in ASN.1, where XMLDSig Core 1.1 §6.4.3 wants r and s side by
+// side: our crypto.Signer around the key sees to that.
+//
+// Order to read: message.go and document.go for the two flows, signature.go for the grammar of what is accepted, xpath.go
+// and envelope.go for what is particular to ebMS, algorithm.go, sign.go, key.go.
+package signing
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// Key is a private key with its credentials. The signer may be in hardware; it is asked for PKCS #1 v1.5 or ECDSA
+// signatures over digests.
+type Key struct {
+	Signer crypto.Signer
+	// Chain[0] belongs to Signer; what follows is not sent with signatures.
+	Chain []*x509.Certificate
+}
+
+// Part is a MIME part of a message.
+type Part struct {
+	// URI is "cid:..." octet for octet as the Manifest's xlink:href writes it.
+	URI string
+	// Content are the octets after transfer decoding: those are what is digested (ebMS 2.0 §4.1.3; no product that we
+	// know of digests anything else).
+	Content []byte
+}
+
+// Reference is what a signature says about one thing it covers.
+type Reference struct {
+	// URI is "" for the envelope or document itself and "cid:..." for a part.
+	URI string
+	// DigestMethod is the algorithm's URI; DigestValue is base64 without white space.
+	DigestMethod, DigestValue string
+	// XML is the ds:Reference in exclusive canonical form with every namespace that it needs, so that it can be put into
+	// an Acknowledgment as it is (ebMS 2.0 §6.3.2.4).
+	XML []byte
+}
+
+// Verified is what a valid signature covers.
+type Verified struct {
+	// Octets are the canonical octets that were digested: without the ds:Signature, without comments and, in a message,
+	// without the elements that the XPath filter leaves out (those for the actors next and nextMSH).
+	Octets []byte
+	// References are all of the signature's, in its order.
+	References []Reference
+	// Signer is the one of the candidates whose key made the signature.
+	Signer *x509.Certificate
+	// Algorithm is the URI of the signature algorithm.
+	Algorithm string
+}
+
+// Canonicalize reads a document strictly and gives its Canonical XML 1.0 form without comments. The document must be UTF-8
+// without document type declaration; the error is an [*Error] of kind [ErrMalformed] that says where.
+//
+// A caller that uses an unsigned document reads it from these octets, as it reads a signed one from [Verified.Octets].
+func Canonicalize(doc []byte) ([]byte, error) {
+	read, err := parse(doc)
+	if err != nil {
+		return nil, err
+	}
+	return read.Canonical(c14n.Method{}), nil
+}
+
+// parse reads a document and makes an Error of what is wrong with it.
+func parse(doc []byte) (*c14n.Document, error) {
+	read, err := c14n.Parse(doc)
+	if wrong := (*c14n.Error)(nil); errors.As(err, &wrong) {
+		return nil, &Error{
+			Kind: ErrMalformed, Reason: "expected " + wrong.Expected + ", found " + wrong.Found,
+			Line: wrong.Line, Column: wrong.Column,
+		}
+	}
+	return read, err
+}

@@ -1,0 +1,134 @@
+package signing
+
+import (
+	"bytes"
+	"crypto/x509"
+	"slices"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// signer gives the candidate whose key made the signature value over ds:SignedInfo (XMLDSig Core 1.1 §3.2.2). What
+// ds:KeyInfo carries never verifies anything: it only says which of the candidates to take.
+func (s *signature) signer(candidates []*x509.Certificate) (*x509.Certificate, error) {
+	digest := sum(s.algorithm.hash, s.signedInfo.Canonical(s.method))
+	tried, weak := 0, error(nil)
+	for _, candidate := range candidates {
+		if !s.hint.admits(candidate) {
+			continue
+		}
+		kind, err := keyAlgorithm(candidate.PublicKey)
+		if err != nil {
+			weak = err
+			continue
+		}
+		if kind != s.algorithm.key {
+			continue
+		}
+		if s.algorithm.verify(candidate.PublicKey, digest, s.value) {
+			return candidate, nil
+		}
+		tried++
+	}
+	switch {
+	case tried > 0:
+		return nil, failAt(s.element, ErrSignature, "none of the %d candidates that fit made it", tried)
+	case weak != nil:
+		return nil, weak
+	}
+	return nil, failAt(s.element, ErrUnknownSigner, "none of the %d candidates is the credential that the signature names "+
+		"or has a key for %s", len(candidates), s.algorithm.uri)
+}
+
+// checkCoverage compares the references with what there is to cover: the document itself and every part, nothing else and
+// nothing twice. An uncovered part is what an attacker would add.
+func (s *signature) checkCoverage(parts []Part) error {
+	for i, part := range parts {
+		same := func(other Part) bool { return other.URI == part.URI }
+		if slices.ContainsFunc(parts[:i], same) {
+			return fail(ErrMalformed, "there is more than one part %q", part.URI)
+		}
+		if s.reference(part.URI) == nil || part.URI == "" {
+			return failAt(s.element, ErrUnsigned, "the signature does not cover the part %q", part.URI)
+		}
+	}
+	if s.reference("") == nil {
+		return failAt(s.element, ErrUnsigned, "the signature does not cover the document that it is in")
+	}
+	for _, r := range s.references {
+		same := func(part Part) bool { return part.URI == r.uri }
+		if r.uri != "" && !slices.ContainsFunc(parts, same) {
+			return failAt(r.element, ErrMalformed, "the signature covers the part %q, which there is not", r.uri)
+		}
+	}
+	return nil
+}
+
+// reference gives the ds:Reference to a URI, or nil.
+func (s *signature) reference(uri string) *reference {
+	i := slices.IndexFunc(s.references, func(r reference) bool { return r.uri == uri })
+	if i < 0 {
+		return nil
+	}
+	return &s.references[i]
+}
+
+// checkDigests digests everything that is referred to and gives the canonical octets of the document. Coverage was
+// checked, so every part is there.
+func (s *signature) checkDigests(doc *c14n.Document, parts []Part) ([]byte, error) {
+	var covered []byte
+	for i := range s.references {
+		r := &s.references[i]
+		content, what := []byte(nil), "the document"
+		if r.uri == "" {
+			covered = doc.Canonical(r.documentMethod(s.element))
+			content = covered
+		} else {
+			at := slices.IndexFunc(parts, func(part Part) bool { return part.URI == r.uri })
+			content, what = parts[at].Content, "the part "+r.uri
+		}
+		if !bytes.Equal(sum(r.hash, content), r.digest) {
+			return nil, failAt(r.element, ErrDigest, "%s is not what was signed", what)
+		}
+	}
+	return covered, nil
+}
+
+// documentMethod is the canonicalization after the transforms before it: the enveloped-signature transform leaves out the
+// signature itself (XMLDSig Core 1.1 §6.6.4). The XPath filter of ebMS keeps or drops an element with all that is in it,
+// because attributes and text have the element among their ancestors; so dropping the element is what it means.
+func (r *reference) documentMethod(signature c14n.Element) c14n.Method {
+	m := r.method
+	m.Drop = func(e c14n.Element) bool { return e == signature || dropped(e, r.filter.actors) }
+	return m
+}
+
+// dropped tells whether an element has one of the actors.
+func dropped(e c14n.Element, actors []string) bool {
+	if len(actors) == 0 {
+		return false
+	}
+	actor, found := e.Attribute(soapSpace, "actor")
+	return found && slices.Contains(actors, actor)
+}
+
+// verify checks everything about a signature that follows the grammar: first that it covers what there is, then whose it
+// is, then that what it covers is unchanged.
+func (s *signature) verify(doc *c14n.Document, parts []Part, candidates []*x509.Certificate) (*Verified, error) {
+	if err := s.checkCoverage(parts); err != nil {
+		return nil, err
+	}
+	signer, err := s.signer(candidates)
+	if err != nil {
+		return nil, err
+	}
+	octets, err := s.checkDigests(doc, parts)
+	if err != nil {
+		return nil, err
+	}
+	v := &Verified{Octets: octets, Signer: signer, Algorithm: s.algorithm.uri}
+	for i := range s.references {
+		v.References = append(v.References, s.references[i].result())
+	}
+	return v, nil
+}
