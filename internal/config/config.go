@@ -15,16 +15,22 @@
 // Rules of the environment: key a.b is ECOGATE_A_B; an entry of a list has its index from 0 in its place
 // (ECOGATE_AGREEMENTS_0_ENDPOINT) and must be in the file; a list of plain values is written with commas.
 //
-// Read config.go (the sections), load.go (how they are filled), check.go (what is refused), effective.go (what came from where).
+// Read config.go (the sections), load.go and value.go (how they are filled), check.go (what is refused), effective.go (what came from where).
 package config
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/ecogate/ecogate/partners"
 )
 
 // Config is a node's configuration. Every field has its value: from the environment, the file or the default.
+// It belongs to who loaded it and is not changed afterwards.
 type Config struct {
 	Node       partners.NodeConfig        `yaml:"node"`
 	Partners   []partners.PartnerConfig   `yaml:"partners"`
@@ -106,6 +112,33 @@ const (
 	RoleOfficer  Role = "officer"  // decides
 	RoleOperator Role = "operator" // runs the node
 )
+
+// Roles lists every role.
+func Roles() []Role { return []Role{RoleIssuer, RoleBroker, RoleOfficer, RoleOperator} }
+
+// minKeyBytes is the least length of an API key: what 16 random bytes have in base64.
+const minKeyBytes = 22
+
+// Digest is the SHA-256 of the key, read from KeyFile if it is there.
+func (k APIKey) Digest() ([sha256.Size]byte, error) {
+	var digest [sha256.Size]byte
+	if k.KeyFile == "" {
+		sum, err := hex.DecodeString(k.KeySHA256)
+		if err != nil || len(sum) != len(digest) {
+			return digest, fmt.Errorf("key of %s: key_sha256 is not the SHA-256 of a key in hex", k.Name)
+		}
+		return [sha256.Size]byte(sum), nil
+	}
+	content, err := os.ReadFile(k.KeyFile)
+	if err != nil {
+		return digest, fmt.Errorf("key of %s: %w", k.Name, err)
+	}
+	key := bytes.TrimSpace(content)
+	if len(key) < minKeyBytes {
+		return digest, fmt.Errorf("key of %s: %s holds fewer than %d characters", k.Name, k.KeyFile, minKeyBytes)
+	}
+	return sha256.Sum256(key), nil
+}
 
 // Delivery paces the outbound flow.
 type Delivery struct {

@@ -1,10 +1,288 @@
 package config
 
-// Load reads path and then environ.
-func Load(path string, environ []string) (Config, error) { return Config{}, nil }
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
-// Origin says where a value comes from.
-type Origin string
+	"go.yaml.in/yaml/v3"
 
-// PartnerTLS reports whether the partners' listener speaks TLS.
-func (c Config) PartnerTLS() bool { return false }
+	"github.com/ecogate/ecogate/partners"
+)
+
+// maxFileBytes bounds the configuration file.
+const maxFileBytes = 1 << 20
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	// Place is "FILE:LINE" or "environment NAME".
+	Place string
+	// Key is the key's path, such as "listeners.api.address"; empty if the file could not be read as YAML.
+	Key string
+	// Text says what is wrong and, where it is not plain, what to do.
+	Text string
+}
+
+// Error gives place, key and text on one line.
+func (p Problem) Error() string {
+	if p.Key == "" {
+		return p.Place + ": " + p.Text
+	}
+	return p.Place + ": " + p.Key + ": " + p.Text
+}
+
+// Error lists everything that is wrong with a configuration; it is never empty.
+type Error struct{ Problems []Problem }
+
+// Error gives one problem per line.
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load reads the file at path, puts the ECOGATE_ variables of environ ("NAME=value", as os.Environ gives them) over it and
+// checks the result. With an empty path there is only the environment. It opens no file but path: keys and credentials
+// are read by partners.New.
+//
+// What is wrong comes as one *Error with every problem; the Config is returned all the same, as far as it could be read.
+func Load(path string, environ []string) (Config, error) {
+	if path == "" {
+		return Parse("", nil, environ)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	return Parse(path, text, environ)
+}
+
+// Parse is Load for the text of a file that was read already; path names it in errors and gives the folder that relative
+// paths start from.
+func Parse(path string, text []byte, environ []string) (Config, error) {
+	cfg := Default()
+	cfg.origins = map[string]Origin{"": Origin(cmp.Or(path, "configuration"))}
+	l := &loader{file: path, origins: cfg.origins}
+	l.text(text, &cfg)
+	l.environment(environ, &cfg)
+	for i := range cfg.Agreements {
+		cfg.Agreements[i].SetDefaults()
+	}
+	l.paths(&cfg)
+	if len(l.problems) == 0 {
+		// A value that could not be read would be complained about twice.
+		l.check(cfg)
+	}
+	if len(l.problems) > 0 {
+		return cfg, &Error{Problems: l.problems}
+	}
+	return cfg, nil
+}
+
+// PartnerProblems gives err of partners.New, which speaks of keys, the places of those keys. Any other error comes back
+// as it is.
+func (c Config) PartnerProblems(err error) error {
+	var wrong *partners.ConfigError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	l := &loader{origins: c.origins}
+	for _, p := range wrong.Problems {
+		l.add(p.Key, "%s", p.Text)
+	}
+	return &Error{Problems: l.problems}
+}
+
+// loader fills a Config and collects what is wrong.
+type loader struct {
+	file string
+	// origins are those of the keys that were given; that of "" is the configuration as a whole.
+	origins  map[string]Origin
+	problems []Problem
+}
+
+// add reports a problem of key, at the place of the nearest part of it that was given.
+func (l *loader) add(key, format string, args ...any) {
+	at := key
+	for at != "" && l.origins[at] == "" {
+		at = parent(at)
+	}
+	l.problems = append(l.problems, Problem{Place: string(l.origins[at]), Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+// parent cuts the last part off a key: "a.b[2].c", "a.b[2]", "a.b", "a", "".
+func parent(key string) string {
+	return key[:max(strings.LastIndexAny(key, ".["), 0)]
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
+
+// text decodes the file. The tree that the YAML library gives is walked here, so that every problem has its line, all of
+// them are found in one go, and a value means the same in the file and in the environment.
+func (l *loader) text(text []byte, cfg *Config) {
+	if len(text) > maxFileBytes {
+		l.problems = append(l.problems, Problem{Place: l.file, Text: fmt.Sprintf("is larger than %d bytes", maxFileBytes)})
+		return
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document yaml.Node
+	err := decoder.Decode(&document)
+	if err == nil {
+		if err = decoder.Decode(new(yaml.Node)); err == nil {
+			err = errors.New("holds more than one YAML document")
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		place, message := l.file, err.Error()
+		if at := yamlLine.FindStringSubmatch(message); at != nil {
+			place, message = place+":"+at[1], message[len(at[0]):]
+		}
+		l.problems = append(l.problems, Problem{Place: place, Text: strings.TrimPrefix(message, "yaml: ")})
+		return
+	}
+	if len(document.Content) == 1 && document.Content[0].Tag != "!!null" {
+		l.decode(document.Content[0], reflect.ValueOf(cfg).Elem(), "")
+	}
+}
+
+// decode fills v, the value of key, from n. It goes no deeper than the types do.
+func (l *loader) decode(n *yaml.Node, v reflect.Value, key string) {
+	if key != "" {
+		l.origins[key] = Origin(l.file + ":" + strconv.Itoa(n.Line))
+	}
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		l.add(key, "anchors and aliases are not supported; write the value out")
+	case n.Tag == "!!null":
+		l.add(key, "has no value; give one or remove the key")
+	case isSection(v.Type()):
+		l.section(n, v, key)
+	case isList(v.Type()):
+		l.list(n, v, key)
+	case n.Kind != yaml.ScalarNode:
+		l.add(key, "takes a single value, here is %s", kindName(n))
+	default:
+		if err := setScalar(v, n.Value); err != nil {
+			l.add(key, "%v", err)
+		}
+	}
+}
+
+func (l *loader) section(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind != yaml.MappingNode {
+		l.add(key, "takes keys (%s), here is %s", strings.Join(keysOf(v.Type()), ", "), kindName(n))
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		at := join(key, name.Value)
+		field, ok := fieldOf(v, name.Value)
+		place := fmt.Sprintf("%s:%d", l.file, name.Line)
+		switch {
+		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge" || name.Anchor != "":
+			l.problems = append(l.problems, Problem{Place: place, Key: key, Text: "a key here is not plain text; merge keys and anchors are not supported"})
+		case !ok:
+			l.problems = append(l.problems, Problem{Place: place, Key: at, Text: "unknown key; " + suggest(name.Value, keysOf(v.Type()))})
+		case seen[name.Value]:
+			l.problems = append(l.problems, Problem{Place: place, Key: at, Text: "stands here twice"})
+		default:
+			seen[name.Value] = true
+			l.decode(value, field, at)
+		}
+	}
+}
+
+func (l *loader) list(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind != yaml.SequenceNode {
+		l.add(key, "takes a list, here is %s", kindName(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, entry := range n.Content {
+		l.decode(entry, list.Index(i), fmt.Sprintf("%s[%d]", key, i))
+	}
+	v.Set(list)
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a section"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return "a single value"
+}
+
+// Prefix begins the names of the environment variables that are read.
+const Prefix = "ECOGATE_"
+
+// reserved are variables that belong to other parts of the program: the client verbs, fault points, the choice of the file.
+var reserved = []string{"ECOGATE_API_URL", "ECOGATE_API_KEY", "ECOGATE_API_KEY_FILE", "ECOGATE_FAULT", "ECOGATE_CONFIG"}
+
+// environment puts variables over what the file gave. An empty variable counts as absent, as scripts leave them.
+func (l *loader) environment(environ []string, cfg *Config) {
+	known := map[string]leaf{}
+	var names []string
+	walk(reflect.ValueOf(cfg).Elem(), func(at leaf) {
+		known[at.env] = at
+		names = append(names, at.env)
+	})
+	environ = slices.Clone(environ)
+	slices.Sort(environ)
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		ours := strings.HasPrefix(name, Prefix) && !strings.HasPrefix(name, Prefix+"TEST_")
+		if !ours || value == "" || slices.Contains(reserved, name) {
+			continue
+		}
+		at, ok := known[name]
+		if !ok {
+			text := "names no key (an entry of a list must be in the file before a variable can change it); " + suggest(name, names)
+			l.problems = append(l.problems, Problem{Place: "environment " + name, Text: text})
+			continue
+		}
+		l.origins[at.key] = Origin("environment " + name)
+		if err := setText(at.value, value); err != nil {
+			l.add(at.key, "%v", err)
+		}
+	}
+}
+
+// paths makes relative paths start at the folder of the file.
+func (l *loader) paths(cfg *Config) {
+	dir := filepath.Dir(l.file)
+	resolve := func(v reflect.Value) {
+		if path := v.String(); path != "" && !filepath.IsAbs(path) {
+			v.SetString(filepath.Join(dir, path))
+		}
+	}
+	walk(reflect.ValueOf(cfg).Elem(), func(at leaf) {
+		switch {
+		case at.field.Tag.Get("path") == "":
+		case at.value.Kind() == reflect.Slice:
+			for i := range at.value.Len() {
+				resolve(at.value.Index(i))
+			}
+		default:
+			resolve(at.value)
+		}
+	})
+}

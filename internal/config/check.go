@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ecogate/ecogate/partners"
+)
+
+// rule is one thing that must not be so.
+type rule struct {
+	bad  bool
+	key  string
+	text string
+}
+
+func (l *loader) rules(list ...rule) {
+	for _, r := range list {
+		if r.bad {
+			l.add(r.key, "%s", r.text)
+		}
+	}
+}
+
+// check judges what can be judged without opening files.
+func (l *loader) check(c Config) {
+	for _, p := range c.Registry().Check() {
+		l.add(p.Key, "%s", p.Text)
+	}
+	l.rules(
+		rule{c.Store.Dir == "", "store.dir", "is required"},
+		rule{c.Store.LockTimeout <= 0, "store.lock_timeout", "must be more than 0"},
+	)
+	l.listeners(c)
+	l.apiKeys(c.APIKeys)
+	l.delivery(c.Delivery)
+	l.limits(c)
+	l.rules(
+		rule{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", fmt.Sprintf("%q is not debug, info, warn or error", c.Log.Level)},
+		rule{c.Log.Format != "json" && c.Log.Format != "text", "log.format", fmt.Sprintf("%q is not json or text", c.Log.Format)},
+	)
+}
+
+func (l *loader) listeners(c Config) {
+	seen := map[string]string{}
+	for _, listener := range []struct{ key, address string }{
+		{"listeners.partner.address", c.Listeners.Partner.Address},
+		{"listeners.api.address", c.Listeners.API.Address},
+		{"listeners.admin.address", c.Listeners.Admin.Address},
+	} {
+		port, err := portOf(listener.address)
+		first, taken := seen[listener.address]
+		seen[listener.address] = listener.key
+		l.rules(
+			rule{err != nil, listener.key, fmt.Sprintf("%q is not host:port", listener.address)},
+			// Listeners are kept apart so that a firewall can tell partners, users and administration from each other.
+			rule{taken && port != 0, listener.key, fmt.Sprintf("%q is %s already", listener.address, first)},
+		)
+	}
+	partner := c.Listeners.Partner
+	host, _, _ := net.SplitHostPort(partner.Address)
+	l.rules(
+		rule{!c.PartnerTLS() && !partner.PlainHTTP && !isLoopback(host), "listeners.partner.address",
+			fmt.Sprintf("%s can be reached from elsewhere, and node.keys has no key with use %s; add one, or set plain_http: true if something in front of it speaks TLS",
+				partner.Address, partners.UseTLSServer)},
+		rule{partner.TLS.MinVersion != "1.2" && partner.TLS.MinVersion != "1.3", "listeners.partner.tls.min_version",
+			fmt.Sprintf("%q is not 1.2 or 1.3", partner.TLS.MinVersion)},
+		rule{partner.TLS.ClientAuth != ClientAuthRequire && partner.TLS.ClientAuth != ClientAuthNone, "listeners.partner.tls.client_auth",
+			fmt.Sprintf("%q is not %s or %s", partner.TLS.ClientAuth, ClientAuthRequire, ClientAuthNone)},
+	)
+}
+
+// PartnerTLS reports whether the partners' listener speaks TLS: there is a tls-server key, and plain_http is not set.
+func (c Config) PartnerTLS() bool {
+	hasKey := slices.ContainsFunc(c.Node.Keys, func(k partners.KeyConfig) bool { return slices.Contains(k.Uses, partners.UseTLSServer) })
+	return hasKey && !c.Listeners.Partner.PlainHTTP
+}
+
+// portOf gives the port of host:port; 0 asks the system for a free one.
+func portOf(address string) (uint64, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(port, 10, 16)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+func (l *loader) apiKeys(keys []APIKey) {
+	names, digests := map[string]bool{}, map[string]bool{}
+	for i, k := range keys {
+		at := fmt.Sprintf("api_keys[%d]", i)
+		l.rules(
+			rule{k.Name == "", at + ".name", "is required"},
+			rule{names[k.Name] && k.Name != "", at + ".name", fmt.Sprintf("%q stands here twice; audit records could not tell the two apart", k.Name)},
+			rule{!slices.Contains(Roles(), k.Role), at + ".role", fmt.Sprintf("%q is not one of %q", k.Role, Roles())},
+			rule{(k.KeySHA256 == "") == (k.KeyFile == ""), at, "takes exactly one of key_sha256 and key_file"},
+			rule{k.KeySHA256 != "" && !digestPattern.MatchString(k.KeySHA256), at + ".key_sha256", "is not 64 lower-case hexadecimal digits"},
+			rule{k.KeySHA256 != "" && digests[k.KeySHA256], at + ".key_sha256", "is another entry's key too; each entry has its own"},
+		)
+		names[k.Name], digests[k.KeySHA256] = true, true
+	}
+}
+
+func (l *loader) delivery(d Delivery) {
+	for _, positive := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"poll", d.Poll}, {"connect_timeout", d.ConnectTimeout}, {"response_timeout", d.ResponseTimeout}, {"backoff_max", d.BackoffMax},
+	} {
+		l.rules(rule{positive.value <= 0, "delivery." + positive.key, "must be more than 0"})
+	}
+	l.rules(
+		rule{d.Workers < 1 || d.Workers > 1024, "delivery.workers", fmt.Sprintf("%d is not between 1 and 1024", d.Workers)},
+		rule{d.PerPartner < 1 || d.PerPartner > d.Workers, "delivery.per_partner", fmt.Sprintf("%d is not between 1 and workers (%d)", d.PerPartner, d.Workers)},
+		// A lease that ends while its attempt still runs would have a second worker send the same message.
+		rule{d.Lease <= d.ConnectTimeout+d.ResponseTimeout, "delivery.lease",
+			fmt.Sprintf("%s is not longer than connect_timeout and response_timeout together (%s)", d.Lease, d.ConnectTimeout+d.ResponseTimeout)},
+		rule{d.ResponseMaxBytes < 1024, "delivery.response_max_bytes", "must be at least 1KiB, or acknowledgments do not fit"},
+	)
+}
+
+func (l *loader) limits(c Config) {
+	limits := c.Limits
+	l.rules(
+		rule{limits.BodyBytes < 1024, "limits.body_bytes", "must be at least 1KiB"},
+		rule{limits.Parts < 1, "limits.parts", "must be at least 1"},
+		rule{limits.HeaderBytes < 256, "limits.header_bytes", "must be at least 256"},
+		rule{limits.EnvelopeBytes < 1024 || limits.EnvelopeBytes > limits.BodyBytes, "limits.envelope_bytes", "must be at least 1KiB and at most limits.body_bytes"},
+		rule{limits.ReadTimeout <= 0, "limits.read_timeout", "must be more than 0"},
+	)
+	for i, a := range c.Agreements {
+		l.rules(rule{a.MaxBytes > limits.BodyBytes, fmt.Sprintf("agreements[%d].max_bytes", i),
+			fmt.Sprintf("%d is more than limits.body_bytes (%d), which bounds every message", a.MaxBytes, limits.BodyBytes)})
+	}
+}

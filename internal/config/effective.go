@@ -1,0 +1,50 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Origin says where a value comes from: OriginDefault, "FILE:LINE" or "environment NAME".
+type Origin string
+
+// OriginDefault is the origin of a value that nobody gave.
+const OriginDefault Origin = "default"
+
+// Setting is one key with the value that is in effect.
+type Setting struct {
+	Key string
+	// Value as it could be written into a variable; "***" for a secret.
+	Value  string
+	Origin Origin
+}
+
+// Effective lists every key that has a value, in the order of the sections. Secrets are masked.
+func (c Config) Effective() []Setting {
+	var out []Setting
+	walk(reflect.ValueOf(c), func(at leaf) {
+		value := format(at.value)
+		if value == "" {
+			return
+		}
+		if at.field.Tag.Get("secret") != "" {
+			value = "***"
+		}
+		origin, ok := c.origins[at.key]
+		if !ok {
+			origin = OriginDefault
+		}
+		out = append(out, Setting{Key: at.key, Value: value, Origin: origin})
+	})
+	return out
+}
+
+// EffectiveText gives Effective as lines for people.
+func (c Config) EffectiveText() string {
+	var b strings.Builder
+	for _, s := range c.Effective() {
+		fmt.Fprintf(&b, "%s = %s  # %s\n", s.Key, s.Value, s.Origin)
+	}
+	return b.String()
+}

@@ -1,0 +1,250 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The types of the sections are the schema: a key is a field with its yaml tag, a section a struct, a list a slice, and
+// everything else a single value.
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	durationType = reflect.TypeFor[time.Duration]()
+)
+
+func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != timeType }
+func isList(t reflect.Type) bool    { return t.Kind() == reflect.Slice }
+
+// keysOf lists the keys of a section in the order of its fields.
+func keysOf(t reflect.Type) []string {
+	var out []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name == key {
+			return v.Field(i), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+func join(section, key string) string {
+	if section == "" {
+		return key
+	}
+	return section + "." + key
+}
+
+// leaf is a key that takes a single value or a list of them.
+type leaf struct {
+	key   string // "agreements[0].endpoint"
+	env   string // "ECOGATE_AGREEMENTS_0_ENDPOINT"
+	value reflect.Value
+	field reflect.StructField
+}
+
+// walk visits every leaf of a section, entries of lists included, in the order of the fields.
+func walk(section reflect.Value, visit func(leaf)) { walkSection(section, "", visit) }
+
+func walkSection(section reflect.Value, key string, visit func(leaf)) {
+	for i := range section.NumField() {
+		field := section.Type().Field(i)
+		name := field.Tag.Get("yaml")
+		if name == "" {
+			continue
+		}
+		at, value := join(key, name), section.Field(i)
+		switch {
+		case isSection(field.Type):
+			walkSection(value, at, visit)
+		case isList(field.Type) && isSection(field.Type.Elem()):
+			for j := range value.Len() {
+				walkSection(value.Index(j), fmt.Sprintf("%s[%d]", at, j), visit)
+			}
+		default:
+			visit(leaf{key: at, env: envName(at), value: value, field: field})
+		}
+	}
+}
+
+var notInNames = strings.NewReplacer(".", "_", "[", "_", "]", "")
+
+func envName(key string) string { return Prefix + strings.ToUpper(notInNames.Replace(key)) }
+
+// setText sets a leaf from the text of a variable: the members of a list are separated by commas.
+func setText(v reflect.Value, text string) error {
+	if !isList(v.Type()) {
+		return setScalar(v, text)
+	}
+	members := strings.Split(text, ",")
+	list := reflect.MakeSlice(v.Type(), len(members), len(members))
+	for i, member := range members {
+		if err := setScalar(list.Index(i), strings.TrimSpace(member)); err != nil {
+			return err
+		}
+	}
+	v.Set(list)
+	return nil
+}
+
+// setScalar sets a single value from its text. A number of type int is a count; one of type int64 is a size in bytes.
+func setScalar(v reflect.Value, text string) error {
+	if v.Kind() == reflect.Pointer {
+		target := reflect.New(v.Type().Elem())
+		if err := setScalar(target.Elem(), text); err != nil {
+			return err
+		}
+		v.Set(target)
+		return nil
+	}
+	switch v.Type() {
+	case timeType:
+		at, err := parseInstant(text)
+		v.Set(reflect.ValueOf(at))
+		return err
+	case durationType:
+		d, err := parseDuration(text)
+		v.SetInt(int64(d))
+		return err
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		v.SetBool(text == "true")
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", text)
+		}
+		v.SetInt(int64(n))
+	case reflect.Int64:
+		n, err := parseSize(text)
+		v.SetInt(n)
+		return err
+	default:
+		return fmt.Errorf("values of type %s are not supported", v.Type())
+	}
+	return nil
+}
+
+func parseInstant(text string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not an instant; write 2026-11-30T09:00:00Z, or 2026-11-30 for the beginning of that day in UTC", text)
+}
+
+var daysPattern = regexp.MustCompile(`^([0-9]{1,5})d`)
+
+// parseDuration reads a Go duration that may begin with days of 24 hours.
+func parseDuration(text string) (time.Duration, error) {
+	var days time.Duration
+	rest := text
+	if m := daysPattern.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1]) // at most five digits
+		days, rest = time.Duration(n)*24*time.Hour, text[len(m[0]):]
+		if rest == "" {
+			return days, nil
+		}
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || rest != text && strings.HasPrefix(rest, "-") || d > math.MaxInt64-days {
+		return 0, fmt.Errorf("%q is not a duration; write for example 30s, 10m, 1h30m or 7d", text)
+	}
+	return days + d, nil
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]{1,18})(|KiB|MiB|GiB|TiB)$`)
+
+func parseSize(text string) (int64, error) {
+	wrong := fmt.Errorf("%q is not a number of bytes; write for example 1048576 or 1MiB", text)
+	m := sizePattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, wrong
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	shift := map[string]int{"": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[m[2]]
+	if err != nil || n > math.MaxInt64>>shift {
+		return 0, wrong
+	}
+	return n << shift, nil
+}
+
+// format writes a leaf's value as it could stand in a variable; what is not set is "".
+func format(v reflect.Value) string {
+	switch {
+	case v.Kind() == reflect.Pointer && v.IsNil():
+		return ""
+	case v.Kind() == reflect.Pointer:
+		return format(v.Elem())
+	case v.Type() == timeType:
+		if at := v.Interface().(time.Time); !at.IsZero() {
+			return at.Format(time.RFC3339)
+		}
+		return ""
+	case isList(v.Type()):
+		members := make([]string, v.Len())
+		for i := range members {
+			members[i] = format(v.Index(i))
+		}
+		return strings.Join(members, ",")
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// suggest names the known key nearest to name, or all of them if none is near.
+func suggest(name string, known []string) string {
+	best, least := "", min(len(name)/2, 3)+1
+	for _, key := range known {
+		if d := distance(name, key); d < least {
+			best, least = key, d
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(known) > 20:
+		return "no known name is near to it"
+	}
+	return "known here: " + strings.Join(known, ", ")
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
