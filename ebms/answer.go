@@ -1,0 +1,71 @@
+package ebms
+
+import "time"
+
+// SignalOptions say what an answer to a message needs besides that message.
+type SignalOptions struct {
+	// MessageID of the answer; required.
+	MessageID string
+	// Now is the answer's Timestamp; required.
+	Now time.Time
+	// Received is when the answered message was received; zero means Now.
+	Received time.Time
+	// Self is who answers. The zero value means the message's To party.
+	Self Party
+}
+
+// NewAcknowledgment returns an acknowledgment of message to, as a message of its own (§6.3.2.7). It carries no
+// DuplicateElimination, AckRequested or TimeToLive: products refuse them there. Its References are empty; the caller adds
+// those of the verified signature before it signs (§6.3.2.4).
+func NewAcknowledgment(to *Message, o SignalOptions) *Message {
+	m := newSignal(to, o, ActionAcknowledgment)
+	m.Acknowledgment = &Acknowledgment{
+		Timestamp:      o.Received,
+		RefToMessageID: to.MessageID,
+		From:           m.From.IDs,
+		Actor:          ActorToPartyMSH,
+	}
+	if o.Received.IsZero() {
+		m.Acknowledgment.Timestamp = o.Now
+	}
+	if to.AckRequested != nil && to.AckRequested.Actor != "" {
+		m.Acknowledgment.Actor = to.AckRequested.Actor
+	}
+	return m
+}
+
+// NewMessageError returns a message that tells the sender of to what is wrong with it (§4.2.4.3). It returns nil if to
+// itself reports an error: an error about an error is never sent (§4.2.4), since two message services would go on forever.
+func NewMessageError(to *Message, list ErrorList, o SignalOptions) *Message {
+	if to.isError() {
+		return nil
+	}
+	m := newSignal(to, o, ActionMessageError)
+	m.Errors = &list
+	return m
+}
+
+// isError reports whether m says that another message was wrong. Action counts as well as the ErrorList, because m may
+// have been read in part only.
+func (m *Message) isError() bool {
+	return m.IsSignal() && m.Action == ActionMessageError || m.Errors != nil && m.Errors.HighestSeverity == SeverityError
+}
+
+// newSignal swaps the parties and keeps agreement and conversation. ebMS 2.0 §3.1.2, §3.1.3, §3.1.6.3.
+func newSignal(to *Message, o SignalOptions, action string) *Message {
+	self := o.Self
+	if len(self.IDs) == 0 {
+		self = to.To
+	}
+	return &Message{
+		From:           self,
+		To:             to.From,
+		CPAID:          to.CPAID,
+		ConversationID: to.ConversationID,
+		Service:        Service{Value: MSHService},
+		Action:         action,
+		MessageID:      o.MessageID,
+		Timestamp:      o.Now,
+		RefToMessageID: to.MessageID,
+	}
+}

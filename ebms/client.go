@@ -1,0 +1,136 @@
+package ebms
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// DefaultSOAPAction is the SOAPAction of every message, quotes included. ebMS 2.0 Appendix B.2.2.
+const DefaultSOAPAction = `"ebXML"`
+
+// Outgoing is a message to be posted.
+type Outgoing struct {
+	// URL of the partner's message service, http or https.
+	URL         string
+	ContentType string
+	// SOAPAction is written as it is; empty means DefaultSOAPAction.
+	SOAPAction string
+	Body       []byte
+}
+
+// Response is a complete HTTP answer. ContentType and Body are a message if the partner answers in the response.
+type Response struct {
+	Status      int
+	ContentType string
+	Body        []byte
+	// RetryAfter is zero if the partner did not say, and at most a day.
+	RetryAfter time.Duration
+}
+
+// ClientOptions configure a Client. Zero fields mean their defaults.
+type ClientOptions struct {
+	// TLS is used for https; nil means Go's defaults. The Client takes a copy.
+	TLS *tls.Config
+	// Timeout is for one Post from dialling to the last byte of the answer; default one minute.
+	Timeout time.Duration
+	// MaxReply is the size of an answer's body in bytes; default 1 MiB.
+	MaxReply int64
+	// IdlePerHost is the number of connections that are kept open to each host; default 16. It should be no less than the
+	// number of concurrent deliveries to a host: a connection more than that costs a TLS handshake for each message.
+	IdlePerHost int
+	// Control is called before each connection is dialled, with the address that was resolved; see net.Dialer. It is the
+	// place to refuse addresses that no partner has. nil allows all.
+	Control func(network, address string, conn syscall.RawConn) error
+	// Now is the clock for a Retry-After that is a date; nil means such dates are ignored.
+	Now func() time.Time
+}
+
+// Client is the sending side of the HTTP binding (ebMS 2.0 Appendix B.2). It is safe for concurrent use and keeps
+// connections alive. It follows no redirect (a signed message goes where the agreement says), uses no proxy from the
+// environment, keeps no cookies and asks for no compression.
+type Client struct {
+	http     http.Client
+	timeout  time.Duration
+	maxReply int64
+	now      func() time.Time
+}
+
+// NewClient returns a Client. Call CloseIdleConnections when it is given up, as after a change of credentials.
+func NewClient(o ClientOptions) *Client {
+	if o.Timeout <= 0 {
+		o.Timeout = time.Minute
+	}
+	if o.MaxReply <= 0 {
+		o.MaxReply = 1 << 20
+	}
+	if o.IdlePerHost <= 0 {
+		o.IdlePerHost = 16
+	}
+	transport := &http.Transport{
+		DialContext:            (&net.Dialer{Control: o.Control}).DialContext,
+		MaxIdleConnsPerHost:    o.IdlePerHost,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 32 << 10,
+		DisableCompression:     true,
+	}
+	if o.TLS != nil {
+		transport.TLSClientConfig = o.TLS.Clone()
+	}
+	return &Client{
+		http: http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		timeout:  o.Timeout,
+		maxReply: o.MaxReply,
+		now:      o.Now,
+	}
+}
+
+// CloseIdleConnections closes connections that no Post uses at present.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// Post sends a message and returns the partner's answer, whatever its status. An error means that no complete answer came
+// within the limits of time and size; whether the partner has the message is then unknown.
+func (c *Client) Post(ctx context.Context, out Outgoing) (Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, out.URL, bytes.NewReader(out.Body))
+	if err != nil {
+		return Response{}, fmt.Errorf("posting message: %w", err)
+	}
+	action := out.SOAPAction
+	if action == "" {
+		action = DefaultSOAPAction
+	}
+	// Set as a map, since Header.Set would write Soapaction, which is the same to HTTP but not to every product.
+	req.Header = http.Header{
+		"SOAPAction":   {action},
+		"Content-Type": {out.ContentType},
+		"User-Agent":   {"ecogate"},
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Response{}, fmt.Errorf("posting message: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxReply+1))
+	if err != nil {
+		return Response{}, fmt.Errorf("reading the answer of %s: %w", req.URL.Host, err)
+	}
+	if int64(len(body)) > c.maxReply {
+		return Response{}, fmt.Errorf("answer of %s is over the limit of %d bytes (ClientOptions.MaxReply)", req.URL.Host, c.maxReply)
+	}
+	answer := Response{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body}
+	if c.now != nil {
+		answer.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), c.now())
+	}
+	return answer, nil
+}

@@ -1,0 +1,145 @@
+package ebms
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Request is one message as it came over HTTP.
+type Request struct {
+	ContentType string
+	// SOAPAction is the header as sent, quotes included; empty if absent.
+	SOAPAction string
+	Body       []byte
+	// Remote is the address of the peer, host and port.
+	Remote string
+	// TLS is the state of the connection, nil without TLS.
+	TLS *tls.ConnectionState
+	// Received is the instant at which the last byte of Body had come.
+	Received time.Time
+}
+
+// Reply is the answer to a Request, written to the wire as it is.
+type Reply struct {
+	// Status is 200 to 599. Anything else is a mistake of the program and becomes 500.
+	Status int
+	// ContentType of Body; unused if Body is empty.
+	ContentType string
+	Body        []byte
+	// RetryAfter, if positive, becomes a Retry-After header in seconds, rounded up.
+	RetryAfter time.Duration
+}
+
+// HandlerOptions configure Handler.
+type HandlerOptions struct {
+	Limits Limits
+	// Receive answers a message; required. Requests come concurrently. The context ends when the peer goes away.
+	Receive func(context.Context, Request) Reply
+	// Now is the clock for Request.Received; required.
+	Now func() time.Time
+	// ReadTimeout is how long the body of a request may take; default one minute.
+	ReadTimeout time.Duration
+}
+
+// Handler is the receiving side of the HTTP binding (ebMS 2.0 Appendix B.2).
+//
+// Before Receive is called it refuses, with a SOAP Fault in the body where a body helps: methods other than POST (405),
+// media types other than multipart/related and text/xml and any Content-Encoding (415), bodies over Limits.Body (413) and
+// bodies that take longer than ReadTimeout (408). Nothing of the body is read that is over the limit.
+//
+// SOAPAction is "ebXML" by the specification (B.2.2), but products differ and some send none, and a header outside the
+// signature proves nothing. It is handed on as it came, for the agreement to judge; only two of them are refused (400).
+func Handler(o HandlerOptions) http.Handler {
+	o.Limits = o.Limits.withDefaults()
+	if o.ReadTimeout <= 0 {
+		o.ReadTimeout = time.Minute
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeReply(w, o.serve(w, r))
+	})
+}
+
+func (o HandlerOptions) serve(w http.ResponseWriter, r *http.Request) Reply {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return Reply{Status: http.StatusMethodNotAllowed}
+	}
+	contentType := r.Header.Get("Content-Type")
+	media, err := parseMediaType(contentType)
+	if err != nil || media.name != "text/xml" && media.name != "multipart/related" {
+		return refusal(http.StatusUnsupportedMediaType, "The media type is neither multipart/related nor text/xml.")
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return refusal(http.StatusUnsupportedMediaType, "Content-Encoding is not supported.")
+	}
+	if len(r.Header.Values("Content-Type")) > 1 || len(r.Header.Values("Soapaction")) > 1 {
+		return refusal(http.StatusBadRequest, "A header field occurs twice.")
+	}
+	if r.ContentLength > o.Limits.Body {
+		return tooLarge()
+	}
+	body, err := o.readBody(w, r)
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refusal(http.StatusRequestTimeout, "The message took too long to arrive.")
+	case err != nil:
+		return refusal(http.StatusBadRequest, "The message did not arrive whole.")
+	}
+	return o.Receive(r.Context(), Request{
+		ContentType: contentType,
+		SOAPAction:  r.Header.Get("Soapaction"),
+		Body:        body,
+		Remote:      r.RemoteAddr,
+		TLS:         r.TLS,
+		Received:    o.Now(),
+	})
+}
+
+// readBody reads the body within its limits of size and time.
+func (o HandlerOptions) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w)
+	// A timer that moves the deadline into the past needs no clock to compute one from. Writers that have no deadlines,
+	// as in tests, are read without.
+	timer := time.AfterFunc(o.ReadTimeout, func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
+	defer timer.Stop()
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, o.Limits.Body))
+}
+
+func tooLarge() Reply {
+	return refusal(http.StatusRequestEntityTooLarge, "The message is larger than the receiver accepts.")
+}
+
+func refusal(status int, text string) Reply {
+	fault := Fault{Code: FaultClient, Text: text}
+	return Reply{Status: status, ContentType: "text/xml; charset=UTF-8", Body: fault.Envelope()}
+}
+
+// writeReply writes status, headers and body, and no header that the Reply does not ask for.
+func writeReply(w http.ResponseWriter, reply Reply) {
+	h := w.Header()
+	if reply.RetryAfter > 0 {
+		h.Set("Retry-After", formatRetryAfter(reply.RetryAfter))
+	}
+	if reply.Status < 200 || reply.Status > 599 {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	if len(reply.Body) == 0 || reply.Status == http.StatusNoContent || reply.Status == http.StatusNotModified {
+		w.WriteHeader(reply.Status)
+		return
+	}
+	h.Set("Content-Type", reply.ContentType)
+	h.Set("Content-Length", strconv.Itoa(len(reply.Body)))
+	w.WriteHeader(reply.Status)
+	// An error here means that the peer is gone. It will send again, and gets the stored reply.
+	_, _ = w.Write(reply.Body)
+}

@@ -1,0 +1,265 @@
+package ebms
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// mediaType is a Content-Type: its type in lower case, and its parameters by lower-case name.
+type mediaType struct {
+	name   string
+	params map[string]string
+}
+
+// composite reports whether the type packs further entities, which a part must not.
+func (m mediaType) composite() bool {
+	return strings.HasPrefix(m.name, "multipart/") || strings.HasPrefix(m.name, "message/")
+}
+
+// parseMediaType reads a Content-Type more leniently than mime.ParseMediaType where products need it: values without quotes
+// may hold the slash of type=text/xml and the at sign of start=root@host. It is stricter elsewhere: a parameter given twice,
+// split over several (RFC 2231), or with bytes outside ASCII is an error. RFC 2045 §5.1.
+func parseMediaType(s string) (mediaType, error) {
+	for _, c := range []byte(s) {
+		if c < 0x20 && c != '\t' || c > 0x7e {
+			return mediaType{}, fmt.Errorf("byte %#x in %.200q", c, s)
+		}
+	}
+	name, rest, more := strings.Cut(s, ";")
+	m := mediaType{name: strings.ToLower(strings.TrimSpace(name)), params: map[string]string{}}
+	if m.name == "" {
+		return mediaType{}, fmt.Errorf("no media type")
+	}
+	if kind, subtype, ok := strings.Cut(m.name, "/"); !ok || !isToken(kind) || !isToken(subtype) {
+		return mediaType{}, fmt.Errorf("%.200q is not a media type", m.name)
+	}
+	for more {
+		var key, value string
+		var err error
+		if key, value, rest, more, err = nextParam(rest); err != nil {
+			return mediaType{}, err
+		}
+		if key == "" { // "text/xml;" and ";;" are seen in the wild and say nothing
+			continue
+		}
+		if _, twice := m.params[key]; twice {
+			return mediaType{}, fmt.Errorf("parameter %s occurs twice", key)
+		}
+		m.params[key] = value
+	}
+	return m, nil
+}
+
+// nextParam reads one parameter from the text after a semicolon; more says that another semicolon followed.
+func nextParam(s string) (key, value, rest string, more bool, err error) {
+	s = strings.TrimLeft(s, " \t")
+	end := strings.IndexAny(s, "=;")
+	if end < 0 || s[end] == ';' {
+		before, rest, more := strings.Cut(s, ";")
+		if strings.TrimSpace(before) != "" {
+			return "", "", "", false, fmt.Errorf("parameter %.80q has no value", before)
+		}
+		return "", "", rest, more, nil
+	}
+	key = strings.ToLower(strings.TrimRight(s[:end], " \t"))
+	if !isToken(key) || strings.Contains(key, "*") {
+		return "", "", "", false, fmt.Errorf("parameter name %.80q is not supported", key)
+	}
+	s = strings.TrimLeft(s[end+1:], " \t")
+	if !strings.HasPrefix(s, `"`) {
+		value, rest, more = strings.Cut(s, ";")
+		value = strings.TrimRight(value, " \t")
+		if strings.Contains(value, `"`) {
+			return "", "", "", false, fmt.Errorf("parameter %s has a quote within its value", key)
+		}
+		return key, value, rest, more, nil
+	}
+	value, s, err = quotedString(s[1:])
+	if err != nil {
+		return "", "", "", false, fmt.Errorf("parameter %s: %w", key, err)
+	}
+	after, rest, more := strings.Cut(s, ";")
+	if strings.TrimSpace(after) != "" {
+		return "", "", "", false, fmt.Errorf("parameter %s is followed by %.80q", key, after)
+	}
+	return key, value, rest, more, nil
+}
+
+// quotedString reads up to the closing quote and returns what follows it. RFC 822 §3.3.
+func quotedString(s string) (value, rest string, err error) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return b.String(), s[i+1:], nil
+		case '\\':
+			if i++; i == len(s) {
+				return "", "", fmt.Errorf("the closing quote is missing")
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return "", "", fmt.Errorf("the closing quote is missing")
+}
+
+// isToken reports whether s is a token of RFC 2045 §5.1.
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`{|}~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+// readRelated reads a multipart/related body. RFC 2387; ebMS 2.0 §2.1.2.
+func readRelated(media mediaType, body []byte, l Limits) (*Package, error) {
+	if t, ok := media.params["type"]; ok && !strings.EqualFold(t, "text/xml") {
+		return nil, mimeProblem("parameter type is %.80q and not text/xml", t)
+	}
+	boundary := media.params["boundary"]
+	// RFC 2046 §5.1.1 gives boundaries 1 to 70 characters of which the last is not a space.
+	if boundary == "" || len(boundary) > 70 || strings.HasSuffix(boundary, " ") {
+		return nil, mimeProblem("boundary %.80q is not 1 to 70 characters without a space at its end", boundary)
+	}
+	raw, err := splitParts(body, boundary, l.Parts)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]readPart, len(raw))
+	ids := make(map[string]bool, len(raw))
+	for i := range raw {
+		if parts[i], err = readMIMEPart(raw[i], l); err != nil {
+			return nil, mimeProblem("part %d: %w", i+1, err)
+		}
+		if id := parts[i].ContentID; id != "" && ids[id] {
+			return nil, mimeProblem("part %d: Content-ID %.200q occurs twice", i+1, id)
+		}
+		ids[parts[i].ContentID] = true
+	}
+	return assemble(media, parts, l)
+}
+
+// assemble finds the root part, by the start parameter or as the first (RFC 2387 §3.2), and makes a Package.
+func assemble(media mediaType, parts []readPart, l Limits) (*Package, error) {
+	root := 0
+	if start, ok := media.params["start"]; ok {
+		start = strings.TrimSuffix(strings.TrimPrefix(start, "<"), ">")
+		for root < len(parts) && (start == "" || parts[root].ContentID != start) {
+			root++
+		}
+		if root == len(parts) {
+			return nil, mimeProblem("start %.200q is the Content-ID of no part", start)
+		}
+	}
+	if name := parts[root].media.name; name != "text/xml" {
+		return nil, mimeProblem("the envelope's part has media type %.80q and not text/xml", name)
+	}
+	p := &Package{Envelope: parts[root].Content}
+	if err := checkEnvelope(parts[root].media, p.Envelope, l); err != nil {
+		return nil, err
+	}
+	for i := range parts {
+		if i == root {
+			continue
+		}
+		if parts[i].ContentID == "" {
+			return nil, mimeProblem("part %d has no Content-ID", i+1)
+		}
+		p.Parts = append(p.Parts, parts[i].Part)
+	}
+	return p, nil
+}
+
+// splitParts cuts a multipart body at its delimiter lines (RFC 2046 §5.1.1). Only empty lines may stand before the first
+// and after the last. A line that begins like a delimiter and goes on differently is refused: readers disagree on whether
+// it is one.
+func splitParts(body []byte, boundary string, limit int) ([][]byte, error) {
+	delimiter := []byte("\r\n--" + boundary)
+	var rest []byte
+	if bytes.HasPrefix(body, delimiter[2:]) {
+		rest = body[len(delimiter)-2:]
+	} else {
+		before, after, found := bytes.Cut(body, delimiter)
+		if !found {
+			return nil, mimeProblem("boundary %q does not occur at the beginning of a line", boundary)
+		}
+		if junk := bytes.TrimSpace(before); len(junk) > 0 {
+			return nil, mimeProblem("%.40q before the first boundary", junk)
+		}
+		rest = after
+	}
+	var parts [][]byte
+	for {
+		line, after, last := delimiterEnd(rest)
+		if last {
+			if junk := bytes.TrimSpace(after); len(junk) > 0 {
+				return nil, mimeProblem("%.40q after the last boundary", junk)
+			}
+			if len(parts) == 0 {
+				return nil, mimeProblem("no part between the boundaries")
+			}
+			return parts, nil
+		}
+		if after == nil {
+			return nil, mimeProblem("boundary is followed by %.40q", line)
+		}
+		if len(parts) == limit {
+			return nil, mimeProblem("more than %d parts (Limits.Parts)", limit)
+		}
+		// The line break before a delimiter belongs to the delimiter and not to the content.
+		part, next, found := bytes.Cut(after, delimiter)
+		if !found {
+			return nil, mimeProblem("closing boundary is missing after part %d", len(parts)+1)
+		}
+		parts, rest = append(parts, part), next
+	}
+}
+
+// delimiterEnd reads what follows a boundary on its line. It returns what follows the line, nil if this is no delimiter.
+func delimiterEnd(s []byte) (line, after []byte, last bool) {
+	if bytes.HasPrefix(s, []byte("--")) {
+		s = s[2:]
+		last = true
+	}
+	line, after, found := bytes.Cut(s, []byte("\r\n"))
+	if len(bytes.Trim(line, " \t")) > 0 || !found && !last {
+		return line, nil, false
+	}
+	return line, after, last
+}
+
+// encodingDecl finds the encoding of an XML declaration. XML 1.0 §2.8, §4.3.3.
+var encodingDecl = regexp.MustCompile(`^<\?xml[ \t\r\n][^>]*?[ \t\r\n]encoding[ \t\r\n]*=[ \t\r\n]*["']([^"'<>]*)["']`)
+
+// checkEnvelope checks the size of the envelope, and that the charset parameter and the XML declaration name the same
+// encoding, UTF-8 or its subset US-ASCII. ebMS 2.0 §2.1.3.1, §2.2.2.
+func checkEnvelope(media mediaType, envelope []byte, l Limits) error {
+	if int64(len(envelope)) > l.Envelope {
+		return mimeProblem("envelope of %d bytes is over the limit of %d (Limits.Envelope)", len(envelope), l.Envelope)
+	}
+	charset, given := media.params["charset"]
+	declared := charset
+	if m := encodingDecl.FindSubmatch(bytes.TrimPrefix(envelope, []byte(byteOrderMark))); m != nil {
+		declared = string(m[1])
+	}
+	if given && !strings.EqualFold(charset, declared) {
+		return mimeProblem("charset %.40q of the envelope's part differs from %.40q in its XML declaration", charset, declared)
+	}
+	switch strings.ToLower(declared) {
+	case "", "utf-8":
+	case "us-ascii":
+		if i := bytes.IndexFunc(envelope, func(r rune) bool { return r > 0x7f }); i >= 0 {
+			return mimeProblem("envelope in us-ascii has byte %#x", envelope[i])
+		}
+	default:
+		return mimeProblem("encoding %.40q of the envelope is neither UTF-8 nor US-ASCII", declared)
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package ebms
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/beevik/etree"
+)
+
+// Places in an envelope, as they are told to partners. They are fixed texts: nothing that a partner sent is repeated.
+const (
+	atEnvelope       = "//Envelope"
+	atHeader         = "//Header"
+	atBody           = "//Body"
+	atMessageHeader  = "//Header/MessageHeader"
+	atFrom           = atMessageHeader + "/From"
+	atTo             = atMessageHeader + "/To"
+	atService        = atMessageHeader + "/Service"
+	atAction         = atMessageHeader + "/Action"
+	atMessageData    = atMessageHeader + "/MessageData"
+	atRefToMessageID = atMessageData + "/RefToMessageId"
+	atTimeToLive     = atMessageData + "/TimeToLive"
+	atAckRequested   = "//Header/AckRequested"
+	atAcknowledgment = "//Header/Acknowledgment"
+	atErrorList      = "//Header/ErrorList"
+	atSyncReply      = "//Header/SyncReply"
+	atMessageOrder   = "//Header/MessageOrder"
+	atManifest       = "//Body/Manifest"
+	atReference      = atManifest + "/Reference"
+)
+
+// MustUnderstandError is the cause of an Error from Parse for a header block that nobody here understands and that may not
+// be ignored. SOAP 1.1 §4.2.3 demands a Fault as the answer; see FaultFor.
+type MustUnderstandError struct{ Space, Local string }
+
+func (e *MustUnderstandError) Error() string {
+	return fmt.Sprintf("header block {%.200s}%.80s must be understood and is not", e.Space, e.Local)
+}
+
+// Parse reads an envelope and holds it to the schema (element order, cardinality, required attributes) and to the rules of
+// Message.Validate. It verifies no signature. It is safe on any input: no document type declarations, no external access,
+// bounded depth and size.
+//
+// A returned error is an *Error: CodeOtherXML for what breaks the schema, CodeNotSupported, CodeInconsistent or
+// CodeValueNotRecognized for the rest. If nevertheless the message's From, To, CPAId, ConversationId and MessageId were
+// read, Parse returns the message beside the error, as far as it was read, so that the sender can be answered with
+// NewMessageError; it is good for nothing else. Otherwise the message is nil, and FaultFor makes the answer. If the envelope
+// holds a SOAP Fault, that *Fault is the cause of the error.
+func Parse(envelope []byte) (*Message, error) {
+	tree, err := readEnvelope(envelope)
+	if err != nil {
+		return nil, err
+	}
+	if len(tree.body) > 0 && is(tree.body[0], nsSOAP, "Fault") {
+		return nil, NewUnknown(readFault(tree.body[0]))
+	}
+	p := parser{m: &Message{}, seen: map[string]bool{}}
+	for _, block := range tree.header {
+		p.headerBlock(block)
+	}
+	if !p.seen["MessageHeader"] {
+		p.fail(NewOtherXML(atHeader, errors.New("no MessageHeader")))
+	}
+	for _, block := range tree.body {
+		p.bodyBlock(block)
+	}
+	if p.err == nil {
+		p.fail(AsError(p.m.Validate()))
+	}
+	if p.err == nil {
+		return p.m, nil
+	}
+	if !p.m.addressable() {
+		return nil, p.err
+	}
+	return p.m, p.err
+}
+
+// addressable reports whether an error message can say what it is about and to whom.
+func (m *Message) addressable() bool {
+	return len(m.From.IDs) > 0 && len(m.To.IDs) > 0 && m.CPAID != "" && m.ConversationID != "" && m.MessageID != ""
+}
+
+// parser reads on after an error, so that as much of the MessageHeader as possible is there for the answer; the first error
+// is the one that counts.
+type parser struct {
+	m    *Message
+	seen map[string]bool // local names of the eb blocks that were read
+	err  *Error
+}
+
+func (p *parser) fail(err *Error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// headerBlock reads one child of the SOAP Header. ebMS 2.0 §2.3, §5.
+func (p *parser) headerBlock(e *etree.Element) {
+	if is(e, nsDS, "Signature") {
+		// More than one is allowed, the first being the From Party's (§4.1.1). Package signing judges them.
+		p.m.Signed = true
+		return
+	}
+	if e.NamespaceURI() != nsEB {
+		p.otherBlock(e)
+		return
+	}
+	if p.seen[e.Tag] {
+		p.fail(p.repeated(e))
+		return
+	}
+	p.seen[e.Tag] = true
+	switch e.Tag {
+	case "MessageHeader":
+		p.extension(e, atMessageHeader, true)
+		p.messageHeader(e)
+	case "AckRequested":
+		p.extension(e, atAckRequested, true)
+		p.ackRequested(e)
+	case "Acknowledgment":
+		p.extension(e, atAcknowledgment, true)
+		p.acknowledgment(e)
+	case "ErrorList":
+		p.extension(e, atErrorList, true)
+		p.errorList(e)
+	case "SyncReply":
+		p.extension(e, atSyncReply, true)
+		p.syncReply(e)
+	case "MessageOrder":
+		p.fail(NewNotSupported(atMessageOrder, errors.New("keeping the order of messages (§9) is not supported")))
+	default:
+		p.otherBlock(e)
+		p.fail(NewOtherXML(atHeader, fmt.Errorf("%s is no header block of ebMS 2.0", nameOf(e))))
+	}
+}
+
+// repeated says what is wrong with a second block of a kind. The schema has two AckRequested and two Acknowledgment when
+// the second is for the next hop, which is not supported (§6.3.1.1, §10).
+func (p *parser) repeated(e *etree.Element) *Error {
+	location := "//Header/" + e.Tag
+	if actor, _ := attribute(e, nsSOAP, "actor"); actor == ActorNextMSH {
+		return NewNotSupported(location, errors.New("actor nextMSH: multi-hop is not supported"))
+	}
+	return NewOtherXML(location, fmt.Errorf("second %s", e.Tag))
+}
+
+// otherBlock decides on a block that is not ours: SOAP 1.1 §4.2.3 lets it pass unless it must be understood by us. We act as
+// the ultimate recipient (no actor), as "next" and in the two roles of ebMS.
+func (p *parser) otherBlock(e *etree.Element) {
+	if must, _ := attribute(e, nsSOAP, "mustUnderstand"); must != "1" && must != "true" {
+		return
+	}
+	switch actor, _ := attribute(e, nsSOAP, "actor"); actor {
+	case "", ActorNext, ActorNextMSH, ActorToPartyMSH:
+		p.fail(NewNotSupported(atHeader, &MustUnderstandError{Space: e.NamespaceURI(), Local: e.Tag}))
+	}
+}
+
+// bodyBlock reads one child of the SOAP Body. ebMS 2.0 §2.3.3, §3.2, §7.1.
+func (p *parser) bodyBlock(e *etree.Element) {
+	if e.NamespaceURI() != nsEB {
+		p.fail(NewNotSupported(atBody, fmt.Errorf("%s in the Body", nameOf(e))))
+		return
+	}
+	switch e.Tag {
+	case "Manifest", "StatusRequest", "StatusResponse":
+	default:
+		p.fail(NewOtherXML(atBody, fmt.Errorf("%s is no body element of ebMS 2.0", nameOf(e))))
+		return
+	}
+	location := "//Body/" + e.Tag
+	if p.seen[e.Tag] {
+		p.fail(NewOtherXML(location, fmt.Errorf("second %s", e.Tag)))
+		return
+	}
+	p.seen[e.Tag] = true
+	p.extension(e, location, false)
+	if e.Tag == "Manifest" {
+		p.manifest(e)
+	}
+}
+
+// extension checks the attributes that every ebMS block has: version always, mustUnderstand in the Header. Products put
+// mustUnderstand on the Manifest too, which is let pass. ebMS 2.0 §2.3.8, §2.3.9.
+func (p *parser) extension(e *etree.Element, location string, header bool) {
+	switch v, ok := attribute(e, nsEB, "version"); {
+	case !ok:
+		p.fail(NewOtherXML(location, errors.New("no eb:version")))
+	case v != version:
+		p.fail(NewInconsistent(location, fmt.Errorf("eb:version %.40q and not %s", v, version)))
+	}
+	if !header {
+		return
+	}
+	switch must, ok := attribute(e, nsSOAP, "mustUnderstand"); {
+	case !ok:
+		p.fail(NewOtherXML(location, errors.New("no mustUnderstand")))
+	case must != "1" && must != "true":
+		p.fail(NewInconsistent(location, fmt.Errorf("mustUnderstand is %.40q and not 1", must)))
+	}
+}
+
+// actor reads the SOAP actor of a block, which defaults to ActorToPartyMSH (§6.3.1.1).
+func (p *parser) actor(e *etree.Element, location string) string {
+	actor, _ := attribute(e, nsSOAP, "actor")
+	switch actor {
+	case "", ActorToPartyMSH:
+	case ActorNextMSH:
+		p.fail(NewNotSupported(location, errors.New("actor nextMSH: multi-hop is not supported")))
+	default:
+		p.fail(NewInconsistent(location, fmt.Errorf("actor %.200q is not one of ebMS 2.0", actor)))
+	}
+	return actor
+}
+
+// syncReply reads SyncReply, whose actor is fixed. ebMS 2.0 §4.3.
+func (p *parser) syncReply(e *etree.Element) {
+	p.m.SyncReply = true
+	if actor, _ := attribute(e, nsSOAP, "actor"); actor != ActorNext {
+		p.fail(NewInconsistent(atSyncReply, fmt.Errorf("actor %.200q and not %s", actor, ActorNext)))
+	}
+}
+
+// dateTime is the form of xsd:dateTime that messages have. XML Schema Part 2 §3.2.7.
+var dateTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$`)
+
+// parseTime reads an xsd:dateTime. Times are UTC (§3.1.6.2): one without a zone, as some products write, is taken as that.
+func parseTime(s string) (time.Time, error) {
+	m := dateTime.FindStringSubmatch(s)
+	if m == nil {
+		return time.Time{}, fmt.Errorf("%.80q is not a dateTime", s)
+	}
+	layout := time.RFC3339
+	if m[2] == "" {
+		layout = "2006-01-02T15:04:05"
+	}
+	t, err := time.Parse(layout, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading dateTime: %w", err)
+	}
+	return t.UTC(), nil
+}
