@@ -48,7 +48,7 @@ type ClientOptions struct {
 	// Control is called before each connection is dialled, with the address that was resolved; see net.Dialer. It is the
 	// place to refuse addresses that no partner has. nil allows all.
 	Control func(network, address string, conn syscall.RawConn) error
-	// Now is the clock for a Retry-After that is a date; nil means such dates are ignored.
+	// Now is the clock for a Retry-After that is a date; such dates are ignored if it is nil.
 	Now func() time.Time
 }
 
@@ -128,9 +128,10 @@ func (c *Client) Post(ctx context.Context, out Outgoing) (Response, error) {
 	if int64(len(body)) > c.maxReply {
 		return Response{}, fmt.Errorf("answer of %s is over the limit of %d bytes (ClientOptions.MaxReply)", req.URL.Host, c.maxReply)
 	}
-	answer := Response{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body}
-	if c.now != nil {
-		answer.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), c.now())
-	}
-	return answer, nil
+	return Response{
+		Status:      resp.StatusCode,
+		ContentType: resp.Header.Get("Content-Type"),
+		Body:        body,
+		RetryAfter:  parseRetryAfter(resp.Header.Get("Retry-After"), c.now),
+	}, nil
 }

@@ -2,6 +2,7 @@ package ebms
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -9,7 +10,7 @@ import (
 
 // Fault is the answer to a message that cannot be answered in ebXML. SOAP 1.1 §4.4; ebMS 2.0 §2.1.6, Appendix B.2.4.
 type Fault struct {
-	// Code is the local part of the faultcode: FaultClient, FaultMustUnderstand or FaultServer.
+	// Code is the local part of the faultcode: FaultClient or FaultMustUnderstand, or whatever a partner sent.
 	Code string
 	// Text is the faultstring, a sentence for people.
 	Text string
@@ -19,21 +20,25 @@ type Fault struct {
 const (
 	FaultClient         = "Client"
 	FaultMustUnderstand = "MustUnderstand"
-	FaultServer         = "Server"
 )
 
-// FaultFor returns the Fault for an error of ReadPackage or Parse, and whether SOAP demands it: true if a header block was not
-// understood, which is told as a Fault even when the message could be answered in ebXML (SOAP 1.1 §4.2.3). Otherwise it is
-// the Client fault, for when Parse returned no message. The cause is not told.
-func FaultFor(err error) (fault *Fault, demanded bool) {
+// FaultReply returns the HTTP answer for an error of ReadPackage or Parse that came without a message: status 400 and a Client
+// fault. If the error has a MustUnderstandError in its chain the answer is status 500 and a MustUnderstand fault, which SOAP
+// 1.1 §4.2.3 and §6.2 demand even of a message that could be answered in ebXML. The cause is not told.
+func FaultReply(err error) Reply {
 	var must *MustUnderstandError
 	if errors.As(err, &must) {
-		return &Fault{Code: FaultMustUnderstand, Text: "A header block that must be understood is not."}, true
+		return faultReply(http.StatusInternalServerError, FaultMustUnderstand, "A header block that must be understood is not.")
 	}
-	return &Fault{Code: FaultClient, Text: AsError(err).Description}, false
+	return faultReply(http.StatusBadRequest, FaultClient, AsError(err).Description)
 }
 
-// Envelope returns the SOAP envelope with the fault, to be sent as text/xml; charset=UTF-8.
+func faultReply(status int, code, text string) Reply {
+	fault := Fault{Code: code, Text: text}
+	return Reply{Status: status, ContentType: envelopeType, Body: fault.Envelope()}
+}
+
+// Envelope returns the SOAP envelope with the fault, to be sent as text/xml.
 func (f *Fault) Envelope() []byte {
 	var w writer
 	w.raw(xmlDeclaration)

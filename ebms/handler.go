@@ -73,13 +73,13 @@ func (o HandlerOptions) serve(w http.ResponseWriter, r *http.Request) Reply {
 	contentType := r.Header.Get("Content-Type")
 	media, err := parseMediaType(contentType)
 	if err != nil || media.name != "text/xml" && media.name != "multipart/related" {
-		return refusal(http.StatusUnsupportedMediaType, "The media type is neither multipart/related nor text/xml.")
+		return faultReply(http.StatusUnsupportedMediaType, FaultClient, "The media type is neither multipart/related nor text/xml.")
 	}
 	if r.Header.Get("Content-Encoding") != "" {
-		return refusal(http.StatusUnsupportedMediaType, "Content-Encoding is not supported.")
+		return faultReply(http.StatusUnsupportedMediaType, FaultClient, "Content-Encoding is not supported.")
 	}
 	if len(r.Header.Values("Content-Type")) > 1 || len(r.Header.Values("Soapaction")) > 1 {
-		return refusal(http.StatusBadRequest, "A header field occurs twice.")
+		return faultReply(http.StatusBadRequest, FaultClient, "A header field occurs twice.")
 	}
 	if r.ContentLength > o.Limits.Body {
 		return tooLarge()
@@ -90,9 +90,9 @@ func (o HandlerOptions) serve(w http.ResponseWriter, r *http.Request) Reply {
 	case errors.As(err, &over):
 		return tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refusal(http.StatusRequestTimeout, "The message took too long to arrive.")
+		return faultReply(http.StatusRequestTimeout, FaultClient, "The message took too long to arrive.")
 	case err != nil:
-		return refusal(http.StatusBadRequest, "The message did not arrive whole.")
+		return faultReply(http.StatusBadRequest, FaultClient, "The message did not arrive whole.")
 	}
 	return o.Receive(r.Context(), Request{
 		ContentType: contentType,
@@ -115,12 +115,7 @@ func (o HandlerOptions) readBody(w http.ResponseWriter, r *http.Request) ([]byte
 }
 
 func tooLarge() Reply {
-	return refusal(http.StatusRequestEntityTooLarge, "The message is larger than the receiver accepts.")
-}
-
-func refusal(status int, text string) Reply {
-	fault := Fault{Code: FaultClient, Text: text}
-	return Reply{Status: status, ContentType: "text/xml; charset=UTF-8", Body: fault.Envelope()}
+	return faultReply(http.StatusRequestEntityTooLarge, FaultClient, "The message is larger than the receiver accepts.")
 }
 
 // writeReply writes status, headers and body, and no header that the Reply does not ask for.

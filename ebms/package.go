@@ -37,6 +37,9 @@ type Limits struct {
 	Envelope int64
 }
 
+// envelopeType is the Content-Type of an envelope. ebMS 2.0 §2.1.3.1.
+const envelopeType = "text/xml; charset=UTF-8"
+
 // maxEnvelope bounds what Parse reads, whatever the Limits say. A hundred acknowledged payloads need a tenth of it.
 const maxEnvelope = 4 << 20
 
@@ -90,7 +93,6 @@ func ReadPackage(contentType string, body []byte, l Limits) (*Package, error) {
 // that equal packages and boundaries give equal bytes. It must not occur in the content: take a new random one for each
 // message. ebMS 2.0 §2.1.2; RFC 2387 §3.
 func (p *Package) Bytes(boundary string) (contentType string, body []byte, err error) {
-	const envelopeType = "text/xml; charset=UTF-8"
 	if len(p.Parts) == 0 {
 		return envelopeType, p.Envelope, nil
 	}

@@ -32,7 +32,7 @@ const (
 )
 
 // MustUnderstandError is the cause of an Error from Parse for a header block that nobody here understands and that may not
-// be ignored. SOAP 1.1 §4.2.3 demands a Fault as the answer; see FaultFor.
+// be ignored. SOAP 1.1 §4.2.3 demands a Fault as the answer; see FaultReply.
 type MustUnderstandError struct{ Space, Local string }
 
 func (e *MustUnderstandError) Error() string {
@@ -46,7 +46,7 @@ func (e *MustUnderstandError) Error() string {
 // A returned error is an *Error: CodeOtherXML for what breaks the schema, CodeNotSupported, CodeInconsistent or
 // CodeValueNotRecognized for the rest. If nevertheless the message's From, To, CPAId, ConversationId and MessageId were
 // read, Parse returns the message beside the error, as far as it was read, so that the sender can be answered with
-// NewMessageError; it is good for nothing else. Otherwise the message is nil, and FaultFor makes the answer. If the envelope
+// NewMessageError; it is good for nothing else. Otherwise the message is nil, and FaultReply makes the answer. If the envelope
 // holds a SOAP Fault, that *Fault is the cause of the error.
 func Parse(envelope []byte) (*Message, error) {
 	tree, err := readEnvelope(envelope)

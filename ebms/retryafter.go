@@ -12,12 +12,8 @@ const maxRetryAfter = 24 * time.Hour
 
 // parseRetryAfter reads a Retry-After header: seconds, or a date that is compared with now. It returns zero for what is
 // neither, lies in the past, or is absent; at most a day. RFC 9110 §10.2.3.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if value == "" {
-		return 0
-	}
-	if strings.Trim(value, "0123456789") == "" {
+func parseRetryAfter(value string, now func() time.Time) time.Duration {
+	if value != "" && strings.Trim(value, "0123456789") == "" {
 		seconds, err := strconv.Atoi(value)
 		if err != nil || seconds > int(maxRetryAfter/time.Second) { // err: out of range
 			return maxRetryAfter
@@ -25,10 +21,10 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 		return time.Duration(seconds) * time.Second
 	}
 	at, err := http.ParseTime(value)
-	if err != nil {
+	if err != nil || now == nil {
 		return 0
 	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
+	return min(max(at.Sub(now()), 0), maxRetryAfter)
 }
 
 // formatRetryAfter writes a duration as whole seconds, rounded up so that nobody comes back early.
