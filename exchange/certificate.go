@@ -28,7 +28,7 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 		return n.repeat(ctx, r)
 	}
 	if ttl := r.header.TimeToLive; !ttl.IsZero() && !r.request.Received.Before(ttl) {
-		return n.refuse(ctx, r, ebms.NewTimeToLiveExpired(headerLocation+"/eb:MessageData/eb:TimeToLive", fmt.Errorf("expired at %s", ttl)))
+		return n.refuse(ctx, r, ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", ttl)))
 	}
 	certificate, document, err := n.readCertificate(r)
 	if err != nil {
@@ -106,21 +106,21 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	location := ebms.CIDToHref(part.ContentID)
 	verified, err := n.verifyDocument(r, part.Content)
 	if err != nil {
-		return nil, nil, ebms.SecurityFailure(location, err)
+		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	data, findings, err := ubl.Unmarshal(verified.Octets)
 	if err != nil {
-		return nil, nil, ebms.OtherXML(location, err)
+		return nil, nil, ebms.NewOtherXML(location, err)
 	}
 	if !slices.Contains(r.agreement.Forms, data.Form) {
-		return nil, nil, ebms.ValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
+		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
 	if err := n.checkIssuer(r, data, verified.Signer); err != nil {
-		return nil, nil, ebms.SecurityFailure(location, err)
+		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	findings = append(findings, eco.Validate(data, r.request.Received)...)
 	if eco.HasErrors(findings) {
-		return nil, nil, ebms.Inconsistent(location, &InvalidError{Findings: findings})
+		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{
 		Direction: Inbound, Key: keyOf(data), State: CertificateAvailable, Partner: r.agreement.Partner, Message: r.record.MessageID,
@@ -129,31 +129,16 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	}, part.Content, nil
 }
 
-// document returns the part that the Manifest names first: the certificate; what follows are its attachments. Manifest and parts must name
-// each other completely (ebMS 2.0 §3.2.2: an unresolved cid is MimeProblem; a part without Manifest reference is refused
-// because nobody would answer for it).
+// document returns the part that the Manifest names first: the certificate; what follows are its attachments.
 func (r *reception) document() (*ebms.Part, error) {
-	named := make(map[*ebms.Part]bool, len(r.pkg.Parts))
-	var first *ebms.Part
-	for _, reference := range r.header.Manifest {
-		part, ok := r.pkg.Resolve(reference.Href)
-		if !ok {
-			return nil, ebms.MimeProblem(reference.Href, fmt.Errorf("the Manifest names %q, no part has that Content-ID", reference.Href))
-		}
-		if first == nil {
-			first = part
-		}
-		named[part] = true
+	if err := r.pkg.CheckManifest(r.header); err != nil {
+		return nil, err
 	}
-	if first == nil {
-		return nil, ebms.MimeProblem("/SOAP:Envelope/SOAP:Body/eb:Manifest", errors.New("the message carries no payload, a certificate was expected"))
+	if len(r.header.Manifest) == 0 {
+		return nil, ebms.NewMimeProblem("//Body/Manifest", errors.New("the message carries no payload, a certificate was expected"))
 	}
-	for i := range r.pkg.Parts {
-		if part := &r.pkg.Parts[i]; !named[part] {
-			return nil, ebms.MimeProblem(ebms.CIDToHref(part.ContentID), errors.New("the Manifest does not name this part"))
-		}
-	}
-	return first, nil
+	part, _ := r.pkg.Resolve(r.header.Manifest[0].Href)
+	return part, nil
 }
 
 func (n *Node) verifyDocument(r *reception, document []byte) (*signing.Verified, error) {

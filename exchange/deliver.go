@@ -96,10 +96,10 @@ func (n *Node) conclude(o *Outcome, m Message, now time.Time) {
 	o.Attempt = Attempt{Began: now, Ended: now, Problem: "not sent: no attempts left"}
 	if everTaken(m.Log) {
 		o.State = StateFailed
-		o.Reason = &Reason{Code: string(ebms.DeliveryFailure), Cause: "the partner took the message but no valid acknowledgment came before its time to live ended"}
+		o.Reason = &Reason{Code: string(ebms.CodeDeliveryFailure), Cause: "the partner took the message but no valid acknowledgment came before its time to live ended"}
 	} else {
 		o.State = StateExpired
-		o.Reason = &Reason{Code: string(ebms.TimeToLiveExpired), Cause: "the partner was not reached before the message's time to live ended: " + lastProblem(m.Log)}
+		o.Reason = &Reason{Code: string(ebms.CodeTimeToLiveExpired), Cause: "the partner was not reached before the message's time to live ended: " + lastProblem(m.Log)}
 	}
 	o.Audit = []AuditEntry{{At: now, Actor: "node", Event: "message." + string(o.State), Subject: m.MessageID, Detail: o.Reason.Cause}}
 }

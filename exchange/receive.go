@@ -64,7 +64,7 @@ func (n *Node) open(r *reception) error {
 	}
 	octets, err := signing.Canonicalize(pkg.Envelope)
 	if err != nil {
-		return ebms.OtherXML("", fmt.Errorf("envelope: %w", err))
+		return ebms.NewOtherXML("", fmt.Errorf("envelope: %w", err))
 	}
 	r.pkg, r.octets = pkg, octets
 	r.header, err = ebms.Parse(octets)
@@ -85,7 +85,7 @@ func (n *Node) authenticate(r *reception) error {
 		return err
 	}
 	if size := int64(len(r.request.Body)); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
-		return ebms.MimeProblem("", fmt.Errorf("message of %d bytes, the agreement allows %d", size, r.agreement.MaxBytes))
+		return ebms.NewMimeProblem("", fmt.Errorf("message of %d bytes, the agreement allows %d", size, r.agreement.MaxBytes))
 	}
 	if err := n.verify(r); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (n *Node) authenticate(r *reception) error {
 		return err
 	}
 	if header.MessageID != r.header.MessageID || header.CPAID != r.header.CPAID {
-		return ebms.SecurityFailure("", errors.New("the header that the signature covers is not the header of the message"))
+		return ebms.NewSecurityFailure("", errors.New("the header that the signature covers is not the header of the message"))
 	}
 	// SyncReply stands outside the signature (actor next): it stays a hint.
 	header.SyncReply = r.header.SyncReply
@@ -120,13 +120,13 @@ func (n *Node) findAgreement(r *reception) error {
 		r.record.Partner = agreement.Partner
 		return nil
 	case errors.Is(err, partners.ErrUnknownCPA), errors.Is(err, partners.ErrUnknownService):
-		return ebms.ValueNotRecognized(headerLocation, err)
+		return ebms.NewValueNotRecognized(headerLocation, err)
 	default:
-		return ebms.Inconsistent(headerLocation, err)
+		return ebms.NewInconsistent(headerLocation, err)
 	}
 }
 
-const headerLocation = "/SOAP:Envelope/SOAP:Header/eb:MessageHeader"
+const headerLocation = "//Header/MessageHeader"
 
 // checkConnection compares the TLS client with the party that the header claims. Without a TLS client certificate the
 // signature alone establishes the sender.
@@ -137,7 +137,7 @@ func (n *Node) checkConnection(r *reception) error {
 	}
 	partner, ok := n.registry.PartnerByTLS(tls.PeerCertificates[0], r.request.Received)
 	if !ok || partner != r.agreement.Partner {
-		return ebms.SecurityFailure(headerLocation, fmt.Errorf("TLS client %q is not partner %q", tls.PeerCertificates[0].Subject, r.agreement.Partner))
+		return ebms.NewSecurityFailure(headerLocation, fmt.Errorf("TLS client %q is not partner %q", tls.PeerCertificates[0].Subject, r.agreement.Partner))
 	}
 	r.established = true
 	return nil
@@ -158,7 +158,7 @@ func (n *Node) verify(r *reception) error {
 	policy := signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
 	verified, err := signing.VerifyMessage(r.pkg.Envelope, signedParts(r.header.Manifest, r.pkg), candidates, policy)
 	if err != nil {
-		return ebms.SecurityFailure("", err)
+		return ebms.NewSecurityFailure("", err)
 	}
 	r.verified, r.octets, r.established = verified, verified.Octets, true
 	r.record.References = recordReferences(verified.References)
@@ -174,19 +174,19 @@ func (n *Node) checkHeader(r *reception) error {
 	h, a := r.header, r.agreement
 	switch {
 	case h.DuplicateElimination && !a.DuplicateElimination:
-		return ebms.Inconsistent(headerLocation+"/eb:DuplicateElimination", errors.New("DuplicateElimination is present, the agreement says never"))
+		return ebms.NewInconsistent(headerLocation+"/DuplicateElimination", errors.New("DuplicateElimination is present, the agreement says never"))
 	case h.AckRequested != nil && !a.AckRequested:
-		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:AckRequested", errors.New("AckRequested is present, the agreement says never"))
+		return ebms.NewInconsistent("//Header/AckRequested", errors.New("AckRequested is present, the agreement says never"))
 	case h.AckRequested != nil && h.AckRequested.Signed && !a.AckSigned:
-		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:AckRequested/@eb:signed", errors.New("a signed acknowledgment is asked for, the agreement says unsigned"))
+		return ebms.NewInconsistent("//Header/AckRequested/@signed", errors.New("a signed acknowledgment is asked for, the agreement says unsigned"))
 	case h.SyncReply && a.SyncReply != SyncSignals:
-		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:SyncReply", errors.New("SyncReply is present, the agreement's syncReplyMode is none"))
+		return ebms.NewInconsistent("//Header/SyncReply", errors.New("SyncReply is present, the agreement's syncReplyMode is none"))
 	}
 	return nil
 }
 
 func (r *reception) isSignal() bool {
-	return r.header.Service.Value == ebms.SignalService
+	return r.header.IsSignal()
 }
 
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
@@ -197,7 +197,7 @@ func (r *reception) answersInResponse() bool {
 
 func kindOf(m *ebms.Message) Kind {
 	switch {
-	case m.Service.Value != ebms.SignalService:
+	case !m.IsSignal():
 		return KindCertificate
 	case m.Action == ebms.ActionAcknowledgment:
 		return KindAcknowledgment

@@ -11,18 +11,19 @@ import (
 
 // refuse keeps a message that failed a step in quarantine and tells the sender what the standard lets it know:
 //
-//   - no header could be read: HTTP 400 with a SOAP Fault, because no ebXML error can be addressed;
+//   - no header could be read: HTTP 400 with a SOAP Fault, because no ebXML error can be addressed; a header block that must be understood
+//     and is not: HTTP 500 with its SOAP Fault (SOAP 1.1 §6.2);
 //   - the sender is established: an ErrorList, signed if the agreement says so, as a message of its own to the partner's
 //     endpoint, or in the HTTP response if signals travel there (ebMS 2.0 §4.2.4.2);
 //   - otherwise: an unsigned ErrorList in the HTTP response only. A signed or posted one would let anybody who knows a MessageId make this
 //     node tell the partner that its own, good message of that id was refused.
 func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply {
-	problem := problemOf(cause)
+	problem := ebms.AsError(cause)
 	arrival := n.quarantine(r, problem)
-	if r.header == nil || r.header.MessageID == "" {
-		return n.keep(ctx, r, arrival, ebms.FaultReply(problem))
+	if fault, demanded := ebms.FaultFor(cause); r.header == nil || demanded {
+		return n.keep(ctx, r, arrival, faultReply(fault, demanded))
 	}
-	m := ebms.NewMessageError(r.header, ebms.ErrorList{HighestSeverity: problem.Severity, Errors: []ebms.Error{*problem}}, n.signalOptions(r))
+	m := ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r))
 	if m == nil || r.record.Kind == KindAcknowledgment {
 		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
 	}
@@ -40,13 +41,21 @@ func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply
 	return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusOK, ContentType: reply.Message.ContentType, Body: reply.Raw})
 }
 
+func faultReply(fault *ebms.Fault, demanded bool) ebms.Reply {
+	reply := ebms.Reply{Status: http.StatusBadRequest, ContentType: "text/xml; charset=UTF-8", Body: fault.Envelope()}
+	if demanded {
+		reply.Status = http.StatusInternalServerError
+	}
+	return reply
+}
+
 // refuseSignal keeps a signal that could not be used. It is not answered, unless the store failed and the sender should come again.
 func (n *Node) refuseSignal(ctx context.Context, r *reception, cause error) ebms.Reply {
 	var failed *storeError
 	if errors.As(cause, &failed) {
 		return n.unavailable(cause)
 	}
-	return n.keep(ctx, r, n.quarantine(r, problemOf(cause)), ebms.Reply{Status: http.StatusNoContent})
+	return n.keep(ctx, r, n.quarantine(r, ebms.AsError(cause)), ebms.Reply{Status: http.StatusNoContent})
 }
 
 // quarantine is the record of a refused message: its bytes, its reason, and nothing that anyone could use as a certificate.
@@ -79,9 +88,8 @@ func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Rep
 func (n *Node) answerConflict(ctx context.Context, r *reception) ebms.Reply {
 	n.log.Error("MessageId was used before for other content", "message_id", r.record.MessageID, "partner", r.record.Partner, "remote", r.request.Remote)
 	n.step("quarantined", r.record, "", "MessageId used before for other content")
-	problem := ebms.Inconsistent(headerLocation+"/eb:MessageData/eb:MessageId", errors.New("the MessageId was used before for other content"))
-	list := ebms.ErrorList{HighestSeverity: problem.Severity, Errors: []ebms.Error{*problem}}
-	reply, err := n.signal(r, ebms.NewMessageError(r.header, list, n.signalOptions(r)), KindError, r.agreement.SignatureRequired)
+	problem := ebms.NewInconsistent(headerLocation+"/MessageData/MessageId", errors.New("the MessageId was used before for other content"))
+	reply, err := n.signal(r, ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r)), KindError, r.agreement.SignatureRequired)
 	if err != nil {
 		return n.unavailable(err)
 	}
@@ -93,15 +101,6 @@ func (n *Node) answerConflict(ctx context.Context, r *reception) ebms.Reply {
 	}
 	n.announce()
 	return ebms.Reply{Status: http.StatusNoContent}
-}
-
-// problemOf is the ebXML error for cause: its own if it carries one, else Unknown.
-func problemOf(cause error) *ebms.Error {
-	var problem *ebms.Error
-	if errors.As(cause, &problem) {
-		return problem
-	}
-	return ebms.Unknown("", cause)
 }
 
 // Error lists the findings in one line.

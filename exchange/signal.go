@@ -50,7 +50,7 @@ func (n *Node) signalOptions(r *reception) ebms.SignalOptions {
 // (ebMS 2.0 §4.2.4.3: no error about an error).
 func (n *Node) takeSignal(ctx context.Context, r *reception) ebms.Reply {
 	if r.record.Kind == KindUnknown {
-		return n.refuse(ctx, r, ebms.NotSupported(headerLocation+"/eb:Action", fmt.Errorf("action %q of the message service", r.header.Action)))
+		return n.refuse(ctx, r, ebms.NewNotSupported(headerLocation+"/Action", fmt.Errorf("action %q of the message service", r.header.Action)))
 	}
 	if _, err := n.settle(ctx, r); err != nil {
 		return n.refuseSignal(ctx, r, err)
@@ -91,7 +91,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 		return Accepted{}, &storeError{err}
 	}
 	if len(found) == 0 {
-		return Accepted{}, ebms.ValueNotRecognized(headerLocation+"/eb:MessageData/eb:RefToMessageId", fmt.Errorf("no message %q was sent to %s", about, r.agreement.Partner))
+		return Accepted{}, ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId", fmt.Errorf("no message %q was sent to %s", about, r.agreement.Partner))
 	}
 	settlement, err := judge(r, found[0])
 	if err != nil {
@@ -124,7 +124,7 @@ func judge(r *reception, sent Message) (*Settlement, error) {
 	case KindError:
 		list := r.header.Errors
 		if list == nil || len(list.Errors) == 0 {
-			return nil, ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:ErrorList", errors.New("a MessageError without ErrorList"))
+			return nil, ebms.NewInconsistent("//Header/ErrorList", errors.New("a MessageError without ErrorList"))
 		}
 		if list.HighestSeverity != ebms.SeverityError {
 			return nil, nil
@@ -141,13 +141,13 @@ func judge(r *reception, sent Message) (*Settlement, error) {
 func checkReceipt(r *reception, sent Message) error {
 	ack := r.header.Acknowledgment
 	if ack == nil {
-		return ebms.Inconsistent("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment", errors.New("an Acknowledgment message without Acknowledgment element"))
+		return ebms.NewInconsistent("//Header/Acknowledgment", errors.New("an Acknowledgment message without Acknowledgment element"))
 	}
 	if !r.agreement.AckSigned {
 		return nil
 	}
 	if r.verified == nil {
-		return ebms.SecurityFailure("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment", errors.New("the acknowledgment is not signed, the agreement asks for a signed one"))
+		return ebms.NewSecurityFailure("//Header/Acknowledgment", errors.New("the acknowledgment is not signed, the agreement asks for a signed one"))
 	}
 	told := make(map[Reference]bool, len(ack.References))
 	for _, d := range ack.References {
@@ -155,12 +155,12 @@ func checkReceipt(r *reception, sent Message) error {
 	}
 	for _, own := range sent.References {
 		if !told[own] {
-			return ebms.SecurityFailure("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment/ds:Reference",
+			return ebms.NewSecurityFailure("//Header/Acknowledgment/ds:Reference",
 				fmt.Errorf("the acknowledgment does not confirm %s %q: expected digest %s", own.DigestMethod, own.URI, own.DigestValue))
 		}
 	}
 	if len(told) != len(sent.References) {
-		return ebms.SecurityFailure("/SOAP:Envelope/SOAP:Header/eb:Acknowledgment/ds:Reference",
+		return ebms.NewSecurityFailure("//Header/Acknowledgment/ds:Reference",
 			fmt.Errorf("the acknowledgment confirms %d references, %d were sent", len(told), len(sent.References)))
 	}
 	return nil

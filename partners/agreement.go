@@ -86,6 +86,16 @@ func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Ag
 	return current(found, at)
 }
 
+// Agreement finds the agreement named cpaID with partner, in force or not: where a message that was composed before goes
+// now. Of several with one name the one that began last counts.
+func (r *Registry) Agreement(partner, cpaID string) (Agreement, bool) {
+	found := filter(r.data.Load().agreements, func(a *Agreement) bool { return a.Partner == partner && a.CPAID == cpaID })
+	if len(found) == 0 {
+		return Agreement{}, false
+	}
+	return slices.MaxFunc(found, func(a, b Agreement) int { return a.Start.Compare(b.Start) }), true
+}
+
 // current picks the agreement in force that began last. If none is in force it returns the first, with ErrOutsideValidity.
 func current(found []Agreement, at time.Time) (Agreement, error) {
 	live := filter(found, func(a *Agreement) bool { return inForce(a.Start, a.End, at) })

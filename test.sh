@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs every check and test of the project: formatting, vet, staticcheck, govulncheck where its database answers, all tests with the race
+# detector, and the fuzz targets on their seeds (ECOGATE_FUZZ=60s fuzzes each for so long on top).
+#
+# The tests that compare with other implementations need Debian's xmlsec1 and libxml2-utils. They are installed when this
+# runs as root on Debian and one is missing; otherwise it says which tests will skip.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+need() { # need COMMAND PACKAGE WHAT-SKIPS
+	command -v "$1" >/dev/null 2>&1 && return
+	if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then
+		[ -n "${apt_updated:-}" ] || { apt-get update -qq && apt_updated=1; } || true
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null 2>&1 || true
+	fi
+	command -v "$1" >/dev/null 2>&1 || echo "test.sh: $1 (Debian package $2) is missing: skipping $3"
+}
+need xmlsec1 xmlsec1 "the comparison of signatures with xmlsec1"
+need xmllint libxml2-utils "validation against the UBL and ebMS schemas and the comparison of canonical form"
+need gcc gcc "nothing if it stays away: the race detector needs a C compiler"
+[ -d ../shared ] || echo "test.sh: ../shared is absent: skipping the tests that read schemas, recorded messages and public vectors"
+
+section() { printf '\n== %s\n' "$1"; }
+
+section "gofmt"
+unformatted=$(gofmt -l $(git ls-files '*.go' 2>/dev/null || find . -name '*.go'))
+[ -z "$unformatted" ] || { echo "not gofmt-clean:"; echo "$unformatted"; exit 1; }
+
+section "go vet"
+go vet ./...
+go vet -tags fault ./...
+
+section "staticcheck"
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+section "govulncheck"
+if ! out=$(timeout 120 go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./... 2>&1); then
+	if grep -q "Vulnerability #" <<<"$out"; then echo "$out"; exit 1; fi
+	echo "skipped: the vulnerability database does not answer here: $(tail -n 1 <<<"$out")"
+else
+	echo "$out" | tail -n 1
+fi
+
+section "tests, with the race detector"
+go test -race -timeout 15m ./...
+
+if [ -n "${ECOGATE_FUZZ:-}" ]; then
+	section "fuzzing, $ECOGATE_FUZZ each"
+	for package in $(go list ./...); do
+		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+			echo "-- $package $target"
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$ECOGATE_FUZZ" "$package"
+		done
+	done
+fi
