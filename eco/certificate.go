@@ -1,5 +1,8 @@
 package eco
 
+// MaxItems is how many items one certificate may have. No form comes near it; it bounds the work that a partner can cause.
+const MaxItems = 2000
+
 // Certificate is one certificate of origin as its issuing body issued it: what is printed on the form and what the
 // form's declaration and certification boxes say. It carries no state of its exchange.
 //

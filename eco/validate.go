@@ -1,0 +1,249 @@
+package eco
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Validate checks c against the rules of its form as of now and returns what it finds, always in the same order; nil when
+// there is nothing. A form or figure that no published text confirms gives warnings only. Age is never an
+// error: a certificate whose validity has ended gets a warning, since it may still be sent for goods that arrived in time.
+//
+// The work is linear in the size of the certificate.
+func Validate(c Certificate, now time.Time) []Finding {
+	v := &validation{c: &c, now: now}
+	v.form, v.known = FormByCode(c.Form)
+	if !v.known {
+		v.fail(CodeForm, "form", fmt.Sprintf("want one of %s, found %q", formCodes(), c.Form), "name the form by its code")
+	}
+	for _, requirement := range slices.Concat(universal, v.form.Required) {
+		v.checkRequired(requirement)
+	}
+	v.checkStatus()
+	v.checkReference()
+	v.checkCountries()
+	v.checkParty("exporter", &c.Exporter)
+	v.checkParty("consignee", &c.Consignee)
+	if c.Importer != nil {
+		v.checkParty("importer", c.Importer)
+	}
+	v.checkDates()
+	v.checkRetroactive()
+	v.checkTransport()
+	v.checkItems()
+	v.checkInvoices()
+	v.checkFlags()
+	v.checkRelated()
+	v.checkTexts()
+	return v.findings
+}
+
+// validation is one run of Validate.
+type validation struct {
+	c        *Certificate
+	form     Form
+	known    bool // form is set
+	now      time.Time
+	findings []Finding
+}
+
+func (v *validation) add(severity Severity, code, path, text, fix string) {
+	v.findings = append(v.findings, Finding{Code: code, Severity: severity, Path: path, Text: text, Fix: fix})
+}
+
+func (v *validation) fail(code, path, text, fix string) { v.add(SeverityError, code, path, text, fix) }
+func (v *validation) warn(code, path, text, fix string) {
+	v.add(SeverityWarning, code, path, text, fix)
+}
+
+// ruled is the severity of breaking a rule that is confirmed or not.
+func ruled(confirmed bool) Severity {
+	if confirmed {
+		return SeverityError
+	}
+	return SeverityWarning
+}
+
+func formCodes() string {
+	codes := make([]string, 0, len(forms))
+	for _, f := range forms {
+		codes = append(codes, string(f.Code))
+	}
+	return strings.Join(codes, ", ")
+}
+
+// checkReference compares the reference with the shapes that the form knows for its issuing country.
+func (v *validation) checkReference() {
+	const path = "reference"
+	c := v.c
+	if !filled(c.Reference) {
+		return
+	}
+	if NormaliseReference(c.Reference) == "" {
+		v.fail(CodeReferenceFormat, path, fmt.Sprintf("want letters or digits, found %q", c.Reference), "give the number as printed")
+		return
+	}
+	var layouts []string
+	confirmed := false
+	for _, rule := range v.form.References {
+		if rule.Country != c.IssuingCountry {
+			continue
+		}
+		if parts, ok := rule.Match(c.Reference); ok {
+			v.checkReferenceParts(parts)
+			return
+		}
+		layouts = append(layouts, rule.Layout)
+		confirmed = confirmed || rule.Confirmed
+	}
+	if layouts != nil {
+		v.add(ruled(confirmed), CodeReferenceFormat, path,
+			fmt.Sprintf("%s references from %s are written %s, found %q", v.form.Code, c.IssuingCountry, strings.Join(layouts, " or "), c.Reference),
+			"compare with the printed certificate")
+	}
+}
+
+// checkReferenceParts compares what the reference says with the rest. The numbering rules do not say that the year is
+// the year of issue, nor how offices are coded elsewhere, so differences are warnings.
+func (v *validation) checkReferenceParts(parts ReferenceParts) {
+	c := v.c
+	if year := c.IssuedAt.String(); len(year) >= 4 && parts.Year != "" && !strings.HasSuffix(year[:4], parts.Year) {
+		v.warn(CodeReferenceFormat, "reference", fmt.Sprintf("the number is of year %s, the certificate was issued in %s", parts.Year, year[:4]), "check number and issue date")
+	}
+	if c.IssuingBody.Office != "" && parts.Office != "" && c.IssuingBody.Office != parts.Office {
+		v.warn(CodeIssuingBody, "issuing_body.office", fmt.Sprintf("the reference names office %s, found %q", parts.Office, c.IssuingBody.Office), "check number and office")
+	}
+}
+
+// checkCountries looks at every country code and at who is party to the agreement.
+func (v *validation) checkCountries() {
+	c := v.c
+	v.checkCountry("issuing_country", c.IssuingCountry, v.form.Issuers)
+	v.checkCountry("exporting_country", c.ExportingCountry, nil)
+	v.checkCountry("importing_country", c.ImportingCountry, v.form.Importers)
+	v.checkCountry("origin_country", c.OriginCountry, nil)
+	v.checkCountry("issuing_body.address.country", c.IssuingBody.Address.Country, nil)
+	if c.ExportingCountry != "" && c.ExportingCountry == c.ImportingCountry {
+		v.warn(CodeCountries, "importing_country", fmt.Sprintf("exporting and importing country are both %s", c.ImportingCountry), "check the exporter's declaration")
+	}
+	if c.IssuingCountry != "" && c.ExportingCountry != "" && c.IssuingCountry != c.ExportingCountry {
+		v.warn(CodeCountries, "exporting_country", fmt.Sprintf("issued in %s for goods exported from %s", c.IssuingCountry, c.ExportingCountry), "check the exporter's declaration")
+	}
+}
+
+// checkCountry checks one code; members, when given, are the countries that the form admits.
+func (v *validation) checkCountry(path, code string, members []string) {
+	switch {
+	case code == "":
+	case !IsCountry(code) && !userAssigned(code):
+		v.fail(CodeCountries, path, fmt.Sprintf("want an ISO 3166-1 alpha-2 code, found %q", code), "use the two-letter code in capitals")
+	case len(members) > 0 && !slices.Contains(members, code):
+		v.fail(CodeCountries, path, fmt.Sprintf("%s: want one of %s, found %q", v.form.Code, strings.Join(members, ", "), code), "use the form that was agreed with this country")
+	case !IsCountry(code):
+		v.warn(CodeCountries, path, fmt.Sprintf("%q is a code that ISO 3166-1 leaves to its users", code), "make sure that the partner reads it alike")
+	}
+}
+
+// checkParty looks at one party. Exporter and consignee without a name are found by what the form requires.
+func (v *validation) checkParty(path string, p *Party) {
+	if !filled(p.Name) && p != &v.c.Exporter && p != &v.c.Consignee {
+		v.fail(CodeText, path+".name", "a party without a name", "name it, or leave the party out")
+	}
+	for i, identifier := range p.Identifiers {
+		if identifier.Value == "" {
+			v.fail(CodeText, fmt.Sprintf("%s.identifiers[%d].value", path, i), "an identifier without a number", "state the number, or leave it out")
+		}
+	}
+	v.checkCountry(path+".address.country", p.Address.Country, nil)
+}
+
+// checkDates looks at each date by itself and at their order.
+func (v *validation) checkDates() {
+	c := v.c
+	dates := []struct {
+		path string
+		date Date
+	}{
+		{"issue_date", c.IssuedAt}, {"transport.departure_date", c.Transport.DepartureDate}, {"declaration.date", c.Declaration.Date},
+	}
+	for _, d := range dates {
+		v.checkDate(d.path, d.date)
+	}
+	if c.IssueTime != "" {
+		if _, err := time.Parse("15:04:05Z07:00", c.IssueTime); err != nil {
+			v.fail(CodeDates, "issue_time", fmt.Sprintf("want a time with its zone, such as 15:04:05+07:00, found %q", c.IssueTime), "add the zone or leave the time out")
+		}
+	}
+	if c.IssuedAt.IsZero() {
+		return
+	}
+	if latest := latestDay(v.now); c.IssuedAt.After(latest) {
+		v.fail(CodeDates, "issue_date", fmt.Sprintf("want at most %s, the latest date anywhere now, found %s", latest, c.IssuedAt), "check the date and the clock")
+	}
+	if months := v.form.ValidityMonths; months > 0 {
+		if end := c.IssuedAt.AddMonths(months); end.Before(DateOf(v.now.UTC())) {
+			v.warn(CodeDates, "issue_date", fmt.Sprintf("valid for %d months, until %s", months, end), "send it only for goods that arrived before that")
+		}
+	}
+	if c.Declaration.Date.After(c.IssuedAt) {
+		v.warn(CodeDates, "declaration.date", fmt.Sprintf("want at most the issue date %s, found %s", c.IssuedAt, c.Declaration.Date), "check both dates")
+	}
+}
+
+// checkDate finds days that do not exist, which only a program can give: text forms refuse them.
+func (v *validation) checkDate(path string, d Date) {
+	if d.IsZero() {
+		return
+	}
+	if d.Year < 1 || d.Year > 9999 || DateOf(d.Time()) != d {
+		v.fail(CodeDates, path, fmt.Sprintf("want a calendar day, found %s", d), "check the date")
+	}
+}
+
+// latestDay is the day that it is now in the easternmost time zone, UTC+14.
+func latestDay(now time.Time) Date { return DateOf(now.UTC().Add(14 * time.Hour)) }
+
+// checkRetroactive compares issue and departure with the indicator. Partners refuse an unticked box (Indonesia did).
+func (v *validation) checkRetroactive() {
+	const flag = "flags.ISSUED_RETROACTIVELY"
+	rule, c := v.form.Retroactive, v.c
+	departed := c.Transport.DepartureDate
+	if rule == nil || departed.IsZero() || c.IssuedAt.IsZero() {
+		return
+	}
+	last := rule.LastDay(departed)
+	ticked := c.Flags[FlagIssuedRetroactively]
+	switch {
+	case c.IssuedAt.After(last) && !ticked:
+		v.add(ruled(rule.Confirmed), CodeRetroactive, flag,
+			fmt.Sprintf("departed %s: issued after %s (%d %s days) it must be marked, issue date is %s", departed, last, rule.Days, rule.Unit, c.IssuedAt),
+			"set the indicator, or correct the departure date")
+	case !c.IssuedAt.After(last) && ticked:
+		v.warn(CodeRetroactive, flag, fmt.Sprintf("departed %s, issued %s, which is in time: the indicator is set all the same", departed, c.IssuedAt), "check departure and issue date")
+	}
+	if rule.MaxMonths > 0 && c.IssuedAt.After(departed.AddMonths(rule.MaxMonths)) {
+		v.add(ruled(rule.Confirmed), CodeRetroactive, "issue_date",
+			fmt.Sprintf("want at most %d months after departure on %s, found %s", rule.MaxMonths, departed, c.IssuedAt), "check both dates")
+	}
+}
+
+// checkTransport looks at the codes of the transport box. They come from many hands and are not printed, so they warn.
+func (v *validation) checkTransport() {
+	t := v.c.Transport
+	if t.Mode != "" && !modePattern.MatchString(t.Mode) {
+		v.fail(CodeText, "transport.mode", fmt.Sprintf("want one digit of UN/ECE Recommendation 19, found %q", t.Mode), "use 1 sea, 2 rail, 3 road, 4 air, 5 mail, 6 several, 8 inland water")
+	}
+	ports := []struct {
+		path string
+		port Location
+	}{
+		{"transport.loading_port.code", t.LoadingPort}, {"transport.discharge_port.code", t.DischargePort}, {"transport.transshipment_port.code", t.Transshipment},
+	}
+	for _, p := range ports {
+		if p.port.Code != "" && (!locodePattern.MatchString(p.port.Code) || !IsCountry(p.port.Code[:2])) {
+			v.warn(CodeText, p.path, fmt.Sprintf("want a UN/LOCODE such as LAVTE, found %q", p.port.Code), "give the code, or only the name")
+		}
+	}
+}

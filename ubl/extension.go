@@ -1,0 +1,97 @@
+package ubl
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// extensions writes the place for the signature, which comes first so that SignaturePath is found without looking at
+// URIs, and the extension with what UBL has no element for.
+func (w *writer) extensions(root *etree.Element, c *eco.Certificate) {
+	w.group(root, "ext:UBLExtensions", func(e *etree.Element) {
+		signature := w.extension(e, 1, signatureURI)
+		signatures := signature.CreateElement("sig:UBLDocumentSignatures")
+		signatures.CreateAttr("xmlns:sig", nsSig)
+		signatures.CreateAttr("xmlns:sac", nsSac)
+		signatures.CreateAttr("xmlns:sbc", nsSbc)
+		information := signatures.CreateElement("sac:SignatureInformation")
+		w.leaf(information, "cbc:ID", signatureInformationID)
+		w.leaf(information, "sbc:ReferencedSignatureID", endorsementID)
+		w.origin(w.extension(e, 2, nsOrigin), c)
+	})
+}
+
+func (w *writer) extension(parent *etree.Element, number int, uri string) *etree.Element {
+	e := parent.CreateElement("ext:UBLExtension")
+	w.leaf(e, "cbc:ID", extensionID+strconv.Itoa(number))
+	w.leaf(e, "ext:ExtensionURI", uri)
+	return e.CreateElement("ext:ExtensionContent")
+}
+
+// origin writes our own extension.
+func (w *writer) origin(content *etree.Element, c *eco.Certificate) {
+	e := content.CreateElement("eco:OriginDetails")
+	e.CreateAttr("xmlns:eco", nsOrigin)
+	w.leaf(e, "eco:FormCode", string(c.Form))
+	w.must(e, "eco:IssuingBodyID", c.IssuingBody.ID, "issuing_body.id")
+	w.leaf(e, "eco:IssuingOffice", c.IssuingBody.Office)
+	w.leaf(e, "eco:ApplicationReference", c.Application)
+	// UBL 2.1 IND6: absence has no meaning, so every indicator is written, true or false.
+	for _, flag := range sortedFlags(c.Flags) {
+		w.leaf(e, "eco:Indicator", strconv.FormatBool(c.Flags[flag]), "code", string(flag))
+	}
+	w.date(e, "eco:DeclarationDate", c.Declaration.Date)
+	w.leaf(e, "eco:DeclarationPlace", c.Declaration.Place)
+	if c.Exhibition != nil {
+		w.group(e, "eco:Exhibition", func(e *etree.Element) {
+			w.leaf(e, "eco:Name", c.Exhibition.Name)
+			w.leaf(e, "eco:Address", c.Exhibition.Address)
+			w.leaf(e, "eco:Country", c.Exhibition.Country)
+		})
+	}
+}
+
+// sortedFlags are the indicators in the order of their names, for equal certificates to give equal octets.
+func sortedFlags(flags map[eco.Flag]bool) []eco.Flag {
+	sorted := make([]eco.Flag, 0, len(flags))
+	for flag := range flags {
+		sorted = append(sorted, flag)
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
+// relationWords say a relation to people: in Remarks, and as the type of the referred document.
+var relationWords = map[eco.Relation]string{
+	eco.RelationReplaces:   "REPLACED CERTIFICATE OF ORIGIN",
+	eco.RelationBackToBack: "ORIGINAL PROOF OF ORIGIN",
+	eco.RelationTrueCopyOf: "ORIGINAL CERTIFICATE OF ORIGIN",
+	eco.RelationCancels:    "CANCELLED CERTIFICATE OF ORIGIN",
+}
+
+// inWords repeats for people, and for readers that drop extensions, what the form's boxes would show.
+func inWords(c *eco.Certificate, form eco.Form) string {
+	var words []string
+	for _, flag := range form.Flags {
+		if c.Flags[flag] {
+			words = append(words, strings.ReplaceAll(string(flag), "_", " "))
+		}
+	}
+	if c.Exhibition != nil {
+		words = append(words, join("EXHIBITED AT", c.Exhibition.Name, c.Exhibition.Address, c.Exhibition.Country))
+	}
+	for _, related := range c.Related {
+		words = append(words, join(relationWords[related.Relation], related.Reference, related.Date.String(), related.Country))
+	}
+	return strings.Join(words, "; ")
+}
+
+// join puts spaces between what is not empty.
+func join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+}

@@ -1,0 +1,101 @@
+package ubl
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// Marshal writes the unsigned document of c: UTF-8, an element a line, with a place for the signature at SignaturePath. Equal
+// certificates give equal octets.
+//
+// Marshal loses nothing: Unmarshal reads from its result a certificate equal to c (nil and empty lists being equal), or
+// Marshal returns an error that names the field that a document cannot carry. It does not apply the rules of forms; a
+// certificate without errors of eco.Validate can always be written, one with errors sometimes.
+func Marshal(c eco.Certificate) ([]byte, error) {
+	doc, err := marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("marshal certificate %q: %w", c.Reference, err)
+	}
+	back, _, err := Unmarshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("marshal certificate %q: reading it back: %w", c.Reference, err)
+	}
+	if field := difference("", reflect.ValueOf(c), reflect.ValueOf(back)); field != "" {
+		return nil, fmt.Errorf("marshal certificate %q: %s: a document cannot carry this value", c.Reference, field)
+	}
+	return doc, nil
+}
+
+func marshal(c eco.Certificate) ([]byte, error) {
+	form, ok := eco.FormByCode(c.Form)
+	if !ok {
+		return nil, fmt.Errorf("form: want a known form, found %q", c.Form)
+	}
+	tree := etree.NewDocument()
+	// Carriage returns and such must be written as character references: a parser makes line feeds of literal ones.
+	tree.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
+	tree.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
+	root := tree.CreateElement("CertificateOfOrigin")
+	root.CreateAttr("xmlns", nsDocument)
+	root.CreateAttr("xmlns:cac", nsCAC)
+	root.CreateAttr("xmlns:cbc", nsCBC)
+	root.CreateAttr("xmlns:ext", nsExt)
+	w := &writer{}
+	w.document(root, &c, form)
+	if w.err != nil {
+		return nil, w.err
+	}
+	settings := etree.NewIndentSettings()
+	settings.Spaces = 0
+	settings.PreserveLeafWhitespace = true
+	tree.IndentWithSettings(settings)
+	return tree.WriteToBytes()
+}
+
+// difference is the path of the first field, by its JSON name, in which a and b differ, or "".
+func difference(path string, a, b reflect.Value) string {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+			inner := strings.Trim(path+"."+name, ".")
+			if d := difference(inner, a.Field(i), b.Field(i)); d != "" {
+				return d
+			}
+		}
+		return ""
+	case reflect.Pointer:
+		if a.IsNil() || b.IsNil() {
+			return unless(a.IsNil() == b.IsNil(), path)
+		}
+		return difference(path, a.Elem(), b.Elem())
+	case reflect.Slice:
+		for i := range min(a.Len(), b.Len()) {
+			if d := difference(fmt.Sprintf("%s[%d]", path, i), a.Index(i), b.Index(i)); d != "" {
+				return d
+			}
+		}
+		return unless(a.Len() == b.Len(), path)
+	case reflect.Map:
+		for _, key := range a.MapKeys() {
+			if other := b.MapIndex(key); !other.IsValid() || !other.Equal(a.MapIndex(key)) {
+				return path + "." + key.String()
+			}
+		}
+		return unless(a.Len() == b.Len(), path)
+	default:
+		return unless(a.Equal(b), path)
+	}
+}
+
+func unless(equal bool, path string) string {
+	if equal {
+		return ""
+	}
+	return path
+}

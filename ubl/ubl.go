@@ -1,0 +1,94 @@
+// Package ubl writes certificates of origin as UBL CertificateOfOrigin documents and reads them back. It knows the
+// mapping between eco.Certificate and the document, and nothing else: the signature that it leaves room for is made and
+// checked by package signing over the octets, form rules are checked by eco.Validate, and transport is package ebms's.
+//
+// What is written is the subset of UBL 2.1 that every later 2.x contains, so one document is valid under 2.1 to 2.4. What
+// UBL has no element for goes into an extension of our own (namespace urn:ecogate:origin:1), and into Remarks as words for
+// readers that drop extensions. Of partners' documents more is read than is written: see the comments that begin with
+// "Partners".
+//
+// Each part of a document has a file that writes it and one that reads it. Read in this order: ubl.go, marshal.go,
+// document.go with document_parse.go, then extension, party, shipment, goods and reference; tree.go and parse.go hold
+// the tools of either side.
+package ubl
+
+import "encoding/xml"
+
+// MediaType is the media type of the documents (RFC 7303).
+const MediaType = "application/xml"
+
+// CodeStructure is the code of findings about how a document is built: elements that were not expected or not where they
+// were expected. Findings of Unmarshal are warnings; what cannot be read is an error.
+const CodeStructure = "T03"
+
+// The namespaces of UBL 2.x documents. They are the same in every 2.x, so a document does not tell its version by them.
+const (
+	nsDocument = "urn:oasis:names:specification:ubl:schema:xsd:CertificateOfOrigin-2"
+	nsCAC      = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+	nsCBC      = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
+	nsExt      = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2"
+	nsSig      = "urn:oasis:names:specification:ubl:schema:xsd:CommonSignatureComponents-2"
+	nsSac      = "urn:oasis:names:specification:ubl:schema:xsd:SignatureAggregateComponents-2"
+	nsSbc      = "urn:oasis:names:specification:ubl:schema:xsd:SignatureBasicComponents-2"
+	nsDS       = "http://www.w3.org/2000/09/xmldsig#"
+	// nsOrigin is our own extension's namespace and, as its ExtensionURI, its name.
+	nsOrigin = "urn:ecogate:origin:1"
+)
+
+// prefixes are the prefixes that this package writes, and that errors and findings use whatever a partner wrote.
+var prefixes = map[string]string{
+	nsDocument: "", nsCAC: "cac:", nsCBC: "cbc:", nsExt: "ext:", nsSig: "sig:", nsSac: "sac:", nsSbc: "sbc:", nsDS: "ds:", nsOrigin: "eco:",
+}
+
+// Identifiers that documents carry.
+const (
+	ublVersion    = "2.1"
+	customization = "urn:ecogate:ubl-co:1"
+	profilePrefix = "urn:ecogate:profile:"
+	// extensionID numbers the extensions (UBL 2.1 §5.4 reserves the form).
+	extensionID = "urn:oasis:names:specification:ubl:extension:"
+	// signatureURI is both the ExtensionURI of enveloped signatures and the SignatureMethod that says so (UBL 2.1 §5.4).
+	signatureURI = "urn:oasis:names:specification:ubl:dsig:enveloped"
+	// signatureInformationID and endorsementID tie the signature extension to the business signature (UBL 2.1 §5.4).
+	signatureInformationID = "urn:oasis:names:specification:ubl:signature:1"
+	endorsementID          = "urn:oasis:names:specification:ubl:signature:IssuerEndorsement"
+)
+
+// Code lists and identifier schemes, as the listID and schemeID attributes name them.
+const (
+	listDocumentType = "UNCL1001"
+	listMode         = "UNECE Rec 19"
+	listPackage      = "UNECE Rec 21"
+	listHS           = "HS"
+	schemeLocode     = "UNLOCODE"
+	listRole         = "urn:ecogate:role:1"
+	listStatus       = "urn:ecogate:status:1"
+	listRelation     = "urn:ecogate:relation:1"
+	schemeBody       = "urn:ecogate:issuing-body"
+	schemeOffice     = "urn:ecogate:issuing-office"
+	unitPercent      = "P1" // UN/ECE Recommendation 20: percent
+	typeInvoice      = "380"
+)
+
+// Names of the item properties that hold what UBL items have no element for.
+const (
+	propertyCriterion     = "OriginCriterion"
+	propertyCriterionText = "OriginCriterionText"
+	propertyRVC           = "RegionalValueContent"
+	propertyPC            = "PartialCumulationPercent"
+	propertyInvoice       = "InvoiceReference"
+	propertyPackageText   = "PackageText"
+)
+
+// SignaturePath is the path of element names, the document element first, to the element that takes ds:Signature. The
+// signature's extension is the document's first one.
+func SignaturePath() []xml.Name {
+	return []xml.Name{
+		{Space: nsDocument, Local: "CertificateOfOrigin"},
+		{Space: nsExt, Local: "UBLExtensions"},
+		{Space: nsExt, Local: "UBLExtension"},
+		{Space: nsExt, Local: "ExtensionContent"},
+		{Space: nsSig, Local: "UBLDocumentSignatures"},
+		{Space: nsSac, Local: "SignatureInformation"},
+	}
+}

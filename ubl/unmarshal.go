@@ -1,0 +1,261 @@
+package ubl
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ecogate/ecogate/eco"
+)
+
+// maxFindings bounds what Unmarshal reports about one document.
+const maxFindings = 50
+
+// Unmarshal reads a certificate from the octets of a document, which are those that a signature was verified over: what
+// a signature does not cover must not be given to it.
+//
+// It is strict about what a certificate cannot be without and about values that do not have their type; the error names
+// the element by its path, what was wanted and what was found. It is lenient about what partners add, leave empty or put
+// elsewhere: that is kept apart as findings with code CodeStructure, all of them warnings. Whether the certificate
+// follows its form is for eco.Validate.
+func Unmarshal(doc []byte) (eco.Certificate, []eco.Finding, error) {
+	root, err := parse(doc)
+	if err != nil {
+		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: %w", err)
+	}
+	if root.name != "CertificateOfOrigin" {
+		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: want CertificateOfOrigin in namespace %s, found %.200s", nsDocument, root.name)
+	}
+	r := &reader{noted: map[string]bool{}}
+	var c eco.Certificate
+	r.document(root, &c)
+	if r.err != nil {
+		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: %w", r.err)
+	}
+	r.unread(root)
+	return c, r.findings, nil
+}
+
+// reader takes values out of nodes and remembers the first error, so that the mapping reads without error checks. Its
+// methods take a nil node for an absent element and give the zero value for it.
+type reader struct {
+	err      error
+	findings []eco.Finding
+	noted    map[string]bool // kinds of elements that have a finding
+}
+
+// fail records that the element is not what was wanted.
+func (r *reader) fail(n *node, want, found string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s: want %s, found %s", n.path(), want, found)
+	}
+}
+
+// note records something odd that did not stop reading, once for each kind of element.
+func (r *reader) note(n *node, text, fix string) {
+	if len(r.findings) >= maxFindings {
+		return
+	}
+	kind := n.kind() + " " + text
+	if r.noted[kind] {
+		return
+	}
+	r.noted[kind] = true
+	r.findings = append(r.findings, eco.Finding{Code: CodeStructure, Severity: eco.SeverityWarning, Path: n.path(), Text: text, Fix: fix})
+}
+
+// all are the children with that name that hold something.
+func (r *reader) all(n *node, name string) []*node {
+	if n == nil {
+		return nil
+	}
+	var found []*node
+	for _, child := range n.children {
+		if child.name != name {
+			continue
+		}
+		child.read = true
+		if child.empty() {
+			r.note(child, "an empty element, read as absent (UBL IND5)", "the sender should leave it out")
+			continue
+		}
+		found = append(found, child)
+	}
+	return found
+}
+
+// child is the only child with that name, or nil. The schema allows one; a second is an error, since the two sides may
+// not read the same one.
+func (r *reader) child(n *node, name string) *node {
+	found := r.all(n, name)
+	if len(found) == 0 {
+		return nil
+	}
+	if len(found) > 1 {
+		r.fail(found[1], "at most one such element", strconv.Itoa(len(found)))
+	}
+	return found[0]
+}
+
+// first is the first of children that may repeat; the others are reported as not read.
+func (r *reader) first(n *node, name string) *node {
+	found := r.all(n, name)
+	if len(found) == 0 {
+		return nil
+	}
+	for _, other := range found[1:] {
+		other.read = false
+	}
+	return found[0]
+}
+
+// at descends through only children.
+func (r *reader) at(n *node, names ...string) *node {
+	for _, name := range names {
+		n = r.child(n, name)
+	}
+	return n
+}
+
+// must is child for elements that a certificate cannot be without.
+func (r *reader) must(n *node, name string) *node {
+	found := r.child(n, name)
+	if found == nil && n != nil {
+		what := "nothing"
+		for _, child := range n.children {
+			if child.name == name {
+				what = "an empty element"
+			}
+		}
+		r.fail(&node{name: name, parent: n}, "an element with a value", what)
+	}
+	return found
+}
+
+// skip marks children as known: they repeat what is read elsewhere, or say nothing about the certificate.
+func (r *reader) skip(n *node, names ...string) {
+	if n == nil {
+		return
+	}
+	for _, child := range n.children {
+		for _, name := range names {
+			if child.name == name {
+				child.readAll()
+			}
+		}
+	}
+}
+
+func (n *node) readAll() {
+	n.read = true
+	for _, child := range n.children {
+		child.readAll()
+	}
+}
+
+// unread reports elements below n that the mapping did not look up.
+func (r *reader) unread(n *node) {
+	for _, child := range n.children {
+		if child.read {
+			r.unread(child)
+		} else {
+			r.note(child, "an element that is not read", "look at the document if it matters")
+		}
+	}
+}
+
+// text is what the element says, unchanged: names and descriptions.
+func (r *reader) text(n *node) string {
+	if n == nil {
+		return ""
+	}
+	if len(n.children) > 0 {
+		r.fail(n, "text", "elements")
+		return ""
+	}
+	return n.text
+}
+
+// token is text without white space around it: numbers, codes and dates, which XML Schema collapses or replaces.
+func (r *reader) token(n *node) string { return strings.TrimSpace(r.text(n)) }
+
+// date reads an xsd:date. Its zone says nothing about the day that a form shows, so it is dropped.
+func (r *reader) date(n *node) eco.Date {
+	text := r.token(n)
+	if text == "" {
+		return eco.Date{}
+	}
+	d, err := eco.ParseDate(text[:min(10, len(text))])
+	if err != nil || !isZone(text[10:]) {
+		r.fail(n, "a date as YYYY-MM-DD", fmt.Sprintf("%.40q", text))
+	}
+	return d
+}
+
+func isZone(s string) bool {
+	if s == "" || s == "Z" {
+		return true
+	}
+	var hours, minutes int
+	n, err := fmt.Sscanf(s, "%3d:%2d", &hours, &minutes)
+	return err == nil && n == 2 && len(s) == 6 && (s[0] == '+' || s[0] == '-')
+}
+
+func (r *reader) decimal(n *node) eco.Decimal {
+	d := eco.Decimal(r.token(n))
+	if n == nil || d == "" {
+		return ""
+	}
+	if d.Valid() != nil {
+		r.fail(n, "a decimal number such as 1201.50", fmt.Sprintf("%.40q", string(d)))
+	}
+	return d
+}
+
+// count reads a whole number; a fraction of zeros is none.
+func (r *reader) count(n *node) int64 {
+	text := r.token(n)
+	if text == "" {
+		return 0
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	value, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || strings.Trim(fraction, "0") != "" {
+		r.fail(n, "a whole number", fmt.Sprintf("%.40q", text))
+	}
+	return value
+}
+
+func (r *reader) measure(n *node) *eco.Measure {
+	if n == nil {
+		return nil
+	}
+	return &eco.Measure{Value: r.decimal(n), Unit: strings.TrimSpace(n.attribute("unitCode"))}
+}
+
+func (r *reader) amount(n *node) *eco.Amount {
+	if n == nil {
+		return nil
+	}
+	return &eco.Amount{Value: r.decimal(n), Currency: strings.TrimSpace(n.attribute("currencyID"))}
+}
+
+// country reads a Country. Partners sometimes give only its name, which is not guessed at.
+func (r *reader) country(n *node) string {
+	code := r.child(n, "cbc:IdentificationCode")
+	if name := r.child(n, "cbc:Name"); name != nil && code == nil {
+		r.note(name, "a country by name only, not read", "the sender should add the ISO code")
+	}
+	return r.token(code)
+}
+
+var errNoDigits = errors.New("no digits")
+
+// number reads the digits of an identifier such as "1".
+func number(s string) (int, error) {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return 0, errNoDigits
+	}
+	return strconv.Atoi(s)
+}
