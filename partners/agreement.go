@@ -93,16 +93,20 @@ func (r *Registry) Agreement(partner, cpaID string) (Agreement, bool) {
 	if len(found) == 0 {
 		return Agreement{}, false
 	}
-	return slices.MaxFunc(found, func(a, b Agreement) int { return a.Start.Compare(b.Start) }), true
+	return newest(found), true
 }
 
 // current picks the agreement in force that began last. If none is in force it returns the first, with ErrOutsideValidity.
 func current(found []Agreement, at time.Time) (Agreement, error) {
 	live := filter(found, func(a *Agreement) bool { return inForce(a.Start, a.End, at) })
 	if len(live) > 0 {
-		return slices.MaxFunc(live, func(a, b Agreement) int { return a.Start.Compare(b.Start) }), nil
+		return newest(live), nil
 	}
 	return found[0], fmt.Errorf("CPAId %q at %s: %w", found[0].CPAID, instant(at), ErrOutsideValidity)
+}
+
+func newest(list []Agreement) Agreement {
+	return slices.MaxFunc(list, func(a, b Agreement) int { return a.Start.Compare(b.Start) })
 }
 
 func filter(list []Agreement, keep func(*Agreement) bool) []Agreement {

@@ -5,68 +5,64 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/ecogate/ecogate/signing"
 )
 
-// ServerTLS is the TLS configuration of the partners' listener: our tls-server key, and a client that shows a tls-client
-// credential of some partner. Which partner it must be is decided when the message is read (PartnerByTLS). Keys and
-// credentials are looked up at each connection, so that a reload takes effect at the next one.
+// ServerTLS is the configuration of the partners' listener. Each handshake asks the registry anew: for the node's own
+// tls-server key in force, and whether the client's credential is a tls-client credential that counts for some partner. A
+// connection without one is refused. Sessions are not resumed, so that a credential that was withdrawn is refused at its next
+// connection.
 func (r *Registry) ServerTLS(now func() time.Time) *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
+		MinVersion:             tls.VersionTLS12,
+		ClientAuth:             tls.RequireAnyClientCert,
+		SessionTicketsDisabled: true,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			key, err := r.Key(UseTLSServer, "", now())
-			if err != nil {
-				return nil, err
-			}
-			return tlsCertificate(key), nil
+			return r.tlsKey(UseTLSServer, now())
 		},
-		// The chain is judged by the resolver, not against one pool for all partners. VerifyConnection runs for resumed
-		// sessions too.
-		ClientAuth: tls.RequireAnyClientCert,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			if len(state.PeerCertificates) == 0 {
-				return errors.New("TLS client shows no credential")
-			}
 			leaf := state.PeerCertificates[0]
 			if _, ok := r.PartnerByTLS(leaf, now()); !ok {
-				return fmt.Errorf("TLS client credential %q (SHA-256 %s) counts for no partner", leaf.Subject, signing.Fingerprint(leaf))
+				return fmt.Errorf("TLS client %q has no credential of a partner", leaf.Subject)
 			}
 			return nil
 		},
 	}
 }
 
-// ClientTLS is the TLS configuration for connections to partner: the server must show one of the partner's tls-server
-// credentials that counts, and our tls-client key is offered if we have one. The server's name plays no part, because the
-// credential itself is the partner's and no one else's.
+// ClientTLS is the configuration for connections to partner: the node's own tls-client key in force, if it has one, and trust in
+// nothing but the partner's tls-server credentials that count at the handshake, for the host that is dialled.
 func (r *Registry) ClientTLS(partner string, now func() time.Time) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		// crypto/tls would verify against roots for all names; VerifyConnection below asks for more, and always runs.
+		// The chain is judged below, by the registry's one resolver, in place of the system's anchors.
 		InsecureSkipVerify: true,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			key, err := r.Key(UseTLSClient, "", now())
+			key, err := r.tlsKey(UseTLSClient, now())
 			if errors.Is(err, ErrNoKey) {
-				return new(tls.Certificate), nil
+				return &tls.Certificate{}, nil
 			}
-			return tlsCertificate(key), err
+			return key, err
 		},
 		VerifyConnection: func(state tls.ConnectionState) error {
 			leaf := state.PeerCertificates[0]
-			if !among(r.data.Load().counting(partner, UseTLSServer, now()), leaf) {
-				return fmt.Errorf("TLS server credential %q (SHA-256 %s) does not count for partner %q", leaf.Subject, signing.Fingerprint(leaf), partner)
+			for _, c := range r.Credentials(partner, UseTLSServer, now()) {
+				if c.X509Cert.Equal(leaf) {
+					return leaf.VerifyHostname(state.ServerName)
+				}
 			}
-			return nil
+			return fmt.Errorf("TLS server %q has no credential of partner %q in force", leaf.Subject, partner)
 		},
 	}
 }
 
-func tlsCertificate(key signing.Key) *tls.Certificate {
-	out := &tls.Certificate{PrivateKey: key.Signer}
-	for _, link := range key.Chain {
-		out.Certificate = append(out.Certificate, link.Raw)
+func (r *Registry) tlsKey(use Use, at time.Time) (*tls.Certificate, error) {
+	key, err := r.Key(use, "", at)
+	if err != nil {
+		return nil, err
 	}
-	return out
+	x509Chain := &tls.Certificate{PrivateKey: key.Signer, Leaf: key.Chain[0]}
+	for _, link := range key.Chain {
+		x509Chain.Certificate = append(x509Chain.Certificate, link.Raw)
+	}
+	return x509Chain, nil
 }

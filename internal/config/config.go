@@ -19,11 +19,6 @@
 package config
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/ecogate/ecogate/partners"
@@ -115,30 +110,6 @@ const (
 
 // Roles lists every role.
 func Roles() []Role { return []Role{RoleIssuer, RoleBroker, RoleOfficer, RoleOperator} }
-
-// minKeyBytes is the least length of an API key: what 16 random bytes have in base64.
-const minKeyBytes = 22
-
-// Digest is the SHA-256 of the key, read from KeyFile if it is there.
-func (k APIKey) Digest() ([sha256.Size]byte, error) {
-	var digest [sha256.Size]byte
-	if k.KeyFile == "" {
-		sum, err := hex.DecodeString(k.KeySHA256)
-		if err != nil || len(sum) != len(digest) {
-			return digest, fmt.Errorf("key of %s: key_sha256 is not the SHA-256 of a key in hex", k.Name)
-		}
-		return [sha256.Size]byte(sum), nil
-	}
-	content, err := os.ReadFile(k.KeyFile)
-	if err != nil {
-		return digest, fmt.Errorf("key of %s: %w", k.Name, err)
-	}
-	key := bytes.TrimSpace(content)
-	if len(key) < minKeyBytes {
-		return digest, fmt.Errorf("key of %s: %s holds fewer than %d characters", k.Name, k.KeyFile, minKeyBytes)
-	}
-	return sha256.Sum256(key), nil
-}
 
 // Delivery paces the outbound flow.
 type Delivery struct {

@@ -1,0 +1,163 @@
+package partners_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/partners"
+)
+
+func TestInboundFindsTheAgreementOrSaysWhatDoesNotFit(t *testing.T) {
+	w := newWorld(t)
+	w.config.Agreements[0].Start, w.config.Agreements[0].End = spring, autumn
+	other := agreement("tw")
+	other.Action, other.Forms, other.Start, other.End = "Cancel", []eco.FormCode{otherForm}, summer, autumn
+	w.config.Agreements = append(w.config.Agreements, other)
+	r := w.open(t)
+	good := partners.InboundQuery{
+		CPAID: "cpa-tw", From: partyIDs("tw"), To: partyIDs("kr"), Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit",
+	}
+	change := func(f func(*partners.InboundQuery)) partners.InboundQuery {
+		q := good
+		f(&q)
+		return q
+	}
+	signal := change(func(q *partners.InboundQuery) { q.Service, q.Action = partners.Service{}, "" })
+	tests := []struct {
+		name   string
+		query  partners.InboundQuery
+		at     time.Time
+		want   error
+		action string // of the agreement found
+	}{
+		{"all as agreed", good, summer, nil, "Submit"},
+		{"one of several ids", change(func(q *partners.InboundQuery) { q.From = q.From[1:] }), summer, nil, "Submit"},
+		{"the other action", change(func(q *partners.InboundQuery) { q.Action = "Cancel" }), summer, nil, "Cancel"},
+		{"signal, the agreement that started last", signal, summer, nil, "Cancel"},
+		{"signal, the only one in force", signal, spring, nil, "Submit"},
+		{"unknown CPAId", change(func(q *partners.InboundQuery) { q.CPAID = "cpa" }), summer, partners.ErrUnknownCPA, ""},
+		{"CPAId of another partner", change(func(q *partners.InboundQuery) { q.CPAID = "cpa-my" }), summer, partners.ErrPartyMismatch, ""},
+		{"from another partner", change(func(q *partners.InboundQuery) { q.From = partyIDs("my") }), summer, partners.ErrPartyMismatch, ""},
+		{"from two partners at once", change(func(q *partners.InboundQuery) { q.From = append(partyIDs("tw"), partyIDs("my")...) }), summer, partners.ErrPartyMismatch, ""},
+		{"from nobody", change(func(q *partners.InboundQuery) { q.From = nil }), summer, partners.ErrPartyMismatch, ""},
+		{"same value under another type", change(func(q *partners.InboundQuery) { q.From = []partners.PartyID{{Type: "duns", Value: "TW"}} }), summer, partners.ErrPartyMismatch, ""},
+		{"to another partner", change(func(q *partners.InboundQuery) { q.To = partyIDs("my") }), summer, partners.ErrPartyMismatch, ""},
+		{"reflected to its sender", change(func(q *partners.InboundQuery) { q.From, q.To = q.To, q.From }), summer, partners.ErrPartyMismatch, ""},
+		{"signal from another partner", change(func(q *partners.InboundQuery) { q.From, q.Service, q.Action = partyIDs("my"), partners.Service{}, "" }), summer, partners.ErrPartyMismatch, ""},
+		{"unknown service", change(func(q *partners.InboundQuery) { q.Service.Value = "urn:services:other" }), summer, partners.ErrUnknownService, ""},
+		{"service with another type", change(func(q *partners.InboundQuery) { q.Service.Type = "x" }), summer, partners.ErrUnknownService, ""},
+		{"unknown action", change(func(q *partners.InboundQuery) { q.Action = "submit" }), summer, partners.ErrUnknownService, ""},
+		{"a second before the start", good, spring.Add(-time.Second), partners.ErrOutsideValidity, "Submit"},
+		{"at the start", good, spring, nil, "Submit"},
+		{"a second before the end", good, autumn.Add(-time.Second), nil, "Submit"},
+		{"at the end", good, autumn, partners.ErrOutsideValidity, "Submit"},
+		{"signal after the end", signal, autumn, partners.ErrOutsideValidity, "Submit"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := r.Inbound(test.query, test.at)
+			if !errors.Is(err, test.want) {
+				t.Fatalf("error %v, want %v", err, test.want)
+			}
+			if got.Action != test.action || got.Action != "" && got.Partner != "tw" {
+				t.Errorf("agreement with %q, action %q; want action %q", got.Partner, got.Action, test.action)
+			}
+		})
+	}
+}
+
+func TestOutboundTakesTheAgreementThatStartedLast(t *testing.T) {
+	w := newWorld(t)
+	first, second, later := agreement("tw"), agreement("tw"), agreement("tw")
+	first.CPAID, first.End = "first", autumn
+	second.CPAID, second.Start = "second", summer
+	later.CPAID, later.Forms, later.Start = "later", []eco.FormCode{otherForm}, autumn
+	w.config.Agreements = []partners.AgreementConfig{first, second, later}
+	r := w.open(t)
+	tests := []struct {
+		name    string
+		partner string
+		form    eco.FormCode
+		at      time.Time
+		want    error
+		cpaID   string
+	}{
+		{"the first alone", "tw", form, summer.Add(-time.Second), nil, "first"},
+		{"the successor from its start", "tw", form, summer, nil, "second"},
+		{"the successor after the first", "tw", form, autumn, nil, "second"},
+		{"a form not agreed", "tw", "LA-GSP-A", summer, partners.ErrNoAgreement, ""},
+		{"a form agreed for later", "tw", otherForm, summer, partners.ErrOutsideValidity, "later"},
+		{"a partner without agreements", "my", form, summer, partners.ErrNoAgreement, ""},
+		{"an unknown partner", "xx", form, summer, partners.ErrUnknownPartner, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := r.Outbound(test.partner, test.form, test.at)
+			if !errors.Is(err, test.want) || got.CPAID != test.cpaID {
+				t.Errorf("got %q, %v; want %q, %v", got.CPAID, err, test.cpaID, test.want)
+			}
+		})
+	}
+}
+
+func TestAgreementIsFoundByNameWhetherInForceOrNot(t *testing.T) {
+	w := newWorld(t)
+	ended, next := agreement("tw"), agreement("tw")
+	ended.End = spring
+	next.Start, next.Endpoint = spring, "https://moved.example/ebms"
+	w.config.Agreements = []partners.AgreementConfig{ended, next}
+	r := w.open(t)
+	if got, ok := r.Agreement("tw", "cpa-tw"); !ok || got.Endpoint != next.Endpoint {
+		t.Errorf("got endpoint %q, %t; want that of the one that began last", got.Endpoint, ok)
+	}
+	for _, q := range [][2]string{{"tw", "cpa-my"}, {"my", "cpa-tw"}, {"", ""}} {
+		if got, ok := r.Agreement(q[0], q[1]); ok {
+			t.Errorf("%q has an agreement %q: %v", q[0], q[1], got)
+		}
+	}
+}
+
+func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
+	w := newWorld(t)
+	w.config.Node.Role, w.config.Partners[0].Role, w.config.Partners[1].Role = "own", "theirs", "theirs"
+	want := partners.Agreement{
+		CPAID: "cpa-tw", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "theirs", OwnRole: "own",
+		Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit", Forms: []eco.FormCode{form},
+		Endpoint: "https://tw.example/ebms", SOAPAction: `"ebXML"`,
+		SignatureRequired: true, AckRequested: true, AckSigned: true, DuplicateElimination: true, SyncReply: "none",
+		Retries: 12, RetryInterval: 10 * time.Minute, PersistDuration: 7 * 24 * time.Hour,
+	}
+	got, err := w.open(t).Outbound("tw", form, summer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("with defaults (-want +got):\n%s", diff)
+	}
+
+	w.config.Agreements[0] = partners.AgreementConfig{
+		CPAID: "c", Partner: "tw", Start: spring, End: autumn, Forms: []eco.FormCode{form, otherForm},
+		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", OwnRole: "o", PartnerRole: "p",
+		Endpoint: "http://tw.example", AllowHTTP: true, SOAPAction: "s/a",
+		SignatureRequired: new(false), AckRequested: new(false), DuplicateElimination: new(false), SyncReply: "mshSignalsOnly",
+		Retries: new(0), RetryInterval: time.Second, PersistDuration: time.Second,
+		AllowSHA1: true, Algorithms: []string{"x"}, MaxBytes: 5,
+	}
+	want = partners.Agreement{
+		CPAID: "c", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "p", OwnRole: "o",
+		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", Forms: []eco.FormCode{form, otherForm},
+		Endpoint: "http://tw.example", SOAPAction: "s/a", SyncReply: "mshSignalsOnly",
+		RetryInterval: time.Second, PersistDuration: time.Second,
+		AllowSHA1: true, Algorithms: []string{"x"}, MaxBytes: 5, Start: spring, End: autumn,
+	}
+	if got, err = w.open(t).Outbound("tw", otherForm, summer); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("all given (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,188 @@
+package partners_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"go.mozilla.org/pkcs7"
+
+	"github.com/ecogate/ecogate/internal/pkitest"
+	"github.com/ecogate/ecogate/partners"
+)
+
+func TestCredentialThatCanNeverCountIsRefused(t *testing.T) {
+	w := newWorld(t)
+	tw := w.pki["tw"]
+	forged, err := tw.Impostor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name        string
+		credential  *pkitest.Credential
+		from, until time.Time
+		texts       []string
+	}{
+		{"expired before from", tw.Must(tw.Expired(pkitest.Request{Name: "old"}, spring)), spring, time.Time{}, []string{"never counts", "2026-03-31T23:59:59Z"}},
+		{"begins after until", tw.Must(tw.NotYetValid(pkitest.Request{Name: "next"}, summer)), time.Time{}, summer, []string{"never counts", "2026-07-01T00:00:01Z"}},
+		{"another CA with the same names", tw.Must(forged.Issue(pkitest.Request{Name: "message signature"})), time.Time{}, time.Time{}, []string{"does not chain", "message signature", "unknown authority"}},
+		{"credential of another partner's CA", w.pki["my"].Must(w.pki["my"].Issue(pkitest.Request{Name: "stray"})), time.Time{}, time.Time{}, []string{"does not chain", "stray"}},
+		{"RSA of 1024 bits", tw.Must(tw.WeakKey(pkitest.Request{Name: "weak"})), time.Time{}, time.Time{}, []string{"RSA key of 1024 bits is too short", "2048"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, file := tw.Write(test.credential, "bad")
+			w.config.Partners[0].Credentials = []partners.CredentialConfig{{Uses: transportUses[:1], File: file, From: test.from, Until: test.until}}
+			w.wantRefused(t, "partners[0].credentials[0].file", append(test.texts, file)...)
+		})
+	}
+}
+
+func TestRSACredentialOf2048BitsCounts(t *testing.T) {
+	w := newWorld(t)
+	c, _, file := w.pki["tw"].IssueFiles("rsa", pkitest.Request{Name: "rsa", Algorithm: pkitest.RSA2048})
+	w.config.Partners[0].Credentials = []partners.CredentialConfig{{Uses: transportUses, File: file}}
+	if !counts(t, w.open(t), "tw", partners.UseMessageSignature, c, summer) {
+		t.Error("it does not count")
+	}
+}
+
+// TestOneKeyBelongsToOneParty: Domibus 4.2.10 took the same credential for two partners, who could then speak for each other.
+func TestOneKeyBelongsToOneParty(t *testing.T) {
+	t.Run("same credential for two partners", func(t *testing.T) {
+		w := newWorld(t)
+		w.config.Partners[1].AnchorFiles = append(w.config.Partners[1].AnchorFiles, w.file("tw", "root.pem"))
+		w.config.Partners[1].Credentials[1].File = w.file("tw", "message-signature.pem")
+		w.wantRefused(t, "partners[1].credentials[1].file", `the same key is configured for partner "tw"`, w.file("tw", "message-signature.pem"), "partners[0].credentials[0].file")
+	})
+	t.Run("another certificate for the same key", func(t *testing.T) {
+		w := newWorld(t)
+		key := w.issued["tw"][partners.UseDocumentSignature].Key
+		_, _, file := w.pki["my"].IssueFiles("same-key", pkitest.Request{Name: "same key", Key: key})
+		w.config.Partners[1].Issuers[0].Credentials[0].File = file
+		w.wantRefused(t, "partners[1].issuers[0].credentials[0].file", `the same key is configured for partner "tw"`, file)
+	})
+	t.Run("our own key", func(t *testing.T) {
+		w := newWorld(t)
+		_, _, file := w.pki["tw"].IssueFiles("ours", pkitest.Request{Name: "ours", Key: w.issued["kr"][partners.UseTLSServer].Key})
+		w.config.Partners[0].Credentials[0].File = file
+		w.wantRefused(t, "partners[0].credentials[0].file", "the same key is configured for this node")
+	})
+	t.Run("renewed for the same partner", func(t *testing.T) {
+		w := newWorld(t)
+		key := w.issued["tw"][partners.UseMessageSignature].Key
+		_, _, file := w.pki["tw"].IssueFiles("renewed", pkitest.Request{Name: "renewed", NotBefore: summer, Key: key})
+		w.config.Partners[0].Credentials = append(w.config.Partners[0].Credentials, partners.CredentialConfig{Uses: transportUses[:1], File: file})
+		if got := names(w.open(t).Credentials("tw", partners.UseMessageSignature, summer)); got != "renewed,tw message-signature" {
+			t.Errorf("%q count", got)
+		}
+	})
+}
+
+func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	tests := []struct {
+		name   string
+		change func(w *world)
+		key    string
+		texts  []string
+	}{
+		{"credential file missing", func(w *world) { w.config.Partners[0].Credentials[0].File = missing }, "partners[0].credentials[0].file", []string{missing, "no such file"}},
+		{"anchor file missing", func(w *world) { w.config.Partners[1].AnchorFiles[0] = missing }, "partners[1].anchor_files[0]", []string{missing}},
+		{"intermediate file missing", func(w *world) { w.config.Partners[1].IntermediateFiles = []string{missing} }, "partners[1].intermediate_files[0]", []string{missing}},
+		{"key file missing", func(w *world) { w.config.Node.Keys[2].KeyFile = missing }, "node.keys[2].key_file", []string{missing}},
+		{"chain file missing", func(w *world) { w.config.Node.Issuers[0].Keys[0].ChainFile = missing }, "node.issuers[0].keys[0].chain_file", []string{missing}},
+		{"key of another credential", func(w *world) { w.config.Node.Keys[0].KeyFile = w.file("kr", "tls-server.key") }, "node.keys[0].key_file",
+			[]string{"tls-server.key", "message-signature.pem", "belongs to the private key"}},
+		{"chain instead of key", func(w *world) { w.config.Node.Keys[0].KeyFile = w.file("kr", "tls-server.pem") }, "node.keys[0].key_file", []string{"no private key"}},
+		{"key instead of credential", func(w *world) { w.config.Partners[0].Credentials[0].File = w.file("tw", "tls-server.key") }, "partners[0].credentials[0].file", []string{"no credential"}},
+		{"two keys from the same instant", func(w *world) {
+			w.config.Node.Keys[0].Uses = append(w.config.Node.Keys[0].Uses, partners.UseTLSServer)
+		}, "node.keys", []string{"two keys for tls-server count from 2025-01-01T00:00:00Z"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			test.change(w)
+			w.wantRefused(t, test.key, test.texts...)
+		})
+	}
+}
+
+func TestEveryProblemOfTheFilesIsReported(t *testing.T) {
+	w := newWorld(t)
+	w.config.Partners[0].Credentials[0].File = "missing-1"
+	w.config.Partners[1].Issuers[0].Credentials[0].File = "missing-2"
+	w.config.Node.Keys[0].KeyFile = "missing-3"
+	w.wantRefused(t, "partners[0].credentials[0].file", "missing-1")
+	w.wantRefused(t, "partners[1].issuers[0].credentials[0].file", "missing-2")
+	w.wantRefused(t, "node.keys[0].key_file", "missing-3")
+}
+
+// TestEndCredentialIsFoundInABundle: PKCS#7 keeps no order, and people export bundles in either.
+func TestEndCredentialIsFoundInABundle(t *testing.T) {
+	w := newWorld(t)
+	c := w.issued["tw"][partners.UseMessageSignature]
+	bundle := slices.Concat(w.pki["tw"].Root.X509Cert.Raw, w.pki["tw"].Issuing.X509Cert.Raw, c.X509Cert.Raw)
+	p7b, err := pkcs7.DegenerateCertificate(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := w.issued["tw"][partners.UseTLSClient].X509Cert.Raw
+	for _, test := range []struct {
+		name    string
+		content []byte
+		refused string
+	}{
+		{"PKCS#7, root first", p7b, ""},
+		{"DER, root first", bundle, ""},
+		{"twice the same", slices.Concat(c.X509Cert.Raw, c.X509Cert.Raw, bundle), ""},
+		{"two end credentials", slices.Concat(bundle, second), "more than one end credential"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "bundle")
+			if err := os.WriteFile(file, test.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.config.Partners[0].Credentials[0].File = file
+			if test.refused != "" {
+				w.wantRefused(t, "partners[0].credentials[0].file", file, test.refused)
+				return
+			}
+			if !counts(t, w.open(t), "tw", partners.UseMessageSignature, c, summer) {
+				t.Error("the end credential does not count")
+			}
+		})
+	}
+}
+
+var expectation = regexp.MustCompile(`(?m)^expect: (.+)$`)
+
+// TestHostileCredentialFilesAreRefused reads ../testdata/hostile/partners: each file says in its head what must be said of it.
+// The files pin themselves, so that only their own faults count.
+func TestHostileCredentialFilesAreRefused(t *testing.T) {
+	files, err := filepath.Glob("../testdata/hostile/partners/*.pem")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d files found, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := expectation.FindSubmatch(content)
+			if want == nil {
+				t.Fatal("no expect: line")
+			}
+			w := newWorld(t)
+			w.config.Partners[0].AnchorFiles = append(w.config.Partners[0].AnchorFiles, file)
+			w.config.Partners[0].Credentials[0].File = file
+			w.wantRefused(t, "partners[0].credentials[0].file", file, string(want[1]))
+		})
+	}
+}
