@@ -1,0 +1,274 @@
+// Package bolt is exchange.Store on local files, for one process: records in one go.etcd.io/bbolt file, and the bytes of
+// messages in one append-only file per month. It knows how records, indexes, the delivery queue and the audit log lie on
+// disk and when they are durable. What a message means, when it is tried again and who may ask is left to exchange.
+//
+// # Files
+//
+//	state.db          records, indexes, due queue, unique keys, audit chain (bbolt; see index.go for the buckets)
+//	raw-2026-11.log   bytes on the wire and signed documents of that month (UTC, by Message.Created), see raw.go
+//
+// Equal bytes are stored once per month. Nothing in a raw file is ever changed or removed; retention removes whole files of
+// past months, after which Raw returns exchange.ErrNotFound for them. Files are made with mode 0600, the directory 0700.
+//
+// # Guarantees
+//
+// One goroutine commits. It takes all calls that wait, applies each whole or not at all, appends and syncs their raw bytes,
+// then commits one bbolt transaction (two syncs), then answers. There is no timer: a lone caller waits for its own three
+// syncs, many callers share them. What a loss of process or power leaves:
+//
+//	before the raw sync         nothing of the batch; a torn tail of the raw file is cut when the store is opened
+//	after it, before the commit nothing of the batch; whole frames at the end of the raw file are kept, no record points at them
+//	after the commit            all of the batch, answered or not
+//
+// Lost: nothing that was answered with nil. Twice: a caller that got no answer may ask again; unique keys make it one record.
+// Reordered: Seq rises in commit order; of concurrent calls either may be first. A message that was leased when the process
+// ended is due at once after Open: no other process can hold the lock on state.db, so no lease outlives its process.
+//
+// This rests on fdatasync being honest. Network file systems and ext4 with fast_commit are not.
+//
+// Read bolt.go (open, close), commit.go (the committer), index.go (what is found how), record.go, then enqueue.go, accept.go
+// and queue.go for the four writing methods, query.go for the reading ones, audit.go, and check.go.
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// Errors of this package beside those of exchange.
+var (
+	// ErrLocked: another process has the store open.
+	ErrLocked = errors.New("store is in use by another process")
+	// ErrClosed: the method was called after Close; nothing was written.
+	ErrClosed = errors.New("store is closed")
+	// ErrSchema: the files were written by a newer version of this program.
+	ErrSchema = errors.New("store has a newer format")
+)
+
+// Options adjust a store. Now is required.
+type Options struct {
+	// Now is the clock. The store asks it only at Open, for when messages with voided leases are due.
+	Now func() time.Time
+	// LockTimeout is how long Open waits for another process to close the store; 0 means 1 s.
+	LockTimeout time.Duration
+	// MaxBytes bounds the size of all files together; 0 means the disk does. When it is reached, calls that bring new
+	// bytes get exchange.ErrFull while Claim, Settle, duplicates and reading go on. The records of one batch may exceed it.
+	MaxBytes int64
+	// Point is called, if not nil, between the durable steps of a commit: "store.raw-synced" when the raw bytes are
+	// durable and no record points at them yet, "store.committed" when all is durable and no caller has its answer yet.
+	Point func(name string)
+}
+
+// Store is an exchange.Store. It is safe for concurrent use. Make it with Open; call Close.
+type Store struct {
+	path     string // of state.db
+	db       *bbolt.DB
+	raw      *rawFiles
+	maxBytes int64
+	point    func(string)
+
+	// entry guards closed and sending on requests: senders hold it shared, Close alone.
+	entry    sync.RWMutex
+	closed   bool
+	requests chan *request
+	stopped  chan struct{} // closed when the committer has answered its last request
+
+	// writing is held during each commit; Check takes it to see the files at rest.
+	writing sync.Mutex
+	// broken is why no further commit is tried: bbolt panicked in one, so that its memory may disagree with its file.
+	// It belongs to whoever holds writing.
+	broken error
+}
+
+var _ exchange.Store = (*Store)(nil)
+
+const (
+	stateFile     = "state.db"
+	schemaVersion = 1
+)
+
+// Open opens the store in dir, or makes one there. It brings the files into order after a crash: it cuts a torn tail off the
+// raw files, with an entry in the audit log, and voids the leases of the process before.
+//
+// Errors: ErrLocked if another process has it open, ErrSchema if a newer version wrote it, exchange.ErrDamaged with the
+// file's name and, for raw files, the offset, if something is missing that was once durable.
+func Open(dir string, o Options) (*Store, error) {
+	if o.Now == nil {
+		return nil, fmt.Errorf("opening store %s: Options.Now is required", dir)
+	}
+	if err := makeDir(dir); err != nil {
+		return nil, fmt.Errorf("opening store: %w", err)
+	}
+	path := filepath.Join(dir, stateFile)
+	db, err := openState(path, o.LockTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("opening store: %w", err)
+	}
+	s := &Store{
+		path: path, db: db, raw: newRawFiles(dir), maxBytes: o.MaxBytes, point: o.Point,
+		requests: make(chan *request, maxBatch), stopped: make(chan struct{}),
+	}
+	if s.point == nil {
+		s.point = func(string) {}
+	}
+	if err := s.recover(o.Now().UTC()); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.raw.close(), db.Close())
+	}
+	go s.run()
+	return s, nil
+}
+
+// makeDir makes dir and makes its name durable, unless it is there.
+func makeDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// openState opens the bbolt file. bbolt reports damaged pages by panicking, and a file that was cut short by a memory
+// fault; both become errors here.
+func openState(path string, wait time.Duration) (db *bbolt.DB, err error) {
+	if wait == 0 {
+		wait = time.Second
+	}
+	var file *os.File
+	open := func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(name, flag, mode)
+		file = f
+		return f, err
+	}
+	defer func() {
+		if err != nil && db == nil && file != nil {
+			_ = file.Close() // after a panic bbolt leaves it open, and with it the lock
+		}
+	}()
+	defer guard(path, &err)()
+	// The free list stays synced: without it, opening a big file after a crash takes minutes.
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistArrayType, OpenFile: open})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w (waited %s)", path, ErrLocked, wait)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%s: %w: %w", path, exchange.ErrDamaged, err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return db, nil
+}
+
+// recover makes the buckets of a new store, compares the raw files with the state, and voids leases; one transaction.
+func (s *Store) recover(now time.Time) (err error) {
+	defer guard(s.path, &err)()
+	if err := s.checkSize(); err != nil {
+		return err
+	}
+	t, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer t.rollback()
+	if err := t.prepareBuckets(); err != nil {
+		return fmt.Errorf("%s: %w", s.path, err)
+	}
+	if err := s.raw.recover(t, now); err != nil {
+		return err
+	}
+	if err := t.voidLeases(now); err != nil {
+		return fmt.Errorf("%s: voiding leases: %w", s.path, err)
+	}
+	if err := t.tx.Commit(); err != nil {
+		return fmt.Errorf("%s: %w", s.path, full(err))
+	}
+	return syncDir(filepath.Dir(s.path))
+}
+
+// checkSize compares the length of state.db with what its own header says, because reading past the end of a mapped
+// file kills the process.
+func (s *Store) checkSize() error {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		if info.Size() < tx.Size() {
+			return fmt.Errorf("%s: %w: it ends at offset %d, its header counts %d bytes", s.path, exchange.ErrDamaged, info.Size(), tx.Size())
+		}
+		return nil
+	})
+}
+
+// prepareBuckets makes what a new store needs and refuses one of a newer version.
+func (t *transaction) prepareBuckets() error {
+	for _, name := range allBuckets {
+		if _, err := t.tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return fmt.Errorf("bucket %s: %w", name, err)
+		}
+	}
+	meta := t.tx.Bucket([]byte(bucketMeta))
+	stored := meta.Get([]byte("schema"))
+	if stored == nil {
+		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
+	}
+	version, err := strconv.Atoi(string(stored))
+	switch {
+	case err != nil || version < 1:
+		return fmt.Errorf("%w: schema version %q", exchange.ErrDamaged, stored)
+	case version > schemaVersion:
+		return fmt.Errorf("%w: schema version %d, this program knows up to %d", ErrSchema, version, schemaVersion)
+	}
+	return nil
+}
+
+// Close answers what waits, then closes the files. Calls that come later get ErrClosed. It may be called again.
+func (s *Store) Close() error {
+	s.entry.Lock()
+	if s.closed {
+		s.entry.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.requests)
+	s.entry.Unlock()
+	<-s.stopped
+	if err := errors.Join(s.raw.close(), s.db.Close()); err != nil {
+		return fmt.Errorf("closing store %s: %w", filepath.Dir(s.path), err)
+	}
+	return nil
+}
+
+// guard turns the panics with which bbolt meets damaged pages, and faults in its mapped memory, into an error that names
+// the file. Use: defer guard(path, &err)().
+func guard(path string, err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		if r := recover(); r != nil {
+			*err = fmt.Errorf("%s: %w: %v", path, exchange.ErrDamaged, r)
+		}
+	}
+}
+
+// view runs read in a read transaction.
+func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
+	defer guard(s.path, &err)()
+	err = s.db.View(read)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
+}

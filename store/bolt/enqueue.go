@@ -1,0 +1,204 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// departure is a Departure made ready in the caller's goroutine: encoded and hashed, in memory that the store owns.
+type departure struct {
+	message     exchange.Message
+	raw         blob
+	certificate *certificateRecord
+	document    blob
+	audit       []exchange.AuditEntry
+}
+
+// Enqueue implements exchange.Store. A MessageID that another outbound message bears is judged by Message.Content as a
+// certificate's key is by Certificate.Content: equal means the message that is there, other means ErrConflict.
+//
+// The store sets what follows from the call itself: Direction, State, and in the certificate Message and Partner.
+func (s *Store) Enqueue(ctx context.Context, departures []exchange.Departure) ([]exchange.Enqueued, error) {
+	prepared := make([]departure, len(departures))
+	bytes := 0
+	for i := range departures {
+		d, err := prepareDeparture(&departures[i])
+		if err != nil {
+			return nil, fmt.Errorf("enqueueing message %q: %w", departures[i].Message.MessageID, err)
+		}
+		prepared[i] = d
+		bytes += len(d.raw.frame) + len(d.document.frame)
+	}
+	var results []exchange.Enqueued
+	err := s.submit(ctx, bytes, func(t *transaction) (err error) {
+		results = make([]exchange.Enqueued, len(prepared))
+		for i := range prepared {
+			if results[i], err = t.enqueue(&prepared[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("enqueueing: %w", err)
+	}
+	return results, nil
+}
+
+func prepareDeparture(d *exchange.Departure) (departure, error) {
+	if d.Message.MessageID == "" {
+		return departure{}, errors.New("an outbound message needs a MessageID")
+	}
+	m := cloneMessage(d.Message)
+	m.Direction, m.State = exchange.Outbound, exchange.StateQueued
+	c, err := prepareCertificate(d.Certificate, &m, exchange.CertificateReleased)
+	if err != nil {
+		return departure{}, err
+	}
+	return departure{
+		message: m, raw: newBlob(d.Raw), certificate: c, document: newBlob(d.Document), audit: slices.Clone(d.Audit),
+	}, nil
+}
+
+// cloneMessage copies m as deep as a caller could change it, with its times in UTC.
+func cloneMessage(m exchange.Message) exchange.Message {
+	m.Created, m.Due, m.Expires = m.Created.UTC(), m.Due.UTC(), m.Expires.UTC()
+	m.References = slices.Clone(m.References)
+	m.Log = slices.Clone(m.Log)
+	m.Reason = cloneReason(m.Reason)
+	return m
+}
+
+func cloneReason(r *exchange.Reason) *exchange.Reason {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	return &c
+}
+
+// prepareCertificate encodes the certificate that m carries; nil for none.
+func prepareCertificate(c *exchange.Certificate, m *exchange.Message, state exchange.CertificateState) (*certificateRecord, error) {
+	if c == nil {
+		return nil, nil
+	}
+	data, err := json.Marshal(&c.Data)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s: %w", keyText(c.Key), err)
+	}
+	record := &certificateRecord{Certificate: *c, Data: data}
+	record.Findings = slices.Clone(c.Findings)
+	record.Direction, record.Partner, record.Message = m.Direction, m.Partner, m.MessageID
+	if record.State == "" {
+		record.State = state
+	}
+	m.Certificate = c.Key
+	return record, nil
+}
+
+// enqueue records a departure unless a unique key says that it is there.
+func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
+	there, err := t.enqueued(d)
+	if errors.Is(err, exchange.ErrConflict) {
+		return exchange.Enqueued{Err: err}, nil
+	}
+	if err != nil {
+		return exchange.Enqueued{}, err
+	}
+	if there != 0 {
+		m, err := loadMessage(t.tx, there)
+		return exchange.Enqueued{Message: m}, err
+	}
+	m := d.message
+	if err := t.depart(d, &m); err != nil {
+		return exchange.Enqueued{}, err
+	}
+	return exchange.Enqueued{Message: m, Fresh: true}, nil
+}
+
+// enqueued looks for the message that d would repeat: 0 if there is none, ErrConflict if a key is taken by other content.
+func (t *transaction) enqueued(d *departure) (uint64, error) {
+	if c := d.certificate; c != nil {
+		for seq, content := range heldUnder(t.tx, exchange.Outbound, c.Key) {
+			if content != c.Content {
+				return 0, fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
+			}
+			var held certificateRecord
+			if err := load(t.tx, bucketCertificates, seq, &held); err != nil {
+				return 0, err
+			}
+			return carrier(t.tx, &held.Certificate)
+		}
+	}
+	seq := unique(t.tx, outboundKey(d.message.MessageID))
+	if seq == 0 {
+		return 0, nil
+	}
+	m, err := loadMessage(t.tx, seq)
+	if err == nil && m.Content != d.message.Content {
+		err = fmt.Errorf("%w: MessageID %q is taken", exchange.ErrConflict, m.MessageID)
+	}
+	return seq, err
+}
+
+// carrier is the number of the message that carried an exported certificate.
+func carrier(tx *bbolt.Tx, c *exchange.Certificate) (uint64, error) {
+	seq := unique(tx, outboundKey(c.Message))
+	if seq == 0 {
+		return 0, fmt.Errorf("%w: certificate %s names message %q, which is missing", exchange.ErrDamaged, keyText(c.Key), c.Message)
+	}
+	return seq, nil
+}
+
+// depart writes the departure's records; m is its message and is completed.
+func (t *transaction) depart(d *departure, m *exchange.Message) (err error) {
+	if m.Raw, err = t.keepOr(m.Raw, d.raw, m.Created); err != nil {
+		return err
+	}
+	if err := t.addMessage(m); err != nil {
+		return err
+	}
+	if c := d.certificate; c != nil {
+		record := *c
+		if err := t.keepCertificate(&record, d.document, m.Created); err != nil {
+			return err
+		}
+	}
+	return t.audit(d.audit)
+}
+
+// keepOr keeps b; without content it leaves the reference as it was given, which may be to bytes that are stored.
+func (t *transaction) keepOr(given exchange.RawRef, b blob, at time.Time) (exchange.RawRef, error) {
+	if b.frame == nil {
+		return given, nil
+	}
+	return t.keep(b, at)
+}
+
+// keepCertificate writes a certificate with its document.
+func (t *transaction) keepCertificate(c *certificateRecord, document blob, at time.Time) (err error) {
+	if c.Document, err = t.keepOr(c.Document, document, at); err != nil {
+		return err
+	}
+	return t.addCertificate(c)
+}
+
+// heldUnder gives the certificates with one key: number and content of each.
+func heldUnder(tx *bbolt.Tx, d exchange.Direction, k exchange.CertificateKey) map[uint64]string {
+	held := make(map[uint64]string)
+	prefix := certificateKey(d, k)
+	c := tx.Bucket([]byte(bucketReferences)).Cursor()
+	for key, content := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, content = c.Next() {
+		held[lastNumber(key)] = string(content)
+	}
+	return held
+}

@@ -1,0 +1,211 @@
+package bolt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// The buckets of state.db. messages, certificates and audit hold records under their number; entries in ids, references,
+// states, due and leases follow from the records by messageEntries and certificateEntries alone, which Check uses to
+// compare the two; raw and months say where raw bytes lie.
+const (
+	bucketMeta         = "meta"         // "schema" -> decimal version
+	bucketMessages     = "messages"     // seq -> sealed exchange.Message
+	bucketCertificates = "certificates" // seq -> sealed exchange.Certificate
+	bucketAudit        = "audit"        // seq -> sealed AuditRecord
+	bucketIDs          = "ids"          // MessageID + what it is used for: all uses of one id lie side by side
+	bucketReferences   = "references"   // normalised reference of a certificate
+	bucketStates       = "states"       // state, seq: messages that are neither delivered nor accepted
+	bucketDue          = "due"          // partner, time, seq: outbound messages that are not terminal
+	bucketLeases       = "leases"       // partner, end, seq: those of them that a worker holds
+	bucketRaw          = "raw"          // month, digest -> offset, size
+	bucketMonths       = "months"       // month -> committed length of its raw file
+)
+
+var allBuckets = []string{
+	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
+	bucketLeases, bucketRaw, bucketMonths,
+}
+
+// derivedBuckets follow from the records.
+var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketDue, bucketLeases}
+
+// What an id or reference is used for; the byte that follows it in a key.
+const (
+	useOutbound    = 'o' // ids: the outbound message with it -> seq. Unique.
+	useAccepted    = 'a' // ids: + partner: the accepted inbound message with it -> seq. Unique.
+	useMessage     = 'm' // ids: + seq: every message with it
+	useReply       = 'r' // ids: + seq: messages whose RefToMessageID it is
+	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
+	useKey         = 'k' // references: + direction, country, form, seq -> content
+)
+
+// entry is one key of an index with its value.
+type entry struct {
+	bucket     string
+	key, value []byte
+}
+
+// messageEntries are the index entries of a message.
+func messageEntries(m *exchange.Message) []entry {
+	seq := number(m.Seq)
+	var entries []entry
+	add := func(bucket string, value []byte, key ...[]byte) {
+		entries = append(entries, entry{bucket, bytes.Join(key, nil), value})
+	}
+	if m.MessageID != "" {
+		add(bucketIDs, nil, idUse(m.MessageID, useMessage), seq)
+	}
+	if m.RefToMessageID != "" {
+		add(bucketIDs, nil, idUse(m.RefToMessageID, useReply), seq)
+	}
+	if m.State != exchange.StateDelivered && m.State != exchange.StateAccepted {
+		add(bucketStates, nil, part(string(m.State)), seq)
+	}
+	switch {
+	case m.Direction == exchange.Outbound:
+		add(bucketIDs, seq, idUse(m.MessageID, useOutbound))
+	case m.State == exchange.StateAccepted:
+		add(bucketIDs, seq, idUse(m.MessageID, useAccepted), part(m.Partner))
+	}
+	if m.Direction == exchange.Outbound && !m.State.Terminal() {
+		add(bucketDue, nil, part(m.Partner), instant(m.Due), seq)
+		if m.State == exchange.StateSending {
+			add(bucketLeases, nil, part(m.Partner), instant(m.Due), seq)
+		}
+	}
+	return entries
+}
+
+// certificateEntries are the index entries of a certificate.
+func certificateEntries(c *exchange.Certificate) []entry {
+	seq := number(c.Seq)
+	return []entry{
+		{bucketIDs, append(idUse(c.Message, useCertificate), seq...), nil},
+		{bucketReferences, append(idUse(c.Key.Reference, useCertificate), seq...), nil},
+		{bucketReferences, append(certificateKey(c.Direction, c.Key), seq...), []byte(c.Content)},
+	}
+}
+
+// certificateKey is the prefix of the entries of all certificates with one key.
+func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {
+	return bytes.Join([][]byte{idUse(k.Reference, useKey), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
+}
+
+func idUse(id string, use byte) []byte { return append(part(id), use) }
+
+// longPart marks a part that is kept as its SHA-256: keys must stay short whatever a partner sends. Queries compare the
+// record as well.
+const longPart = 0xFF
+
+// part writes s so that no other string's encoding is a prefix of it: its length, then its bytes.
+func part(s string) []byte {
+	if len(s) >= longPart {
+		digest := sha256.Sum256([]byte(s))
+		return append([]byte{longPart}, digest[:]...)
+	}
+	return append([]byte{byte(len(s))}, s...)
+}
+
+// cutPart splits a key after its first part.
+func cutPart(key []byte) (first, rest []byte, err error) {
+	if len(key) == 0 {
+		return nil, nil, fmt.Errorf("%w: empty key", exchange.ErrDamaged)
+	}
+	n := 1 + int(key[0])
+	if key[0] == longPart {
+		n = 1 + sha256.Size
+	}
+	if len(key) < n {
+		return nil, nil, fmt.Errorf("%w: key %x is too short", exchange.ErrDamaged, key)
+	}
+	return key[:n], key[n:], nil
+}
+
+// number writes a record number in an order-preserving way.
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 8), n) }
+
+const instantSize = 12
+
+// instant writes t in an order-preserving way, for any year.
+func instant(t time.Time) []byte {
+	const signBit = 1 << 63
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, instantSize), uint64(t.Unix())^signBit)
+	return binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond()))
+}
+
+// lastNumber is the record number at the end of a key.
+func lastNumber(key []byte) uint64 {
+	if len(key) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key[len(key)-8:])
+}
+
+// reindex replaces the entries before by those after.
+func (t *transaction) reindex(before, after []entry) error {
+	keep := make(map[string]bool, len(after))
+	for _, e := range after {
+		keep[e.bucket+string(e.key)] = true
+	}
+	had := make(map[string]bool, len(before))
+	for _, e := range before {
+		had[e.bucket+string(e.key)] = true
+		if keep[e.bucket+string(e.key)] {
+			continue
+		}
+		if err := t.tx.Bucket([]byte(e.bucket)).Delete(e.key); err != nil {
+			return fmt.Errorf("index %s: %w", e.bucket, err)
+		}
+	}
+	for _, e := range after {
+		if had[e.bucket+string(e.key)] {
+			continue
+		}
+		if err := t.tx.Bucket([]byte(e.bucket)).Put(e.key, e.value); err != nil {
+			return fmt.Errorf("index %s: %w", e.bucket, err)
+		}
+	}
+	return nil
+}
+
+// unique returns the record number under a unique key of ids, or 0.
+func unique(tx *bbolt.Tx, key []byte) uint64 {
+	return lastNumber(tx.Bucket([]byte(bucketIDs)).Get(key))
+}
+
+func outboundKey(messageID string) []byte { return idUse(messageID, useOutbound) }
+
+func acceptedKey(partner, messageID string) []byte {
+	return append(idUse(messageID, useAccepted), part(partner)...)
+}
+
+// descend calls visit with the numbers of all entries under prefix that are smaller than before, highest first, until it
+// returns false. before 0 means all. The entries' keys are prefix and number.
+func descend(tx *bbolt.Tx, bucket string, prefix []byte, before uint64, visit func(seq uint64) (bool, error)) error {
+	c := tx.Bucket([]byte(bucket)).Cursor()
+	end := append(bytes.Clone(prefix), number(before-1)...) // for 0 the highest number
+	key, _ := c.Seek(end)
+	switch {
+	case key == nil:
+		key, _ = c.Last()
+	case !bytes.Equal(key, end):
+		key, _ = c.Prev()
+	}
+	for ; key != nil && bytes.HasPrefix(key, prefix); key, _ = c.Prev() {
+		if len(key) != len(prefix)+8 {
+			return fmt.Errorf("%w: key %x in %s", exchange.ErrDamaged, key, bucket)
+		}
+		if more, err := visit(lastNumber(key)); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}

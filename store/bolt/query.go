@@ -1,0 +1,128 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// defaultLimit bounds a query that sets no Limit.
+const defaultLimit = 100
+
+// Messages implements exchange.Store. Seq, MessageID, RefToMessageID, and State but for StateDelivered and StateAccepted are found by
+// index, the first that is set in this order. What is left filters while walking records newest first: a query by Direction,
+// Kind or Partner alone reads records until Limit match.
+func (s *Store) Messages(ctx context.Context, query exchange.MessageQuery) ([]exchange.Message, error) {
+	var found []exchange.Message
+	limit := limitOf(query.Limit)
+	err := s.view(func(tx *bbolt.Tx) error {
+		return walkMessages(tx, query, func(seq uint64) (bool, error) {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			m, err := loadMessage(tx, seq)
+			if err == nil && matchesMessage(query, &m) {
+				found = append(found, m)
+			}
+			return len(found) < limit, err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("finding messages: %w", err)
+	}
+	return found, nil
+}
+
+func limitOf(n int) int {
+	if n <= 0 {
+		return defaultLimit
+	}
+	return n
+}
+
+// walkMessages visits the numbers among which the query's answer lies, highest first.
+func walkMessages(tx *bbolt.Tx, q exchange.MessageQuery, visit func(seq uint64) (bool, error)) error {
+	switch {
+	case q.Seq != 0:
+		if tx.Bucket([]byte(bucketMessages)).Get(number(q.Seq)) == nil {
+			return nil
+		}
+		_, err := visit(q.Seq)
+		return err
+	case q.MessageID != "":
+		return descend(tx, bucketIDs, idUse(q.MessageID, useMessage), q.Before, visit)
+	case q.RefToMessageID != "":
+		return descend(tx, bucketIDs, idUse(q.RefToMessageID, useReply), q.Before, visit)
+	case q.State != "" && q.State != exchange.StateDelivered && q.State != exchange.StateAccepted:
+		return descend(tx, bucketStates, part(string(q.State)), q.Before, visit)
+	}
+	return descend(tx, bucketMessages, nil, q.Before, visit)
+}
+
+func matchesMessage(q exchange.MessageQuery, m *exchange.Message) bool {
+	return (q.Seq == 0 || q.Seq == m.Seq) &&
+		(q.MessageID == "" || q.MessageID == m.MessageID) &&
+		(q.RefToMessageID == "" || q.RefToMessageID == m.RefToMessageID) &&
+		(q.Direction == "" || q.Direction == m.Direction) &&
+		(q.Kind == "" || q.Kind == m.Kind) &&
+		(q.State == "" || q.State == m.State) &&
+		(q.Partner == "" || q.Partner == m.Partner) &&
+		(q.Before == 0 || m.Seq < q.Before)
+}
+
+// Certificates implements exchange.Store. Reference and Message are found by index; Direction, Country and Form filter while
+// walking records newest first.
+func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuery) ([]exchange.Certificate, error) {
+	reference := eco.NormaliseReference(query.Reference)
+	var found []exchange.Certificate
+	limit := limitOf(query.Limit)
+	visit := func(tx *bbolt.Tx) func(seq uint64) (bool, error) {
+		return func(seq uint64) (bool, error) {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			var c exchange.Certificate
+			err := load(tx, bucketCertificates, seq, &c)
+			if err == nil && (query.Reference == "" || c.Key.Reference == reference) && matchesCertificate(query, &c) {
+				found = append(found, c)
+			}
+			return len(found) < limit, err
+		}
+	}
+	err := s.view(func(tx *bbolt.Tx) error {
+		switch {
+		case query.Reference != "":
+			return descend(tx, bucketReferences, idUse(reference, useCertificate), query.Before, visit(tx))
+		case query.Message != "":
+			return descend(tx, bucketIDs, idUse(query.Message, useCertificate), query.Before, visit(tx))
+		}
+		return descend(tx, bucketCertificates, nil, query.Before, visit(tx))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("finding certificates: %w", err)
+	}
+	return found, nil
+}
+
+func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bool {
+	return (q.Direction == "" || q.Direction == c.Direction) &&
+		(q.Country == "" || q.Country == c.Key.Country) &&
+		(q.Form == "" || q.Form == c.Key.Form) &&
+		(q.Message == "" || q.Message == c.Message)
+}
+
+// Raw implements exchange.Store. Bytes of a past month whose file was removed are gone by retention.
+func (s *Store) Raw(ctx context.Context, ref exchange.RawRef) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("reading raw bytes: %w", err)
+	}
+	content, err := s.raw.read(ref)
+	if err != nil {
+		return nil, fmt.Errorf("reading raw bytes: %w", err)
+	}
+	return content, nil
+}

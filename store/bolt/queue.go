@@ -1,0 +1,337 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// maxLog is how many ended attempts a message keeps: the newest.
+const maxLog = 50
+
+// Claim implements exchange.Store. A call that finds nothing to lease commits nothing. A message whose stored bytes are
+// damaged or gone would fail at every claim: it is settled as failed, with an audit entry, and not returned.
+func (s *Store) Claim(ctx context.Context, claim exchange.Claim) ([]exchange.Job, error) {
+	if claim.Lease <= 0 {
+		return nil, fmt.Errorf("claiming: a lease of %s ends before it begins", claim.Lease)
+	}
+	var due bool
+	err := s.view(func(tx *bbolt.Tx) error {
+		seqs, err := choose(tx, claim)
+		due = len(seqs) > 0
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming: %w", err)
+	}
+	if !due {
+		return nil, nil
+	}
+	var leased []exchange.Message
+	err = s.submit(ctx, 0, func(t *transaction) (err error) {
+		leased, err = t.lease(claim)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming: %w", err)
+	}
+	return s.jobs(ctx, leased, claim.Now)
+}
+
+// jobs reads the bytes of leased messages.
+func (s *Store) jobs(ctx context.Context, leased []exchange.Message, now time.Time) ([]exchange.Job, error) {
+	var jobs []exchange.Job
+	var lost []exchange.Outcome
+	var errs []error
+	for _, m := range leased {
+		raw, err := s.jobRaw(m)
+		switch {
+		case err == nil:
+			jobs = append(jobs, exchange.Job{Message: m, Raw: raw})
+		case errors.Is(err, exchange.ErrDamaged), errors.Is(err, exchange.ErrNotFound):
+			reason := &exchange.Reason{Code: "DamagedBytes", Cause: "the stored bytes cannot be sent: " + err.Error()}
+			lost = append(lost, exchange.Outcome{
+				Seq: m.Seq, Fence: m.Fence, State: exchange.StateFailed, Reason: reason,
+				Attempt: exchange.Attempt{Began: now, Ended: now, Problem: reason.Cause},
+				Audit:   []exchange.AuditEntry{{At: now, Actor: "node", Event: "message.failed", Subject: m.MessageID, Detail: reason.Cause}},
+			})
+		default: // its lease will end, and it is tried again
+			errs = append(errs, err)
+		}
+	}
+	if len(lost) > 0 {
+		_, err := s.Settle(ctx, lost)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil && len(jobs) == 0 {
+		return nil, fmt.Errorf("claiming: %w", err)
+	}
+	return jobs, nil
+}
+
+func (s *Store) jobRaw(m exchange.Message) ([]byte, error) {
+	if m.Raw == (exchange.RawRef{}) {
+		return nil, nil
+	}
+	return s.raw.read(m.Raw)
+}
+
+// lease gives the chosen messages to the claim's owner.
+func (t *transaction) lease(claim exchange.Claim) ([]exchange.Message, error) {
+	seqs, err := choose(t.tx, claim)
+	if err != nil {
+		return nil, err
+	}
+	leased := make([]exchange.Message, len(seqs))
+	for i, seq := range seqs {
+		m, err := loadMessage(t.tx, seq)
+		if err != nil {
+			return nil, err
+		}
+		err = t.changeMessage(&m, func(m *exchange.Message) {
+			m.State, m.Owner, m.Due = exchange.StateSending, claim.Owner, claim.Now.Add(claim.Lease).UTC()
+			m.Attempts++
+			m.Fence++
+		})
+		if err != nil {
+			return nil, err
+		}
+		leased[i] = m
+	}
+	return leased, nil
+}
+
+// lane is one partner's part of the due queue: where it stands, and how many may yet be taken from it.
+type lane struct {
+	cursor *bbolt.Cursor
+	prefix []byte
+	key    []byte // the next entry, nil at the end
+	left   int
+}
+
+// choose gives the numbers of the messages that the claim gets, oldest due first. Each partner's queue is a range of its
+// own, so that a long queue of a partner at its cap costs nothing to pass over.
+func choose(tx *bbolt.Tx, claim exchange.Claim) ([]uint64, error) {
+	lanes, err := dueLanes(tx, claim)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []uint64
+	for len(chosen) < claim.Max {
+		var first *lane
+		for _, l := range lanes {
+			if l.left > 0 && l.key != nil && (first == nil || bytes.Compare(l.key[len(l.prefix):], first.key[len(first.prefix):]) < 0) {
+				first = l
+			}
+		}
+		if first == nil {
+			break
+		}
+		chosen = append(chosen, lastNumber(first.key))
+		first.left--
+		first.next(claim.Now)
+	}
+	return chosen, nil
+}
+
+// dueLanes gives the lanes of all partners for whom something is due.
+func dueLanes(tx *bbolt.Tx, claim exchange.Claim) ([]*lane, error) {
+	bucket := tx.Bucket([]byte(bucketDue))
+	partners := bucket.Cursor()
+	var lanes []*lane
+	for key, _ := partners.First(); key != nil; {
+		prefix, _, err := cutPart(key)
+		if err != nil {
+			return nil, fmt.Errorf("due queue: %w", err)
+		}
+		l := &lane{cursor: bucket.Cursor(), prefix: prefix, left: claim.Max}
+		if claim.PerPartner > 0 {
+			l.left = claim.PerPartner - leasedTo(tx, prefix, claim)
+		}
+		l.key, _ = l.cursor.Seek(prefix)
+		if l.stop(claim.Now); l.key != nil && l.left > 0 {
+			lanes = append(lanes, l)
+		}
+		key, _ = partners.Seek(after(prefix))
+	}
+	return lanes, nil
+}
+
+func (l *lane) next(now time.Time) {
+	l.key, _ = l.cursor.Next()
+	l.stop(now)
+}
+
+// stop ends the lane at the first entry that is another partner's or not due yet.
+func (l *lane) stop(now time.Time) {
+	if !bytes.HasPrefix(l.key, l.prefix) || bytes.Compare(l.key[len(l.prefix):], after(instant(now))) > 0 {
+		l.key = nil
+	}
+}
+
+// after is greater than every key of a queue that begins with prefix.
+func after(prefix []byte) []byte {
+	return append(bytes.Clone(prefix), bytes.Repeat([]byte{0xFF}, instantSize+8+1)...)
+}
+
+// leasedTo counts a partner's leases that have not ended, as far as the claim's cap.
+func leasedTo(tx *bbolt.Tx, partner []byte, claim exchange.Claim) int {
+	c := tx.Bucket([]byte(bucketLeases)).Cursor()
+	n := 0
+	for key, _ := c.Seek(after(append(bytes.Clone(partner), instant(claim.Now)...))); bytes.HasPrefix(key, partner); key, _ = c.Next() {
+		if n++; n == claim.PerPartner {
+			break
+		}
+	}
+	return n
+}
+
+// Settle implements exchange.Store. The states of an ended attempt are those of an outbound message but StateSending;
+// another one is an error, and nothing is written.
+func (s *Store) Settle(ctx context.Context, outcomes []exchange.Outcome) ([]bool, error) {
+	prepared := slices.Clone(outcomes)
+	for i := range prepared {
+		o := &prepared[i]
+		switch o.State {
+		case exchange.StateQueued, exchange.StateAwaiting, exchange.StateDelivered, exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled:
+		default:
+			return nil, fmt.Errorf("settling message %d: state %q does not end an attempt", o.Seq, o.State)
+		}
+		o.Reason = cloneReason(o.Reason)
+		o.Audit = slices.Clone(o.Audit)
+	}
+	var results []bool
+	err := s.submit(ctx, 0, func(t *transaction) (err error) {
+		results = make([]bool, len(prepared))
+		for i := range prepared {
+			if results[i], err = t.settle(&prepared[i]); err != nil {
+				return fmt.Errorf("message %d: %w", prepared[i].Seq, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("settling: %w", err)
+	}
+	return results, nil
+}
+
+// settle records an ended attempt if its fence still holds.
+func (t *transaction) settle(o *exchange.Outcome) (bool, error) {
+	if t.tx.Bucket([]byte(bucketMessages)).Get(number(o.Seq)) == nil {
+		return false, nil
+	}
+	m, err := loadMessage(t.tx, o.Seq)
+	if err != nil || m.State != exchange.StateSending || m.Fence != o.Fence {
+		return false, err
+	}
+	err = t.changeMessage(&m, func(m *exchange.Message) {
+		m.Log = append(m.Log, o.Attempt)
+		m.Log = m.Log[max(0, len(m.Log)-maxLog):]
+		m.Owner, m.State, m.Reason = "", o.State, nil
+		if !o.State.Terminal() {
+			m.Due = o.Due.UTC()
+			return
+		}
+		m.Due, m.Settled, m.Reason = time.Time{}, o.Attempt.Ended.UTC(), o.Reason
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := t.followMessage(&m); err != nil {
+		return false, err
+	}
+	return true, t.audit(o.Audit)
+}
+
+func checkSettlement(s *exchange.Settlement) error {
+	switch s.State {
+	case exchange.StateDelivered, exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled:
+		return nil
+	}
+	return fmt.Errorf("settlement of %q: state %q does not end delivery", s.MessageID, s.State)
+}
+
+// settleBySignal ends the outbound message that a signal speaks of, and reports whether that changed it.
+func (t *transaction) settleBySignal(s *exchange.Settlement, signal string) (bool, error) {
+	if s == nil {
+		return false, nil
+	}
+	seq := unique(t.tx, outboundKey(s.MessageID))
+	if seq == 0 {
+		return false, nil
+	}
+	m, err := loadMessage(t.tx, seq)
+	if err != nil || !settles(s, &m) {
+		return false, err
+	}
+	err = t.changeMessage(&m, func(m *exchange.Message) {
+		m.State, m.Reason, m.Due, m.Owner = s.State, s.Reason, time.Time{}, ""
+		m.Settled, m.SettledBy = s.At.UTC(), signal
+		m.Fence++ // a worker that holds it has lost it
+	})
+	if err != nil {
+		return false, err
+	}
+	return true, t.followMessage(&m)
+}
+
+// settles reports whether a settlement has an effect on m.
+func settles(s *exchange.Settlement, m *exchange.Message) bool {
+	if m.Partner != s.Partner {
+		return false
+	}
+	late := s.State == exchange.StateDelivered && (m.State == exchange.StateFailed || m.State == exchange.StateExpired)
+	return late || !m.State.Terminal()
+}
+
+// followMessage moves the exported certificates that m carries after it.
+func (t *transaction) followMessage(m *exchange.Message) error {
+	if !m.State.Terminal() {
+		return nil
+	}
+	state, from := exchange.CertificateFailed, []exchange.CertificateState{exchange.CertificateReleased}
+	if m.State == exchange.StateDelivered {
+		state, from = exchange.CertificateReceipted, append(from, exchange.CertificateFailed)
+	}
+	var carried []uint64
+	err := descend(t.tx, bucketIDs, idUse(m.MessageID, useCertificate), 0, func(seq uint64) (bool, error) {
+		carried = append(carried, seq)
+		return true, nil
+	})
+	for _, seq := range carried {
+		err = errors.Join(err, t.changeCertificate(seq, state, from...))
+	}
+	return err
+}
+
+// voidLeases makes the messages that a process before held due at once. Their fence rises, though no worker of that
+// process can be left.
+func (t *transaction) voidLeases(now time.Time) error {
+	var held []uint64
+	c := t.tx.Bucket([]byte(bucketLeases)).Cursor()
+	for key, _ := c.First(); key != nil; key, _ = c.Next() {
+		held = append(held, lastNumber(key))
+	}
+	for _, seq := range held {
+		m, err := loadMessage(t.tx, seq)
+		if err != nil {
+			return err
+		}
+		err = t.changeMessage(&m, func(m *exchange.Message) {
+			m.State, m.Owner, m.Due = exchange.StateQueued, "", now
+			m.Fence++
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

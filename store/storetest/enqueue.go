@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+func enqueueRecordsAll(s *suite) {
+	first, second := export("m1@kr", "K001-26-0000001", "a"), signal("m2@kr", "VN")
+	results := s.enqueue(first, second)
+	for i, d := range []exchange.Departure{first, second} {
+		r := results[i]
+		if !r.Fresh || r.Err != nil {
+			s.Errorf("result %d: Fresh %v, Err %v", i, r.Fresh, r.Err)
+		}
+		want := d.Message
+		want.Seq, want.Raw = uint64(i+1), r.Message.Raw
+		same(s, "the result's message", r.Message, want)
+		same(s, "the stored message", s.message(exchange.MessageQuery{MessageID: want.MessageID}), want)
+		s.rawIs(r.Message.Raw, d.Raw)
+	}
+	if ref := results[0].Message.Raw; ref.Digest != digest(string(first.Raw)) || ref.Size != int64(len(first.Raw)) || ref.Month != "2026-11" {
+		s.Errorf("raw reference %+v", ref)
+	}
+	found := s.certificates(exchange.CertificateQuery{Message: "m1@kr"})
+	if len(found) != 1 {
+		s.Fatalf("%d certificates, want 1", len(found))
+	}
+	want := *first.Certificate
+	want.Seq, want.Document = 1, found[0].Document
+	same(s, "the stored certificate", found[0], want)
+	s.rawIs(found[0].Document, first.Document)
+}
+
+func enqueueAgainGivesTheFirstMessage(s *suite) {
+	first := s.enqueue(export("m1@kr", "K1", "a"))[0]
+	again := s.enqueue(export("m2@kr", "K1", "a"), export("m3@kr", "K2", "b"), export("m4@kr", "K2", "b"))
+	for i, want := range []struct {
+		id    string
+		fresh bool
+	}{{"m1@kr", false}, {"m3@kr", true}, {"m3@kr", false}} {
+		if r := again[i]; r.Err != nil || r.Fresh != want.fresh || r.Message.MessageID != want.id {
+			s.Errorf("result %d: %q, Fresh %v, Err %v, want %q, %v", i, r.Message.MessageID, r.Fresh, r.Err, want.id, want.fresh)
+		}
+	}
+	same(s, "the message given again", again[0].Message, first.Message)
+	for _, unwritten := range []string{"m2@kr", "m4@kr"} {
+		if found := s.messages(exchange.MessageQuery{MessageID: unwritten}); len(found) != 0 {
+			s.Errorf("%s was written", unwritten)
+		}
+	}
+	if n := len(s.certificates(exchange.CertificateQuery{})); n != 2 {
+		s.Errorf("%d certificates, want 2", n)
+	}
+}
+
+func enqueueOtherContentIsAConflict(s *suite) {
+	s.enqueue(export("m1@kr", "K1", "a"))
+	results := s.enqueue(export("m2@kr", "K1", "other"), export("m3@kr", "K2", "b"))
+	if !errors.Is(results[0].Err, exchange.ErrConflict) || results[0].Fresh {
+		s.Errorf("Fresh %v, Err %v, want ErrConflict", results[0].Fresh, results[0].Err)
+	}
+	if !results[1].Fresh || results[1].Err != nil {
+		s.Errorf("the departure beside it: Fresh %v, Err %v", results[1].Fresh, results[1].Err)
+	}
+	if found := s.messages(exchange.MessageQuery{MessageID: "m2@kr"}); len(found) != 0 {
+		s.Error("the message in conflict was written")
+	}
+	same(s, "certificates of K1", s.states("K1"), []exchange.CertificateState{exchange.CertificateReleased})
+
+	// The key is more than the reference, and imported certificates are apart.
+	other := export("m4@kr", "K1", "c")
+	other.Certificate.Key.Form = "AK"
+	if r := s.enqueue(other)[0]; !r.Fresh || r.Err != nil {
+		s.Errorf("another form under the same reference: Fresh %v, Err %v", r.Fresh, r.Err)
+	}
+	s.accept(imports("m5@th", "TH", "K1", "d"))
+	same(s, "certificates of K1", s.states("K1"), []exchange.CertificateState{
+		exchange.CertificateReleased, exchange.CertificateReleased, exchange.CertificateAvailable})
+}
+
+func enqueueMessageIDIsUnique(s *suite) {
+	first := s.enqueue(signal("m1@kr", "TH"))[0]
+	other := signal("m1@kr", "TH")
+	other.Message.Content = digest("other")
+	results := s.enqueue(signal("m1@kr", "TH"), other)
+	if results[0].Fresh || results[0].Err != nil || results[0].Message.Seq != first.Message.Seq {
+		s.Errorf("equal content: %+v", results[0])
+	}
+	if results[1].Fresh || !errors.Is(results[1].Err, exchange.ErrConflict) {
+		s.Errorf("other content: Fresh %v, Err %v", results[1].Fresh, results[1].Err)
+	}
+	if n := len(s.messages(exchange.MessageQuery{MessageID: "m1@kr"})); n != 1 {
+		s.Errorf("%d records, want 1", n)
+	}
+}
+
+func enqueueTogetherIsFreshOnce(s *suite) {
+	var fresh atomic.Int64
+	err := together(64, func(i int) error {
+		results, err := s.Enqueue(s.Context(), []exchange.Departure{export(fmt.Sprintf("m%d@kr", i), "K1", "a")})
+		if err == nil && results[0].Fresh {
+			fresh.Add(1)
+		}
+		return err
+	})
+	if err != nil || fresh.Load() != 1 {
+		s.Errorf("%d were fresh, want 1; %v", fresh.Load(), err)
+	}
+	if n := len(s.messages(exchange.MessageQuery{})); n != 1 {
+		s.Errorf("%d messages, want 1", n)
+	}
+}
