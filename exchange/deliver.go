@@ -130,7 +130,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 		n.again(o, m, ended, response.RetryAfter)
 		return
 	}
-	n.step("sent", m, m.Certificate.Reference, fmt.Sprintf("attempt %d, HTTP %d", m.Attempts, response.Status))
+	n.step("sent", m, m.Certificate.Reference, fmt.Sprintf("%s, attempt %d, HTTP %d", m.Kind, m.Attempts, response.Status))
 	if len(response.Body) > 0 {
 		o.Attempt.Problem = n.readResponse(ctx, m, response, ended)
 	}

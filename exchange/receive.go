@@ -47,7 +47,6 @@ func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 		return n.refuse(ctx, r, err)
 	}
 	fault.Point("receive.verified")
-	n.step("verified", r.record, "", "message signed by "+r.record.Signer)
 	if r.isSignal() {
 		return n.takeSignal(ctx, r)
 	}

@@ -20,8 +20,9 @@ import (
 func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply {
 	problem := ebms.AsError(cause)
 	arrival := n.quarantine(r, problem)
-	if fault, demanded := ebms.FaultFor(cause); r.header == nil || demanded {
-		return n.keep(ctx, r, arrival, faultReply(fault, demanded))
+	var must *ebms.MustUnderstandError
+	if r.header == nil || errors.As(cause, &must) {
+		return n.keep(ctx, r, arrival, ebms.FaultReply(cause))
 	}
 	m := ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r))
 	if m == nil || r.record.Kind == KindAcknowledgment {
@@ -39,14 +40,6 @@ func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply
 		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
 	}
 	return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusOK, ContentType: reply.Message.ContentType, Body: reply.Raw})
-}
-
-func faultReply(fault *ebms.Fault, demanded bool) ebms.Reply {
-	reply := ebms.Reply{Status: http.StatusBadRequest, ContentType: "text/xml; charset=UTF-8", Body: fault.Envelope()}
-	if demanded {
-		reply.Status = http.StatusInternalServerError
-	}
-	return reply
 }
 
 // refuseSignal keeps a signal that could not be used. It is not answered, unless the store failed and the sender should come again.

@@ -21,7 +21,7 @@ import (
 	"github.com/ecogate/ecogate/testdata/certificates"
 )
 
-// demoPatience bounds the wait for the last receipt.
+// demoPatience bounds the wait for one receipt.
 const demoPatience = time.Minute
 
 const demoHelp = `demo makes two administrations on this machine, KR and TW, each with its own PKI, store and listeners on loopback, and
@@ -76,13 +76,11 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	defer kr.Close()
 
-	sent, err := d.submitSamples(ctx, two.KR)
+	sent, err := d.exchangeSamples(ctx, two.KR)
 	if err != nil {
 		return err
 	}
-	if err := d.awaitReceipts(ctx, sent); err != nil {
-		return err
-	}
+	d.say("\nEvery certificate was receipted: TW's signed acknowledgments were verified and their digests compared.")
 	if err := d.lookUp(ctx, two.TW, sent[0].Reference); err != nil {
 		return err
 	}
@@ -142,8 +140,8 @@ func (d *demo) say(format string, args ...any) {
 	fmt.Fprintf(d.out, format+"\n", args...)
 }
 
-// submitSamples hands every sample certificate to KR's API, as an issuing body's system would.
-func (d *demo) submitSamples(ctx context.Context, kr pair.Side) ([]api.Submission, error) {
+// exchangeSamples hands every sample certificate to KR's API, as an issuing body's system would, and waits for each receipt.
+func (d *demo) exchangeSamples(ctx context.Context, kr pair.Side) ([]api.Submission, error) {
 	client, err := sideClient(kr, "issuer")
 	if err != nil {
 		return nil, err
@@ -166,6 +164,9 @@ func (d *demo) submitSamples(ctx context.Context, kr pair.Side) ([]api.Submissio
 		if !s.Fresh {
 			d.say("%s was submitted before: message %s is %s", s.Reference, s.MessageID, s.State)
 		}
+		if err := d.awaitReceipt(ctx, s); err != nil {
+			return nil, err
+		}
 		sent = append(sent, s)
 	}
 	return sent, nil
@@ -180,18 +181,16 @@ func sideClient(side pair.Side, role string) (*api.Client, error) {
 	return api.NewClient("http://"+side.APIAddress, strings.TrimSpace(string(key)), nil)
 }
 
-// awaitReceipts returns when every message is receipted, and an error when one fails or patience ends.
-func (d *demo) awaitReceipts(ctx context.Context, sent []api.Submission) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("a receipt did not come within %s", demoPatience))
+// awaitReceipt returns when the message of s is receipted, and an error when it fails or patience ends.
+func (d *demo) awaitReceipt(ctx context.Context, s api.Submission) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the receipt for %s did not come within %s", s.Reference, demoPatience))
 	defer cancel()
-	for {
-		open, err := d.open(sent)
-		if err != nil {
-			return err
-		}
-		if open == 0 {
-			d.say("\nEvery certificate was receipted: TW's signed acknowledgments were verified and their digests compared.")
+	for s.State != exchange.StateDelivered {
+		switch d.ending(s.MessageID) {
+		case "receipted":
 			return nil
+		case "failed":
+			return fmt.Errorf("certificate %s was not delivered", s.Reference)
 		}
 		select {
 		case <-d.progress:
@@ -199,22 +198,14 @@ func (d *demo) awaitReceipts(ctx context.Context, sent []api.Submission) error {
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
-// open counts the messages that have not ended.
-func (d *demo) open(sent []api.Submission) (int, error) {
+// ending is how a message ended, or "".
+func (d *demo) ending(messageID string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
-	for _, s := range sent {
-		switch {
-		case d.settled[s.MessageID] == "failed":
-			return 0, fmt.Errorf("certificate %s was not delivered", s.Reference)
-		case d.settled[s.MessageID] == "" && s.State != exchange.StateDelivered:
-			n++
-		}
-	}
-	return n, nil
+	return d.settled[messageID]
 }
 
 // lookUp finds a certificate at the importing node as a broker would who types the reference in his own way.
