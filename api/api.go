@@ -1,0 +1,137 @@
+// Package api is the users' door: a REST interface over HTTP for the people and systems on a node's own side (issuers,
+// brokers, officers, operators), and the client that the command line uses.
+//
+// It knows who may see what and how things look as JSON. It decides nothing about certificates or messages: submitting
+// is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
+//
+// Read api.go (routes), auth.go (who may do what), problem.go (every error, for server and client alike), then
+// certificates.go, messages.go and client.go.
+//
+//	method and path                          roles                       answer
+//	POST /api/v1/certificates                issuer                      201 or 200, Submission
+//	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
+//	                                         broker, officer: imported;
+//	                                         operator: all
+//	GET  /api/v1/documents/{seq}             the same                    200, the signed UBL document as stored
+//	GET  /api/v1/messages                    officer, operator           200, MessagePage
+//	GET  /api/v1/messages/{id}               officer, operator           200, exchange.Message
+//	GET  /api/v1/messages/{id}/raw           officer, operator           200, the bytes as they travelled
+//	GET  /healthz, /readyz                   anyone                      200 or 503
+//
+// {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
+// have a path of their own. {id} is a record's number or a percent-encoded MessageId.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// Submitter takes a certificate for delivery; *exchange.Node is one.
+type Submitter interface {
+	Submit(ctx context.Context, actor, partner string, c eco.Certificate) (exchange.Submission, error)
+}
+
+// Reader is what the API reads of an exchange.Store.
+type Reader interface {
+	Messages(ctx context.Context, query exchange.MessageQuery) ([]exchange.Message, error)
+	Certificates(ctx context.Context, query exchange.CertificateQuery) ([]exchange.Certificate, error)
+	Raw(ctx context.Context, ref exchange.RawRef) ([]byte, error)
+}
+
+// Options are the API's collaborators and limits. Node, Store and Now are required.
+type Options struct {
+	Node  Submitter
+	Store Reader
+	// Keys are who may come in. Without keys only health answers.
+	Keys []Key
+	// Now is the clock.
+	Now func() time.Time
+	// Log gets one line per request, and one in the group "audit" per submission and per read of partner data, with who
+	// did it. Nil discards.
+	Log *slog.Logger
+	// Ready says whether the node can do its work; nil asks the store.
+	Ready func(context.Context) error
+	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody.
+	MaxBody int64
+	// Timeout bounds the work for one request; 0 means DefaultTimeout.
+	Timeout time.Duration
+}
+
+// Defaults of Options.
+const (
+	DefaultMaxBody = 4 << 20
+	DefaultTimeout = 30 * time.Second
+)
+
+// base is the path under which this version of the API lives.
+const base = "/api/v1"
+
+type server struct {
+	Options
+	keys []digestedKey
+}
+
+// New returns the handler of the users' listener. It refuses keys that are malformed or ambiguous.
+func New(o Options) (http.Handler, error) {
+	if o.Node == nil || o.Store == nil || o.Now == nil {
+		return nil, errors.New("api: Options.Node, Store and Now are required")
+	}
+	keys, err := digestKeys(o.Keys)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Options: o.withDefaults(), keys: keys}
+	e := s.echo()
+	e.Use(s.authenticate)
+	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
+	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator)
+	e.GET(base+"/certificates/*", s.lookup, lookup)
+	e.GET(base+"/documents/:seq", s.document, lookup)
+	watch := s.allow(RoleOfficer, RoleOperator)
+	e.GET(base+"/messages", s.messages, watch)
+	e.GET(base+"/messages/:id", s.message, watch)
+	e.GET(base+"/messages/:id/raw", s.rawMessage, watch)
+	return e, nil
+}
+
+// AdminHandler returns the handler of the administration listener: health, without keys, because that listener is bound
+// to loopback or to a network of its own. Of the options it needs Now, and Store or Ready.
+func AdminHandler(o Options) http.Handler {
+	s := &server{Options: o.withDefaults()}
+	return s.echo()
+}
+
+// echo returns a router with the health routes and everything that holds for all requests.
+func (s *server) echo() *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.writeProblem
+	e.Use(s.envelope, s.rescue)
+	e.GET(pathLive, s.live)
+	e.GET(pathReady, s.ready)
+	return e
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Ready == nil {
+		o.Ready = storeAnswers(o.Store)
+	}
+	return o
+}

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// Role says what the holder of a key does for a living, and so what the key opens.
+type Role string
+
+// The roles.
+const (
+	RoleIssuer   Role = "issuer"   // submits issued certificates and follows them
+	RoleBroker   Role = "broker"   // looks up received certificates
+	RoleOfficer  Role = "officer"  // decides on received certificates; reads messages
+	RoleOperator Role = "operator" // runs the node; reads everything, submits nothing
+)
+
+// Key is one user's secret, known here only by its digest.
+type Key struct {
+	// Name is who: it is the actor in the audit log.
+	Name string
+	Role Role
+	// SHA256 is the digest of the secret's octets, in hex. The secret should have 128 random bits or more; the digest
+	// is not stretched.
+	SHA256 string
+}
+
+// digestedKey is a Key with its digest decoded.
+type digestedKey struct {
+	Key
+	sum [sha256.Size]byte
+}
+
+func digestKeys(keys []Key) ([]digestedKey, error) {
+	digested := make([]digestedKey, 0, len(keys))
+	for i, k := range keys {
+		if k.Name == "" {
+			return nil, fmt.Errorf("api key %d: name is missing", i+1)
+		}
+		switch k.Role {
+		case RoleIssuer, RoleBroker, RoleOfficer, RoleOperator:
+		default:
+			return nil, fmt.Errorf("api key %q: role %q is none of issuer, broker, officer, operator", k.Name, k.Role)
+		}
+		d := digestedKey{Key: k}
+		sum, err := hex.DecodeString(k.SHA256)
+		if err != nil || len(sum) != len(d.sum) {
+			return nil, fmt.Errorf("api key %q: sha256 is not a SHA-256 digest of 64 hex digits", k.Name)
+		}
+		copy(d.sum[:], sum)
+		for _, other := range digested {
+			if other.Name == k.Name {
+				return nil, fmt.Errorf("api key %q: name is used twice", k.Name)
+			}
+			if other.sum == d.sum {
+				return nil, fmt.Errorf("api key %q: same secret as %q", k.Name, other.Name)
+			}
+		}
+		digested = append(digested, d)
+	}
+	return digested, nil
+}
+
+// authenticate lets a request pass when it carries a known key or asks for health.
+// RFC 6750 §2.1 (the header), §3 (the challenge).
+func (s *server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if path := c.Path(); path == pathLive || path == pathReady {
+			return next(c)
+		}
+		secret, given := bearer(c.Request().Header.Get(echo.HeaderAuthorization))
+		key, known := s.key(secret)
+		if !given || !known {
+			challenge := `Bearer realm="ecogate"`
+			if given {
+				challenge += `, error="invalid_token"`
+			}
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
+			return problem(CodeUnauthenticated, "")
+		}
+		callOf(c).key = key
+		return next(c)
+	}
+}
+
+// bearer returns the secret of an Authorization header. RFC 9110 §11.1: the scheme's name is case-insensitive.
+func bearer(header string) (string, bool) {
+	scheme, secret, found := strings.Cut(header, " ")
+	secret = strings.TrimSpace(secret)
+	return secret, found && strings.EqualFold(scheme, "Bearer") && secret != ""
+}
+
+// key finds the key with this secret. It compares digests, and all of them, so that time tells nothing about either.
+func (s *server) key(secret string) (Key, bool) {
+	sum := sha256.Sum256([]byte(secret))
+	var found Key
+	known := 0
+	for _, k := range s.keys {
+		if subtle.ConstantTimeCompare(sum[:], k.sum[:]) == 1 {
+			found, known = k.Key, 1
+		}
+	}
+	return found, known == 1
+}
+
+// allow lets only these roles pass.
+func (s *server) allow(roles ...Role) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if key := callOf(c).key; !slices.Contains(roles, key.Role) {
+				s.audit(c, "access.refused", c.Request().Method+" "+c.Path())
+				return problem(CodeForbidden, fmt.Sprintf("key %q has the role %s", key.Name, key.Role))
+			}
+			return next(c)
+		}
+	}
+}
+
+// sees reports whether a role may see certificates that travelled in this direction.
+func (r Role) sees(d exchange.Direction) bool {
+	switch r {
+	case RoleOperator:
+		return true
+	case RoleIssuer:
+		return d == exchange.Outbound
+	case RoleBroker, RoleOfficer:
+		return d == exchange.Inbound
+	}
+	return false
+}
+
+// CheckKeys says what New would refuse about keys.
+func CheckKeys(keys []Key) error {
+	_, err := digestKeys(keys)
+	return err
+}

@@ -1,0 +1,262 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// Submission is the answer to a submitted certificate.
+type Submission struct {
+	// MessageID and Seq identify the message that carries the certificate; State is where it stands.
+	MessageID string         `json:"message_id"`
+	Seq       uint64         `json:"seq"`
+	State     exchange.State `json:"state"`
+	// Reference is as submitted, Key as compared.
+	Reference string                  `json:"reference"`
+	Key       exchange.CertificateKey `json:"key"`
+	// Fresh is false when the same certificate was submitted before; the message is that one.
+	Fresh bool `json:"fresh"`
+	// Findings are remarks of the form's rules that did not stop it.
+	Findings []eco.Finding `json:"findings,omitempty"`
+}
+
+// Lookup is the answer to a look-up by reference.
+type Lookup struct {
+	Reference string `json:"reference"`
+	// Checked is the instant of the answer.
+	Checked time.Time `json:"checked"`
+	// Matches are newest first. References are unique within an issuing country and form, so there may be several.
+	Matches []Match `json:"matches"`
+}
+
+// Match is one certificate that bears a reference.
+type Match struct {
+	Seq       uint64                    `json:"seq"`
+	Direction exchange.Direction        `json:"direction"`
+	Key       exchange.CertificateKey   `json:"key"`
+	State     exchange.CertificateState `json:"state"`
+	// Usable says whether a declaration may cite it: it was received, verified, and nothing contradicts it.
+	Usable bool `json:"usable"`
+	// Partner sent it or receives it; MessageID carried it.
+	Partner   string `json:"partner"`
+	MessageID string `json:"message_id"`
+	// Recorded is the instant of receipt or submission.
+	Recorded time.Time `json:"recorded"`
+	// Certificate and Document are absent where the reader may not rely on them: for brokers, when it is in conflict.
+	Certificate *eco.Certificate `json:"certificate,omitempty"`
+	Document    *Document        `json:"document,omitempty"`
+	Findings    []eco.Finding    `json:"findings,omitempty"`
+}
+
+// Document says where the signed UBL document is and how to know it.
+type Document struct {
+	Href   string `json:"href"` // path on this API
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Signer is the SHA-256 fingerprint of the credential that signed it.
+	Signer string `json:"signer,omitempty"`
+}
+
+// submit answers POST /certificates. It may be repeated: the same certificate gives the same message.
+func (s *server) submit(c echo.Context) error {
+	partner, certificate, err := readSubmission(c.Request())
+	if err != nil {
+		return err
+	}
+	actor := callOf(c).key.Name
+	submission, err := s.Node.Submit(c.Request().Context(), actor, partner, certificate)
+	if err != nil {
+		s.audit(c, "certificate.refused", certificate.Reference+" to "+partner)
+		return fmt.Errorf("submitting %s to %s: %w", certificate.Reference, partner, err)
+	}
+	s.audit(c, "certificate.submitted", submission.Key.String())
+	status := http.StatusOK
+	if submission.Fresh {
+		status = http.StatusCreated
+	}
+	c.Response().Header().Set(echo.HeaderLocation, certificatePath(certificate.Reference))
+	return c.JSON(status, Submission{
+		MessageID: submission.Message.MessageID, Seq: submission.Message.Seq, State: submission.Message.State,
+		Reference: certificate.Reference, Key: submission.Key, Fresh: submission.Fresh, Findings: submission.Findings,
+	})
+}
+
+// submissionRequest is the body of POST /certificates.
+type submissionRequest struct {
+	Partner     string          `json:"partner"`
+	Certificate json.RawMessage `json:"certificate"`
+}
+
+// readSubmission reads a body strictly: an unknown member would be data that its sender thinks was signed and sent.
+func readSubmission(r *http.Request) (partner string, c eco.Certificate, err error) {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
+		return "", c, problem(CodeMediaType, "")
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	var in submissionRequest
+	if err := d.Decode(&in); err != nil {
+		return "", c, malformed(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return "", c, problem(CodeMalformed, "data after the JSON object")
+	}
+	if in.Partner == "" || in.Certificate == nil || string(in.Certificate) == "null" {
+		return "", c, problem(CodeMalformed, `members "partner" and "certificate" are required`)
+	}
+	if c, err = eco.Decode(in.Certificate); err != nil {
+		return "", c, malformed(fmt.Errorf("certificate: %w", err))
+	}
+	return in.Partner, c, nil
+}
+
+// malformed keeps the size limit's own kind apart from all other reading errors.
+func malformed(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return problem(CodeMalformed, err.Error())
+}
+
+// lookup answers GET /certificates/{reference}. What the reader may not see and what is not there look the same.
+func (s *server) lookup(c echo.Context) error {
+	reference, err := param(c, "*")
+	if err != nil {
+		return err
+	}
+	direction, err := oneOf(c, "direction", exchange.Inbound, exchange.Outbound)
+	if err != nil {
+		return err
+	}
+	s.audit(c, "certificate.looked_up", reference)
+	if eco.NormaliseReference(reference) == "" { // an empty reference would match everything
+		return problem(CodeNotFound, "no certificate with this reference")
+	}
+	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{
+		Reference: reference, Direction: direction,
+		Country: strings.ToUpper(c.QueryParam("country")), Form: eco.FormCode(c.QueryParam("form")),
+	})
+	if err != nil {
+		return fmt.Errorf("looking up %s: %w", reference, err)
+	}
+	role := callOf(c).key.Role
+	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
+	for _, certificate := range found {
+		if role.sees(certificate.Direction) {
+			answer.Matches = append(answer.Matches, match(certificate, role))
+		}
+	}
+	if len(answer.Matches) == 0 {
+		return problem(CodeNotFound, "no certificate with this reference")
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// match shows one certificate to a role.
+func match(c exchange.Certificate, role Role) Match {
+	m := Match{
+		Seq: c.Seq, Direction: c.Direction, Key: c.Key, State: c.State, Usable: usable(c),
+		Partner: c.Partner, MessageID: c.Message, Recorded: c.Recorded.UTC(),
+	}
+	if withheld(c, role) {
+		return m
+	}
+	m.Certificate = &c.Data
+	m.Findings = c.Findings
+	m.Document = &Document{
+		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner,
+	}
+	return m
+}
+
+func usable(c exchange.Certificate) bool {
+	return c.Direction == exchange.Inbound && c.State == exchange.CertificateAvailable
+}
+
+// withheld keeps the content of certificates in conflict from brokers: none of the two may be used, and a signed document in hand
+// invites use.
+func withheld(c exchange.Certificate, role Role) bool {
+	return role == RoleBroker && c.State == exchange.CertificateInConflict
+}
+
+// document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
+func (s *server) document(c echo.Context) error {
+	text, err := param(c, "seq")
+	if err != nil {
+		return err
+	}
+	seq, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return problem(CodeNotFound, "no such document")
+	}
+	ctx := c.Request().Context()
+	s.audit(c, "document.read", text)
+	// The newest record below seq+1 is the one with seq, if there is one.
+	found, err := s.Store.Certificates(ctx, exchange.CertificateQuery{Before: seq + 1, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("finding document %d: %w", seq, err)
+	}
+	role := callOf(c).key.Role
+	if len(found) == 0 || found[0].Seq != seq || !role.sees(found[0].Direction) {
+		return problem(CodeNotFound, "no such document")
+	}
+	if withheld(found[0], role) {
+		return problem(CodeInConflict, "")
+	}
+	return s.serveRaw(c, found[0].Document, echo.MIMEApplicationXML, fmt.Sprintf("certificate-%d.xml", seq))
+}
+
+// serveRaw answers with stored bytes as they are, for download.
+func (s *server) serveRaw(c echo.Context, ref exchange.RawRef, mediaType, name string) error {
+	data, err := s.Store.Raw(c.Request().Context(), ref)
+	if errors.Is(err, exchange.ErrNotFound) {
+		return problem(CodeDropped, "")
+	}
+	if err != nil {
+		return fmt.Errorf("reading stored bytes %s: %w", ref.Digest, err)
+	}
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, mediaType)
+	h.Set(echo.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	h.Set("ETag", `"`+ref.Digest+`"`)
+	h.Set(echo.HeaderCacheControl, "private, no-cache")
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(data))
+	return nil
+}
+
+// oneOf reads an optional query parameter that takes one of a few values.
+func oneOf[T ~string](c echo.Context, name string, values ...T) (T, error) {
+	given := T(c.QueryParam(name))
+	if given == "" {
+		return "", nil
+	}
+	for _, v := range values {
+		if v == given {
+			return v, nil
+		}
+	}
+	return "", problem(CodeParameter, fmt.Sprintf("%s %q is none of %q", name, given, values))
+}
+
+func certificatePath(reference string) string {
+	return base + "/certificates/" + url.PathEscape(reference)
+}
+
+func documentPath(seq uint64) string {
+	return base + "/documents/" + strconv.FormatUint(seq, 10)
+}

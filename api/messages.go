@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// MessagePage is one page of message records, newest first.
+type MessagePage struct {
+	Messages []exchange.Message `json:"messages"`
+	// Next is the value of "before" that gives the next page; 0 when there is none.
+	Next uint64 `json:"next,omitempty"`
+}
+
+// The number of messages on a page.
+const (
+	defaultPage = 100
+	maxPage     = 500
+)
+
+// messages answers GET /messages. Filters: partner, message_id, ref_to_message_id, direction, kind, state; paging: limit, before.
+func (s *server) messages(c echo.Context) error {
+	query, err := messageQuery(c)
+	if err != nil {
+		return err
+	}
+	page := query.Limit
+	query.Limit++ // one more tells whether there is a next page
+	s.audit(c, "messages.listed", c.QueryString())
+	found, err := s.Store.Messages(c.Request().Context(), query)
+	if err != nil {
+		return fmt.Errorf("listing messages: %w", err)
+	}
+	answer := MessagePage{Messages: found}
+	if len(found) > page {
+		answer.Messages = found[:page]
+		answer.Next = found[page-1].Seq
+	}
+	if answer.Messages == nil {
+		answer.Messages = []exchange.Message{}
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// messageQuery reads the filters. A value that matches nothing by construction is an error, so that a typo does not look like calm.
+func messageQuery(c echo.Context) (q exchange.MessageQuery, err error) {
+	for name := range c.QueryParams() {
+		switch name {
+		case "partner", "message_id", "ref_to_message_id", "direction", "kind", "state", "limit", "before":
+		default:
+			return q, problem(CodeParameter, fmt.Sprintf("there is no parameter %q", name))
+		}
+	}
+	q.Partner = c.QueryParam("partner")
+	q.MessageID = c.QueryParam("message_id")
+	q.RefToMessageID = c.QueryParam("ref_to_message_id")
+	if q.Direction, err = oneOf(c, "direction", exchange.Inbound, exchange.Outbound); err != nil {
+		return q, err
+	}
+	if q.Kind, err = oneOf(c, "kind", exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindUnknown); err != nil {
+		return q, err
+	}
+	if q.State, err = oneOf(c, "state", exchange.StateQueued, exchange.StateSending, exchange.StateAwaiting, exchange.StateDelivered,
+		exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled, exchange.StateAccepted, exchange.StateQuarantined); err != nil {
+		return q, err
+	}
+	limit, err := number(c, "limit", defaultPage, maxPage)
+	if err != nil {
+		return q, err
+	}
+	q.Limit = int(limit)
+	q.Before, err = number(c, "before", 0, 1<<63)
+	return q, err
+}
+
+// number reads an optional query parameter from 1 to most.
+func number(c echo.Context, name string, absent, most uint64) (uint64, error) {
+	given := c.QueryParam(name)
+	if given == "" {
+		return absent, nil
+	}
+	n, err := strconv.ParseUint(given, 10, 64)
+	if err != nil || n == 0 || n > most {
+		return 0, problem(CodeParameter, fmt.Sprintf("%s %q is not a number from 1 to %d", name, given, most))
+	}
+	return n, nil
+}
+
+// message answers GET /messages/{id}.
+func (s *server) message(c echo.Context) error {
+	m, err := s.findMessage(c, "message.read")
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, m)
+}
+
+// rawMessage answers GET /messages/{id}/raw with the HTTP entity body as it travelled, under the media type that it had.
+func (s *server) rawMessage(c echo.Context) error {
+	m, err := s.findMessage(c, "message.raw_read")
+	if err != nil {
+		return err
+	}
+	mediaType := m.ContentType
+	if mediaType == "" {
+		mediaType = echo.MIMEOctetStream
+	}
+	return s.serveRaw(c, m.Raw, mediaType, fmt.Sprintf("message-%d.%s", m.Seq, extension(mediaType)))
+}
+
+// extension names a file so that mail and XML readers open it.
+func extension(mediaType string) string {
+	if strings.HasPrefix(strings.ToLower(mediaType), "multipart/") {
+		return "mime"
+	}
+	return "xml"
+}
+
+// findMessage finds the message that the path names, and audits that it was read.
+func (s *server) findMessage(c echo.Context, event string) (exchange.Message, error) {
+	id, err := param(c, "id")
+	if err != nil {
+		return exchange.Message{}, err
+	}
+	s.audit(c, event, id)
+	m, found, err := s.messageByID(c.Request().Context(), id)
+	if err != nil {
+		return exchange.Message{}, fmt.Errorf("finding message %s: %w", id, err)
+	}
+	if !found {
+		return exchange.Message{}, problem(CodeNotFound, "no message with this id")
+	}
+	return m, nil
+}
+
+// messageByID takes a record's number or a MessageId. A MessageId may have come more than once; then the record that was
+// not quarantined counts, and without one the newest.
+func (s *server) messageByID(ctx context.Context, id string) (exchange.Message, bool, error) {
+	query := exchange.MessageQuery{MessageID: id}
+	if seq, err := strconv.ParseUint(id, 10, 64); err == nil && seq != 0 {
+		query = exchange.MessageQuery{Seq: seq}
+	} else if id == "" || id == "0" {
+		return exchange.Message{}, false, nil
+	}
+	found, err := s.Store.Messages(ctx, query)
+	if err != nil || len(found) == 0 {
+		return exchange.Message{}, false, err
+	}
+	for _, m := range found {
+		if m.State != exchange.StateQuarantined {
+			return m, true, nil
+		}
+	}
+	return found[0], true, nil
+}

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// ProblemMediaType is the media type of every error that the API answers.
+const ProblemMediaType = "application/problem+json"
+
+// Problem is an error as it travels. RFC 9457 §3.1 gives the first five members; the others are this API's.
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Detail explains this occurrence; it may be absent.
+	Detail string `json:"detail,omitempty"`
+	// Instance is the path that was asked for.
+	Instance string `json:"instance,omitempty"`
+	// Code names the kind of problem for programs. It is stable.
+	Code Code `json:"code"`
+	// CorrelationID finds the request in the node's log.
+	CorrelationID string `json:"correlation_id,omitempty"`
+	// Errors are the findings of a refused certificate.
+	Errors []eco.Finding `json:"errors,omitempty"`
+}
+
+// Code names a kind of problem.
+type Code string
+
+// The codes; the table kinds gives each its status and its meaning.
+const (
+	CodeMalformed       Code = "malformed_request"
+	CodeParameter       Code = "bad_parameter"
+	CodeUnauthenticated Code = "unauthenticated"
+	CodeForbidden       Code = "forbidden"
+	CodeNotAuthorised   Code = "issuer_not_authorised"
+	CodeNotFound        Code = "not_found"
+	CodeNoPath          Code = "no_such_path"
+	CodeUnknownPartner  Code = "unknown_partner"
+	CodeMethod          Code = "method_not_allowed"
+	CodeConflict        Code = "conflict"
+	CodeInConflict      Code = "certificate_in_conflict"
+	CodeDropped         Code = "bytes_dropped"
+	CodeTooLarge        Code = "too_large"
+	CodeMediaType       Code = "unsupported_media_type"
+	CodeInvalid         Code = "invalid_certificate"
+	CodeNoAgreement     Code = "no_agreement"
+	CodeInternal        Code = "internal"
+	CodeDamaged         Code = "stored_bytes_damaged"
+	CodeFull            Code = "store_full"
+	CodeNotReady        Code = "not_ready"
+	CodeTimedOut        Code = "timed_out"
+)
+
+// kind is one row of the table that server and client share.
+type kind struct {
+	code   Code
+	status int
+	title  string
+	// cause is the error that the server turns into this kind and that the client's Problem unwraps to.
+	cause error
+	// tell says that the cause's text is about the request, and may be the detail.
+	tell bool
+}
+
+// kinds is the status table, read from left to right by the client and from cause to status by the server.
+var kinds = []kind{
+	{code: CodeMalformed, status: http.StatusBadRequest, title: "The request body is not what this path takes"},
+	{code: CodeParameter, status: http.StatusBadRequest, title: "A parameter has no usable value"},
+	{code: CodeUnauthenticated, status: http.StatusUnauthorized, title: "A valid API key is required"},
+	{code: CodeForbidden, status: http.StatusForbidden, title: "The API key's role does not allow this"},
+	{code: CodeNotAuthorised, status: http.StatusForbidden, title: "The issuing body may not issue this form on this node", cause: exchange.ErrNotAuthorised, tell: true},
+	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
+	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
+	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: exchange.ErrUnknownPartner, tell: true},
+	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
+	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
+	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
+	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
+	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
+	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body must be application/json"},
+	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
+	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: exchange.ErrNoAgreement, tell: true},
+	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
+	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
+	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
+	{code: CodeNotReady, status: http.StatusServiceUnavailable, title: "The node is not ready"},
+	{code: CodeTimedOut, status: http.StatusServiceUnavailable, title: "The request took too long and was abandoned", cause: context.DeadlineExceeded},
+}
+
+// retryAfter is what a client is told to wait, in seconds, when the node cannot answer now.
+const retryAfter = "30"
+
+func kindOf(code Code) (kind, bool) {
+	for _, k := range kinds {
+		if k.code == code {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
+// problem makes a Problem of a kind in the table.
+func problem(code Code, detail string) *Problem {
+	k, _ := kindOf(code)
+	return &Problem{Type: "urn:ecogate:problem:" + string(code), Title: k.title, Status: k.status, Code: code, Detail: detail}
+}
+
+// Error says what is wrong in one line, then each finding on a line of its own.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.Title)
+	if p.Detail != "" {
+		b.WriteString(": " + p.Detail)
+	}
+	for _, f := range p.Errors {
+		fmt.Fprintf(&b, "\n  %s %s: %s", f.Code, f.Path, f.Text)
+		if f.Fix != "" {
+			b.WriteString(" (" + f.Fix + ")")
+		}
+	}
+	return b.String()
+}
+
+// Unwrap returns the error that the code stands for, such as exchange.ErrConflict, so that errors.Is answers the same on
+// both sides of the wire; nil when the code stands for none.
+func (p *Problem) Unwrap() error {
+	k, _ := kindOf(p.Code)
+	return k.cause
+}
+
+// problemOf finds the problem that an error is. Errors that are nobody's business become CodeInternal without detail.
+func problemOf(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var invalid *exchange.InvalidError
+	if errors.As(err, &invalid) {
+		p = problem(CodeInvalid, "")
+		p.Errors = invalid.Findings
+		return p
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return problem(CodeTooLarge, fmt.Sprintf("the limit is %d bytes", tooLarge.Limit))
+	}
+	for _, k := range kinds {
+		if k.cause == nil || !errors.Is(err, k.cause) {
+			continue
+		}
+		if k.tell {
+			return problem(k.code, err.Error())
+		}
+		return problem(k.code, "")
+	}
+	switch {
+	case errors.Is(err, echo.ErrNotFound):
+		return problem(CodeNoPath, "")
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		return problem(CodeMethod, "")
+	}
+	return problem(CodeInternal, "")
+}
+
+// writeProblem is the router's error handler: every error leaves through here.
+func (s *server) writeProblem(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := *problemOf(err) // a copy: the error may be shared
+	call := callOf(c)
+	p.Instance = c.Request().URL.EscapedPath()
+	p.CorrelationID = call.correlation
+	if p.Status >= http.StatusInternalServerError {
+		s.Log.ErrorContext(c.Request().Context(), "request failed", "correlation_id", call.correlation, "actor", call.key.Name,
+			"path", p.Instance, "error", err)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		s.Log.ErrorContext(c.Request().Context(), "problem not written", "correlation_id", call.correlation, "error", err)
+		return
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+	}
+	if err := c.Blob(p.Status, ProblemMediaType, body); err != nil {
+		s.Log.DebugContext(c.Request().Context(), "client went away", "correlation_id", call.correlation, "error", err)
+	}
+}

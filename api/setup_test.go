@@ -1,0 +1,268 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/store/bolt"
+)
+
+var now = time.Date(2026, 11, 20, 8, 30, 0, 0, time.UTC)
+
+// The secrets of the four users; keys are known to the API under the roles' names.
+const (
+	issuerSecret   = "issuer-secret-1"
+	brokerSecret   = "broker-secret-2"
+	officerSecret  = "officer-secret-3"
+	operatorSecret = "operator-secret-4"
+)
+
+func keys() []api.Key {
+	return []api.Key{
+		{Name: "chamber", Role: api.RoleIssuer, SHA256: digest([]byte(issuerSecret))},
+		{Name: "forwarder", Role: api.RoleBroker, SHA256: digest([]byte(brokerSecret))},
+		{Name: "post-12", Role: api.RoleOfficer, SHA256: digest([]byte(officerSecret))},
+		{Name: "night-shift", Role: api.RoleOperator, SHA256: digest([]byte(operatorSecret))},
+	}
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// submitter answers Submit with a function.
+type submitter func(actor, partner string, c eco.Certificate) (exchange.Submission, error)
+
+func (f submitter) Submit(_ context.Context, actor, partner string, c eco.Certificate) (exchange.Submission, error) {
+	return f(actor, partner, c)
+}
+
+// accepting takes every certificate as a fresh one.
+func accepting(_, partner string, c eco.Certificate) (exchange.Submission, error) {
+	key := exchange.CertificateKey{Country: c.IssuingCountry, Form: c.Form, Reference: eco.NormaliseReference(c.Reference)}
+	return exchange.Submission{
+		Message: exchange.Message{Seq: 7, MessageID: "m7@la", State: exchange.StateQueued, Partner: partner}, Key: key, Fresh: true,
+	}, nil
+}
+
+// damage is a store whose stored bytes give an error.
+type damage struct {
+	api.Reader
+	err error
+}
+
+func (d damage) Raw(context.Context, exchange.RawRef) ([]byte, error) { return nil, d.err }
+
+// fixture is a served API over a real store.
+type fixture struct {
+	t      *testing.T
+	store  *bolt.Store
+	server *httptest.Server
+	log    *logBuffer
+}
+
+// logBuffer is a log that a test may read while requests end.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// take returns what was logged since the last call.
+func (b *logBuffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.buf.String()
+	b.buf.Reset()
+	return s
+}
+
+// serve starts an API; adjust may change its options.
+func serve(t *testing.T, adjust func(*api.Options)) *fixture {
+	t.Helper()
+	store, err := bolt.Open(t.TempDir(), bolt.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	f := &fixture{t: t, store: store, log: new(logBuffer)}
+	o := api.Options{
+		Node: submitter(accepting), Store: store, Keys: keys(), Now: func() time.Time { return now },
+		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
+	}
+	if adjust != nil {
+		adjust(&o)
+	}
+	handler, err := api.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server = httptest.NewServer(handler)
+	t.Cleanup(f.server.Close)
+	return f
+}
+
+// client returns a client with a user's key.
+func (f *fixture) client(secret string) *api.Client {
+	f.t.Helper()
+	c, err := api.NewClient(f.server.URL, secret, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return c
+}
+
+// answer is an HTTP answer read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// request sends one request with a user's key, if any, and headers given in pairs.
+func (f *fixture) request(secret, method, target, body string, headers ...string) answer {
+	f.t.Helper()
+	req, err := http.NewRequest(method, f.server.URL+target, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if secret != "" {
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, data}
+}
+
+// problem decodes an answer that must be a problem.
+func (a answer) problem(t *testing.T) api.Problem {
+	t.Helper()
+	if got := a.header.Get("Content-Type"); got != api.ProblemMediaType {
+		t.Fatalf("Content-Type = %q, want %q; body %s", got, api.ProblemMediaType, a.body)
+	}
+	var p api.Problem
+	if err := json.Unmarshal(a.body, &p); err != nil {
+		t.Fatalf("problem %s: %v", a.body, err)
+	}
+	if p.Status != a.status {
+		t.Errorf("problem's status = %d, HTTP's is %d", p.Status, a.status)
+	}
+	return p
+}
+
+// certificateJSON is a valid certificate in its JSON form.
+func certificateJSON(t testing.TB) json.RawMessage {
+	t.Helper()
+	data, err := os.ReadFile("../testdata/certificates/atiga-form-d.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// certificate is the same as a value, under another reference.
+func certificate(t testing.TB, reference string) eco.Certificate {
+	t.Helper()
+	c, err := eco.Decode(certificateJSON(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Reference = reference
+	return c
+}
+
+// record makes the store's record of a certificate.
+func record(c eco.Certificate, messageID, content string) *exchange.Certificate {
+	return &exchange.Certificate{
+		Key:     exchange.CertificateKey{Country: c.IssuingCountry, Form: c.Form, Reference: eco.NormaliseReference(c.Reference)},
+		Partner: "KR", Message: messageID, Content: content, Recorded: now, Data: c,
+	}
+}
+
+// exported puts a certificate into the store as sent to a partner.
+func (f *fixture) exported(reference, messageID string) {
+	f.t.Helper()
+	c := record(certificate(f.t, reference), messageID, "as submitted")
+	c.Direction, c.State = exchange.Outbound, exchange.CertificateReleased
+	results, err := f.store.Enqueue(f.t.Context(), []exchange.Departure{{
+		Message: exchange.Message{
+			Direction: exchange.Outbound, Kind: exchange.KindCertificate, State: exchange.StateQueued, MessageID: messageID,
+			Partner: "KR", Created: now, Due: now, Certificate: c.Key, ContentType: "text/xml",
+		},
+		Raw: []byte("raw of " + messageID), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
+	}})
+	if err != nil || results[0].Err != nil {
+		f.t.Fatal(err, results)
+	}
+}
+
+// imported puts a certificate into the store as received; content tells two of one reference apart.
+func (f *fixture) imported(reference, messageID, content string) {
+	f.t.Helper()
+	c := record(certificate(f.t, reference), messageID, content)
+	c.Direction, c.State = exchange.Inbound, exchange.CertificateAvailable
+	f.accept(exchange.Arrival{
+		Message: exchange.Message{
+			Direction: exchange.Inbound, Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: messageID,
+			Partner: "KR", Created: now, Certificate: c.Key, Content: content, ContentType: `multipart/related; boundary="b"`,
+		},
+		Raw: []byte("raw of " + messageID), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
+	})
+}
+
+// quarantined puts a message into the store that was refused.
+func (f *fixture) quarantined(messageID, contentType string) {
+	f.t.Helper()
+	f.accept(exchange.Arrival{
+		Message: exchange.Message{
+			Direction: exchange.Inbound, Kind: exchange.KindUnknown, State: exchange.StateQuarantined, MessageID: messageID,
+			Created: now, ContentType: contentType, Reason: &exchange.Reason{Code: "SecurityFailure", Cause: "no signature"},
+		},
+		Raw: []byte("raw refused"),
+	})
+}
+
+func (f *fixture) accept(a exchange.Arrival) {
+	f.t.Helper()
+	if _, err := f.store.Accept(f.t.Context(), []exchange.Arrival{a}); err != nil {
+		f.t.Fatal(err)
+	}
+}

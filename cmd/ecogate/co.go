@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+func (c *cli) coCommand() *cobra.Command {
+	return group("co", "Submit and find certificates of origin", c.coSubmit(), c.coShow(), c.coLookup())
+}
+
+func (c *cli) coSubmit() *cobra.Command {
+	var partner string
+	cmd := &cobra.Command{
+		Use:   "submit FILE --to PARTNER",
+		Short: "Hand an issued certificate to the node for delivery",
+		Long: "Hand an issued certificate (JSON; - reads standard input) to the node, which signs it and delivers it to PARTNER.\n" +
+			"Submitting the same certificate again is harmless: it is sent once.",
+		Args: arguments("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if partner == "" {
+				return &usageError{text: "--to PARTNER is missing", command: cmd.CommandPath()}
+			}
+			return c.submit(cmd.Context(), args[0], partner)
+		},
+	}
+	cmd.Flags().StringVar(&partner, "to", "", "`partner` to deliver to")
+	return cmd
+}
+
+func (c *cli) submit(ctx context.Context, file, partner string) error {
+	data, err := c.readFile(file)
+	if err != nil {
+		return fmt.Errorf("certificate: %w", err)
+	}
+	var certificate json.RawMessage
+	if err := json.Unmarshal(data, &certificate); err != nil {
+		return &refused{fmt.Errorf("%s%s: not JSON: %w", file, lineOf(data, err), err)}
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	submission, err := client.Submit(ctx, partner, certificate)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return c.print(submission, func(w *columns) {
+		what := "queued for " + partner
+		if !submission.Fresh {
+			what = "was submitted before; its message is " + string(submission.State)
+		}
+		w.row("certificate", submission.Reference+" "+what)
+		w.row("message", submission.MessageID)
+		w.row("number", strconv.FormatUint(submission.Seq, 10))
+		findings(w, submission.Findings)
+	})
+}
+
+// lineOf tells where a JSON syntax error is.
+func lineOf(data []byte, err error) string {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset > int64(len(data)) {
+		return ""
+	}
+	return fmt.Sprintf(":%d", 1+bytes.Count(data[:syntax.Offset], []byte("\n")))
+}
+
+// lookupFlags are the flags that narrow a look-up.
+func lookupFlags(cmd *cobra.Command, q *api.LookupQuery) {
+	cmd.Flags().Var((*direction)(&q.Direction), "direction", "inbound or outbound")
+	cmd.Flags().StringVar(&q.Country, "country", "", "issuing `country`, two letters")
+	cmd.Flags().StringVar(&q.Form, "form", "", "`form` code, such as ATIGA-D")
+}
+
+func (c *cli) coShow() *cobra.Command {
+	var q api.LookupQuery
+	cmd := &cobra.Command{
+		Use:   "show REFERENCE",
+		Short: "Show a certificate and where it stands",
+		Long:  "Show every certificate with this reference, in any spelling, that the key may see: its state and what it says.",
+		Args:  arguments("REFERENCE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.Reference = args[0]
+			found, _, err := c.find(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return c.print(found, func(w *columns) {
+				for i, m := range found.Matches {
+					if i > 0 {
+						w.row("")
+					}
+					showMatch(w, m)
+				}
+			})
+		},
+	}
+	lookupFlags(cmd, &q)
+	return cmd
+}
+
+func (c *cli) coLookup() *cobra.Command {
+	var q api.LookupQuery
+	var document string
+	cmd := &cobra.Command{
+		Use:   "lookup REFERENCE",
+		Short: "Say whether a certificate is here and may be used",
+		Long: "Say in one line each which certificates bear this reference, in any spelling, and whether a declaration may cite them.\n" +
+			"With --document the signed UBL document is written to FILE (- for standard output, without the table).",
+		Args: arguments("REFERENCE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.Reference = args[0]
+			found, client, err := c.find(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			if document != "" {
+				if err := c.saveDocument(cmd.Context(), client, found, document); err != nil || document == "-" {
+					return err
+				}
+			}
+			return c.print(found, func(w *columns) { verdicts(w, found.Matches) })
+		},
+	}
+	lookupFlags(cmd, &q)
+	cmd.Flags().StringVar(&document, "document", "", "write the signed document to `FILE`")
+	return cmd
+}
+
+// find looks a reference up.
+func (c *cli) find(ctx context.Context, q api.LookupQuery) (api.Lookup, *api.Client, error) {
+	client, err := c.client()
+	if err != nil {
+		return api.Lookup{}, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	found, err := client.Lookup(ctx, q)
+	if err != nil {
+		return api.Lookup{}, nil, fmt.Errorf("%s: %w", q.Reference, err)
+	}
+	return found, client, nil
+}
+
+// saveDocument writes the document of the only match.
+func (c *cli) saveDocument(ctx context.Context, client *api.Client, found api.Lookup, file string) error {
+	if len(found.Matches) > 1 {
+		return &usageError{
+			text: fmt.Sprintf("%d certificates bear the reference %s", len(found.Matches), found.Reference),
+			hint: "name one with --direction, --country or --form",
+		}
+	}
+	m := found.Matches[0]
+	if m.Document == nil {
+		return &refused{fmt.Errorf("%s: certificate is %s; its document is withheld", found.Reference, m.State)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	data, err := client.Document(ctx, *m.Document)
+	if err != nil {
+		return fmt.Errorf("%s: %w", found.Reference, err)
+	}
+	return c.writeFile(file, data)
+}
+
+// verdicts writes one line per match.
+func verdicts(w *columns, matches []api.Match) {
+	w.row("REFERENCE", "FORM", "COUNTRY", "DIRECTION", "STATE", "USABLE", "PARTNER", "RECORDED")
+	for _, m := range matches {
+		reference := m.Key.Reference
+		if m.Certificate != nil {
+			reference = m.Certificate.Reference
+		}
+		w.row(reference, string(m.Key.Form), m.Key.Country, string(m.Direction), string(m.State), yesNo(m.Usable), m.Partner, instant(m.Recorded))
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// showMatch writes what is known of one certificate.
+func showMatch(w *columns, m api.Match) {
+	w.field("key", m.Key.String())
+	w.field("direction", string(m.Direction))
+	w.field("state", string(m.State))
+	w.field("usable", yesNo(m.Usable))
+	w.field("partner", m.Partner)
+	w.field("message", m.MessageID)
+	w.field("recorded", instant(m.Recorded))
+	if m.Document != nil {
+		w.field("document", fmt.Sprintf("%d bytes, sha256 %s", m.Document.Size, m.Document.SHA256))
+		w.field("signed by", m.Document.Signer)
+	}
+	if m.Certificate != nil {
+		showCertificate(w, m.Certificate)
+	}
+	findings(w, m.Findings)
+}
+
+func showCertificate(w *columns, c *eco.Certificate) {
+	w.field("reference", c.Reference)
+	w.field("status", string(c.Status))
+	w.field("issued", c.IssuedAt.String()+" by "+c.IssuingBody.ID+" "+c.IssuingBody.Name)
+	w.field("exporter", c.Exporter.Name)
+	w.field("consignee", c.Consignee.Name)
+	w.field("importing country", c.ImportingCountry)
+	for _, item := range c.Items {
+		line := item.Description
+		if item.HS != "" {
+			line = "HS " + item.HS + "  " + line
+		}
+		w.row("item "+strconv.Itoa(item.Number), line)
+	}
+	for _, invoice := range c.Invoices {
+		w.row("invoice", invoice.Number)
+	}
+}
+
+func findings(w *columns, list []eco.Finding) {
+	for _, f := range list {
+		w.row(string(f.Severity), f.Code+" "+f.Path+": "+f.Text)
+	}
+}
+
+// direction is a flag that takes a direction.
+type direction exchange.Direction
+
+func (d *direction) String() string { return string(*d) }
+func (d *direction) Type() string   { return "direction" }
+
+// Set takes one of the two words.
+func (d *direction) Set(s string) error {
+	switch v := exchange.Direction(s); v {
+	case exchange.Inbound, exchange.Outbound:
+		*d = direction(v)
+		return nil
+	}
+	return errors.New("want inbound or outbound")
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/partners"
+)
+
+func (c *cli) configCommand() *cobra.Command {
+	return group("config", "Check and show a node's configuration", c.configCheck(), c.configShow())
+}
+
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", os.Getenv(envConfig), "configuration `file`; "+envConfig+" stands in for it")
+}
+
+// loadConfig reads the configuration and the environment over it.
+func loadConfig(file string) (config.Config, error) {
+	if file == "" {
+		return config.Config{}, &usageError{text: "--config FILE is missing", hint: "config.example.yaml explains every key; " + envConfig + " may name the file too"}
+	}
+	cfg, err := config.Load(file, os.Environ())
+	if err != nil {
+		return config.Config{}, &hinted{err, "config.example.yaml explains every key"}
+	}
+	return cfg, nil
+}
+
+// checkedConfig is what "config check --json" tells.
+type checkedConfig struct {
+	File       string `json:"file"`
+	Node       string `json:"node"`
+	Partners   int    `json:"partners"`
+	Agreements int    `json:"agreements"`
+	APIKeys    int    `json:"api_keys"`
+}
+
+func (c *cli) configCheck() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "check --config FILE",
+		Short: "Say whether a node would start with a configuration",
+		Long:  "Read the configuration with the environment over it, open every key and credential that it names, and say what is wrong.",
+		Args:  arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			if err := c.checkFiles(cfg); err != nil {
+				return err
+			}
+			checked := checkedConfig{
+				File: file, Node: cfg.Node.ID, Partners: len(cfg.Partners), Agreements: len(cfg.Agreements), APIKeys: len(cfg.APIKeys),
+			}
+			return c.print(checked, func(w *columns) {
+				w.row(fmt.Sprintf("%s: ok: node %s, %d partners, %d agreements, %d API keys", file,
+					checked.Node, checked.Partners, checked.Agreements, checked.APIKeys))
+			})
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+// checkFiles opens what the configuration names, as startNode would.
+func (c *cli) checkFiles(cfg config.Config) error {
+	registry, err := partners.New(cfg.Registry())
+	if err != nil {
+		return cfg.PartnerProblems(err)
+	}
+	if cfg.PartnerTLS() {
+		if _, err := serverTLS(cfg.Listeners.Partner.TLS, registry, c.now); err != nil {
+			return err
+		}
+	}
+	keys, err := apiKeys(cfg.APIKeys)
+	if err != nil {
+		return err
+	}
+	return api.CheckKeys(keys)
+}
+
+// setting is one line of what "config show --json" tells.
+type setting struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+}
+
+func (c *cli) configShow() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "show --config FILE",
+		Short: "Show the configuration in effect and where each value comes from",
+		Long:  "Show every key that has a value and where it comes from: the file's line, an environment variable, or the default.\nSecrets are masked.",
+		Args:  arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			var settings []setting
+			for _, s := range cfg.Effective() {
+				settings = append(settings, setting{Key: s.Key, Value: s.Value, Origin: string(s.Origin)})
+			}
+			return c.print(settings, func(w *columns) {
+				for _, s := range settings {
+					w.row(s.Key, s.Value, s.Origin)
+				}
+			})
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"github.com/ecogate/ecogate/api"
+)
+
+// The exit codes; exitHelp tells users about them.
+const (
+	exitOK       = 0
+	exitFailure  = 1
+	exitUsage    = 2
+	exitNotFound = 3
+	exitRefused  = 4
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct {
+	text    string
+	command string // whose help to read; empty when hint says what to do
+	hint    string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+// hinted is an error together with what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+
+// refused marks an input that was refused before any node saw it.
+type refused struct{ error }
+
+func (e *refused) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var usage *usageError
+	var no *refused
+	var p *api.Problem
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &no):
+		return exitRefused
+	case errors.As(err, &p):
+		return problemExitCode(p)
+	}
+	return exitFailure
+}
+
+func problemExitCode(p *api.Problem) int {
+	switch {
+	case p.Code == api.CodeParameter:
+		return exitUsage
+	case p.Code == api.CodeNoPath:
+		return exitFailure
+	case p.Status == http.StatusNotFound || p.Status == http.StatusGone:
+		return exitNotFound
+	case p.Status >= http.StatusBadRequest && p.Status < http.StatusInternalServerError:
+		return exitRefused
+	}
+	return exitFailure
+}
+
+// hint says what to do about an error, or nothing.
+func hint(err error) string {
+	var usage *usageError
+	var h *hinted
+	var p *api.Problem
+	var network *url.Error
+	switch {
+	case errors.As(err, &h):
+		return h.hint
+	case errors.As(err, &usage):
+		if usage.hint == "" && usage.command != "" {
+			return fmt.Sprintf("see %q", usage.command+" --help")
+		}
+		return usage.hint
+	case errors.As(err, &p):
+		return problemHint(p)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another process listens there; stop it or give another address under listeners in the configuration"
+	case errors.As(err, &network):
+		return "is the node running, and is its API at this address? --api or " + envAPI + " says where"
+	}
+	return ""
+}
+
+func problemHint(p *api.Problem) string {
+	switch p.Code {
+	case api.CodeUnauthenticated:
+		return "the key must be one of api_keys in the node's configuration; --key-file, --key, " + envKeyFile + " or " + envKey + " gives it"
+	case api.CodeNoPath:
+		return "--api or " + envAPI + " is the node's base URL, without a path; or the node is of another version"
+	case api.CodeForbidden:
+		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages"
+	case api.CodeNotAuthorised:
+		return "node.issuers in the node's configuration says which body issues which forms, and when"
+	case api.CodeUnknownPartner:
+		return "partners are listed under partners in the node's configuration"
+	case api.CodeNoAgreement:
+		return "agreements in the node's configuration say which forms travel to which partner, and when"
+	case api.CodeConflict:
+		return `the reference is taken: "ecogate co show REFERENCE" shows by what; a correction needs a reference or a version of its own`
+	case api.CodeInvalid, api.CodeMalformed:
+		return "mend the certificate and submit it again; nothing was recorded"
+	case api.CodeFull:
+		return "nothing was recorded; make room on the node's disk or raise store.max_bytes, then repeat"
+	}
+	if p.Status >= http.StatusInternalServerError && p.CorrelationID != "" {
+		return "the node's log tells more under correlation_id " + p.CorrelationID
+	}
+	return ""
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/exchange"
+)
+
+func (c *cli) msgCommand() *cobra.Command {
+	return group("msg", "List and show messages", c.msgList(), c.msgShow())
+}
+
+func (c *cli) msgList() *cobra.Command {
+	var q exchange.MessageQuery
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List messages, newest first",
+		Args:  arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), answerTime)
+			defer cancel()
+			page, err := client.Messages(ctx, q)
+			if err != nil {
+				return err
+			}
+			if err := c.print(page, func(w *columns) { listMessages(w, page.Messages) }); err != nil {
+				return err
+			}
+			if page.Next != 0 && !c.json {
+				fmt.Fprintf(c.errOut, "more: --before %d\n", page.Next)
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.Partner, "partner", "", "only messages to or from `partner`")
+	flags.StringVar(&q.MessageID, "message-id", "", "only messages with this `MessageId`")
+	flags.StringVar(&q.RefToMessageID, "ref-to", "", "only messages that refer to this `MessageId`")
+	flags.Var((*direction)(&q.Direction), "direction", "inbound or outbound")
+	flags.StringVar((*string)(&q.Kind), "kind", "", "certificate, acknowledgment, error or unknown")
+	flags.StringVar((*string)(&q.State), "state", "", `queued, sending, "awaiting acknowledgment", delivered, failed, expired, cancelled, accepted or quarantined`)
+	flags.IntVar(&q.Limit, "limit", 100, "at most so `many`, up to 500")
+	flags.Uint64Var(&q.Before, "before", 0, "only records below this `number`, for the next page")
+	return cmd
+}
+
+func listMessages(w *columns, messages []exchange.Message) {
+	w.row("NUMBER", "CREATED", "DIRECTION", "KIND", "STATE", "PARTNER", "ATTEMPTS", "REFERENCE", "REASON")
+	for _, m := range messages {
+		reason := ""
+		if m.Reason != nil {
+			reason = m.Reason.Code
+		}
+		w.row(strconv.FormatUint(m.Seq, 10), instant(m.Created), string(m.Direction), string(m.Kind), string(m.State), m.Partner,
+			strconv.Itoa(m.Attempts), m.Certificate.Reference, reason)
+	}
+}
+
+func (c *cli) msgShow() *cobra.Command {
+	var raw string
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a message by its number or its MessageId",
+		Long: "Show a message by its number or its MessageId: where it stands, each attempt, and why it failed.\n" +
+			"With --raw its bytes, as they travelled, are written to FILE (- for standard output, and nothing else).",
+		Args: arguments("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.showMessage(cmd.Context(), args[0], raw)
+		},
+	}
+	cmd.Flags().StringVar(&raw, "raw", "", "write the bytes to `FILE`")
+	return cmd
+}
+
+func (c *cli) showMessage(ctx context.Context, id, raw string) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	m, err := client.Message(ctx, id)
+	if err != nil {
+		return fmt.Errorf("%s: %w", id, err)
+	}
+	if raw != "" {
+		_, data, err := client.RawMessage(ctx, strconv.FormatUint(m.Seq, 10))
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		if err := c.writeFile(raw, data); err != nil || raw == "-" {
+			return err
+		}
+	}
+	return c.print(m, func(w *columns) { messageFields(w, m) })
+}
+
+func messageFields(w *columns, m exchange.Message) {
+	w.row("number", strconv.FormatUint(m.Seq, 10))
+	w.field("message", m.MessageID)
+	w.field("refers to", m.RefToMessageID)
+	w.field("conversation", m.ConversationID)
+	w.field("direction", string(m.Direction))
+	w.field("kind", string(m.Kind))
+	w.field("state", string(m.State))
+	w.field("partner", m.Partner)
+	w.field("agreement", m.CPAID)
+	w.field("service", m.Service)
+	w.field("action", m.Action)
+	if m.Certificate != (exchange.CertificateKey{}) {
+		w.field("certificate", m.Certificate.String())
+	}
+	w.field("created", instant(m.Created))
+	w.field("due", instant(m.Due))
+	w.field("expires", instant(m.Expires))
+	w.field("settled", instant(m.Settled))
+	w.field("settled by", m.SettledBy)
+	w.field("endpoint", m.Endpoint)
+	w.field("signed by", m.Signer)
+	w.field("bytes", fmt.Sprintf("%d, sha256 %s", m.Raw.Size, m.Raw.Digest))
+	if m.Copies > 0 {
+		w.field("further copies", strconv.Itoa(m.Copies))
+	}
+	if m.Reason != nil {
+		w.field("reason", m.Reason.Code+": "+m.Reason.Cause)
+		w.field("partner was told", m.Reason.Told)
+	}
+	for i, a := range m.Log {
+		w.row("attempt "+strconv.Itoa(i+1), fmt.Sprintf("%s  HTTP %d  %s", instant(a.Began), a.Status, a.Problem))
+	}
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/store/bolt"
+)
+
+// partnerPath is where partners post messages.
+const partnerPath = "/ebms"
+
+// drainTime is how long requests under way may take after the node was told to stop.
+const drainTime = 20 * time.Second
+
+// nodeOptions are what a process decides about a node apart from its configuration. Now is required.
+type nodeOptions struct {
+	Now func() time.Time
+	// Log gets what an operator should know; nil discards.
+	Log *slog.Logger
+	// Observe is called at each step of the two flows; nil is allowed.
+	Observe func(exchange.Event)
+}
+
+// runningNode is one administration's gateway with its listeners.
+type runningNode struct {
+	Node     *exchange.Node
+	Store    *bolt.Store
+	Registry *partners.Registry
+	// PartnerURL is where partners post messages, with its path; APIURL and AdminURL are base URLs.
+	PartnerURL, APIURL, AdminURL string
+
+	log       *slog.Logger
+	poster    *poster
+	listeners []*listener
+	draining  atomic.Bool
+	stop      context.CancelFunc // ends delivery
+	running   sync.WaitGroup
+	done      chan struct{} // closed by fail
+	failOnce  sync.Once
+	failure   error // set before done is closed
+	closeOnce sync.Once
+	closing   error // set once by Close
+}
+
+// startNode opens the store, starts delivery and the three listeners, and returns when they accept connections. ctx bounds
+// the start; after it the node runs until Close. After an error nothing is left running.
+func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runningNode, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	n = &runningNode{log: o.Log, done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+			n = nil
+		}
+	}()
+	if n.Registry, err = partners.New(cfg.Registry()); err != nil {
+		return n, cfg.PartnerProblems(err)
+	}
+	keys, err := apiKeys(cfg.APIKeys)
+	if err != nil {
+		return n, err
+	}
+	if n.Store, err = openStore(cfg.Store, o.Now); err != nil {
+		return n, err
+	}
+	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
+	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if err = n.listen(cfg, o, keys); err != nil {
+		return n, err
+	}
+	if err = ctx.Err(); err != nil {
+		return n, err
+	}
+	n.start(ctx)
+	return n, nil
+}
+
+func openStore(cfg config.Store, now func() time.Time) (*bolt.Store, error) {
+	store, err := bolt.Open(cfg.Dir, bolt.Options{Now: now, LockTimeout: cfg.LockTimeout, MaxBytes: cfg.MaxBytes, Point: fault.Point})
+	if err != nil {
+		return nil, &hinted{
+			fmt.Errorf("store %s: %w", cfg.Dir, err),
+			"is another ecogate running on store.dir of the configuration? one store serves one process, which must be able to write there",
+		}
+	}
+	return store, nil
+}
+
+func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.Node, error) {
+	return exchange.New(exchange.Options{
+		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Observe: o.Observe,
+		Post:    n.poster,
+		Workers: cfg.Delivery.Workers, PerPartner: cfg.Delivery.PerPartner, Poll: cfg.Delivery.Poll, Lease: cfg.Delivery.Lease,
+		Limits: messageLimits(cfg.Limits),
+	})
+}
+
+func messageLimits(l config.Limits) ebms.Limits {
+	return ebms.Limits{Body: l.BodyBytes, Parts: l.Parts, HeaderBytes: int(l.HeaderBytes), Envelope: l.EnvelopeBytes}
+}
+
+// apiKeys reads the digests of the keys, computing those that are given as files.
+func apiKeys(configured []config.APIKey) ([]api.Key, error) {
+	keys := make([]api.Key, len(configured))
+	for i, k := range configured {
+		keys[i] = api.Key{Name: k.Name, Role: api.Role(k.Role), SHA256: k.KeySHA256}
+		if k.KeyFile == "" {
+			continue
+		}
+		secret, err := os.ReadFile(k.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("api_keys[%d].key_file: %w", i, err)
+		}
+		secret = bytes.TrimSpace(secret)
+		if len(secret) == 0 {
+			return nil, fmt.Errorf("api_keys[%d].key_file: %s is empty", i, k.KeyFile)
+		}
+		sum := sha256.Sum256(secret)
+		keys[i].SHA256 = hex.EncodeToString(sum[:])
+	}
+	return keys, nil
+}
+
+// listen binds the three addresses and puts a server on each.
+func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) error {
+	options := api.Options{Node: n.Node, Store: n.Store, Keys: keys, Now: o.Now, Log: o.Log, Ready: n.ready}
+	users, err := api.New(options)
+	if err != nil {
+		return err
+	}
+	messages := http.NewServeMux()
+	messages.Handle(partnerPath, ebms.Handler(ebms.HandlerOptions{
+		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Now: o.Now, ReadTimeout: cfg.Limits.ReadTimeout,
+	}))
+
+	partner, err := n.bind("partner", cfg.Listeners.Partner.Address)
+	if err != nil {
+		return err
+	}
+	if cfg.PartnerTLS() {
+		if partner.tls, err = serverTLS(cfg.Listeners.Partner.TLS, n.Registry, o.Now); err != nil {
+			return fmt.Errorf("partner listener: %w", err)
+		}
+	}
+	partner.serve(messages, cfg.Limits.ReadTimeout, o.Log.With("listener", "partner"))
+	n.PartnerURL = partner.url() + partnerPath
+
+	door, err := n.bind("api", cfg.Listeners.API.Address)
+	if err != nil {
+		return err
+	}
+	door.serve(users, cfg.Limits.ReadTimeout, o.Log.With("listener", "api"))
+	n.APIURL = door.url()
+
+	admin, err := n.bind("admin", cfg.Listeners.Admin.Address)
+	if err != nil {
+		return err
+	}
+	admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, o.Log.With("listener", "admin"))
+	n.AdminURL = admin.url()
+	return nil
+}
+
+func (n *runningNode) bind(name, address string) (*listener, error) {
+	inner, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s listener: %w", name, err)
+	}
+	l := &listener{Listener: inner}
+	n.listeners = append(n.listeners, l)
+	return l, nil
+}
+
+// start lets everything run. Whatever ends without having been told to makes the node fail.
+func (n *runningNode) start(ctx context.Context) {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stop = stop
+	n.running.Go(func() {
+		if err := n.Node.Run(run); err != nil {
+			n.fail(fmt.Errorf("delivery: %w", err))
+		}
+	})
+	for _, l := range n.listeners {
+		n.running.Go(func() {
+			if err := l.run(); err != nil {
+				n.fail(fmt.Errorf("listener %s: %w", l.Addr(), err))
+			}
+		})
+	}
+}
+
+func (n *runningNode) fail(err error) {
+	n.failOnce.Do(func() {
+		n.failure = err
+		close(n.done)
+	})
+}
+
+// Done is closed when a part of the node has ended without being told to; Err then says why.
+func (n *runningNode) Done() <-chan struct{} { return n.done }
+
+// Err is the reason after Done was closed.
+func (n *runningNode) Err() error {
+	select {
+	case <-n.done:
+		return n.failure
+	default:
+		return nil
+	}
+}
+
+// Reload takes over the partners, agreements, keys and credentials of cfg without a pause; the rest of cfg needs a
+// restart. After an error everything is as before.
+func (n *runningNode) Reload(cfg config.Config) error {
+	if err := n.Registry.Reload(cfg.Registry()); err != nil {
+		return cfg.PartnerProblems(err)
+	}
+	n.poster.reconnect()
+	return nil
+}
+
+// ready is the node's answer to /readyz.
+func (n *runningNode) ready(ctx context.Context) error {
+	if n.draining.Load() {
+		return errors.New("node is stopping")
+	}
+	_, err := n.Store.Messages(ctx, exchange.MessageQuery{Limit: 1})
+	return err
+}
+
+// Close stops accepting, waits for requests and deliveries under way, and closes the store. Only the first call does so;
+// every call returns its result.
+func (n *runningNode) Close() error {
+	n.closeOnce.Do(func() {
+		n.draining.Store(true)
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		var drains sync.WaitGroup
+		for _, l := range n.listeners {
+			drains.Go(func() { l.shutdown(ctx) })
+		}
+		drains.Wait()
+		if n.stop != nil {
+			n.stop()
+		}
+		n.running.Wait()
+		if n.Store != nil {
+			n.closing = n.Store.Close()
+		}
+	})
+	return n.closing
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/api"
+)
+
+// cli is one run of the program: its streams, its clock and the flags that all verbs share.
+type cli struct {
+	in          io.Reader
+	out, errOut io.Writer
+	now         func() time.Time
+
+	json                  bool
+	address, key, keyFile string
+}
+
+// The environment variables that stand in for flags.
+const (
+	envAPI     = "ECOGATE_API_URL"
+	envKey     = "ECOGATE_API_KEY"
+	envKeyFile = "ECOGATE_API_KEY_FILE"
+	envConfig  = "ECOGATE_CONFIG"
+)
+
+// defaultAPI is where the default configuration listens.
+const defaultAPI = "http://127.0.0.1:8080"
+
+// answerTime bounds one exchange with the API.
+const answerTime = time.Minute
+
+const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
+
+"serve" runs a node. The verbs under "co" and "msg" talk to a running node's API; they need its address
+(--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
+
+` + exitHelp
+
+const exitHelp = `Exit codes:
+  0  done
+  1  failure: the node cannot be reached, met an error, or did not start
+  2  usage: the command line is wrong
+  3  not found: no such certificate, message, document or partner, or none that this key may see
+  4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
+`
+
+// run is the program without its process: it parses args, does what they say, and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, now func() time.Time) int {
+	c := &cli{in: stdin, out: stdout, errOut: stderr, now: now}
+	root := c.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		c.complain(err)
+	}
+	return exitCode(err)
+}
+
+func (c *cli) rootCommand() *cobra.Command {
+	root := group("ecogate", "Exchange electronic certificates of origin",
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+	root.Long = rootHelp
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{text: err.Error(), command: cmd.CommandPath()}
+	})
+	flags := root.PersistentFlags()
+	flags.BoolVar(&c.json, "json", false, "print JSON instead of a table")
+	flags.StringVar(&c.address, "api", "", "base `URL` of the node's API")
+	flags.StringVar(&c.key, "key", "", "API `key`; other users of this machine may see it, so prefer --key-file")
+	flags.StringVar(&c.keyFile, "key-file", "", "`file` that holds the API key")
+	return root
+}
+
+func exitCodesCommand() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitHelp}
+}
+
+// group makes a command that does nothing but hold others.
+func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, SuggestionsMinimumDistance: 2}
+	g.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &usageError{text: "a command is missing", command: cmd.CommandPath()}
+		}
+		text := fmt.Sprintf("there is no command %q", args[0])
+		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+			text += fmt.Sprintf("; did you mean %q?", similar[0])
+		}
+		return &usageError{text: text, command: cmd.CommandPath()}
+	}
+	g.AddCommand(verbs...)
+	return g
+}
+
+// arguments makes a wrong number of arguments a usage error that names them.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return &usageError{text: names[len(args)] + " is missing", command: cmd.CommandPath()}
+		case len(args) > len(names):
+			return &usageError{text: fmt.Sprintf("argument %q is one too many", args[len(names)]), command: cmd.CommandPath()}
+		}
+		return nil
+	}
+}
+
+// client returns the API's client from flags and environment. A flag wins over the environment.
+func (c *cli) client() (*api.Client, error) {
+	key, err := c.apiKey()
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(firstSet(c.address, os.Getenv(envAPI), defaultAPI), key, nil)
+	if err != nil {
+		return nil, &usageError{text: err.Error()}
+	}
+	return client, nil
+}
+
+func (c *cli) apiKey() (string, error) {
+	file := c.keyFile
+	if c.key == "" && file == "" {
+		if key := os.Getenv(envKey); key != "" {
+			return key, nil
+		}
+		file = os.Getenv(envKeyFile)
+	}
+	switch {
+	case c.key != "" && file != "":
+		return "", &usageError{text: "--key and --key-file exclude each other"}
+	case c.key != "":
+		return c.key, nil
+	case file == "":
+		return "", &usageError{text: "an API key is missing", hint: "give --key-file FILE, or set " + envKeyFile + " or " + envKey}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("API key: %w", err)
+	}
+	key := strings.TrimSpace(string(data))
+	if key == "" {
+		return "", fmt.Errorf("API key: %s is empty", file)
+	}
+	return key, nil
+}
+
+func firstSet(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// print writes v as JSON when asked for, and otherwise what table writes, in aligned columns.
+func (c *cli) print(v any, table func(*columns)) error {
+	if c.json {
+		e := json.NewEncoder(c.out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(v)
+	}
+	w := &columns{tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)}
+	table(w)
+	return w.Flush()
+}
+
+// columns writes rows of cells. Values come from partners: what could steer a terminal is shown as "?".
+type columns struct{ *tabwriter.Writer }
+
+func (w *columns) row(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = printable(cell)
+	}
+	// A tabwriter over memory and streams reports its error in Flush.
+	_, _ = io.WriteString(w, strings.Join(cells, "\t")+"\n")
+}
+
+// field writes one line of a record, and nothing for an empty value.
+func (w *columns) field(name, value string) {
+	if value != "" {
+		w.row(name, value)
+	}
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// complain writes an error and what to do about it.
+func (c *cli) complain(err error) {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	fmt.Fprintln(c.errOut, "ecogate: "+strings.Join(lines, "\n"))
+	if h := hint(err); h != "" {
+		fmt.Fprintln(c.errOut, "hint: "+h)
+	}
+}
+
+// writeFile writes a result to a file, or to standard output for "-".
+func (c *cli) writeFile(name string, data []byte) error {
+	if name == "-" {
+		_, err := c.out.Write(data)
+		return err
+	}
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		return fmt.Errorf("writing result: %w", err)
+	}
+	return nil
+}
+
+// readFile reads an argument's file, or standard input for "-".
+func (c *cli) readFile(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(c.in)
+	}
+	return os.ReadFile(name)
+}
