@@ -96,8 +96,10 @@ func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
 		{"intermediate file missing", func(w *world) { w.config.Partners[1].IntermediateFiles = []string{missing} }, "partners[1].intermediate_files[0]", []string{missing}},
 		{"key file missing", func(w *world) { w.config.Node.Keys[2].KeyFile = missing }, "node.keys[2].key_file", []string{missing}},
 		{"chain file missing", func(w *world) { w.config.Node.Issuers[0].Keys[0].ChainFile = missing }, "node.issuers[0].keys[0].chain_file", []string{missing}},
-		{"key of another credential", func(w *world) { w.config.Node.Keys[0].KeyFile = w.file("kr", "tls-server.key") }, "node.keys[0].key_file",
-			[]string{"tls-server.key", "message-signature.pem", "belongs to the private key"}},
+		{"key of another credential", func(w *world) {
+			own := w.issued["kr"]
+			w.pki["kr"].Write(own[partners.UseMessageSignature].WithKeyOf(own[partners.UseTLSServer]), "message-signature")
+		}, "node.keys[0].key_file", []string{"message-signature.key", "message-signature.pem", "belongs to the private key"}},
 		{"chain instead of key", func(w *world) { w.config.Node.Keys[0].KeyFile = w.file("kr", "tls-server.pem") }, "node.keys[0].key_file", []string{"no private key"}},
 		{"key instead of credential", func(w *world) { w.config.Partners[0].Credentials[0].File = w.file("tw", "tls-server.key") }, "partners[0].credentials[0].file", []string{"no credential"}},
 		{"two keys from the same instant", func(w *world) {

@@ -8,7 +8,7 @@
 // It leaves signatures to package signing, and what a refusal means to a partner to package exchange.
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
-// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies).
+// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies), tls.go.
 package partners
 
 import (

@@ -149,13 +149,10 @@ func (r *Registry) Key(use Use, body string, at time.Time) (signing.Key, error) 
 func (r *Registry) PartnerByTLS(leaf *x509.Certificate, at time.Time) (string, bool) {
 	d := r.data.Load()
 	for _, p := range d.partners {
-		if among(d.counting(p.ID, UseTLSClient, at), leaf) {
+		clients := d.counting(p.ID, UseTLSClient, at)
+		if slices.ContainsFunc(clients, func(t *trusted) bool { return t.X509Cert.Equal(leaf) }) {
 			return p.ID, true
 		}
 	}
 	return "", false
-}
-
-func among(list []*trusted, leaf *x509.Certificate) bool {
-	return slices.ContainsFunc(list, func(t *trusted) bool { return t.X509Cert.Equal(leaf) })
 }

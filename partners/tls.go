@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ecogate/ecogate/signing"
 )
 
 // ServerTLS is the configuration of the partners' listener. Each handshake asks the registry anew: for the node's own
@@ -22,15 +24,17 @@ func (r *Registry) ServerTLS(now func() time.Time) *tls.Config {
 		VerifyConnection: func(state tls.ConnectionState) error {
 			leaf := state.PeerCertificates[0]
 			if _, ok := r.PartnerByTLS(leaf, now()); !ok {
-				return fmt.Errorf("TLS client %q has no credential of a partner", leaf.Subject)
+				return fmt.Errorf("TLS client %q (SHA-256 %s) has no credential of a partner in force", leaf.Subject, signing.Fingerprint(leaf))
 			}
 			return nil
 		},
 	}
 }
 
-// ClientTLS is the configuration for connections to partner: the node's own tls-client key in force, if it has one, and trust in
-// nothing but the partner's tls-server credentials that count at the handshake, for the host that is dialled.
+// ClientTLS is the configuration for connections to partner: the node's own tls-client key in force, if it has one, and
+// trust in nothing but the partner's tls-server credentials that count at the handshake. The name in the credential is not
+// compared with the host that is dialled: the credential itself is pinned to the partner, which says more, and pinned
+// credentials often have no subject alternative name.
 func (r *Registry) ClientTLS(partner string, now func() time.Time) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -47,10 +51,10 @@ func (r *Registry) ClientTLS(partner string, now func() time.Time) *tls.Config {
 			leaf := state.PeerCertificates[0]
 			for _, c := range r.Credentials(partner, UseTLSServer, now()) {
 				if c.X509Cert.Equal(leaf) {
-					return leaf.VerifyHostname(state.ServerName)
+					return nil
 				}
 			}
-			return fmt.Errorf("TLS server %q has no credential of partner %q in force", leaf.Subject, partner)
+			return fmt.Errorf("TLS server %q (SHA-256 %s) has no credential of partner %q in force", leaf.Subject, signing.Fingerprint(leaf), partner)
 		},
 	}
 }
@@ -60,9 +64,9 @@ func (r *Registry) tlsKey(use Use, at time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	x509Chain := &tls.Certificate{PrivateKey: key.Signer, Leaf: key.Chain[0]}
+	own := &tls.Certificate{PrivateKey: key.Signer, Leaf: key.Chain[0]}
 	for _, link := range key.Chain {
-		x509Chain.Certificate = append(x509Chain.Certificate, link.Raw)
+		own.Certificate = append(own.Certificate, link.Raw)
 	}
-	return x509Chain, nil
+	return own, nil
 }

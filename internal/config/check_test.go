@@ -1,0 +1,85 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ecogate/ecogate/internal/config"
+)
+
+func TestCheckRefusesWhatCannotWork(t *testing.T) {
+	digest := strings.Repeat("0f", 32)
+	tls := "  keys: [{uses: [tls-server], key_file: k, chain_file: c}]\n"
+	tests := []struct {
+		name string
+		more string // after small, from line 6
+		want string // "" if allowed
+	}{
+		{"no store", `store: {dir: ""}`, "node.yaml:6: store.dir: is required"},
+		{"no wait for the store", "store: {lock_timeout: 0s}", "node.yaml:6: store.lock_timeout: must be more than 0"},
+		{"address without port", "listeners: {api: {address: localhost}}", `node.yaml:6: listeners.api.address: "localhost" is not host:port`},
+		{"address with a port by name", "listeners: {api: {address: 'localhost:http'}}", "node.yaml:6: listeners.api.address"},
+		{"port above the range", "listeners: {admin: {address: 'localhost:65536'}}", "node.yaml:6: listeners.admin.address"},
+		{"two listeners on one address", "listeners: {admin: {address: '127.0.0.1:8080'}}", `node.yaml:6: listeners.admin.address: "127.0.0.1:8080" is listeners.api.address already`},
+		{"free ports", "listeners: {partner: {address: '127.0.0.1:0'}, api: {address: '127.0.0.1:0'}, admin: {address: '127.0.0.1:0'}}", ""},
+		{"partners without TLS", "listeners: {partner: {address: ':8443'}}", "node.yaml:6: listeners.partner.address: :8443 can be reached from elsewhere"},
+		{"partners without TLS on every address", "listeners: {partner: {address: '0.0.0.0:8443'}}", "node.yaml:6: listeners.partner.address"},
+		{"partners without TLS, meant so", "listeners: {partner: {address: ':8443', plain_http: true}}", ""},
+		{"partners without TLS on loopback", "listeners: {partner: {address: '[::1]:8443'}}", ""},
+		{"partners with TLS", tls + "listeners: {partner: {address: ':8443'}}", ""},
+		{"TLS version", "listeners: {partner: {tls: {min_version: '1.1'}}}", `node.yaml:6: listeners.partner.tls.min_version: "1.1" is not`},
+		{"TLS clients", "listeners: {partner: {tls: {client_auth: optional}}}", `node.yaml:6: listeners.partner.tls.client_auth: "optional" is not`},
+
+		{"API key without name", "api_keys: [{role: issuer, key_file: f}]", "node.yaml:6: api_keys[0].name: is required"},
+		{"API key without role", "api_keys: [{name: a, key_file: f}]", "node.yaml:6: api_keys[0].role"},
+		{"API key with an unknown role", "api_keys: [{name: a, role: root, key_file: f}]", `node.yaml:6: api_keys[0].role: "root"`},
+		{"API key without key", "api_keys: [{name: a, role: broker}]", "node.yaml:6: api_keys[0]: takes exactly one"},
+		{"API key given twice", "api_keys: [{name: a, role: broker, key_file: f, key_sha256: " + digest + "}]", "node.yaml:6: api_keys[0]: takes exactly one"},
+		{"API key in clear", "api_keys: [{name: a, role: officer, key_sha256: secret}]", "node.yaml:6: api_keys[0].key_sha256: is not 64"},
+		{"two API keys of one name", "api_keys: [{name: a, role: operator, key_file: f}, {name: a, role: issuer, key_file: g}]", `node.yaml:6: api_keys[1].name: "a" stands here twice`},
+		{"one API key under two names", "api_keys: [{name: a, role: operator, key_sha256: " + digest + "}, {name: b, role: issuer, key_sha256: " + digest + "}]", "node.yaml:6: api_keys[1].key_sha256: is another"},
+
+		{"no workers", "delivery: {workers: 0}", "node.yaml:6: delivery.workers"},
+		{"more per partner than workers", "delivery: {workers: 2, per_partner: 3}", "node.yaml:6: delivery.per_partner: 3 is not between 1 and workers (2)"},
+		{"poll without end", "delivery: {poll: 0s}", "node.yaml:6: delivery.poll"},
+		{"no backoff", "delivery: {backoff_max: -1s}", "node.yaml:6: delivery.backoff_max"},
+		{"lease as long as the timeouts", "delivery: {lease: 70s}", "node.yaml:6: delivery.lease: 1m10s is not longer than connect_timeout and response_timeout together (1m10s)"},
+		{"lease longer than the timeouts", "delivery: {lease: 71s}", ""},
+		{"responses too small", "delivery: {response_max_bytes: 1023}", "node.yaml:6: delivery.response_max_bytes"},
+		{"no body", "limits: {body_bytes: 0}", "node.yaml:6: limits.body_bytes"},
+		{"no parts", "limits: {parts: 0}", "node.yaml:6: limits.parts"},
+		{"no part header", "limits: {header_bytes: 255}", "node.yaml:6: limits.header_bytes"},
+		{"envelope above the body", "limits: {body_bytes: 1MiB, envelope_bytes: 1025KiB}", "node.yaml:6: limits.envelope_bytes"},
+		{"no time to read", "limits: {read_timeout: 0s}", "node.yaml:6: limits.read_timeout"},
+		{"log level", "log: {level: trace}", `node.yaml:6: log.level: "trace" is not`},
+		{"log format", "log: {format: xml}", `node.yaml:6: log.format: "xml" is not`},
+		{"a rule of partners", "partners: [{id: tw, country: tw, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]", `node.yaml:6: partners[0].country: "tw" is not a country`},
+		{"a missing key of partners", "partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}]}]", "node.yaml:6: partners[0].anchor_files: is required"},
+		{"agreement above the limit", `partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]
+agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'}, action: a, endpoint: 'https://a.example/', max_bytes: 26MiB}]`, "node.yaml:7: agreements[0].max_bytes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := config.Parse("node.yaml", []byte(small+test.more+"\n"), nil)
+			if test.want != "" {
+				wantProblem(t, err, test.want)
+			} else if err != nil {
+				t.Errorf("refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestPartnerListenerSpeaksTLSWithItsKey(t *testing.T) {
+	key := "  keys: [{uses: [tls-server], key_file: k, chain_file: c}]\n"
+	for _, test := range []struct {
+		more string
+		want bool
+	}{
+		{"", false}, {key, true}, {key + "listeners: {partner: {plain_http: true}}\n", false}, {strings.Replace(key, "server", "client", 1), false},
+	} {
+		if got := load(t, test.more).PartnerTLS(); got != test.want {
+			t.Errorf("PartnerTLS with %q is %t", test.more, got)
+		}
+	}
+}
