@@ -99,14 +99,14 @@ func answersRefer(m *Message) *Error {
 	switch m.Action {
 	case ActionAcknowledgment:
 		if m.Acknowledgment == nil {
-			return NewInconsistent(atAction, errors.New("Action Acknowledgment without an Acknowledgment"))
+			return NewInconsistent(atAction, errors.New("action Acknowledgment without an Acknowledgment"))
 		}
 		if m.RefToMessageID != m.Acknowledgment.RefToMessageID {
 			return NewInconsistent(atRefToMessageID, errors.New("RefToMessageId differs from that of the Acknowledgment"))
 		}
 	case ActionMessageError:
 		if m.Errors == nil {
-			return NewInconsistent(atAction, errors.New("Action MessageError without an ErrorList"))
+			return NewInconsistent(atAction, errors.New("action MessageError without an ErrorList"))
 		}
 	case ActionStatusResponse, ActionPong:
 	case ActionStatusRequest, ActionPing:

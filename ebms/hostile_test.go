@@ -1,0 +1,143 @@
+package ebms_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ecogate/ecogate/ebms"
+)
+
+// Each hostile file says in its header what it expects:
+//
+//	Expect          an ebXML error code, or the HTTP status with which Handler refuses it
+//	Says            text that the error holds, so that the right thing was refused
+//	Answer          how the sender is answered: fault (default), MustUnderstand, error, or none
+//	Method          of the request; default POST
+//	Limit-...       a field of Limits
+//
+// What follows is the header and the body as sent.
+func TestHostileMessagesAreRefused(t *testing.T) {
+	for _, file := range corpus(t, hostile) {
+		t.Run(caseName(file), func(t *testing.T) {
+			header, body := readHTTP(t, file)
+			expect := take(header, "Expect")
+			says := take(header, "Says")
+			answer := take(header, "Answer")
+			status, m, err := receive(t, take(header, "Method"), header, body, takeLimits(t, header))
+			if _, isStatus := strconv.Atoi(expect); isStatus == nil {
+				if strconv.Itoa(status) != expect {
+					t.Errorf("status %d, want %s", status, expect)
+				}
+				return
+			}
+			var e *ebms.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("status %d, error %v; want %s", status, err, expect)
+			}
+			if string(e.Code) != expect || e.Severity != ebms.SeverityError || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s %v; want %s with %q", e.Severity, err, expect, says)
+			}
+			if got := answered(m, err); got != answer && (answer != "" || got != "fault") {
+				t.Errorf("%v: answered with %s, want %q", err, got, answer)
+			}
+			if cause := errors.Unwrap(e); cause == nil || strings.Contains(e.Description+e.Location, cause.Error()) {
+				t.Errorf("the partner is told %q at %q, which repeats the cause %v", e.Description, e.Location, cause)
+			}
+		})
+	}
+}
+
+func take(h http.Header, key string) string {
+	value := h.Get(key)
+	h.Del(key)
+	return value
+}
+
+func takeLimits(t *testing.T, h http.Header) ebms.Limits {
+	number := func(key string) int {
+		value := take(h, key)
+		if value == "" {
+			return 0
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	return ebms.Limits{
+		Body:        int64(number("Limit-Body")),
+		Parts:       number("Limit-Parts"),
+		HeaderBytes: number("Limit-Header-Bytes"),
+		Envelope:    int64(number("Limit-Envelope")),
+	}
+}
+
+// receive takes a request through all that this package does with one. The status is 299 if Handler took it.
+func receive(t *testing.T, method string, header http.Header, body []byte, l ebms.Limits) (status int, m *ebms.Message, err error) {
+	t.Helper()
+	if method == "" {
+		method = http.MethodPost
+	}
+	h := ebms.Handler(ebms.HandlerOptions{Limits: l, Now: instant, Receive: func(_ context.Context, r ebms.Request) ebms.Reply {
+		m, err = read(r.ContentType, r.Body, l)
+		return ebms.Reply{Status: 299}
+	}})
+	r := httptest.NewRequest(method, "/ebms", bytes.NewReader(body))
+	r.Header = header
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, m, err
+}
+
+// read is what a receiver does with a message before it asks whose it is.
+func read(contentType string, body []byte, l ebms.Limits) (*ebms.Message, error) {
+	p, err := ebms.ReadPackage(contentType, body, l)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ebms.Parse(p.Envelope)
+	if err != nil {
+		return m, err
+	}
+	return m, p.CheckManifest(m)
+}
+
+// answered tells how the sender of a bad message is answered.
+func answered(m *ebms.Message, err error) string {
+	var must *ebms.MustUnderstandError
+	if errors.As(err, &must) {
+		return "MustUnderstand"
+	}
+	if m == nil {
+		return "fault"
+	}
+	if ebms.NewMessageError(m, ebms.NewErrorList(ebms.AsError(err)), signalOptions()) == nil {
+		return "none"
+	}
+	return "error"
+}
+
+func TestParseBoundsTheNumberOfTags(t *testing.T) {
+	bomb := "<a>" + strings.Repeat("<b/>", 25_000) + "</a>"
+	if _, err := ebms.Parse([]byte(bomb)); err == nil || !strings.Contains(err.Error(), "more than 20000 tags") {
+		t.Errorf("error %v", err)
+	}
+	large := "<a>" + strings.Repeat(" ", 5<<20) + "</a>"
+	if _, err := ebms.Parse([]byte(large)); err == nil || !strings.Contains(err.Error(), "is over") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReadPackageBoundsTheBody(t *testing.T) {
+	_, err := ebms.ReadPackage("text/xml", make([]byte, 101), ebms.Limits{Body: 100})
+	if err == nil || !strings.Contains(err.Error(), "over the limit of 100 (Limits.Body)") {
+		t.Errorf("error %v", err)
+	}
+}
