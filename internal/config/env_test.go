@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/partners"
 )
 
 const example = "../../config.example.yaml"
@@ -61,7 +62,7 @@ partners: [{id: tw, country: TW, party_ids: [{value: "urn:tw"}], anchor_files: [
 		"HOME=/root", "ECOGATE_API_URL=x", "ECOGATE_API_KEY=x", "ECOGATE_API_KEY_FILE=x", "ECOGATE_FAULT=x", "ECOGATE_CONFIG=x", "ECOGATE_TEST_POSTGRES=x",
 	)
 	a := c.Agreements[0]
-	if c.Log.Level != "debug" || c.Delivery.Poll.String() != "3s" || c.Store.Dir != "data" || len(a.Forms) != 2 || a.Forms[1] != "NON-PREFERENTIAL" || *a.Retries != 0 || *a.AckSigned {
+	if c.Log.Level != "debug" || c.Delivery.Poll.String() != "3s" || c.Store.Dir != "data" || len(a.Forms) != 2 || a.Forms[1] != "NON-PREFERENTIAL" || *a.Retries != 0 || *a.AckSigned || !*a.AckRequested || a.RetryInterval != partners.DefaultRetryInterval {
 		t.Errorf("got log %+v, delivery %+v, store %+v, agreement %+v", c.Log, c.Delivery, c.Store, a)
 	}
 }

@@ -80,8 +80,8 @@ func TestValuesAreReadInTheirUnits(t *testing.T) {
 		"2026-11-30T09:00:00+09:00": time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC),
 	} {
 		key := "  keys: [{uses: [tls-client], key_file: k, chain_file: c, from: " + text + "}]\n"
-		if got := load(t, key).Node.Keys[0].From; !got.Equal(want) {
-			t.Errorf("%s is %s", text, got)
+		if got := load(t, key).Node.Keys[0].From; got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
 		}
 	}
 	// YAML 1.1 would read this country as false.
