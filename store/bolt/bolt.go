@@ -38,6 +38,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -154,21 +155,23 @@ func openState(path string, wait time.Duration) (db *bbolt.DB, err error) {
 	}
 	defer func() {
 		if err != nil && db == nil && file != nil {
-			_ = file.Close() // after a panic bbolt leaves it open, and with it the lock
+			release(file) // after a panic bbolt leaves it open, and with it the lock
 		}
 	}()
 	defer guard(path, &err)()
 	// The free list stays synced: without it, opening a big file after a crash takes minutes.
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistArrayType, OpenFile: open})
+	var number syscall.Errno
 	switch {
+	case err == nil:
+		return db, nil
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: %w (waited %s)", path, ErrLocked, wait)
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%s: %w: %w", path, exchange.ErrDamaged, err)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", path, err)
+	case errors.As(err, &number):
+		return nil, fmt.Errorf("%s: %w", path, full(err))
 	}
-	return db, nil
+	// What the operating system does not object to is bbolt's objection to the content.
+	return nil, fmt.Errorf("%s: %w: %w", path, exchange.ErrDamaged, err)
 }
 
 // recover makes the buckets of a new store, compares the raw files with the state, and voids leases; one transaction.

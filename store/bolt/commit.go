@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/ecogate/ecogate/exchange"
 )
@@ -167,10 +167,11 @@ func (s *Store) commitState(t *transaction) error {
 	}))
 }
 
-// full adds exchange.ErrFull to errors that say that there is no room.
+// full adds exchange.ErrFull to errors that say that there is no room. Of a failed growth of its file bbolt passes on the
+// text of the cause only.
 func full(err error) error {
-	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, berrors.ErrMaxSizeReached} {
-		if errors.Is(err, cause) {
+	for _, cause := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, cause) || strings.Contains(err.Error(), cause.Error()) {
 			return fmt.Errorf("%w: %w", exchange.ErrFull, err)
 		}
 	}

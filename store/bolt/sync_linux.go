@@ -17,3 +17,9 @@ func syncData(f *os.File) error {
 		}
 	}
 }
+
+// release gives up bbolt's lock on a file that it did not close. Closing alone would not: the mapping keeps the file open.
+func release(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	_ = f.Close()
+}

@@ -1,0 +1,91 @@
+package bolt_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/store/bolt"
+)
+
+// audit returns the whole log.
+func audit(t *testing.T, s *bolt.Store) []bolt.AuditRecord {
+	t.Helper()
+	records, err := s.Audit(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func TestAuditIsNumberedAndChained(t *testing.T) {
+	dir := written(t)
+	s := open(t, dir, bolt.Options{})
+	if _, err := s.Accept(t.Context(), []exchange.Arrival{arrival("m4@th")}); err != nil {
+		t.Fatal(err)
+	}
+	records := audit(t, s)
+	subjects := []string{"m1@th", "m2@th", "m3@kr", "m4@th"}
+	if len(records) != len(subjects) {
+		t.Fatalf("%d records, want %d", len(records), len(subjects))
+	}
+	previous := ""
+	for i, r := range records {
+		if r.Seq != uint64(i+1) || r.Subject != subjects[i] || r.Previous != previous || len(r.Digest) != 64 || !r.At.Equal(start) {
+			t.Errorf("record %d: %+v", i, r)
+		}
+		previous = r.Digest
+	}
+	page, err := s.Audit(t.Context(), 2, 1)
+	if err != nil || len(page) != 1 || page[0] != records[2] {
+		t.Errorf("one record after 2: %+v, %v", page, err)
+	}
+	if page, err := s.Audit(t.Context(), 4, 10); err != nil || len(page) != 0 {
+		t.Errorf("after the last: %+v, %v", page, err)
+	}
+}
+
+func TestAuditTellsOnlyWhatWasWritten(t *testing.T) {
+	s := open(t, t.TempDir(), bolt.Options{})
+	d := departure("m1@kr")
+	stale := exchange.Outcome{Seq: 1, Fence: 7, State: exchange.StateFailed, Audit: []exchange.AuditEntry{{Event: "message.failed"}}}
+	for range 2 {
+		if _, err := s.Enqueue(t.Context(), []exchange.Departure{d}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Accept(t.Context(), []exchange.Arrival{arrival("m2@th")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Settle(t.Context(), []exchange.Outcome{stale}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := arrival("m2@th")
+	other.Message.Content = "other"
+	if _, err := s.Accept(t.Context(), []exchange.Arrival{other}); err != nil {
+		t.Fatal(err)
+	}
+	var events []string
+	for _, r := range audit(t, s) {
+		events = append(events, r.Event)
+	}
+	want := []string{"message.queued", "message.accepted", "message.inconsistent"}
+	if len(events) != 3 || events[0] != want[0] || events[1] != want[1] || events[2] != want[2] {
+		t.Errorf("events %q, want %q", events, want)
+	}
+}
+
+func TestChangedAuditRecordIsFound(t *testing.T) {
+	dir := written(t)
+	rewrite(t, filepath.Join(dir, "state.db"), `"subject":"m2@th"`, `"subject":"mX@th"`)
+	s := open(t, dir, bolt.Options{})
+	_, err := s.Audit(t.Context(), 0, 0)
+	wantDamage(t, "Audit", err, "record 2 in audit")
+	if records, err := s.Audit(t.Context(), 0, 1); err != nil || len(records) != 1 {
+		t.Errorf("the records before it: %d, %v", len(records), err)
+	}
+	if err := s.Check(t.Context()); !errors.Is(err, exchange.ErrDamaged) {
+		t.Errorf("Check: %v", err)
+	}
+}
