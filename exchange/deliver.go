@@ -158,6 +158,8 @@ func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Durat
 		o.Due = now.Add(retryAfter)
 	}
 	o.Due = earlier(o.Due, m.Expires)
+	n.step("postponed", m, m.Certificate.Reference, o.Attempt.Problem)
+	n.log.Warn("delivery postponed", "message_id", m.MessageID, "partner", m.Partner, "attempt", m.Attempts, "due", o.Due, "problem", o.Attempt.Problem)
 }
 
 // await schedules what follows a message that the partner took.

@@ -42,7 +42,7 @@ type Poster interface {
 // Event is a step of a flow, for people to watch.
 type Event struct {
 	At time.Time
-	// Step is one of validated, mapped, signed, queued, sent, received, verified, stored, receipted, quarantined, failed.
+	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, stored, receipted, quarantined, failed.
 	Step      string
 	MessageID string
 	Reference string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,7 +113,8 @@ func (d *demo) start(ctx context.Context, side pair.Side) (*runningNode, error) 
 	if err != nil {
 		return nil, err
 	}
-	node, err := startNode(ctx, cfg, nodeOptions{Now: d.now, Observe: func(e exchange.Event) { d.watch(side.ID, e) }})
+	log := slog.New(slog.NewTextHandler(d.errOut, &slog.HandlerOptions{Level: slog.LevelError})).With("node", side.ID)
+	node, err := startNode(ctx, cfg, nodeOptions{Now: d.now, Log: log, Observe: func(e exchange.Event) { d.watch(side.ID, e) }})
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", side.ID, err)
 	}
