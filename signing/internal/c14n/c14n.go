@@ -116,10 +116,10 @@ func (w *writer) declarations(i int32, apex bool) {
 	el := &w.doc.elements[w.doc.nodes[i].elem]
 	mark := len(w.rendered)
 	if w.m.Exclusive {
-		w.render(Binding{el.prefix, el.space})
+		w.render(Binding{el.prefix(), el.space})
 		for k := el.attrLo; k < el.attrHi; k++ {
-			if a := &w.doc.attributes[k]; a.prefix != "" {
-				w.render(Binding{a.prefix, a.Space})
+			if a := &w.doc.attributes[k]; a.prefix() != "" {
+				w.render(Binding{a.prefix(), a.Space})
 			}
 		}
 	}

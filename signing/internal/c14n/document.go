@@ -46,12 +46,22 @@ type node struct {
 }
 
 type element struct {
-	name, prefix, local string // name as written
-	space               string // namespace name; "" is none
-	attrLo, attrHi      int32
-	bindLo, bindHi      int32
-	content, end        int32 // offsets after the start tag and of the end tag; equal to node.hi if there is none
-	interrupted         bool  // a comment or processing instruction is its child
+	name           string // as written
+	prefixed       int    // length of its prefix; 0 is none
+	space          string // namespace name; "" is none
+	attrLo, attrHi int32
+	bindLo, bindHi int32
+	content, end   int32 // offsets after the start tag and of the end tag; equal to node.hi if there is none
+	interrupted    bool  // a comment or processing instruction is its child
+}
+
+func (el *element) prefix() string { return el.name[:el.prefixed] }
+
+func (el *element) local() string {
+	if el.prefixed == 0 {
+		return el.name
+	}
+	return el.name[el.prefixed+1:]
 }
 
 // Attribute is an attribute that declares no namespace. Space is its namespace name ("" for names without prefix: the
@@ -59,10 +69,12 @@ type element struct {
 type Attribute struct {
 	Space, Local, Value string
 
-	name, prefix string
-	at           int32
-	escape       bool
+	name   string
+	at     int32
+	escape bool
 }
+
+func (a *Attribute) prefix() string { return a.name[:max(0, len(a.name)-len(a.Local)-1)] }
 
 // compareAttributes is the canonical order (Canonical XML 1.0 §2.2): namespace name, then local name. Comparing UTF-8
 // octets is comparing code points, as the specification demands.
@@ -99,7 +111,7 @@ func (d *Document) HasInstructions() (outside, inside bool) {
 // Is tells whether the element has this namespace and local name.
 func (e Element) Is(space, local string) bool {
 	el := e.element()
-	return el.local == local && el.space == space
+	return el.local() == local && el.space == space
 }
 
 // Name gives the element's name as written, for messages.

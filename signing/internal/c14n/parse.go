@@ -14,11 +14,14 @@ func Parse(doc []byte) (*Document, error) {
 	if err := checkCharacters(src); err != nil {
 		return nil, err
 	}
+	// Room for the tree as it usually is: two tags and as many runs of text for an element. The bound keeps a document of
+	// nothing but "<" from asking for much before it is refused; what is larger grows.
+	tags := min(strings.Count(src, "<"), 1<<14)
 	p := &parser{src: src, doc: &Document{
 		src:        src,
-		nodes:      make([]node, 0, 16+len(src)/32),
-		elements:   make([]element, 0, 8+len(src)/64),
-		attributes: make([]Attribute, 0, 8+len(src)/256),
+		nodes:      make([]node, 0, tags+tags/2+1),
+		elements:   make([]element, 0, tags/2+1),
+		attributes: make([]Attribute, 0, min(strings.Count(src, "=\""), 1<<14)),
 		bindings:   make([]Binding, 0, 16),
 		root:       -1,
 	}}
@@ -134,7 +137,7 @@ func (p *parser) add(n node) error {
 func (p *parser) startTag() error {
 	start := p.pos
 	p.pos++
-	name, prefix, local, err := p.qualifiedName("an element name")
+	name, prefix, _, err := p.qualifiedName("an element name")
 	if err != nil {
 		return err
 	}
@@ -144,7 +147,7 @@ func (p *parser) startTag() error {
 	if len(p.open) == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	el := element{name: name, prefix: prefix, local: local}
+	el := element{name: name, prefixed: len(prefix)}
 	el.attrLo, el.bindLo = int32(len(p.doc.attributes)), int32(len(p.doc.bindings))
 	if err := p.attributes(); err != nil {
 		return err
@@ -264,8 +267,7 @@ func (p *parser) attribute() error {
 		return p.bind(start, Binding{"", value})
 	}
 	p.doc.attributes = append(p.doc.attributes, Attribute{
-		Local: local, Value: value, name: name, prefix: prefix, at: int32(start),
-		escape: strings.ContainsAny(value, "&<\"\t\n\r"),
+		Local: local, Value: value, name: name, at: int32(start), escape: strings.ContainsAny(value, "&<\"\t\n\r"),
 	})
 	return nil
 }
@@ -339,16 +341,16 @@ func (p *parser) resolve(el *element, nameAt int) error {
 	}
 
 	var found bool
-	if el.space, found = p.lookup(el.prefix); !found {
+	if el.space, found = p.lookup(el.prefix()); !found {
 		return expected(p.src, nameAt, "a declared prefix")
 	}
 	attributes := p.doc.attributes[el.attrLo:el.attrHi]
 	for i := range attributes {
 		a := &attributes[i]
-		if a.prefix == "" {
+		if a.prefix() == "" {
 			continue
 		}
-		if a.Space, found = p.lookup(a.prefix); !found {
+		if a.Space, found = p.lookup(a.prefix()); !found {
 			return expected(p.src, int(a.at), "a declared prefix")
 		}
 	}
