@@ -110,8 +110,12 @@ func (o HandlerOptions) readBody(w http.ResponseWriter, r *http.Request) ([]byte
 	// A timer that moves the deadline into the past needs no clock to compute one from. Writers that have no deadlines,
 	// as in tests, are read without.
 	timer := time.AfterFunc(o.ReadTimeout, func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
-	defer timer.Stop()
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, o.Limits.Body))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, o.Limits.Body))
+	if !timer.Stop() && err == nil {
+		// The body came at the last moment, but the connection has its deadline behind it and is of no more use.
+		err = os.ErrDeadlineExceeded
+	}
+	return body, err
 }
 
 func tooLarge() Reply {

@@ -7,7 +7,6 @@ package peertest
 
 import (
 	"bytes"
-	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -46,28 +45,12 @@ type Peer struct {
 // at the end of the test; steps that hang must have been released by then.
 func New(tb testing.TB, script ...Step) *Peer {
 	tb.Helper()
-	p, server := unstarted(tb, script)
-	server.Start()
-	p.URL = server.URL
-	return p
-}
-
-// NewTLS is New over TLS with this configuration of the server.
-func NewTLS(tb testing.TB, config *tls.Config, script ...Step) *Peer {
-	tb.Helper()
-	p, server := unstarted(tb, script)
-	server.TLS = config
-	server.StartTLS()
-	p.URL = server.URL
-	return p
-}
-
-func unstarted(tb testing.TB, script []Step) (*Peer, *httptest.Server) {
 	p := &Peer{script: script, usual: Accept()}
 	p.arrived = sync.NewCond(&p.mu)
-	server := httptest.NewUnstartedServer(p)
+	server := httptest.NewServer(p)
 	tb.Cleanup(server.Close)
-	return p, server
+	p.URL = server.URL
+	return p
 }
 
 // Then appends steps to the script.

@@ -28,6 +28,8 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
+const page = "<html><body>Please sign in<br></body></html>"
+
 func post(t *testing.T, p *peertest.Peer, body string) (ebms.Response, error) {
 	t.Helper()
 	c := ebms.NewClient(ebms.ClientOptions{Now: clock})
@@ -46,6 +48,7 @@ func TestPeerFollowsItsScript(t *testing.T) {
 		{"accept", func(http.Handler) peertest.Step { return peertest.Accept() }, 204, "", 0},
 		{"status", func(http.Handler) peertest.Step { return peertest.Status(500) }, 500, "", 0},
 		{"redirect is not followed", func(http.Handler) peertest.Step { return peertest.Status(301) }, 301, "", 0},
+		{"page of a proxy", func(http.Handler) peertest.Step { return peertest.HTML() }, 200, page, 0},
 		{"busy", func(http.Handler) peertest.Step { return peertest.Busy("7") }, 503, "", 0},
 		{"drop", func(http.Handler) peertest.Step { return peertest.Drop() }, 0, "", 0},
 		{"deliver", peertest.Deliver, 200, "message", 1},
