@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,6 +24,14 @@ type listener struct {
 	net.Listener
 	server *http.Server
 	tls    *tls.Config // nil for plain HTTP
+}
+
+func bind(name, address string) (*listener, error) {
+	inner, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s listener: %w", name, err)
+	}
+	return &listener{Listener: inner}, nil
 }
 
 // serve sets the handler; run starts it.

@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +49,8 @@ type runningNode struct {
 
 	log       *slog.Logger
 	poster    *poster
-	listeners []*listener
+	doors     []*listener // for partners and users
+	admin     *listener   // stays open while the doors drain, so that /readyz can say so
 	draining  atomic.Bool
 	stop      context.CancelFunc // ends delivery
 	running   sync.WaitGroup
@@ -155,10 +156,11 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) e
 		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Now: o.Now, ReadTimeout: cfg.Limits.ReadTimeout,
 	}))
 
-	partner, err := n.bind("partner", cfg.Listeners.Partner.Address)
+	partner, err := bind("partner", cfg.Listeners.Partner.Address)
 	if err != nil {
 		return err
 	}
+	n.doors = append(n.doors, partner)
 	if cfg.PartnerTLS() {
 		if partner.tls, err = serverTLS(cfg.Listeners.Partner.TLS, n.Registry, o.Now); err != nil {
 			return fmt.Errorf("partner listener: %w", err)
@@ -167,30 +169,20 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) e
 	partner.serve(messages, cfg.Limits.ReadTimeout, o.Log.With("listener", "partner"))
 	n.PartnerURL = partner.url() + partnerPath
 
-	door, err := n.bind("api", cfg.Listeners.API.Address)
+	door, err := bind("api", cfg.Listeners.API.Address)
 	if err != nil {
 		return err
 	}
+	n.doors = append(n.doors, door)
 	door.serve(users, cfg.Limits.ReadTimeout, o.Log.With("listener", "api"))
 	n.APIURL = door.url()
 
-	admin, err := n.bind("admin", cfg.Listeners.Admin.Address)
-	if err != nil {
+	if n.admin, err = bind("admin", cfg.Listeners.Admin.Address); err != nil {
 		return err
 	}
-	admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, o.Log.With("listener", "admin"))
-	n.AdminURL = admin.url()
+	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, o.Log.With("listener", "admin"))
+	n.AdminURL = n.admin.url()
 	return nil
-}
-
-func (n *runningNode) bind(name, address string) (*listener, error) {
-	inner, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s listener: %w", name, err)
-	}
-	l := &listener{Listener: inner}
-	n.listeners = append(n.listeners, l)
-	return l, nil
 }
 
 // start lets everything run. Whatever ends without having been told to makes the node fail.
@@ -202,7 +194,7 @@ func (n *runningNode) start(ctx context.Context) {
 			n.fail(fmt.Errorf("delivery: %w", err))
 		}
 	})
-	for _, l := range n.listeners {
+	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {
 				n.fail(fmt.Errorf("listener %s: %w", l.Addr(), err))
@@ -258,10 +250,13 @@ func (n *runningNode) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 		defer cancel()
 		var drains sync.WaitGroup
-		for _, l := range n.listeners {
+		for _, l := range n.doors {
 			drains.Go(func() { l.shutdown(ctx) })
 		}
 		drains.Wait()
+		if n.admin != nil {
+			n.admin.shutdown(ctx)
+		}
 		if n.stop != nil {
 			n.stop()
 		}

@@ -100,6 +100,11 @@ func (c *cli) await(ctx context.Context, n *runningNode, file string) {
 // announce tells people, a waiting program, and the supervisor that the node accepts connections.
 func (c *cli) announce(n *runningNode, readyFile string) error {
 	a := addresses{PartnerURL: n.PartnerURL, APIURL: n.APIURL, AdminURL: n.AdminURL, PID: os.Getpid()}
+	if readyFile != "" {
+		if err := replaceJSON(readyFile, a); err != nil {
+			return fmt.Errorf("ready file: %w", err)
+		}
+	}
 	err := c.print(a, func(w *columns) {
 		w.row("partner", a.PartnerURL)
 		w.row("api", a.APIURL)
@@ -107,11 +112,6 @@ func (c *cli) announce(n *runningNode, readyFile string) error {
 	})
 	if err != nil {
 		return err
-	}
-	if readyFile != "" {
-		if err := replaceJSON(readyFile, a); err != nil {
-			return fmt.Errorf("ready file: %w", err)
-		}
 	}
 	notifySupervisor(n.log, "READY=1")
 	return nil

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ecogate": main})
+}
+
+// TestScripts runs testdata/scripts. Besides testscript's own commands a script has:
+//
+//	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs
+//	nodes [NAME=VALUE...] the same, and run both nodes in this process on scriptTime, with variables over KR's
+//	                      configuration; KR_URL and TW_URL are their APIs
+//	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
+//	exits CODE ARG...     run "ecogate ARG..." and expect its exit code; "stdout" and "stderr" look at its output
+//	serve FILE [ARG...]   run "ecogate serve --config FILE ARG..." as a process of its own until it has printed its listeners;
+//	                      API_URL, ADMIN_URL and PARTNER_URL are what it printed, API_ADDRESS and so on without scheme
+//	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
+//	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
+//	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
+//	replace OLD NEW FILE  replace every OLD in a file
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/scripts",
+		Setup: func(env *testscript.Env) error {
+			env.Values[worldKey{}] = new(world)
+			certificates, err := filepath.Abs("../../testdata/certificates")
+			env.Setenv("CERTIFICATES", certificates)
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"pair":    func(ts *testscript.TestScript, _ bool, _ []string) { makePair(ts) },
+			"nodes":   func(ts *testscript.TestScript, _ bool, args []string) { startNodes(ts, worldOf(ts), args) },
+			"await":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).steps.await(ts, args[0], args[1]) },
+			"exits":   exitsCommand,
+			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
+			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },
+			"sigterm": func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).terminate(ts, args[0]) },
+			"get":     getCommand,
+			"replace": replaceCommand,
+		},
+	})
+}
+
+type worldKey struct{}
+
+// world is what one script has running.
+type world struct {
+	steps   steps
+	process *exec.Cmd      // of serve
+	log     *bufio.Scanner // its standard error
+	logged  strings.Builder
+}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+// serve runs the program until it says that it listens.
+func (w *world) serve(ts *testscript.TestScript, args []string) {
+	// testscript puts a folder with the program first in PATH.
+	program := filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "ecogate")
+	w.process = exec.Command(program, append([]string{"serve", "--config"}, args...)...)
+	w.process.Dir = ts.MkAbs(".")
+	w.process.Env = append([]string{"PATH=" + ts.Getenv("PATH")}, anyPort...)
+	out, err := w.process.StdoutPipe()
+	ts.Check(err)
+	log, err := w.process.StderrPipe()
+	ts.Check(err)
+	w.log = bufio.NewScanner(log)
+	ts.Check(w.process.Start())
+	ts.Defer(func() { _ = w.process.Process.Kill() })
+	lines := bufio.NewScanner(out)
+	for range 3 {
+		if !lines.Scan() {
+			w.readLog("")
+			ts.Fatalf("serve ended early:\n%s", w.logged.String())
+		}
+		name, url, _ := strings.Cut(lines.Text(), " ")
+		url = strings.TrimSpace(url)
+		_, address, found := strings.Cut(url, "://")
+		if !found {
+			ts.Fatalf("serve printed %q", lines.Text())
+		}
+		ts.Setenv(strings.ToUpper(name)+"_URL", url)
+		ts.Setenv(strings.ToUpper(name)+"_ADDRESS", address)
+	}
+}
+
+// readLog reads the process's log until a line holds text, or to its end if text is empty.
+func (w *world) readLog(text string) bool {
+	for w.log.Scan() {
+		fmt.Fprintln(&w.logged, w.log.Text())
+		if text != "" && strings.Contains(w.log.Text(), text) {
+			return true
+		}
+	}
+	return text == ""
+}
+
+func (w *world) hangUp(ts *testscript.TestScript, text string) {
+	ts.Check(w.process.Process.Signal(syscall.SIGHUP))
+	if !w.readLog(text) {
+		ts.Fatalf("the log ended without %q:\n%s", text, w.logged.String())
+	}
+}
+
+func (w *world) terminate(ts *testscript.TestScript, code string) {
+	ts.Check(w.process.Process.Signal(syscall.SIGTERM))
+	w.readLog("")
+	_ = w.process.Wait() // the exit code is compared next
+	ts.Check(os.WriteFile(ts.MkAbs("serve.log"), []byte(w.logged.String()), 0o600))
+	if got := fmt.Sprint(w.process.ProcessState.ExitCode()); got != code {
+		ts.Fatalf("exit code %s, want %s; log:\n%s", got, code, w.logged.String())
+	}
+}
+
+func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec("ecogate", args[1:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("ecogate: %v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+func getCommand(ts *testscript.TestScript, neg bool, args []string) {
+	res, err := http.Get(args[0])
+	if neg {
+		if err == nil {
+			ts.Fatalf("%s answers %s", args[0], res.Status)
+		}
+		return
+	}
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if got := fmt.Sprint(res.StatusCode); got != args[1] {
+		ts.Fatalf("%s answers %s, want %s: %s", args[0], got, args[1], body)
+	}
+	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+}
+
+func replaceCommand(ts *testscript.TestScript, _ bool, args []string) {
+	before := ts.ReadFile(args[2])
+	after := strings.ReplaceAll(before, args[0], args[1])
+	if after == before {
+		ts.Fatalf("%s holds no %q", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(after), 0o600))
+}

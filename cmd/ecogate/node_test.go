@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/internal/pkitest"
+)
+
+// startKR runs the exporting node alone, with variables over its configuration.
+func startKR(t *testing.T, observe func(exchange.Event), environ ...string) (*runningNode, pair.Pair) {
+	t.Helper()
+	two, err := pair.Make(t.TempDir(), pair.Options{Algorithm: pkitest.P256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(two.KR.ConfigFile, append(environ, anyPort...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := startNode(t.Context(), cfg, nodeOptions{Now: func() time.Time { return scriptTime }, Observe: observe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n, two
+}
+
+func status(t *testing.T, url string) int {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+func TestCloseFinishesWhatIsUnderWay(t *testing.T) {
+	reached, release := make(chan struct{}), make(chan struct{})
+	n, two := startKR(t, func(e exchange.Event) {
+		if e.Step == "validated" {
+			close(reached)
+			<-release
+		}
+	})
+	key, err := os.ReadFile(two.KR.KeyFile("issuer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := api.NewClient(n.APIURL, strings.TrimSpace(string(key)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := os.ReadFile("../../testdata/certificates/atiga-form-d.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	submitted, closed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := client.Submit(context.Background(), "TW", json.RawMessage(certificate))
+		submitted <- err
+	}()
+	<-reached
+	go func() { closed <- n.Close() }()
+	for status(t, n.AdminURL+"/readyz") != http.StatusServiceUnavailable {
+		if t.Context().Err() != nil {
+			t.Fatal("the node never says that it is stopping")
+		}
+	}
+	if got := status(t, n.AdminURL+"/healthz"); got != http.StatusOK {
+		t.Errorf("a stopping node's liveness answers %d", got)
+	}
+	select {
+	case err := <-closed:
+		t.Errorf("Close returns %v while a request is under way", err)
+	default:
+	}
+	close(release)
+	if err := <-submitted; err != nil {
+		t.Errorf("the request under way ends with %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	if n.Err() != nil {
+		t.Errorf("Err = %v after an orderly end", n.Err())
+	}
+}
+
+func TestNodeFailsWhenAPartOfItEnds(t *testing.T) {
+	n, _ := startKR(t, nil)
+	if err := n.doors[1].Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-n.Done()
+	if err := n.Err(); err == nil || !strings.Contains(err.Error(), "listener 127.0.0.1:") {
+		t.Errorf("Err = %v", err)
+	}
+}
+
+func TestPartnersListenerChecksCredentials(t *testing.T) {
+	stranger := pkitest.NewTest(t, pkitest.Options{Country: "XX", Organisation: "Nobody"})
+	_, strangerKey, strangerChain := stranger.IssueFiles("client", pkitest.Request{Name: "client", Use: pkitest.TLSClient})
+	tests := []struct {
+		name    string
+		environ []string
+		client  string // partner, stranger or none
+		version uint16 // highest that the client speaks
+		taken   bool
+	}{
+		{"partner", nil, "partner", tls.VersionTLS13, true},
+		{"partner with TLS 1.2", nil, "partner", tls.VersionTLS12, true},
+		{"stranger", nil, "stranger", tls.VersionTLS13, false},
+		{"no credential", nil, "none", tls.VersionTLS13, false},
+		{"no credential where none is asked for", []string{"ECOGATE_LISTENERS_PARTNER_TLS_CLIENT_AUTH=none"}, "none", tls.VersionTLS13, true},
+		{"too old", []string{"ECOGATE_LISTENERS_PARTNER_TLS_MIN_VERSION=1.3"}, "partner", tls.VersionTLS12, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			n, two := startKR(t, nil, test.environ...)
+			client := &tls.Config{InsecureSkipVerify: true, MaxVersion: test.version}
+			keyFile, chainFile := filepath.Join(two.TW.Dir, "pki/tls-client.key"), filepath.Join(two.TW.Dir, "pki/tls-client.pem")
+			if test.client == "stranger" {
+				keyFile, chainFile = strangerKey, strangerChain
+			}
+			if test.client != "none" {
+				own, err := tls.LoadX509KeyPair(chainFile, keyFile)
+				if err != nil {
+					t.Fatal(err)
+				}
+				client.Certificates = []tls.Certificate{own}
+			}
+			transport := &http.Transport{TLSClientConfig: client}
+			defer transport.CloseIdleConnections()
+			res, err := (&http.Client{Transport: transport}).Get(n.PartnerURL)
+			if err == nil {
+				defer res.Body.Close()
+			}
+			if (err == nil) != test.taken {
+				t.Errorf("error = %v, want a connection: %t", err, test.taken)
+			}
+			if err == nil && res.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("GET answers %s", res.Status)
+			}
+		})
+	}
+}
+
+func TestSupervisorIsToldWhenItAsks(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+
+	t.Setenv("NOTIFY_SOCKET", "")
+	notifySupervisor(logger, "READY=0")
+	t.Setenv("NOTIFY_SOCKET", socket+"-elsewhere")
+	notifySupervisor(logger, "READY=0")
+	if !strings.Contains(log.String(), "supervisor not told") {
+		t.Errorf("log = %q", log.String())
+	}
+	t.Setenv("NOTIFY_SOCKET", socket)
+	notifySupervisor(logger, "READY=1")
+	buffer := make([]byte, 64)
+	n, err := conn.Read(buffer)
+	if err != nil || string(buffer[:n]) != "READY=1" {
+		t.Errorf("the supervisor reads %q, %v", buffer[:n], err)
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/internal/pkitest"
+)
+
+// scriptTime is what the clock of nodes in scripts shows.
+var scriptTime = time.Date(2026, 11, 20, 8, 30, 0, 0, time.UTC)
+
+// anyPort overrides the listeners' addresses, so that scripts run side by side.
+var anyPort = []string{
+	"ECOGATE_LISTENERS_PARTNER_ADDRESS=127.0.0.1:0",
+	"ECOGATE_LISTENERS_API_ADDRESS=127.0.0.1:0",
+	"ECOGATE_LISTENERS_ADMIN_ADDRESS=127.0.0.1:0",
+}
+
+// makePair writes kr/config.yaml and tw/config.yaml, and the API keys as kr/issuer.key and so on.
+func makePair(ts *testscript.TestScript) pair.Pair {
+	two, err := pair.Make(ts.MkAbs("."), pair.Options{Algorithm: pkitest.P256})
+	ts.Check(err)
+	for _, side := range []pair.Side{two.KR, two.TW} {
+		for _, role := range []string{"issuer", "broker", "officer", "operator"} {
+			ts.Check(os.Link(side.KeyFile(role), filepath.Join(side.Dir, role+".key")))
+		}
+	}
+	return two
+}
+
+// startNodes runs both nodes in this process, with variables over KR's configuration. KR is told where TW is when it starts, TW where KR is by a reload.
+func startNodes(ts *testscript.TestScript, w *world, environ []string) {
+	two := makePair(ts)
+	tw := w.startNode(ts, two.TW)
+	kr := w.startNode(ts, two.KR, append(environ, "ECOGATE_AGREEMENTS_0_ENDPOINT="+tw.PartnerURL)...)
+	cfg, err := config.Load(two.TW.ConfigFile, append(slices.Clone(anyPort), "ECOGATE_AGREEMENTS_0_ENDPOINT="+kr.PartnerURL))
+	ts.Check(err)
+	ts.Check(tw.Reload(cfg))
+}
+
+func (w *world) startNode(ts *testscript.TestScript, side pair.Side, environ ...string) *runningNode {
+	cfg, err := config.Load(side.ConfigFile, append(environ, anyPort...))
+	ts.Check(err)
+	n, err := startNode(context.Background(), cfg, nodeOptions{
+		Now:     func() time.Time { return scriptTime },
+		Observe: func(e exchange.Event) { w.steps.happened(side.ID+" "+e.Step, e.Detail) },
+	})
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(n.Close()) })
+	ts.Setenv(side.ID+"_URL", n.APIURL)
+	key, err := os.ReadFile(side.KeyFile("operator"))
+	ts.Check(err)
+	ts.Setenv(side.ID+"_OPERATOR_KEY", strings.TrimSpace(string(key)))
+	return n
+}
+
+// steps remembers what has happened.
+type steps struct {
+	mu   sync.Mutex
+	seen map[string]chan struct{} // closed when it happened
+	told []string                 // all that happened, in order
+}
+
+// of returns the channel that tells of a step.
+func (s *steps) of(name string) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen == nil {
+		s.seen = make(map[string]chan struct{})
+	}
+	if s.seen[name] == nil {
+		s.seen[name] = make(chan struct{})
+	}
+	return s.seen[name]
+}
+
+func (s *steps) happened(name, detail string) {
+	c := s.of(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, name+": "+detail)
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+}
+
+// await is the script command "await NODE STEP".
+func (s *steps) await(ts *testscript.TestScript, node, step string) {
+	select {
+	case <-s.of(node + " " + step):
+	case <-time.After(20 * time.Second):
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		ts.Fatalf("%s reported no %q, but\n%s", node, step, strings.Join(s.told, "\n"))
+	}
+}
