@@ -10,6 +10,7 @@ import (
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // Run delivers due messages until ctx ends, then waits for the attempts under way (they see ctx end, and each is recorded
@@ -140,16 +141,25 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 // endpoint is where a message goes now: the agreement's address as it stands, so that a moved partner gets what was
 // queued before; the recorded one if the agreement is gone.
 func (n *Node) endpoint(m Message) string {
-	if a, ok := n.registry.Agreement(m.Partner, m.CPAID); ok {
+	if a, ok := n.agreementOf(m); ok {
 		return a.Endpoint
 	}
 	return m.Endpoint
 }
 
+// agreementOf is the agreement under which m was composed, as it stands now.
+func (n *Node) agreementOf(m Message) (partners.Agreement, bool) {
+	q := partners.AgreementQuery{Partner: m.Partner, CPAID: m.CPAID}
+	if m.Kind == KindCertificate {
+		q.Service, q.Action = m.Service, m.Action
+	}
+	return n.registry.Agreement(q, n.now())
+}
+
 // again schedules another attempt after one that did not reach the partner.
 func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Duration) {
 	limit := signalBackoffMax
-	if a, ok := n.registry.Agreement(m.Partner, m.CPAID); ok && m.Kind == KindCertificate {
+	if a, ok := n.agreementOf(m); ok && m.Kind == KindCertificate {
 		limit = a.RetryInterval
 	}
 	o.State = StateQueued
@@ -169,7 +179,7 @@ func (n *Node) await(o *Outcome, m Message, now time.Time) {
 		return
 	}
 	interval := m.Expires.Sub(m.Created)
-	if a, ok := n.registry.Agreement(m.Partner, m.CPAID); ok {
+	if a, ok := n.agreementOf(m); ok {
 		interval = a.RetryInterval
 	}
 	o.State = StateAwaiting

@@ -86,14 +86,24 @@ func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Ag
 	return current(found, at)
 }
 
-// Agreement finds the agreement named cpaID with partner, in force or not: where a message that was composed before goes
-// now. Of several with one name the one that began last counts.
-func (r *Registry) Agreement(partner, cpaID string) (Agreement, bool) {
-	found := filter(r.data.Load().agreements, func(a *Agreement) bool { return a.Partner == partner && a.CPAID == cpaID })
+// AgreementQuery names the agreement under which a message was composed.
+type AgreementQuery struct {
+	Partner, CPAID string
+	// Service is the value of eb:Service. Service and Action of a signal are left empty, as in InboundQuery.
+	Service, Action string
+}
+
+// Agreement finds the agreement under which a message was composed, as it stands at the instant at: where the message goes and
+// how often. An agreement that is no longer in force still answers, since what was queued under it is to be delivered.
+func (r *Registry) Agreement(q AgreementQuery, at time.Time) (Agreement, bool) {
+	found := filter(r.data.Load().agreements, func(a *Agreement) bool {
+		return a.Partner == q.Partner && a.CPAID == q.CPAID && (q.Action == "" || a.Service.Value == q.Service && a.Action == q.Action)
+	})
 	if len(found) == 0 {
 		return Agreement{}, false
 	}
-	return newest(found), true
+	a, _ := current(found, at)
+	return a, true
 }
 
 // current picks the agreement in force that began last. If none is in force it returns the first, with ErrOutsideValidity.

@@ -104,20 +104,47 @@ func TestOutboundTakesTheAgreementThatStartedLast(t *testing.T) {
 	}
 }
 
-func TestAgreementIsFoundByNameWhetherInForceOrNot(t *testing.T) {
+func TestAgreementIsFoundAsItStandsAtTheInstant(t *testing.T) {
 	w := newWorld(t)
-	ended, next := agreement("tw"), agreement("tw")
-	ended.End = spring
-	next.Start, next.Endpoint = spring, "https://moved.example/ebms"
-	w.config.Agreements = []partners.AgreementConfig{ended, next}
+	first, next, other := agreement("tw"), agreement("tw"), agreement("tw")
+	first.End = summer
+	next.Start, next.Endpoint = summer, "https://moved.example/ebms"
+	other.Action, other.Endpoint, other.Forms = "Other", "https://other.example/ebms", []eco.FormCode{otherForm}
+	w.config.Agreements = []partners.AgreementConfig{first, next, other}
 	r := w.open(t)
-	if got, ok := r.Agreement("tw", "cpa-tw"); !ok || got.Endpoint != next.Endpoint {
-		t.Errorf("got endpoint %q, %t; want that of the one that began last", got.Endpoint, ok)
+	own := partners.AgreementQuery{Partner: "tw", CPAID: "cpa-tw", Service: "urn:services:eco", Action: "Submit"}
+	second := own
+	second.Action = "Other"
+	tests := []struct {
+		name  string
+		query partners.AgreementQuery
+		at    time.Time
+		want  string
+	}{
+		{"before a successor starts its predecessor serves", own, summer.Add(-time.Second), first.Endpoint},
+		{"the successor from its start", own, summer, next.Endpoint},
+		{"another action of the same CPAId has its own", second, summer, other.Endpoint},
+		{"another CPAId", partners.AgreementQuery{Partner: "tw", CPAID: "cpa-my"}, summer, ""},
+		{"another partner", partners.AgreementQuery{Partner: "my", CPAID: "cpa-tw"}, summer, ""},
+		{"another service", partners.AgreementQuery{Partner: "tw", CPAID: "cpa-tw", Service: "urn:x", Action: "Submit"}, summer, ""},
 	}
-	for _, q := range [][2]string{{"tw", "cpa-my"}, {"my", "cpa-tw"}, {"", ""}} {
-		if got, ok := r.Agreement(q[0], q[1]); ok {
-			t.Errorf("%q has an agreement %q: %v", q[0], q[1], got)
-		}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, ok := r.Agreement(test.query, test.at)
+			if ok != (test.want != "") || got.Endpoint != test.want {
+				t.Errorf("got endpoint %q, %t; want %q", got.Endpoint, ok, test.want)
+			}
+		})
+	}
+}
+
+func TestAgreementThatEndedStillAnswers(t *testing.T) {
+	w := newWorld(t)
+	ended := agreement("tw")
+	ended.End = spring
+	w.config.Agreements = []partners.AgreementConfig{ended}
+	if got, ok := w.open(t).Agreement(partners.AgreementQuery{Partner: "tw", CPAID: "cpa-tw"}, autumn); !ok || got.Endpoint != ended.Endpoint {
+		t.Errorf("got endpoint %q, %t; want that of the ended agreement", got.Endpoint, ok)
 	}
 }
 
