@@ -1,0 +1,259 @@
+package eco_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"pgregory.net/rapid"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/eco/ecotest"
+)
+
+// A file of testdata/hostile/certificates says why it is hostile and what must come of it:
+//
+//	# why
+//	base: a certificate of testdata/certificates      set: path = JSON value      expect: severity code path
+//
+// with every finding that must come and no other, or, for what is no certificate, "error: part of the text" and the JSON.
+type hostile struct {
+	base          string
+	sets, expects []string
+	errorText     string
+	raw           []byte
+}
+
+func readHostile(t *testing.T, file string) hostile {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := txtar.Parse(data)
+	var h hostile
+	for line := range strings.Lines(string(archive.Comment)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch key {
+		case "base":
+			h.base = value
+		case "set":
+			h.sets = append(h.sets, value)
+		case "expect":
+			h.expects = append(h.expects, value)
+		case "error":
+			h.errorText = value
+		default:
+			if !strings.HasPrefix(line, "#") {
+				t.Fatalf("%s: line %q", file, line)
+			}
+		}
+	}
+	if len(archive.Files) > 0 {
+		h.raw = bytes.TrimSuffix(archive.Files[0].Data, []byte("\n"))
+	}
+	return h
+}
+
+// apply makes one change, such as `items.0.hs = "31042000"`, to a decoded JSON value.
+func apply(t *testing.T, tree map[string]any, set string) {
+	t.Helper()
+	path, text, found := strings.Cut(set, " = ")
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil || !found {
+		t.Fatalf("set: %s: %v", set, err)
+	}
+	names := strings.Split(path, ".")
+	var at any = tree
+	for i, name := range names {
+		last := i == len(names)-1
+		switch container := at.(type) {
+		case map[string]any:
+			if last {
+				container[name] = value
+			}
+			at = container[name]
+		case []any:
+			n, err := strconv.Atoi(name)
+			if err != nil || n >= len(container) {
+				t.Fatalf("set: %s: no entry %s", set, name)
+			}
+			if last {
+				container[n] = value
+			}
+			at = container[n]
+		default:
+			t.Fatalf("set: %s: nothing at %s", set, name)
+		}
+	}
+}
+
+func TestHostileCertificatesAreFound(t *testing.T) {
+	for _, file := range ecotest.Files(t, "hostile/certificates/data-*.txt") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			h := readHostile(t, file)
+			var tree map[string]any
+			decoder := json.NewDecoder(bytes.NewReader(ecotest.Read(t, h.base)))
+			decoder.UseNumber()
+			if err := decoder.Decode(&tree); err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range h.sets {
+				apply(t, tree, set)
+			}
+			data, err := json.Marshal(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := eco.Decode(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, f := range eco.Validate(c, ecotest.Now()) {
+				found = append(found, fmt.Sprintf("%s %s %s", f.Severity, f.Code, f.Path))
+				if f.Text == "" || f.Fix == "" {
+					t.Errorf("%s without text or remedy: %+v", f.Code, f)
+				}
+			}
+			slices.Sort(found)
+			slices.Sort(h.expects)
+			if !slices.Equal(found, h.expects) {
+				t.Errorf("found %q, want %q", found, h.expects)
+			}
+		})
+	}
+}
+
+func TestHostileJSONIsRefusedWithItsPlace(t *testing.T) {
+	for _, file := range ecotest.Files(t, "hostile/certificates/json-*.txt") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			h := readHostile(t, file)
+			_, err := eco.Decode(h.raw)
+			if err == nil || !strings.Contains(err.Error(), h.errorText) {
+				t.Errorf("got %v, want an error with %q", err, h.errorText)
+			}
+		})
+	}
+}
+
+func TestCertificatesOfTestdataHaveNoFindings(t *testing.T) {
+	for _, name := range ecotest.Names(t) {
+		for _, when := range []time.Time{ecotest.Now(), ecotest.Now().AddDate(0, 10, 0)} {
+			if findings := eco.Validate(ecotest.Load(t, name), when); len(findings) > 0 {
+				t.Errorf("%s at %s: %+v", name, when, findings)
+			}
+		}
+	}
+}
+
+func TestGeneratedCertificatesHaveNoErrors(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		if findings := eco.Validate(drawCertificate(t), ecotest.Now()); eco.HasErrors(findings) {
+			t.Fatal(findings)
+		}
+	})
+}
+
+func TestIssueDateMayBeTodayAnywhere(t *testing.T) {
+	c := ecotest.Load(t, "nonpreferential-kcci")
+	c.IssuedAt = eco.Date{Year: 2026, Month: 11, Day: 23}
+	tests := []struct {
+		name string
+		now  time.Time
+		want bool
+	}{
+		{"not yet the 23rd anywhere", time.Date(2026, 11, 22, 9, 59, 59, 0, time.UTC), true},
+		{"the 23rd at UTC+14", time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), false},
+		{"the same instant on a clock in Seoul", time.Date(2026, 11, 22, 19, 0, 0, 0, time.FixedZone("KST", 9*3600)), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := eco.HasErrors(eco.Validate(c, tt.now)); got != tt.want {
+				t.Errorf("errors: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestValidityEndsWithItsLastDay(t *testing.T) {
+	c := ecotest.Load(t, "atiga-form-d") // issued 2026-11-16, valid for 12 months
+	for _, tt := range []struct {
+		now  time.Time
+		want int
+	}{
+		{time.Date(2027, 11, 16, 23, 59, 59, 0, time.UTC), 0},
+		{time.Date(2027, 11, 17, 0, 0, 0, 0, time.UTC), 1},
+	} {
+		findings := eco.Validate(c, tt.now)
+		if len(findings) != tt.want || eco.HasErrors(findings) {
+			t.Errorf("at %s: %+v, want %d warnings", tt.now, findings, tt.want)
+		}
+	}
+}
+
+func TestDaysThatDoNotExistAreFound(t *testing.T) {
+	c := ecotest.Load(t, "atiga-form-d")
+	c.Transport.DepartureDate = eco.Date{Year: 2026, Month: 11, Day: 31}
+	if findings := eco.Validate(c, ecotest.Now()); !eco.HasErrors(findings) {
+		t.Errorf("31 November passes: %+v", findings)
+	}
+}
+
+func TestItemLimits(t *testing.T) {
+	c := ecotest.Load(t, "atiga-form-d")
+	item := c.Items[0]
+	for _, tt := range []struct {
+		items          int
+		errors, warned bool
+	}{{50, false, false}, {51, false, true}, {eco.MaxItems, false, true}, {eco.MaxItems + 1, true, true}} {
+		c.Items = c.Items[:0]
+		for n := range tt.items {
+			item.Number = n + 1
+			c.Items = append(c.Items, item)
+		}
+		findings := eco.Validate(c, ecotest.Now())
+		if eco.HasErrors(findings) != tt.errors || len(findings) > 0 != tt.warned {
+			t.Errorf("%d items: %+v", tt.items, findings)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, name := range ecotest.Names(f) {
+		f.Add(ecotest.Read(f, name))
+	}
+	for _, file := range ecotest.Files(f, "hostile/certificates/json-*.txt") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(txtar.Parse(data).Files[0].Data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := eco.Decode(data)
+		if err != nil {
+			return
+		}
+		eco.Validate(c, ecotest.Now())
+		once, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := eco.Decode(once)
+		if err != nil {
+			t.Fatalf("its own JSON: %v", err)
+		}
+		if twice, err := json.Marshal(again); err != nil || !bytes.Equal(once, twice) {
+			t.Errorf("%s becomes %s (%v)", once, twice, err)
+		}
+	})
+}

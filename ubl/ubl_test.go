@@ -1,0 +1,272 @@
+package ubl_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/beevik/etree"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/eco/ecotest"
+	"github.com/ecogate/ecogate/ubl"
+)
+
+var update = flag.Bool("update", false, "write the documents of testdata/certificates anew")
+
+func Example() {
+	c := eco.Certificate{
+		Form: eco.FormNonPreferential, Reference: "001-26-0912345", IssuedAt: eco.Date{Year: 2026, Month: 11, Day: 12},
+		IssuingCountry: "KR", IssuingBody: eco.IssuingBody{ID: "KCCI", Name: "KOREA CHAMBER OF COMMERCE AND INDUSTRY"},
+		Exporter: eco.Party{Name: "HANBIT PRECISION"}, Consignee: eco.Party{Name: "TAISHAN MACHINERY"},
+		ExportingCountry: "KR", ImportingCountry: "TW",
+		Items:       []eco.Item{{Number: 1, Description: "BALL SCREWS"}},
+		Declaration: eco.Declaration{Name: "KIM HANBIT"}, Certification: eco.Certification{Officer: "PARK JIWON"},
+	}
+	doc, err := ubl.Marshal(c)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// Package signing would now sign doc at ubl.SignaturePath(), and verify it on the other side.
+	back, findings, err := ubl.Unmarshal(doc)
+	fmt.Println(back.Reference, back.Items[0].Description, len(findings), err)
+	// Output: 001-26-0912345 BALL SCREWS 0 <nil>
+}
+
+func TestDocumentsOfTestdata(t *testing.T) {
+	for _, name := range ecotest.Names(t) {
+		t.Run(name, func(t *testing.T) {
+			c := ecotest.Load(t, name)
+			doc := marshal(t, c)
+			file := filepath.Join(ecotest.Root(t), "testdata", "certificates", name+".xml")
+			if *update {
+				if err := os.WriteFile(file, doc, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(doc), "\n")); diff != "" {
+				t.Errorf("%s differs; run with -update if it should:\n%s", file, diff)
+			}
+			back, findings, err := ubl.Unmarshal(want)
+			if err != nil || len(findings) > 0 {
+				t.Fatal(err, findings)
+			}
+			if diff := cmp.Diff(c, back); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func marshal(t testing.TB, c eco.Certificate) []byte {
+	t.Helper()
+	doc, err := ubl.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func drawCertificate(t *rapid.T) eco.Certificate {
+	form := rapid.SampledFrom(eco.Forms()).Draw(t, "form")
+	return ecotest.Certificate(form.Code).Draw(t, "certificate")
+}
+
+func TestCertificateSurvivesItsDocument(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCertificate(t)
+		doc, err := ubl.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, findings, err := ubl.Unmarshal(doc)
+		if err != nil || len(findings) > 0 {
+			t.Fatal(err, findings)
+		}
+		if diff := cmp.Diff(c, back, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		again, err := ubl.Marshal(back)
+		if err != nil || !bytes.Equal(doc, again) {
+			t.Fatalf("the same certificate gives other octets: %v", err)
+		}
+	})
+}
+
+func TestDocumentsKeepTheRulesBesideTheSchema(t *testing.T) {
+	check := func(t rapid.TB, c eco.Certificate) {
+		doc, err := ubl.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree := etree.NewDocument()
+		if err := tree.ReadFromBytes(doc); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(doc, []byte(`<?xml version="1.0" encoding="UTF-8"?>`)) {
+			t.Errorf("IND2, IND3: begins with %.60q", doc)
+		}
+		for _, e := range tree.FindElements("//*") {
+			if len(e.ChildElements()) == 0 && strings.TrimSpace(e.Text()) == "" {
+				t.Errorf("IND5: %s is empty", e.GetPath())
+			}
+			for _, a := range e.Attr {
+				if a.Value == "" {
+					t.Errorf("IND9: %s/@%s is empty", e.GetPath(), a.Key)
+				}
+			}
+			languages := map[string]bool{}
+			for _, child := range e.ChildElements() {
+				switch child.Tag {
+				case "Remarks", "Description", "Information", "ShippingMarks", "DocumentType", "Note":
+					key := child.Tag + child.SelectAttrValue("languageID", "")
+					if languages[key] {
+						t.Errorf("IND7, IND8: two %s of one language", child.GetPath())
+					}
+					languages[key] = true
+				}
+			}
+		}
+	}
+	for _, name := range ecotest.Names(t) {
+		check(t, ecotest.Load(t, name))
+	}
+	rapid.Check(t, func(t *rapid.T) { check(t, drawCertificate(t)) })
+}
+
+// TestDocumentsAreValidUBL needs xmllint and the OASIS schemas, which may be passed on but are not part of the project.
+func TestDocumentsAreValidUBL(t *testing.T) {
+	xmllint, err := exec.LookPath("xmllint")
+	if err != nil {
+		t.Skip("xmllint is not installed")
+	}
+	schemas := filepath.Join(ecotest.Root(t), "..", "shared", "ubl", "xsd")
+	if _, err := os.Stat(schemas); err != nil {
+		t.Skipf("the UBL schemas are not there: %v", err)
+	}
+	dir := t.TempDir()
+	var files []string
+	add := func(name string, c eco.Certificate) {
+		file := filepath.Join(dir, name+".xml")
+		if err := os.WriteFile(file, marshal(t, c), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	for _, name := range ecotest.Names(t) {
+		add(name, ecotest.Load(t, name))
+	}
+	for _, form := range eco.Forms() {
+		for seed := range 10 {
+			add(fmt.Sprint(form.Code, seed), ecotest.Certificate(form.Code).Example(seed))
+		}
+	}
+	for _, version := range []string{"2.1", "2.3", "2.4"} {
+		t.Run(version, func(t *testing.T) {
+			schema := filepath.Join(schemas, version, "maindoc", "UBL-CertificateOfOrigin-"+version+".xsd")
+			arguments := append([]string{"--nonet", "--noout", "--schema", schema}, files...)
+			if output, err := exec.Command(xmllint, arguments...).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, output)
+			}
+		})
+	}
+}
+
+func TestSignaturePathLeadsToThePlaceForTheSignature(t *testing.T) {
+	for _, name := range ecotest.Names(t) {
+		decoder := xml.NewDecoder(bytes.NewReader(marshal(t, ecotest.Load(t, name))))
+		path := ubl.SignaturePath()
+		depth := 0 // elements of path that are open
+		for level := 0; depth < len(path); {
+			token, err := decoder.Token()
+			if err == io.EOF {
+				t.Fatalf("%s: nothing at %v", name, path[:depth+1])
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			switch token := token.(type) {
+			case xml.StartElement:
+				if level == depth && token.Name == path[depth] {
+					depth++
+				}
+				level++
+			case xml.EndElement:
+				level--
+				if level < depth {
+					t.Fatalf("%s: %v ends, and %v was not in the first one", name, token.Name, path[depth])
+				}
+			}
+		}
+	}
+}
+
+func TestMarshalNamesWhatADocumentCannotCarry(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(c *eco.Certificate)
+		want   string
+	}{
+		{"unknown form", func(c *eco.Certificate) { c.Form = "FORM-X" }, `form: want a known form, found "FORM-X"`},
+		{"no number", func(c *eco.Certificate) { c.Reference = "" }, "reference: a document needs it"},
+		{"no issuing country", func(c *eco.Certificate) { c.IssuingCountry = "" }, "issuing_country: a document needs it"},
+		{"no body", func(c *eco.Certificate) { c.IssuingBody.ID = " " }, "issuing_body.id: a document needs it"},
+		{"no exporter", func(c *eco.Certificate) { c.Exporter.Name = "" }, "exporter.name: a document needs it"},
+		{"no declarant", func(c *eco.Certificate) { c.Declaration.Name = "" }, "declaration.name: a document needs it"},
+		{"no items", func(c *eco.Certificate) { c.Items = nil }, "cac:GoodsItem: want one element or more"},
+		{"too many items", func(c *eco.Certificate) { c.Items = make([]eco.Item, eco.MaxItems+1) }, "want at most 2000 goods items, found 2001"},
+		{"no XML character", func(c *eco.Certificate) { c.Exporter.Name = "A\x01" }, "cbc:Name: want characters that XML can hold, found U+0001"},
+		{"no character at all", func(c *eco.Certificate) { c.Remarks = "A\xff" }, "cbc:Remarks: want UTF-8 text, found octet 0xff"},
+		{"in an attribute", func(c *eco.Certificate) { c.Exporter.Identifiers[0].Scheme = "\uffff" }, "cbc:ID/@schemeID: want characters that XML can hold"},
+		{"no number of grams", func(c *eco.Certificate) { c.Items[0].GrossWeight.Value = "1,5" }, `cbc:GrossWeightMeasure: decimal "1,5"`},
+		{"no unit", func(c *eco.Certificate) { c.Items[0].GrossWeight.Unit = "" }, "cbc:GrossWeightMeasure: a number needs its unitCode"},
+		{"edition without code", func(c *eco.Certificate) { c.Items[0].HS = "" }, "items[0].hs_edition: a document cannot carry this value"},
+		{"one number for two items", func(c *eco.Certificate) { c.Items[1].Number = 1 }, "a document cannot carry this value"},
+		{"an invoice among documents", func(c *eco.Certificate) { c.Documents[0].Type = "380" }, "invoices: a document cannot carry this value"},
+		{"an empty line", func(c *eco.Certificate) { c.Exporter.Address.Lines = []string{"A", "", "B"} }, "exporter.address.lines[1]: a document cannot carry"},
+		{"white space around a number", func(c *eco.Certificate) { c.Reference += " " }, "reference: a document cannot carry this value"},
+		{"an exhibition of nothing", func(c *eco.Certificate) { c.Exhibition = &eco.Exhibition{} }, "exhibition: a document cannot carry this value"},
+		{"a flag without a name", func(c *eco.Certificate) { c.Flags[""] = true }, "want an indicator's code, found none"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := ecotest.Load(t, "atiga-form-d")
+			tt.change(&c)
+			doc, err := ubl.Marshal(c)
+			if err == nil || doc != nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %d octets and %v, want an error with %q", len(doc), err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRemarksRepeatWhatTheExtensionSays(t *testing.T) {
+	c := ecotest.Load(t, "atiga-form-d")
+	c.Remarks = "L/C 4711"
+	c.Flags[eco.FlagExhibition] = true
+	c.Exhibition = &eco.Exhibition{Name: "THAT LUANG FAIR", Country: "LA"}
+	c.Related = []eco.RelatedCertificate{{Relation: eco.RelationReplaces, Reference: "LA26010099", Date: c.IssuedAt, Country: "LA"}}
+	doc := string(marshal(t, c))
+	for _, want := range []string{
+		"<cbc:Remarks>L/C 4711</cbc:Remarks>",
+		`<cbc:Remarks languageID="en">THIRD COUNTRY INVOICING; EXHIBITION; EXHIBITED AT THAT LUANG FAIR LA; REPLACED CERTIFICATE OF ORIGIN LA26010099 2026-11-16 LA</cbc:Remarks>`,
+	} {
+		if !strings.Contains(doc, want) {
+			t.Errorf("no %s in the document", want)
+		}
+	}
+}
