@@ -79,6 +79,9 @@ func octets(e c14n.Element, attributes ...string) ([]byte, error) {
 
 // withoutSpace takes out the white space of XML (XML 1.0 §2.3, S).
 func withoutSpace(text string) string {
+	if !strings.ContainsAny(text, " \t\r\n") {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
 			return -1

@@ -15,8 +15,8 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-// TestNoByteCanChange changes each byte of a signed message in three ways. Either the message is refused or what it means
-// is unchanged.
+// TestNoByteCanChange changes each byte of a signed message, in ways that take turns. Either the message is refused or
+// what it means is unchanged.
 func TestNoByteCanChange(t *testing.T) {
 	key := keyOf(t, rsaKey)
 	signed, _, err := signing.SignMessage([]byte(envelope), parts, key)
@@ -29,20 +29,18 @@ func TestNoByteCanChange(t *testing.T) {
 	}
 	accepted := 0
 	for i := range signed {
-		for _, bits := range []byte{0x01, 0x20, 0x80} {
-			changed := bytes.Clone(signed)
-			changed[i] ^= bits
-			verified, err := signing.VerifyMessage(changed, parts, key.Chain, signing.Policy{})
-			if err != nil {
-				continue
-			}
-			accepted++
-			if !bytes.Equal(verified.Octets, original.Octets) {
-				t.Fatalf("byte %d of %q may become %q", i, signed[max(0, i-30):i+30], changed[i])
-			}
+		changed := bytes.Clone(signed)
+		changed[i] ^= []byte{0x01, 0x20, 0x80}[i%3]
+		verified, err := signing.VerifyMessage(changed, parts, key.Chain, signing.Policy{})
+		if err != nil {
+			continue
+		}
+		accepted++
+		if !bytes.Equal(verified.Octets, original.Octets) {
+			t.Fatalf("byte %d of %q may become %q", i, signed[max(0, i-30):i+30], changed[i])
 		}
 	}
-	t.Logf("%d of %d changes touch nothing that is signed", accepted, 3*len(signed))
+	t.Logf("%d of %d changes touch nothing that is signed", accepted, len(signed))
 	for p := range parts {
 		for i := range parts[p].Content {
 			changed := append([]signing.Part(nil), parts...)

@@ -164,5 +164,11 @@ func keyValue(t *testing.T, signed []byte) crypto.PublicKey {
 	if !okX || !okY || curves[doc.EC.Curve.URN] == nil {
 		t.Fatalf("no key in %+v", doc)
 	}
-	return &ecdsa.PublicKey{Curve: curves[doc.EC.Curve.URN], X: x, Y: y}
+	width := (curves[doc.EC.Curve.URN].Params().BitSize + 7) / 8
+	point := append([]byte{4}, x.FillBytes(make([]byte, width))...)
+	public, err := ecdsa.ParseUncompressedPublicKey(curves[doc.EC.Curve.URN], append(point, y.FillBytes(make([]byte, width))...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
 }
