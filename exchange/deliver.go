@@ -85,7 +85,7 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 
 // over reports whether no further attempt is allowed at now.
 func (m Message) over(now time.Time) bool {
-	if m.Kind != KindCertificate && m.Attempts > signalAttempts {
+	if m.Kind != KindCertificate && failuresInRow(m.Log) >= signalAttempts {
 		return true
 	}
 	return !m.Expires.IsZero() && !now.Before(m.Expires)
@@ -94,7 +94,7 @@ func (m Message) over(now time.Time) bool {
 // conclude ends a message whose time or attempts are used up. The sender's own application is told DeliveryFailure
 // (ebMS 2.0 §6.5.7): the partner took the message but never acknowledged it, or it was never reached.
 func (n *Node) conclude(o *Outcome, m Message, now time.Time) {
-	o.Attempt = Attempt{Began: now, Ended: now, Problem: "not sent: no attempts left"}
+	o.Attempt = Attempt{Began: now, Ended: now, Problem: problemGivenUp}
 	if everTaken(m.Log) {
 		o.State = StateFailed
 		o.Reason = &Reason{Code: string(ebms.CodeDeliveryFailure), Cause: "the partner took the message but no valid acknowledgment came before its time to live ended"}

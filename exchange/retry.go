@@ -43,10 +43,14 @@ func backoffAt(now time.Time, failures int, limit time.Duration, jitter float64)
 	return now.Add(wait - time.Duration(float64(wait)/2*jitter))
 }
 
-// failuresInRow counts the attempts at the end of the log that did not reach the partner.
+// problemGivenUp marks the entry of a log with which delivery ended before the time. What follows it is a new sending: a
+// signal that is due again because the partner repeated its message.
+const problemGivenUp = "not sent: no attempts left"
+
+// failuresInRow counts the attempts at the end of the log that did not reach the partner, back to where this sending began.
 func failuresInRow(log []Attempt) int {
 	n := 0
-	for i := len(log) - 1; i >= 0 && log[i].Status/100 != 2; i-- {
+	for i := len(log) - 1; i >= 0 && log[i].Status/100 != 2 && log[i].Problem != problemGivenUp; i-- {
 		n++
 	}
 	return n
