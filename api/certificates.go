@@ -2,10 +2,8 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -93,44 +91,6 @@ func (s *server) submit(c echo.Context) error {
 		MessageID: submission.Message.MessageID, Seq: submission.Message.Seq, State: submission.Message.State,
 		Reference: certificate.Reference, Key: submission.Key, Fresh: submission.Fresh, Findings: submission.Findings,
 	})
-}
-
-// submissionRequest is the body of POST /certificates.
-type submissionRequest struct {
-	Partner     string          `json:"partner"`
-	Certificate json.RawMessage `json:"certificate"`
-}
-
-// readSubmission reads a body strictly: an unknown member would be data that its sender thinks was signed and sent.
-func readSubmission(r *http.Request) (partner string, c eco.Certificate, err error) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
-		return "", c, problem(CodeMediaType, "")
-	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	var in submissionRequest
-	if err := d.Decode(&in); err != nil {
-		return "", c, malformed(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return "", c, problem(CodeMalformed, "data after the JSON object")
-	}
-	if in.Partner == "" || in.Certificate == nil || string(in.Certificate) == "null" {
-		return "", c, problem(CodeMalformed, `members "partner" and "certificate" are required`)
-	}
-	if c, err = eco.Decode(in.Certificate); err != nil {
-		return "", c, malformed(fmt.Errorf("certificate: %w", err))
-	}
-	return in.Partner, c, nil
-}
-
-// malformed keeps the size limit's own kind apart from all other reading errors.
-func malformed(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return err
-	}
-	return problem(CodeMalformed, err.Error())
 }
 
 // lookup answers GET /certificates/{reference}. What the reader may not see and what is not there look the same.

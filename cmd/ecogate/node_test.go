@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -19,20 +18,33 @@ import (
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
+	"github.com/ecogate/ecogate/testdata/certificates"
 )
 
-// startKR runs the exporting node alone, with variables over its configuration.
-func startKR(t *testing.T, observe func(exchange.Event), environ ...string) (*runningNode, pair.Pair) {
+func newPair(t *testing.T) pair.Pair {
 	t.Helper()
 	two, err := pair.Make(t.TempDir(), pair.Options{Algorithm: pkitest.P256})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(two.KR.ConfigFile, append(environ, anyPort...))
+	return two
+}
+
+func loadSide(t *testing.T, side pair.Side, environ ...string) config.Config {
+	t.Helper()
+	cfg, err := config.Load(side.ConfigFile, append(environ, anyPort...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := startNode(t.Context(), cfg, nodeOptions{Now: func() time.Time { return scriptTime }, Observe: observe})
+	return cfg
+}
+
+// startSide runs a node with variables over its configuration.
+func startSide(t *testing.T, side pair.Side, observe func(exchange.Event), environ ...string) *runningNode {
+	t.Helper()
+	n, err := startNode(t.Context(), loadSide(t, side, environ...), nodeOptions{
+		Now: func() time.Time { return scriptTime }, Observe: observe,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +53,25 @@ func startKR(t *testing.T, observe func(exchange.Event), environ ...string) (*ru
 			t.Error(err)
 		}
 	})
-	return n, two
+	return n
+}
+
+// submit hands a sample certificate, under another reference, to KR's node for TW.
+func submit(ctx context.Context, n *runningNode, kr pair.Side, reference string) error {
+	key, err := os.ReadFile(kr.KeyFile("issuer"))
+	if err != nil {
+		return err
+	}
+	client, err := api.NewClient(n.APIURL, strings.TrimSpace(string(key)), nil)
+	if err != nil {
+		return err
+	}
+	sample, err := certificates.JSON.ReadFile("atiga-form-d.json")
+	if err != nil {
+		return err
+	}
+	_, err = client.Submit(ctx, "TW", []byte(strings.Replace(string(sample), "LA26010137", reference, 1)))
+	return err
 }
 
 func status(t *testing.T, url string) int {
@@ -57,29 +87,15 @@ func status(t *testing.T, url string) int {
 
 func TestCloseFinishesWhatIsUnderWay(t *testing.T) {
 	reached, release := make(chan struct{}), make(chan struct{})
-	n, two := startKR(t, func(e exchange.Event) {
+	two := newPair(t)
+	n := startSide(t, two.KR, func(e exchange.Event) {
 		if e.Step == "validated" {
 			close(reached)
 			<-release
 		}
 	})
-	key, err := os.ReadFile(two.KR.KeyFile("issuer"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := api.NewClient(n.APIURL, strings.TrimSpace(string(key)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := os.ReadFile("../../testdata/certificates/atiga-form-d.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	submitted, closed := make(chan error, 1), make(chan error, 1)
-	go func() {
-		_, err := client.Submit(context.Background(), "TW", json.RawMessage(certificate))
-		submitted <- err
-	}()
+	go func() { submitted <- submit(context.Background(), n, two.KR, "LA26010137") }()
 	<-reached
 	go func() { closed <- n.Close() }()
 	for status(t, n.AdminURL+"/readyz") != http.StatusServiceUnavailable {
@@ -108,13 +124,52 @@ func TestCloseFinishesWhatIsUnderWay(t *testing.T) {
 }
 
 func TestNodeFailsWhenAPartOfItEnds(t *testing.T) {
-	n, _ := startKR(t, nil)
+	n := startSide(t, newPair(t).KR, nil)
 	if err := n.doors[1].Listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	<-n.Done()
 	if err := n.Err(); err == nil || !strings.Contains(err.Error(), "listener 127.0.0.1:") {
 		t.Errorf("Err = %v", err)
+	}
+}
+
+func TestReloadJudgesThePartnersServerAnew(t *testing.T) {
+	two := newPair(t)
+	receipted := make(chan struct{}, 1)
+	tw := startSide(t, two.TW, nil)
+	endpoint := "ECOGATE_AGREEMENTS_0_ENDPOINT="
+	kr := startSide(t, two.KR, func(e exchange.Event) {
+		if e.Step == "receipted" {
+			receipted <- struct{}{}
+		}
+	}, endpoint+tw.PartnerURL)
+	if err := tw.Reload(loadSide(t, two.TW, endpoint+kr.PartnerURL)); err != nil {
+		t.Fatal(err)
+	}
+	if err := submit(t.Context(), kr, two.KR, "LA26010137"); err != nil {
+		t.Fatal(err)
+	}
+	<-receipted // now a connection is open and idle
+	withdrawn := loadSide(t, two.KR, endpoint+tw.PartnerURL, "ECOGATE_PARTNERS_0_CREDENTIALS_1_UNTIL=2026-01-01")
+	if err := kr.Reload(withdrawn); err != nil {
+		t.Fatal(err)
+	}
+	if err := submit(t.Context(), kr, two.KR, "LA26010138"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		found, err := kr.Store.Messages(t.Context(), exchange.MessageQuery{Kind: exchange.KindCertificate, Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found[0].Log) == 0 && !found[0].State.Terminal() {
+			continue // not tried yet
+		}
+		if len(found[0].Log) == 0 || found[0].Log[0].Status != 0 || !strings.Contains(found[0].Log[0].Problem, "credential") {
+			t.Errorf("the message is %s after %+v", found[0].State, found[0].Log)
+		}
+		return
 	}
 }
 
@@ -137,7 +192,8 @@ func TestPartnersListenerChecksCredentials(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			n, two := startKR(t, nil, test.environ...)
+			two := newPair(t)
+			n := startSide(t, two.KR, nil, test.environ...)
 			client := &tls.Config{InsecureSkipVerify: true, MaxVersion: test.version}
 			keyFile, chainFile := filepath.Join(two.TW.Dir, "pki/tls-client.key"), filepath.Join(two.TW.Dir, "pki/tls-client.pem")
 			if test.client == "stranger" {

@@ -50,18 +50,21 @@ func (c *cli) serve(ctx context.Context, file, readyFile string) error {
 		return err
 	}
 	log := newLogger(cfg.Log, c.errOut)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before anyone can know that the node runs: unheard it would end the process
+	defer signal.Stop(hangup)
 	n, err := startNode(ctx, cfg, nodeOptions{Now: c.now, Log: log})
 	if err != nil {
-		return err
-	}
-	if err := c.announce(n, readyFile); err != nil {
-		_ = n.Close()
 		return err
 	}
 	if readyFile != "" {
 		defer os.Remove(readyFile)
 	}
-	c.await(ctx, n, file)
+	if err := c.announce(n, readyFile); err != nil {
+		_ = n.Close()
+		return err
+	}
+	await(ctx, n, hangup, file)
 	notifySupervisor(log, "STOPPING=1")
 	closed := n.Close()
 	if err := n.Err(); err != nil {
@@ -70,11 +73,8 @@ func (c *cli) serve(ctx context.Context, file, readyFile string) error {
 	return closed
 }
 
-// await returns when the node is to stop. Until then SIGHUP reloads.
-func (c *cli) await(ctx context.Context, n *runningNode, file string) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// await returns when the node is to stop. Until then a hangup reloads the configuration.
+func await(ctx context.Context, n *runningNode, hangup <-chan os.Signal, file string) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// runAgainst runs the program against an API that answers every request with one body.
+func runAgainst(t *testing.T, status int, contentType, body string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}))
+	defer server.Close()
+	var out, errOut bytes.Buffer
+	args = append(args, "--api", server.URL, "--key", "k")
+	code = run(t.Context(), args, strings.NewReader(""), &out, &errOut, func() time.Time { return scriptTime })
+	return code, out.String(), errOut.String()
+}
+
+func TestOutputCannotSteerATerminal(t *testing.T) {
+	steering := `\u001b[2J\u0007\u202egpj.exe\u009b31m`
+	for _, test := range []struct {
+		name, contentType, body string
+		status                  int
+		args                    []string
+	}{
+		{"message", "application/json", `{"seq":1,"partner":"KR` + steering + `","reason":{"code":"x","cause":"` + steering + `"}}`, 200, []string{"msg", "show", "1"}},
+		{"messages", "application/json", `{"messages":[{"seq":1,"partner":"KR` + steering + `"}]}`, 200, []string{"msg", "list"}},
+		{"certificate", "application/json", `{"matches":[{"seq":1,"partner":"KR","certificate":{"exporter":{"name":"KR` + steering + `"}}}]}`, 200, []string{"co", "show", "A"}},
+		{"problem", "application/problem+json", `{"code":"x","status":500,"title":"KR","detail":"` + steering + `"}`, 500, []string{"co", "show", "A"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, stdout, stderr := runAgainst(t, test.status, test.contentType, test.body, test.args...)
+			if !strings.Contains(stdout+stderr, "KR") {
+				t.Fatalf("output lacks the answer: %q %q", stdout, stderr)
+			}
+			if strings.ContainsAny(stdout+stderr, "\x1b\x07\u202e\u009b") {
+				t.Errorf("output = %q %q", stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestInternalErrorsPointToTheLog(t *testing.T) {
+	code, _, stderr := runAgainst(t, 500, "application/problem+json",
+		`{"code":"internal","status":500,"title":"The node met an internal error","correlation_id":"abc-7"}`, "msg", "list")
+	if code != exitFailure || !strings.Contains(stderr, "hint: the node's log tells more under correlation_id abc-7") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
