@@ -33,6 +33,7 @@ type crafted struct {
 	method     string // attributes and content of CanonicalizationMethod after "Algorithm="
 	transforms string // of the envelope's Reference
 	references string // after the envelope's Reference; "" is a bare one for each of parts
+	partsOnly  bool   // no Reference to the envelope
 	keyInfo    string
 	algorithm  string
 	der        bool // ECDSA value in ASN.1
@@ -85,12 +86,16 @@ func craft(tb testing.TB, c crafted, key signing.Key) []byte {
 			return filtered && (actor == actorNext || actor == nextMSH && !strings.Contains(c.transforms, "service:nextMSH"))
 		},
 	})
+	whole := `<ds:Reference URI=""><ds:Transforms>` + c.transforms + `</ds:Transforms><ds:DigestMethod Algorithm=` + sha256URI + `/><ds:DigestValue>
+` + digest(covered) + `</ds:DigestValue></ds:Reference>`
+	if c.partsOnly {
+		whole = ""
+	}
 	markup := `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">
 <ds:SignedInfo>
 <ds:CanonicalizationMethod Algorithm=` + c.method + `
 <ds:SignatureMethod Algorithm="` + c.algorithm + `"/>
-<ds:Reference URI=""><ds:Transforms>` + c.transforms + `</ds:Transforms><ds:DigestMethod Algorithm=` + sha256URI + `/><ds:DigestValue>
-` + digest(covered) + `</ds:DigestValue></ds:Reference>` + c.references + `</ds:SignedInfo>
+` + whole + c.references + `</ds:SignedInfo>
 <ds:SignatureValue>@</ds:SignatureValue>` + c.keyInfo + `</ds:Signature>`
 	signed := strings.Replace(c.soap, "\n</soap:Header>", markup+"\n</soap:Header>", 1)
 	return []byte(strings.Replace(signed, "@</ds:SignatureValue>", craftValue(tb, c, signed, key)+"</ds:SignatureValue>", 1))

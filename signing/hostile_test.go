@@ -162,8 +162,11 @@ func TestVerifyDocumentReadsWhatSignDocumentWrites(t *testing.T) {
 			if _, err := signing.VerifyDocument(changed, path, key.Chain, signing.Policy{}); !errors.Is(err, signing.ErrDigest) {
 				t.Errorf("changed: %v", err)
 			}
-			if _, err := signing.VerifyDocument(signed, path[:len(path)-1], key.Chain, signing.Policy{}); !errors.Is(err, signing.ErrMalformed) {
-				t.Errorf("other place: %v", err)
+			above := append([]xml.Name{{Local: "above"}}, path...)
+			for _, other := range [][]xml.Name{path[:len(path)-1], above} {
+				if _, err := signing.VerifyDocument(signed, other, key.Chain, signing.Policy{}); !errors.Is(err, signing.ErrMalformed) {
+					t.Errorf("expected at %v: %v", other, err)
+				}
 			}
 		})
 	}

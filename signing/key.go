@@ -104,10 +104,9 @@ func readPrivateKey(text []byte) (crypto.Signer, error) {
 	return key, nil
 }
 
-// ReadCredentials reads one or more X.509 credentials: PEM (with any other blocks and text around them), DER, one after the
-// other, PKCS #7 certificate bundles (.p7b, .p7c) in PEM or DER, or base64 of DER or PKCS #7 without PEM's lines. They keep the order that
-// they have there. Nothing is checked but that they parse. At most 1 MiB is read; the error is an [*Error] of kind
-// ErrMalformed.
+// ReadCredentials reads one or more X.509 credentials: PEM (with any other blocks and text around them), DER one after the
+// other, PKCS #7 bundles (.p7b, .p7c) in PEM or DER, or base64 of either without PEM's lines. They keep their order.
+// Nothing is checked but that they parse. At most 1 MiB is read; the error is an [*Error] of kind ErrMalformed.
 func ReadCredentials(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxCredentials {
 		return nil, fail(ErrMalformed, "credentials of more than %d octets", maxCredentials)

@@ -206,6 +206,12 @@ func TestVerifyMessageChecksKeys(t *testing.T) {
 		{"P-224", crafted{}, p224, p224.Chain, signing.Policy{}, signing.ErrPolicy},
 		{"ECDSA in ASN.1", crafted{der: true}, p256, p256.Chain, signing.Policy{}, signing.ErrSignature},
 		{"ECDSA too long", crafted{value: func(v string) string { return "AAAA" + v }}, p256, p256.Chain, signing.Policy{}, signing.ErrSignature},
+		{"ECDSA with a wider s", crafted{value: func(v string) string {
+			raw, _ := base64.StdEncoding.DecodeString(v)
+			return base64.StdEncoding.EncodeToString(slices.Insert(raw, 32, 0))
+		}}, p256, p256.Chain, signing.Policy{}, signing.ErrSignature},
+		{"second spelling of the value", crafted{value: func(v string) string { return v[:len(v)-3] + string(v[len(v)-3]+1) + "==" }},
+			rsa, rsa.Chain, signing.Policy{}, signing.ErrMalformed},
 		{"other algorithm agreed", crafted{}, rsa, rsa.Chain, signing.Policy{Algorithms: []string{"rsa-sha512"}}, signing.ErrPolicy},
 		{"SHA-1 exception does not widen", crafted{}, rsa, rsa.Chain, signing.Policy{AllowSHA1: true, Algorithms: []string{"ecdsa-sha256"}}, signing.ErrPolicy},
 		{"agreed by short name", crafted{}, rsa, rsa.Chain, signing.Policy{Algorithms: []string{"rsa-sha512", "rsa-sha256"}}, nil},

@@ -17,8 +17,9 @@
 // signature over given octets, and there ECDSA comes out in ASN.1, where XMLDSig Core 1.1 §6.4.3 wants r and s side by
 // side: our crypto.Signer around the key sees to that.
 //
-// Order to read: message.go and document.go for the two flows, signature.go for the grammar of what is accepted, xpath.go
-// and envelope.go for what is particular to ebMS, algorithm.go, sign.go, key.go.
+// Order to read: message.go and document.go for the two flows, signature.go (with grammar.go) for what is accepted as a
+// signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
+// sign.go and key.go.
 package signing
 
 import (
