@@ -11,8 +11,8 @@ import (
 
 // refuse keeps a message that failed a step in quarantine and tells the sender what the standard lets it know:
 //
-//   - no header could be read: HTTP 400 with a SOAP Fault, because no ebXML error can be addressed; a header block that must be understood
-//     and is not: HTTP 500 with its SOAP Fault (SOAP 1.1 §6.2);
+//   - no header could be read, or its parties cannot be repeated: HTTP 400 with a SOAP Fault, because no ebXML error can be
+//     addressed; a header block that must be understood and is not: HTTP 500 with its SOAP Fault (SOAP 1.1 §6.2);
 //   - the sender is established: an ErrorList, signed if the agreement says so, as a message of its own to the partner's
 //     endpoint, or in the HTTP response if signals travel there (ebMS 2.0 §4.2.4.2);
 //   - otherwise: an unsigned ErrorList in the HTTP response only. A signed or posted one would let anybody who knows a MessageId make this
@@ -27,6 +27,10 @@ func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply
 	m := ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r))
 	if m == nil || r.record.Kind == KindAcknowledgment {
 		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
+	}
+	if m.Validate() != nil {
+		// Its parties, repeated, would make the answer as wrong as it is: there is no address.
+		return n.keep(ctx, r, arrival, ebms.FaultReply(cause))
 	}
 	reply, err := n.signal(r, m, KindError, r.established && r.agreement.SignatureRequired)
 	if err != nil {
