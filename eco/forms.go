@@ -55,7 +55,7 @@ var forms = []Form{
 			{Code: "CTH", Meaning: "change in tariff heading"},
 			{Code: "CTSH", Meaning: "change in tariff sub-heading"},
 			{Code: "SP", Meaning: "specific processes"},
-			// ATIGA OCP Annex 2: partial cumulation from 20 % to below 40 %.
+			// ATIGA OCP Annex 2: partial cumulation below 40 %; Singapore Customs takes whole numbers from 20 to 39.
 			{Code: "PC", Meaning: "partial cumulation", TakesPercent: true, Min: "20", Max: "39.99"},
 		},
 		FOBWith: []string{"RVC", "PC"}, // ATIGA OCP Rule 25.

@@ -200,11 +200,41 @@ func TestValidityEndsWithItsLastDay(t *testing.T) {
 	}
 }
 
-func TestDaysThatDoNotExistAreFound(t *testing.T) {
-	c := ecotest.Load(t, "atiga-form-d")
-	c.Transport.DepartureDate = eco.Date{Year: 2026, Month: 11, Day: 31}
-	if findings := eco.Validate(c, ecotest.Now()); !eco.HasErrors(findings) {
-		t.Errorf("31 November passes: %+v", findings)
+func TestValuesThatOnlyProgramsGiveAreFound(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(c *eco.Certificate)
+		want   string
+	}{
+		{"31 November", func(c *eco.Certificate) { c.Transport.DepartureDate = eco.Date{Year: 2026, Month: 11, Day: 31} }, "D04 transport.departure_date"},
+		{"year 10000", func(c *eco.Certificate) { c.Declaration.Date = eco.Date{Year: 10000, Month: 1, Day: 1} }, "D04 declaration.date"},
+		{"month 0", func(c *eco.Certificate) { c.Invoices[0].Date = eco.Date{Year: 2026, Day: 1} }, "D04 invoices[0].date"},
+		{"no percentage", func(c *eco.Certificate) { c.Items[1].Criteria[0].Percent = "47,2" }, "D09 items[1].criteria[0].percent"},
+		{"no weight", func(c *eco.Certificate) { c.Items[0].GrossWeight.Value = "" }, "D11 items[0].gross_weight.value"},
+		{"no amount", func(c *eco.Certificate) { c.Items[1].FOB.Value = "1 000" }, "D10 items[1].fob.value"},
+		{"version before the first", func(c *eco.Certificate) { c.Version = -1 }, "D15 version"},
+		{"octets that are no text", func(c *eco.Certificate) { c.Remarks = "\xff" }, "D15 remarks"},
+		{"more than fits any box", func(c *eco.Certificate) { c.Remarks = strings.Repeat("é", 4001) }, "D15 remarks"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := ecotest.Load(t, "atiga-form-d")
+			tt.change(&c)
+			for _, f := range eco.Validate(c, ecotest.Now()) {
+				if f.Severity == eco.SeverityError && f.Code+" "+f.Path == tt.want {
+					return
+				}
+			}
+			t.Errorf("no error %s in %+v", tt.want, eco.Validate(c, ecotest.Now()))
+		})
+	}
+}
+
+func TestLongestTextPasses(t *testing.T) {
+	c := ecotest.Load(t, "nonpreferential-kcci")
+	c.Remarks = strings.Repeat("é", 4000)
+	if findings := eco.Validate(c, ecotest.Now()); len(findings) > 0 {
+		t.Error(findings)
 	}
 }
 

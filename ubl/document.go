@@ -57,7 +57,7 @@ func (w *writer) application(root *etree.Element, c *eco.Certificate, form eco.F
 	w.leaf(e, "cbc:Remarks", inWords(c, form), "languageID", "en")
 	w.shipment(e, c)
 	w.group(e, "cac:EndorserParty", func(e *etree.Element) {
-		w.endorser(e, "EXPORTER", 1, c.Declaration.Name, "declaration.name", func(party *etree.Element) {
+		w.endorser(e, exporterRole, c.Declaration.Name, "declaration.name", func(party *etree.Element) {
 			w.names(party, c.Exporter.Name)
 			w.group(party, "cac:PostalAddress", func(a *etree.Element) { w.leaf(a, "cbc:CityName", c.Declaration.Place) })
 		})
@@ -79,10 +79,19 @@ func (w *writer) issuer(e *etree.Element, body eco.IssuingBody) {
 	w.address(e, body.Address)
 }
 
-// endorser fills an EndorserParty; party adds what is known of the organisation.
-func (w *writer) endorser(e *etree.Element, role string, sequence int, person, field string, party func(*etree.Element)) {
-	w.leaf(e, "cbc:RoleCode", role, "listID", listRole)
-	w.leaf(e, "cbc:SequenceNumeric", strconv.Itoa(sequence))
+// endorserRole is in what quality, and in which order, somebody endorses a certificate.
+type endorserRole struct{ code, sequence string }
+
+var (
+	exporterRole = endorserRole{"EXPORTER", "1"}
+	issuerRole   = endorserRole{"ISSUER", "2"}
+)
+
+// endorser fills an EndorserParty with the role and the person who signs; field is what a certificate lacks without a
+// person. party adds what is known of the organisation.
+func (w *writer) endorser(e *etree.Element, as endorserRole, person, field string, party func(*etree.Element)) {
+	w.leaf(e, "cbc:RoleCode", as.code, "listID", listRole)
+	w.leaf(e, "cbc:SequenceNumeric", as.sequence)
 	w.group(e, "cac:Party", party)
 	w.group(e, "cac:SignatoryContact", func(e *etree.Element) { w.must(e, "cbc:Name", person, field) })
 }
@@ -98,7 +107,7 @@ func (w *writer) endorsement(root *etree.Element, c *eco.Certificate) {
 	w.leaf(e, "cbc:ApprovalStatus", approval)
 	w.leaf(e, "cbc:Remarks", c.Certification.Remarks)
 	w.group(e, "cac:EndorserParty", func(e *etree.Element) {
-		w.endorser(e, "ISSUER", 2, c.Certification.Officer, "certification.officer", func(party *etree.Element) {
+		w.endorser(e, issuerRole, c.Certification.Officer, "certification.officer", func(party *etree.Element) {
 			w.names(party, c.IssuingBody.Name)
 			w.group(party, "cac:PostalAddress", func(a *etree.Element) {
 				w.leaf(a, "cbc:CityName", c.Certification.Place)

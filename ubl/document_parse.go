@@ -105,7 +105,7 @@ func (r *reader) issuer(n *node) eco.IssuingBody {
 func (r *reader) declaration(application *node, c *eco.Certificate) {
 	endorsers := r.all(application, "cac:EndorserParty")
 	for _, endorser := range endorsers {
-		if role := r.token(r.child(endorser, "cbc:RoleCode")); !strings.EqualFold(role, "EXPORTER") && len(endorsers) > 1 {
+		if role := r.token(r.child(endorser, "cbc:RoleCode")); !strings.EqualFold(role, exporterRole.code) && len(endorsers) > 1 {
 			endorser.read = false
 			continue
 		}

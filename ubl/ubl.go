@@ -7,6 +7,10 @@
 // readers that drop extensions. Of partners' documents more is read than is written: see the comments that begin with
 // "Partners".
 //
+// The rules of UBL 2.1 ch. 4 that no schema checks are kept: UTF-8 that is declared (IND2, IND3), nothing empty (IND5,
+// IND9), flags written out since absence has no meaning (IND6), and one text element for each language (IND7, IND8). How
+// the boxes of forms map to elements is our own proposal: UBL says what its elements mean, not which form fills them.
+//
 // Each part of a document has a file that writes it and one that reads it. Read in this order: ubl.go, marshal.go,
 // document.go with document_parse.go, then extension, party, shipment, goods and reference; tree.go and parse.go hold
 // the tools of either side.
@@ -45,11 +49,11 @@ const (
 	ublVersion    = "2.1"
 	customization = "urn:ecogate:ubl-co:1"
 	profilePrefix = "urn:ecogate:profile:"
-	// extensionID numbers the extensions (UBL 2.1 §5.4 reserves the form).
+	// extensionID numbers the extensions (UBL 2.1 ch. 5 reserves the form).
 	extensionID = "urn:oasis:names:specification:ubl:extension:"
-	// signatureURI is both the ExtensionURI of enveloped signatures and the SignatureMethod that says so (UBL 2.1 §5.4).
+	// signatureURI is both the ExtensionURI of enveloped signatures and the SignatureMethod that says so (UBL 2.1 ch. 5).
 	signatureURI = "urn:oasis:names:specification:ubl:dsig:enveloped"
-	// signatureInformationID and endorsementID tie the signature extension to the business signature (UBL 2.1 §5.4).
+	// signatureInformationID and endorsementID tie the signature extension to the business signature (UBL 2.1 ch. 5).
 	signatureInformationID = "urn:oasis:names:specification:ubl:signature:1"
 	endorsementID          = "urn:oasis:names:specification:ubl:signature:IssuerEndorsement"
 )
