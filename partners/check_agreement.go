@@ -1,11 +1,13 @@
 package partners
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // The span that RetryInterval may have.
@@ -33,6 +35,11 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	k.service(at, a)
 	k.endpoint(at+".endpoint", a)
 	k.reliability(at, a)
+	for i, algorithm := range a.Algorithms {
+		if !signing.KnownAlgorithm(algorithm) {
+			k.add(fmt.Sprintf("%s.algorithms[%d]", at, i), "%q is no signature algorithm that this node verifies", algorithm)
+		}
+	}
 	if a.MaxBytes < 0 {
 		k.add(at+".max_bytes", "%d is less than 0", a.MaxBytes)
 	}

@@ -152,6 +152,7 @@ func TestCheckOfAgreements(t *testing.T) {
 		{"signed acknowledgment of none", first(func(a *partners.AgreementConfig) { a.AckRequested, a.AckSigned = new(false), new(true) }), "agreements[0].ack_signed", []string{"ack_requested"}},
 		{"unknown sync reply", first(func(a *partners.AgreementConfig) { a.SyncReply = "responseOnly" }), "agreements[0].sync_reply", []string{"mshSignalsOnly"}},
 		{"size below 0", first(func(a *partners.AgreementConfig) { a.MaxBytes = -1 }), "agreements[0].max_bytes", []string{"-1"}},
+		{"an algorithm that is not verified", first(func(a *partners.AgreementConfig) { a.Algorithms = []string{"rsa-sha256", "rsa-md5"} }), "agreements[0].algorithms[1]", []string{"rsa-md5"}},
 
 		{"same header twice", more(func(a *partners.AgreementConfig) { a.Forms = []eco.FormCode{otherForm} }), "agreements[2].cpa_id", []string{"agreements[0]"}},
 		{"same header one after the other", func(c *partners.Config) {
