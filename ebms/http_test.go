@@ -2,7 +2,6 @@ package ebms_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -154,6 +153,16 @@ func TestHandlerBoundsTheBody(t *testing.T) {
 	}
 }
 
+func TestHandlerReadsNothingOfABodyThatIsAnnouncedTooLarge(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", broken{})
+	r.Header.Set("Content-Type", "text/xml")
+	r.ContentLength = 1 << 40
+	w := httptest.NewRecorder()
+	if handler(nil).ServeHTTP(w, r); w.Code != 413 {
+		t.Errorf("status %d, want 413", w.Code)
+	}
+}
+
 func TestHandlerDoesNotPassOnABodyThatBreaksOff(t *testing.T) {
 	received := false
 	h := handler(func(ebms.Request) ebms.Reply { received = true; return ebms.Reply{Status: 204} })
@@ -237,7 +246,11 @@ func TestClientReturnsTheAnswer(t *testing.T) {
 }
 
 func TestClientReportsAnswersThatAreNotWhole(t *testing.T) {
-	long := peertest.Answer(ebms.Reply{Status: 200, Body: bytes.Repeat([]byte("x"), 101)})
+	endless := func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+		for err := error(nil); err == nil; {
+			_, err = w.Write(make([]byte, 1<<10))
+		}
+	}
 	echo := handler(func(r ebms.Request) ebms.Reply { return ebms.Reply{Status: 200, ContentType: "text/xml", Body: r.Body} })
 	never := make(chan struct{})
 	errRefused := errors.New("address is refused")
@@ -249,7 +262,7 @@ func TestClientReportsAnswersThatAreNotWhole(t *testing.T) {
 	}{
 		{"dropped", peertest.Drop(), ebms.ClientOptions{}, "EOF"},
 		{"cut", peertest.TruncateReply(echo, 2), ebms.ClientOptions{}, "unexpected EOF"},
-		{"over the limit", long, ebms.ClientOptions{MaxReply: 100}, "over the limit of 100 bytes (ClientOptions.MaxReply)"},
+		{"over the limit", endless, ebms.ClientOptions{MaxReply: 100}, "over the limit of 100 bytes (ClientOptions.MaxReply)"},
 		{"late", peertest.Hang(never, peertest.Accept()), ebms.ClientOptions{Timeout: 50 * time.Millisecond}, "deadline exceeded"},
 		{"address refused", peertest.Accept(), ebms.ClientOptions{
 			Control: func(string, string, syscall.RawConn) error { return errRefused },
@@ -268,10 +281,20 @@ func TestClientReportsAnswersThatAreNotWhole(t *testing.T) {
 	}
 }
 
+// Two waves of posts, each of which is held until all of it has arrived, need as many connections as one wave.
 func TestClientKeepsConnections(t *testing.T) {
-	const workers = 8
-	var opened atomic.Int32
-	server := httptest.NewUnstartedServer(handler(func(ebms.Request) ebms.Reply { return ebms.Reply{Status: 204} }))
+	const wave = 8
+	var opened, arrived atomic.Int32
+	gates := []chan struct{}{make(chan struct{}), make(chan struct{})}
+	server := httptest.NewUnstartedServer(handler(func(ebms.Request) ebms.Reply {
+		n := arrived.Add(1)
+		gate := gates[(n-1)/wave]
+		if n%wave == 0 {
+			close(gate)
+		}
+		<-gate
+		return ebms.Reply{Status: 204}
+	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)
@@ -279,20 +302,20 @@ func TestClientKeepsConnections(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	c := client(t, ebms.ClientOptions{IdlePerHost: workers})
-	var wait sync.WaitGroup
-	for range workers {
-		wait.Go(func() {
-			for range 20 {
+	c := client(t, ebms.ClientOptions{IdlePerHost: wave})
+	for range gates {
+		var wait sync.WaitGroup
+		for range wave {
+			wait.Go(func() {
 				if _, err := c.Post(t.Context(), ebms.Outgoing{URL: server.URL, ContentType: "text/xml"}); err != nil {
 					t.Error(err)
 				}
-			}
-		})
+			})
+		}
+		wait.Wait()
 	}
-	wait.Wait()
-	if n := opened.Load(); n > 2*workers { // a dial may lose the race against a connection that comes back
-		t.Errorf("%d connections for %d workers", n, workers)
+	if n := opened.Load(); n != wave {
+		t.Errorf("%d connections for %d posts at a time", n, wave)
 	}
 }
 

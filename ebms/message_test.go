@@ -35,6 +35,9 @@ func TestEnvelopeComesBackFromParse(t *testing.T) {
 		if err != nil || !bytes.Equal(data, again) {
 			t.Fatalf("two envelopes of one message differ")
 		}
+		if !bytes.Contains(data, []byte("Z</eb:Timestamp>")) {
+			t.Fatalf("Timestamp is not in UTC: %s", data)
+		}
 		got, err := ebms.Parse(data)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, data)
@@ -53,7 +56,8 @@ func anyText(t *rapid.T, label string) string {
 }
 
 func anyInstant(t *rapid.T, label string) time.Time {
-	return instant().Add(time.Duration(rapid.IntRange(0, 1<<40).Draw(t, label)) * time.Millisecond)
+	zone := time.FixedZone("", rapid.IntRange(-14, 14).Draw(t, "zone")*3600)
+	return instant().Add(time.Duration(rapid.IntRange(0, 1<<40).Draw(t, label)) * time.Millisecond).In(zone)
 }
 
 func anyParty(t *rapid.T) ebms.Party {
@@ -160,6 +164,29 @@ func TestEnvelopeRefusesWhatItCouldNotRead(t *testing.T) {
 	}
 }
 
+func TestPartyWithoutTypeIsAURI(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"urn:customs:vn":       true,
+		"http://customs.vn/":   true,
+		"mailto:co@customs.vn": true,
+		"x+1.a-b:c":            true,
+		"VN":                   false,
+		"urn:":                 false,
+		":vn":                  false,
+		"1urn:vn":              false,
+		"u n:vn":               false,
+		"urn:v n":              false,
+		"urn:<vn>":             false,
+		"urn:việt":             false,
+	} {
+		m := business()
+		m.To.IDs = []ebms.PartyID{{Value: value}}
+		if err := m.Validate(); (err == nil) != ok {
+			t.Errorf("%q: %v, want it accepted: %v", value, err, ok)
+		}
+	}
+}
+
 func TestCopiesOfDigestReferencesAreWrittenUnchanged(t *testing.T) {
 	copied := `<ds:Reference xmlns:ds="http://www.w3.org/2000/09/xmldsig#" xmlns:S="http://schemas.xmlsoap.org/soap/envelope/" URI="cid:x">` +
 		`<ds:DigestMethod Algorithm="urn:d"></ds:DigestMethod><ds:DigestValue>AA==</ds:DigestValue></ds:Reference>`
@@ -214,8 +241,17 @@ func TestParseReadsAcrossCommentsAndSections(t *testing.T) {
 	if m := parse(t, data); m.Action != "Submit" {
 		t.Errorf("Action %q, want Submit", m.Action)
 	}
-	if m := parse(t, append([]byte("\ufeff"), data...)); m.Action != "Submit" {
-		t.Errorf("Action %q after a byte order mark, want Submit", m.Action)
+	for name, data := range map[string][]byte{
+		"byte order mark": append([]byte("\ufeff"), data...),
+		"US-ASCII":        bytes.Replace(data, []byte("UTF-8"), []byte("US-ASCII"), 1),
+	} {
+		if m := parse(t, data); m.Action != "Submit" {
+			t.Errorf("%s: Action %q, want Submit", name, m.Action)
+		}
+	}
+	latin := bytes.Replace(data, []byte("UTF-8"), []byte("ISO-8859-1"), 1)
+	if _, err := ebms.Parse(latin); err == nil || !strings.Contains(err.Error(), "neither UTF-8 nor US-ASCII") {
+		t.Errorf("ISO-8859-1: %v", err)
 	}
 }
 
