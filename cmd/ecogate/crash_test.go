@@ -128,8 +128,9 @@ func TestCrashesLoseNothing(t *testing.T) {
 		l.start(l.kr, "ECOGATE_FAULT=deliver.posted:2")
 		l.submit(l.references(5))
 		l.kr.killed()
-		// TW may have got fewer than three messages from KR. Then KR's next process brings them.
+		// KR may have died before TW got three messages. Then its next process brings them.
 		l.start(l.kr)
+		l.submit(l.unanswered())
 		l.tw.killed()
 		l.start(l.tw)
 		l.settle()

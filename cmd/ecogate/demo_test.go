@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/testdata/certificates"
+)
+
+// sampleReferences are the normalised references of the certificates that the demonstration sends.
+func sampleReferences(t *testing.T) []string {
+	t.Helper()
+	files, err := fs.Glob(certificates.JSON, "*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no sample certificates", err)
+	}
+	var references []string
+	for _, file := range files {
+		data, err := certificates.JSON.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := eco.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		references = append(references, eco.NormaliseReference(c.Reference))
+	}
+	return references
+}
+
+// demoStep is a line that tells of a step: elapsed time, node, step, reference.
+var demoStep = regexp.MustCompile(`(?m)^ *[0-9.]+[µm]?s +(KR|TW) +([a-z]+) +(\S+)`)
+
+// stepsTold are the steps that the demonstration printed about certificates, by normalised reference.
+func stepsTold(printed string) map[string][]string {
+	told := make(map[string][]string)
+	for _, line := range demoStep.FindAllStringSubmatch(printed, -1) {
+		reference := eco.NormaliseReference(line[3])
+		told[reference] = append(told[reference], line[1]+" "+line[2])
+	}
+	return told
+}
+
+func TestDemoShowsEachStepOnce(t *testing.T) {
+	temporary, dir := t.TempDir(), t.TempDir()
+	environ := []string{"TMPDIR=" + temporary}
+	first := launch(t, installedProgram(t), environ, "demo", "--once", "--dir", dir)
+	first.exits(exitOK)
+	steps := stepsTold(first.out.String())
+	for _, reference := range sampleReferences(t) {
+		count := make(map[string]int)
+		for _, step := range steps[reference] {
+			count[step]++
+		}
+		want := map[string]int{
+			"KR validated": 1, "KR mapped": 1, "KR signed": 1, "KR queued": 1, "KR sent": 1,
+			"TW verified": 1, "TW stored": 1, "KR receipted": 1,
+		}
+		if diff := cmp.Diff(want, count); diff != "" {
+			t.Errorf("steps of %s: want -, printed +\n%s", reference, diff)
+		}
+	}
+	if found := regexp.MustCompile(`A broker at TW looks up ".* .*": found .*, usable: yes`); !found.MatchString(first.out.String()) {
+		t.Error("no look-up that finds a usable certificate under another spelling")
+	}
+
+	again := launch(t, installedProgram(t), environ, "demo", "--once", "--dir", dir)
+	again.exits(exitOK)
+	if n := strings.Count(again.out.String(), "is delivered"); n != len(sampleReferences(t)) {
+		t.Errorf("the second run tells of %d delivered messages", n)
+	}
+	for reference, steps := range stepsTold(again.out.String()) {
+		for _, step := range steps {
+			if step == "KR queued" || step == "KR sent" || step == "TW stored" {
+				t.Errorf("%s: the second run exchanges it again: %q", reference, steps)
+			}
+		}
+	}
+	wantEmpty(t, temporary)
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in %s: %v, %v", dir, left, err)
+	}
+}
+
+func TestDemoLeavesNothingBehind(t *testing.T) {
+	temporary := t.TempDir()
+	p := launch(t, installedProgram(t), []string{"TMPDIR=" + temporary}, "demo", "--once")
+	p.exits(exitOK)
+	wantEmpty(t, temporary)
+}
+
+func TestDemoTellsHowToGoOn(t *testing.T) {
+	temporary := t.TempDir()
+	p := launch(t, installedProgram(t), []string{"TMPDIR=" + temporary}, "demo")
+	until(t, func() error {
+		if !strings.Contains(p.out.String(), "Ctrl-C ends") {
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	})
+	printed := p.out.String()
+	curl := regexp.MustCompile(`(?m)^ +curl -s -H "Authorization: Bearer \$\(cat (\S+)\)" (\S+)$`).FindStringSubmatch(printed)
+	if curl == nil {
+		t.Fatal("no curl command")
+	}
+	if found := lookedUp(t, curl[1], curl[2]); len(found.Matches) != 1 || !found.Matches[0].Usable {
+		t.Errorf("the curl command finds %+v", found)
+	}
+	commands := regexp.MustCompile(`(?m)^ +go run \./cmd/ecogate (.*)$`).FindAllStringSubmatch(printed, -1)
+	if len(commands) < 3 {
+		t.Errorf("%d commands", len(commands))
+	}
+	for _, command := range commands {
+		line := strings.Replace(command[1], "FILE.json", "../../testdata/certificates/atiga-form-d.json", 1)
+		if out, err := exec.Command("sh", "-c", "ecogate "+line).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", command[0], err, out)
+		}
+	}
+	for _, file := range regexp.MustCompile(`: (\S+\.(?:http|xml))`).FindAllStringSubmatch(printed, -1) {
+		if info, err := os.Stat(file[1]); err != nil || info.Size() == 0 {
+			t.Errorf("captured file %s: %v", file[1], err)
+		}
+	}
+	p.signal(os.Interrupt)
+	p.exits(exitOK)
+	wantEmpty(t, temporary)
+}
+
+// lookedUp is what the API answers to a GET under the key in a file.
+func lookedUp(t *testing.T, keyFile, url string) api.Lookup {
+	t.Helper()
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(key)))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s, %v, %s", url, res.Status, err, body)
+	}
+	var found api.Lookup
+	if err := json.Unmarshal(body, &found); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
