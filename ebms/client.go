@@ -40,6 +40,8 @@ type ClientOptions struct {
 	TLS *tls.Config
 	// Timeout is for one Post from dialling to the last byte of the answer; default one minute.
 	Timeout time.Duration
+	// ConnectTimeout is for dialling and for the TLS handshake, each; zero leaves them to Timeout.
+	ConnectTimeout time.Duration
 	// MaxReply is the size of an answer's body in bytes; default 1 MiB.
 	MaxReply int64
 	// IdlePerHost is the number of connections that are kept open to each host; default 16. It should be no less than the
@@ -74,7 +76,8 @@ func NewClient(o ClientOptions) *Client {
 		o.IdlePerHost = 16
 	}
 	transport := &http.Transport{
-		DialContext:            (&net.Dialer{Control: o.Control}).DialContext,
+		DialContext:            (&net.Dialer{Control: o.Control, Timeout: o.ConnectTimeout}).DialContext,
+		TLSHandshakeTimeout:    o.ConnectTimeout,
 		MaxIdleConnsPerHost:    o.IdlePerHost,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 32 << 10,

@@ -163,7 +163,7 @@ func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Durat
 		limit = a.RetryInterval
 	}
 	o.State = StateQueued
-	o.Due = backoffAt(now, failuresInRow(m.Log)+1, limit, n.jitter())
+	o.Due = backoffAt(now, failuresInRow(m.Log)+1, min(limit, n.backoff), n.jitter())
 	if retryAfter > 0 {
 		o.Due = now.Add(retryAfter)
 	}

@@ -46,6 +46,7 @@ type Node struct {
 	perPeer  int
 	poll     time.Duration
 	lease    time.Duration
+	backoff  time.Duration
 	limits   ebms.Limits
 	owner    string
 	// jitter returns a number in [0,1).
@@ -66,6 +67,7 @@ func New(o Options) (*Node, error) {
 		perPeer: orDefault(o.PerPartner, 4),
 		poll:    orDefault(o.Poll, time.Second),
 		lease:   orDefault(o.Lease, 2*time.Minute),
+		backoff: orDefault(o.BackoffMax, time.Hour),
 		owner:   uuid.NewString(),
 		jitter:  rand.Float64,
 		wake:    make(chan struct{}, 1),

@@ -29,6 +29,9 @@ type Options struct {
 	Poll time.Duration
 	// Lease is how long a claimed delivery may take before another worker may claim it (default 2 min).
 	Lease time.Duration
+	// BackoffMax is the longest wait between attempts at a partner that cannot be reached (default 1 h; a signal waits a minute at
+	// most, and a certificate no longer than the agreement's RetryInterval).
+	BackoffMax time.Duration
 	// Limits bound what is read from a message.
 	Limits ebms.Limits
 }

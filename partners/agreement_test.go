@@ -172,14 +172,14 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		Endpoint: "http://tw.example", AllowHTTP: true, SOAPAction: "s/a",
 		SignatureRequired: new(false), AckRequested: new(false), DuplicateElimination: new(false), SyncReply: "mshSignalsOnly",
 		Retries: new(0), RetryInterval: time.Second, PersistDuration: time.Second,
-		AllowSHA1: true, Algorithms: []string{"x"}, MaxBytes: 5,
+		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5,
 	}
 	want = partners.Agreement{
 		CPAID: "c", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "p", OwnRole: "o",
 		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", Forms: []eco.FormCode{form, otherForm},
 		Endpoint: "http://tw.example", SOAPAction: "s/a", SyncReply: "mshSignalsOnly",
 		RetryInterval: time.Second, PersistDuration: time.Second,
-		AllowSHA1: true, Algorithms: []string{"x"}, MaxBytes: 5, Start: spring, End: autumn,
+		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, Start: spring, End: autumn,
 	}
 	if got, err = w.open(t).Outbound("tw", otherForm, summer); err != nil {
 		t.Fatal(err)

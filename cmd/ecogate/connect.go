@@ -47,8 +47,9 @@ func (p *poster) client(partner string) *ebms.Client {
 
 func (p *poster) newClient(partner string) *ebms.Client {
 	return ebms.NewClient(ebms.ClientOptions{
-		TLS:     p.registry.ClientTLS(partner, p.now),
-		Timeout: p.delivery.ConnectTimeout + p.delivery.ResponseTimeout, MaxReply: p.delivery.ResponseMaxBytes,
+		TLS:            p.registry.ClientTLS(partner, p.now),
+		ConnectTimeout: p.delivery.ConnectTimeout,
+		Timeout:        p.delivery.ConnectTimeout + p.delivery.ResponseTimeout, MaxReply: p.delivery.ResponseMaxBytes,
 		IdlePerHost: p.delivery.PerPartner, Now: p.now,
 	})
 }

@@ -113,7 +113,7 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 	return exchange.New(exchange.Options{
 		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Observe: o.Observe,
 		Post:    n.poster,
-		Workers: cfg.Delivery.Workers, PerPartner: cfg.Delivery.PerPartner, Poll: cfg.Delivery.Poll, Lease: cfg.Delivery.Lease,
+		Workers: cfg.Delivery.Workers, PerPartner: cfg.Delivery.PerPartner, Poll: cfg.Delivery.Poll, Lease: cfg.Delivery.Lease, BackoffMax: cfg.Delivery.BackoffMax,
 		Limits: messageLimits(cfg.Limits),
 	})
 }
