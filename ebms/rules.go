@@ -62,6 +62,9 @@ func parties(m *Message) *Error {
 		}
 		types := map[string]bool{}
 		for _, id := range end.ids {
+			if strings.Trim(id.Value, xmlSpace) == "" {
+				return NewOtherXML(end.location+"/PartyId", errors.New("empty"))
+			}
 			if id.Type == "" && !isURI(id.Value) {
 				return NewInconsistent(end.location+"/PartyId", fmt.Errorf("%.200q has no type and is no URI", id.Value))
 			}
