@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -41,6 +42,9 @@ type HandlerOptions struct {
 	Limits Limits
 	// Receive answers a message; required. Requests come concurrently. The context ends when the peer goes away.
 	Receive func(context.Context, Request) Reply
+	// Refused is told of each POST that was refused before Receive, with the beginning of its body (at most 64 KiB), so that
+	// it can be kept; nil is allowed.
+	Refused func(context.Context, Request, *RefusedError)
 	// Now is the clock for Request.Received; required.
 	Now func() time.Time
 	// ReadTimeout is how long the body of a request may take; default one minute.
@@ -70,38 +74,64 @@ func (o HandlerOptions) serve(w http.ResponseWriter, r *http.Request) Reply {
 		w.Header().Set("Allow", http.MethodPost)
 		return Reply{Status: http.StatusMethodNotAllowed}
 	}
-	contentType := r.Header.Get("Content-Type")
-	media, err := parseMediaType(contentType)
-	if err != nil || media.name != "text/xml" && media.name != "multipart/related" {
-		return faultReply(http.StatusUnsupportedMediaType, FaultClient, "The media type is neither multipart/related nor text/xml.")
+	request, refusal := o.read(w, r)
+	if refusal == nil {
+		return o.Receive(r.Context(), request)
 	}
-	if r.Header.Get("Content-Encoding") != "" {
-		return faultReply(http.StatusUnsupportedMediaType, FaultClient, "Content-Encoding is not supported.")
+	if o.Refused != nil {
+		request.Body = request.Body[:min(len(request.Body), keptOfRefused)]
+		o.Refused(r.Context(), request, refusal)
 	}
-	if len(r.Header.Values("Content-Type")) > 1 || len(r.Header.Values("Soapaction")) > 1 {
-		return faultReply(http.StatusBadRequest, FaultClient, "A header field occurs twice.")
-	}
-	if r.ContentLength > o.Limits.Body {
-		return tooLarge()
-	}
-	body, err := o.readBody(w, r)
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return tooLarge()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return faultReply(http.StatusRequestTimeout, FaultClient, "The message took too long to arrive.")
-	case err != nil:
-		return faultReply(http.StatusBadRequest, FaultClient, "The message did not arrive whole.")
-	}
-	return o.Receive(r.Context(), Request{
-		ContentType: contentType,
+	return faultReply(refusal.Status, FaultClient, refusal.Text)
+}
+
+// keptOfRefused is how much of a refused body is handed on, in bytes.
+const keptOfRefused = 64 << 10
+
+// RefusedError says why a request was refused before it was read as a message.
+type RefusedError struct {
+	// Status is the HTTP status that the peer was told, and Text the sentence.
+	Status int
+	Text   string
+}
+
+// Error returns status and text.
+func (e *RefusedError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.Status, e.Text) }
+
+// read takes the request as far as it may be taken.
+func (o HandlerOptions) read(w http.ResponseWriter, r *http.Request) (Request, *RefusedError) {
+	request := Request{
+		ContentType: r.Header.Get("Content-Type"),
 		SOAPAction:  r.Header.Get("Soapaction"),
-		Body:        body,
 		Remote:      r.RemoteAddr,
 		TLS:         r.TLS,
 		Received:    o.Now(),
-	})
+	}
+	media, err := parseMediaType(request.ContentType)
+	if err != nil || media.name != "text/xml" && media.name != "multipart/related" {
+		return request, &RefusedError{http.StatusUnsupportedMediaType, "The media type is neither multipart/related nor text/xml."}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return request, &RefusedError{http.StatusUnsupportedMediaType, "Content-Encoding is not supported."}
+	}
+	if len(r.Header.Values("Content-Type")) > 1 || len(r.Header.Values("Soapaction")) > 1 {
+		return request, &RefusedError{http.StatusBadRequest, "A header field occurs twice."}
+	}
+	if r.ContentLength > o.Limits.Body {
+		return request, tooLarge()
+	}
+	request.Body, err = o.readBody(w, r)
+	request.Received = o.Now()
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return request, tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return request, &RefusedError{http.StatusRequestTimeout, "The message took too long to arrive."}
+	case err != nil:
+		return request, &RefusedError{http.StatusBadRequest, "The message did not arrive whole."}
+	}
+	return request, nil
 }
 
 // readBody reads the body within its limits of size and time.
@@ -118,8 +148,8 @@ func (o HandlerOptions) readBody(w http.ResponseWriter, r *http.Request) ([]byte
 	return body, err
 }
 
-func tooLarge() Reply {
-	return faultReply(http.StatusRequestEntityTooLarge, FaultClient, "The message is larger than the receiver accepts.")
+func tooLarge() *RefusedError {
+	return &RefusedError{http.StatusRequestEntityTooLarge, "The message is larger than the receiver accepts."}
 }
 
 // writeReply writes status, headers and body, and no header that the Reply does not ask for.

@@ -345,3 +345,54 @@ func TestRetryAfterIsReadAsSecondsOrDate(t *testing.T) {
 		t.Errorf("a date without a clock is %v", got)
 	}
 }
+
+func TestHandlerHandsOnWhatItRefuses(t *testing.T) {
+	tests := []struct {
+		name        string
+		contentType string
+		body        string
+		status      int
+		kept        int
+	}{
+		{"too large by its length", "text/xml", strings.Repeat("x", 2000), 413, 0},
+		{"another media type", "application/json", "{}", 415, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var kept *ebms.Request
+			var told *ebms.RefusedError
+			h := ebms.Handler(ebms.HandlerOptions{
+				Limits: ebms.Limits{Body: 1000}, Now: instant,
+				Receive: func(context.Context, ebms.Request) ebms.Reply {
+					t.Error("a refused request was received")
+					return ebms.Reply{Status: 204}
+				},
+				Refused: func(_ context.Context, r ebms.Request, refusal *ebms.RefusedError) { kept, told = &r, refusal },
+			})
+			answer := peertest.Fire(h, http.Header{"Content-Type": {test.contentType}}, []byte(test.body))
+			if answer.Status != test.status || told == nil || told.Status != test.status {
+				t.Fatalf("answered %d, told %v; want %d", answer.Status, told, test.status)
+			}
+			if kept.ContentType != test.contentType || len(kept.Body) != test.kept || !kept.Received.Equal(instant()) {
+				t.Errorf("kept %q with %d bytes of %s", kept.ContentType, len(kept.Body), kept.Received)
+			}
+		})
+	}
+}
+
+func TestHandlerHandsOnTheBeginningOfABodyWithoutLength(t *testing.T) {
+	var kept []byte
+	h := ebms.Handler(ebms.HandlerOptions{
+		Limits: ebms.Limits{Body: 1000}, Now: instant,
+		Receive: func(context.Context, ebms.Request) ebms.Reply { return ebms.Reply{Status: 204} },
+		Refused: func(_ context.Context, r ebms.Request, _ *ebms.RefusedError) { kept = r.Body },
+	})
+	request := httptest.NewRequest(http.MethodPost, "/ebms", io.MultiReader(strings.NewReader(strings.Repeat("x", 5000))))
+	request.ContentLength = -1
+	request.Header.Set("Content-Type", "text/xml")
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, request)
+	if answer.Code != 413 || len(kept) != 1000 {
+		t.Errorf("answered %d and kept %d bytes; want 413 and the 1000 that were read", answer.Code, len(kept))
+	}
+}

@@ -55,8 +55,7 @@ func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 
 // open reads package and header, strictly and within the limits.
 func (n *Node) open(r *reception) error {
-	now := r.request.Received.UTC()
-	r.record = Message{Direction: Inbound, Kind: KindUnknown, Created: now, ContentType: r.request.ContentType}
+	r.record = newRecord(r.request)
 	pkg, err := ebms.ReadPackage(r.request.ContentType, r.request.Body, n.limits)
 	if err != nil {
 		return err
@@ -72,6 +71,11 @@ func (n *Node) open(r *reception) error {
 		r.record.Kind = kindOf(r.header)
 	}
 	return err
+}
+
+// newRecord is what is known of a message before it is read.
+func newRecord(request ebms.Request) Message {
+	return Message{Direction: Inbound, Kind: KindUnknown, Created: request.Received.UTC(), ContentType: request.ContentType}
 }
 
 // authenticate finds the agreement, checks that the connection and the signature are the partner's, and reads the header

@@ -55,6 +55,13 @@ func (n *Node) refuseSignal(ctx context.Context, r *reception, cause error) ebms
 	return n.keep(ctx, r, n.quarantine(r, ebms.AsError(cause)), ebms.Reply{Status: http.StatusNoContent})
 }
 
+// KeepRefused keeps a request in quarantine that was refused by its size, its time or its media type before it was read
+// as a message: the beginning of its body, and the reason. The partner was answered by its HTTP status.
+func (n *Node) KeepRefused(ctx context.Context, request ebms.Request, refusal *ebms.RefusedError) {
+	r := &reception{request: request, record: newRecord(request)}
+	n.keep(ctx, r, n.quarantine(r, ebms.NewMimeProblem("", refusal)), ebms.Reply{})
+}
+
 // quarantine is the record of a refused message: its bytes, its reason, and nothing that anyone could use as a certificate.
 func (n *Node) quarantine(r *reception, problem *ebms.Error) Arrival {
 	m := r.record

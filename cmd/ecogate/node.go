@@ -153,7 +153,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) e
 	}
 	messages := http.NewServeMux()
 	messages.Handle(partnerPath, ebms.Handler(ebms.HandlerOptions{
-		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Now: o.Now, ReadTimeout: cfg.Limits.ReadTimeout,
+		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Refused: n.Node.KeepRefused, Now: o.Now, ReadTimeout: cfg.Limits.ReadTimeout,
 	}))
 
 	partner, err := bind("partner", cfg.Listeners.Partner.Address)
