@@ -1,9 +1,14 @@
 package bolt_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"path/filepath"
 	"testing"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/store/bolt"
@@ -88,4 +93,22 @@ func TestChangedAuditRecordIsFound(t *testing.T) {
 	if err := s.Check(t.Context()); !errors.Is(err, exchange.ErrDamaged) {
 		t.Errorf("Check: %v", err)
 	}
+}
+
+// TestForgedAuditRecordIsFound changes a record as someone would who knows the format and mends its checksum.
+func TestForgedAuditRecordIsFound(t *testing.T) {
+	dir := written(t)
+	edit(t, dir, func(tx *bbolt.Tx) error {
+		log := tx.Bucket([]byte("audit"))
+		key := []byte{0, 0, 0, 0, 0, 0, 0, 2}
+		record := bytes.Replace(log.Get(key)[4:], []byte("m2@th"), []byte("mX@th"), 1)
+		sum := crc32.Checksum(record, crc32.MakeTable(crc32.Castagnoli))
+		return log.Put(key, append(binary.BigEndian.AppendUint32(nil, sum), record...))
+	})
+	s := open(t, dir, bolt.Options{})
+	_, err := s.Audit(t.Context(), 0, 0)
+	wantDamage(t, "Audit", err, "audit record 3 does not continue")
+	_, err = s.Audit(t.Context(), 2, 0)
+	wantDamage(t, "Audit from the record after it", err, "audit record 3 does not continue")
+	wantDamage(t, "Check", s.Check(t.Context()), "audit record 3 does not continue")
 }

@@ -236,6 +236,20 @@ func fillTheDisk(dir string) int {
 		t.Errorf("%v", err)
 	}
 	stored := fill(t, s, os.Getenv("ECOGATE_STORE_FILE"))
+	path := filepath.Join(dir, "raw-2026-11.log")
+	sizeBefore, err := os.Stat(path)
+	if err != nil {
+		t.Errorf("%v", err)
+		return t.n
+	}
+	long := arrival("long@th")
+	long.Raw = append(long.Raw, long.Raw...)
+	if _, err := s.Accept(context.Background(), []exchange.Arrival{long}); !isFull(err) {
+		t.Errorf("a longer message: %v, want ErrFull", err)
+	}
+	if after, err := os.Stat(path); err != nil || after.Size() != sizeBefore.Size() {
+		t.Errorf("a refused message left bytes behind: %v, %v", after.Size()-sizeBefore.Size(), err)
+	}
 	if err := s.Check(context.Background()); err != nil {
 		t.Errorf("on the full disk: %v", err)
 	}

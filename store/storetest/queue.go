@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -95,7 +96,7 @@ func claimIsExclusive(s *suite) {
 	var mu sync.Mutex
 	taken := make(map[uint64]int)
 	err := together(16, func(worker int) error {
-		for {
+		for range messages + 1 {
 			jobs, err := s.Claim(s.Context(), exchange.Claim{Owner: fmt.Sprint(worker), Now: start, Lease: time.Minute, Max: 3})
 			if err != nil || len(jobs) == 0 {
 				return err
@@ -106,6 +107,7 @@ func claimIsExclusive(s *suite) {
 			}
 			mu.Unlock()
 		}
+		return errors.New("claims do not come to an end")
 	})
 	if err != nil || len(taken) != messages {
 		s.Errorf("%d messages were claimed, want %d; %v", len(taken), messages, err)
