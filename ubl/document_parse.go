@@ -35,7 +35,7 @@ func (r *reader) document(root *node, c *eco.Certificate) {
 	if own != nil {
 		r.origin(own, application, c)
 	} else {
-		r.foreign(root, application, endorsement, c)
+		r.foreign(root, application, c)
 	}
 	r.skip(root, "cbc:ProfileID")
 	r.skip(application, "cbc:CertificateType", "cbc:ReferenceID", "cbc:Remarks")

@@ -91,7 +91,7 @@ var flagWords = []struct {
 
 // foreign reads from the words of a partner's document what our own extension would hold. UBL has no element for
 // indicators, so an indicator that no wording mentions is taken to be false: that is a reading, and is reported.
-func (r *reader) foreign(root, application, endorsement *node, c *eco.Certificate) {
+func (r *reader) foreign(root, application *node, c *eco.Certificate) {
 	remarks := r.all(application, "cbc:Remarks")
 	c.Remarks = r.joined(remarks)
 	if number := r.token(r.child(application, "cbc:ReferenceID")); number != c.Reference {
@@ -119,7 +119,6 @@ func (r *reader) foreign(root, application, endorsement *node, c *eco.Certificat
 	if len(c.Flags) > 0 {
 		r.note(application, "the indicators were read from remarks, since the document has none", "compare with the printed certificate")
 	}
-	r.skip(endorsement, "cbc:Remarks")
 }
 
 func mentions(text string, words []string) bool {

@@ -263,6 +263,7 @@ func TestRemarksRepeatWhatTheExtensionSays(t *testing.T) {
 	doc := string(marshal(t, c))
 	for _, want := range []string{
 		"<cbc:Remarks>L/C 4711</cbc:Remarks>",
+		"<cbc:DocumentType>REPLACED CERTIFICATE OF ORIGIN</cbc:DocumentType>",
 		`<cbc:Remarks languageID="en">THIRD COUNTRY INVOICING; EXHIBITION; EXHIBITED AT THAT LUANG FAIR LA; REPLACED CERTIFICATE OF ORIGIN LA26010099 2026-11-16 LA</cbc:Remarks>`,
 	} {
 		if !strings.Contains(doc, want) {
