@@ -23,26 +23,33 @@ func (n *Node) Run(ctx context.Context) error {
 	defer attempts.Wait()
 	free := make(chan struct{}, n.workers)
 	for {
-		claimed := 0
-		if room := n.workers - len(free); room > 0 {
-			jobs, err := n.store.Claim(ctx, Claim{Owner: n.owner, Now: n.now().UTC(), Lease: n.lease, Max: room, PerPartner: n.perPeer})
-			if err != nil && ctx.Err() == nil {
-				n.log.Error("claiming due messages", "error", err)
-			}
-			claimed = len(jobs)
-			for _, job := range jobs {
-				fault.Point("deliver.claimed")
-				free <- struct{}{}
-				attempts.Go(func() {
-					defer func() { <-free; n.announce() }()
-					n.attempt(ctx, job)
-				})
-			}
+		jobs := n.claim(ctx, n.workers-len(free))
+		for _, job := range jobs {
+			free <- struct{}{}
+			attempts.Go(func() {
+				defer func() { <-free; n.announce() }()
+				n.attempt(ctx, job)
+			})
 		}
-		if claimed == 0 && !n.rest(ctx) {
+		if len(jobs) == 0 && !n.rest(ctx) {
 			return nil
 		}
 	}
+}
+
+// claim takes due messages for as many workers as are free.
+func (n *Node) claim(ctx context.Context, room int) []Job {
+	if room == 0 {
+		return nil
+	}
+	jobs, err := n.store.Claim(ctx, Claim{Owner: n.owner, Now: n.now().UTC(), Lease: n.lease, Max: room, PerPartner: n.perPeer})
+	if err != nil && ctx.Err() == nil {
+		n.log.Error("claiming due messages", "error", err)
+	}
+	if len(jobs) > 0 {
+		fault.Point("deliver.claimed")
+	}
+	return jobs
 }
 
 // rest waits until something may be due. It returns false when ctx has ended.
