@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // ProblemMediaType is the media type of every error that the API answers.
@@ -55,6 +56,7 @@ const (
 	CodeMediaType       Code = "unsupported_media_type"
 	CodeInvalid         Code = "invalid_certificate"
 	CodeNoAgreement     Code = "no_agreement"
+	CodeNotInForce      Code = "agreement_not_in_force"
 	CodeInternal        Code = "internal"
 	CodeDamaged         Code = "stored_bytes_damaged"
 	CodeFull            Code = "store_full"
@@ -82,7 +84,7 @@ var kinds = []kind{
 	{code: CodeNotAuthorised, status: http.StatusForbidden, title: "The issuing body may not issue this form on this node", cause: exchange.ErrNotAuthorised, tell: true},
 	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
-	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: exchange.ErrUnknownPartner, tell: true},
+	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: partners.ErrUnknownPartner, tell: true},
 	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
 	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
@@ -90,7 +92,8 @@ var kinds = []kind{
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body must be application/json"},
 	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
-	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: exchange.ErrNoAgreement, tell: true},
+	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
+	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},

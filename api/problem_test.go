@@ -13,6 +13,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 func TestStatusTableHoldsBothWays(t *testing.T) {
@@ -28,8 +29,9 @@ func TestStatusTableHoldsBothWays(t *testing.T) {
 		hidden bool   // nothing of the error's own text may travel
 	}{
 		{"invalid", &exchange.InvalidError{Findings: findings}, 422, api.CodeInvalid, nil, "D04 /issue_date: lies in the future (correct the date)", false},
-		{"unknown partner", fmt.Errorf("%w %q", exchange.ErrUnknownPartner, "XX"), 404, api.CodeUnknownPartner, exchange.ErrUnknownPartner, `"XX"`, false},
-		{"no agreement", fmt.Errorf("%w: none for AK", exchange.ErrNoAgreement), 422, api.CodeNoAgreement, exchange.ErrNoAgreement, "none for AK", false},
+		{"unknown partner", fmt.Errorf("%w %q", partners.ErrUnknownPartner, "XX"), 404, api.CodeUnknownPartner, partners.ErrUnknownPartner, `"XX"`, false},
+		{"no agreement", fmt.Errorf("%w: none for AK", partners.ErrNoAgreement), 422, api.CodeNoAgreement, partners.ErrNoAgreement, "none for AK", false},
+		{"agreement not in force", fmt.Errorf("CPAId a: %w", partners.ErrOutsideValidity), 422, api.CodeNotInForce, partners.ErrOutsideValidity, "CPAId a", false},
 		{"not authorised", fmt.Errorf("%w: KCCI", exchange.ErrNotAuthorised), 403, api.CodeNotAuthorised, exchange.ErrNotAuthorised, "KCCI", false},
 		{"conflict", fmt.Errorf("certificate A1: %w", exchange.ErrConflict), 409, api.CodeConflict, exchange.ErrConflict, "A1", false},
 		{"not found", fmt.Errorf("%w: %w", exchange.ErrNotFound, secret), 404, api.CodeNotFound, exchange.ErrNotFound, "", true},

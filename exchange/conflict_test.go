@@ -18,7 +18,7 @@ func TestMessageIDOfOtherContentIsRefused(t *testing.T) {
 	for _, test := range []struct {
 		name, sync string
 		status     int
-	}{{"as a message of its own", "", 204}, {"in the response", exchange.SyncSignals, 200}} {
+	}{{"as a message of its own", "", 204}, {"in the response", partners.SyncReplySignals, 200}} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, setup{pair: pair.Options{SyncReply: test.sync}})
 			first := w.certificateDraft(sample(t))

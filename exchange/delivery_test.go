@@ -11,6 +11,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // html is what a proxy answers that wants a login, fault what a SOAP service answers that does not know ebXML.
@@ -203,7 +204,7 @@ func TestLateCopyIsAcknowledged(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		sync string
-	}{{"as a message of its own", ""}, {"in the response", exchange.SyncSignals}} {
+	}{{"as a message of its own", ""}, {"in the response", partners.SyncReplySignals}} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, setup{pair: pair.Options{SyncReply: test.sync}})
 			request, sent := w.composed(sample(t))
@@ -225,7 +226,7 @@ func TestParallelCopiesGetOneAnswer(t *testing.T) {
 	for _, test := range []struct {
 		name, sync string
 		status     int
-	}{{"as a message of its own", "", 204}, {"in the response", exchange.SyncSignals, 200}} {
+	}{{"as a message of its own", "", 204}, {"in the response", partners.SyncReplySignals, 200}} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, setup{pair: pair.Options{SyncReply: test.sync}})
 			request, sent := w.composed(sample(t))

@@ -11,6 +11,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // sink is a store that keeps nothing but the last arrival, for tests that receive tens of thousands of messages. It has the
@@ -135,7 +136,7 @@ func TestEveryFlippedByteOfAMessageIsSeen(t *testing.T) {
 
 func TestEveryFlippedByteOfAnAcknowledgmentIsSeen(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{pair: pair.Options{SyncReply: exchange.SyncSignals}})
+	w := newWorld(t, setup{pair: pair.Options{SyncReply: partners.SyncReplySignals}})
 	request, sent := w.composed(sample(t))
 	reply := w.TW.receive(w, request)
 	acknowledgment := w.request(reply.ContentType, reply.Body)

@@ -61,12 +61,8 @@ type Submission struct {
 	Findings []eco.Finding
 }
 
-// Errors of Submit that callers branch on.
-var (
-	ErrUnknownPartner = errors.New("unknown partner")
-	ErrNoAgreement    = errors.New("no agreement covers this form with this partner")
-	ErrNotAuthorised  = errors.New("issuing body may not issue this form on this node")
-)
+// ErrNotAuthorised: Submit was given a certificate of a body that may not issue this form on this node.
+var ErrNotAuthorised = errors.New("issuing body may not issue this form on this node")
 
 // InvalidError lists what is wrong with a submitted certificate.
 type InvalidError struct{ Findings []eco.Finding }

@@ -182,7 +182,7 @@ func (n *Node) checkHeader(r *reception) error {
 		return ebms.NewInconsistent("//Header/AckRequested", errors.New("AckRequested is present, the agreement says never"))
 	case h.AckRequested != nil && h.AckRequested.Signed && !a.AckSigned:
 		return ebms.NewInconsistent("//Header/AckRequested/@signed", errors.New("a signed acknowledgment is asked for, the agreement says unsigned"))
-	case h.SyncReply && a.SyncReply != SyncSignals:
+	case h.SyncReply && a.SyncReply != partners.SyncReplySignals:
 		return ebms.NewInconsistent("//Header/SyncReply", errors.New("SyncReply is present, the agreement's syncReplyMode is none"))
 	}
 	return nil
@@ -195,7 +195,7 @@ func (r *reception) isSignal() bool {
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
 // message asks for it.
 func (r *reception) answersInResponse() bool {
-	return r.known && r.agreement.SyncReply == SyncSignals && r.header.SyncReply
+	return r.known && r.agreement.SyncReply == partners.SyncReplySignals && r.header.SyncReply
 }
 
 func kindOf(m *ebms.Message) Kind {

@@ -94,7 +94,7 @@ func TestForgedAcknowledgmentInTheResponseSettlesNothing(t *testing.T) {
 	t.Parallel()
 	for _, test := range forgedAcknowledgments() {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, setup{pair: pair.Options{SyncReply: exchange.SyncSignals}}, func(w *world) {
+			bubble(t, setup{pair: pair.Options{SyncReply: partners.SyncReplySignals}}, func(w *world) {
 				w.KR.out.will(func(out ebms.Outgoing, _ func([]byte) ebms.Response) (ebms.Response, error) {
 					d := w.acknowledgmentDraft(w.request(out.ContentType, out.Body))
 					d.header.MessageID = "forged@tw"
@@ -189,7 +189,7 @@ func TestErrorListInTheResponseEndsDelivery(t *testing.T) {
 		name  string
 		setup setup
 	}{
-		{"in the response", setup{pair: pair.Options{SyncReply: exchange.SyncSignals}}},
+		{"in the response", setup{pair: pair.Options{SyncReply: partners.SyncReplySignals}}},
 		{"as a message of its own", setup{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

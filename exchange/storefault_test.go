@@ -10,6 +10,7 @@ import (
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/partners"
 )
 
 var errStore = errors.New("input/output error")
@@ -101,7 +102,7 @@ func (f *flaky) Raw(ctx context.Context, ref exchange.RawRef) (out []byte, err e
 // a durable record is seen by side.receive.
 func TestEveryStoreFailureIsOutlived(t *testing.T) {
 	t.Parallel()
-	for _, sync := range []string{"", exchange.SyncSignals} {
+	for _, sync := range []string{"", partners.SyncReplySignals} {
 		for _, id := range []string{"KR", "TW"} {
 			for _, after := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s after=%v %s", id, after, sync), func(t *testing.T) {

@@ -22,12 +22,13 @@ import (
 // delivered or end in a state that an operator sees. Submitting the same certificate again changes nothing and returns
 // the first message with Fresh false, so a caller that did not see the answer may simply repeat the call.
 //
-// Errors: ErrUnknownPartner, ErrNoAgreement, ErrNotAuthorised, *InvalidError with the findings of the form's rules, ErrConflict when
-// the reference was used for other content; anything else means that the outcome is unknown.
+// Errors: partners.ErrUnknownPartner, partners.ErrNoAgreement, partners.ErrOutsideValidity when the agreement is not in force, ErrNotAuthorised,
+// *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content; anything else means
+// that the outcome is unknown.
 func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certificate) (Submission, error) {
 	now := n.now().UTC()
 	if _, ok := n.registry.Partner(partner); !ok {
-		return Submission{}, fmt.Errorf("%w %q", ErrUnknownPartner, partner)
+		return Submission{}, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, partner)
 	}
 	findings := eco.Validate(c, now)
 	if eco.HasErrors(findings) {
@@ -35,7 +36,7 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	}
 	agreement, err := n.registry.Outbound(partner, c.Form, now)
 	if err != nil {
-		return Submission{}, fmt.Errorf("%w: %w", ErrNoAgreement, err)
+		return Submission{}, err // says what was looked for
 	}
 	key := keyOf(c)
 	reference := Message{Partner: partner}
@@ -122,7 +123,7 @@ func (n *Node) compose(a partners.Agreement, document []byte, now time.Time) (De
 	if a.AckRequested {
 		m.AckRequested = &ebms.AckRequested{Signed: a.AckSigned}
 	}
-	m.SyncReply = a.SyncReply == SyncSignals
+	m.SyncReply = a.SyncReply == partners.SyncReplySignals
 	parts := []ebms.Part{{ContentID: contentID, ContentType: ubl.MediaType, Content: document}}
 	d, err := n.seal(m, parts, a.SignatureRequired, now)
 	if err != nil {
@@ -134,9 +135,6 @@ func (n *Node) compose(a partners.Agreement, document []byte, now time.Time) (De
 	n.address(&d.Message, a)
 	return d, nil
 }
-
-// SyncSignals is the agreement's syncReplyMode under which signals travel in the HTTP response (ebMS 2.0 §4.3).
-const SyncSignals = "mshSignalsOnly"
 
 // seal writes m with parts as the bytes that will be sent, signed if sign is set, and the record that goes with them.
 func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time) (Departure, error) {

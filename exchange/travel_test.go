@@ -28,7 +28,7 @@ func TestCertificateTravels(t *testing.T) {
 		status, attempts int
 	}{
 		{"acknowledgment as a message of its own", pair.Options{}, 204, 1},
-		{"acknowledgment in the response", pair.Options{SyncReply: exchange.SyncSignals}, 200, 0},
+		{"acknowledgment in the response", pair.Options{SyncReply: partners.SyncReplySignals}, 200, 0},
 		{"RSA keys", pair.Options{Algorithm: pkitest.RSA2048}, 204, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,12 +187,15 @@ func TestSubmitRefuses(t *testing.T) {
 	_, partnerErr := w.KR.Submit(t.Context(), "issuer", "XX", sample(t))
 	_, agreementErr := w.KR.Submit(t.Context(), "issuer", "TW", sample(t))
 	_, bodyErr := w.KR.Submit(t.Context(), "issuer", "TW", anotherBody)
+	ended := newWorld(t, setup{kr: func(c *config.Config) { c.Agreements[0].End = w.now() }})
+	_, endedErr := ended.KR.Submit(t.Context(), "issuer", "TW", sample(t))
 	for _, test := range []struct {
 		name      string
 		got, want error
 	}{
-		{"unknown partner", partnerErr, exchange.ErrUnknownPartner},
-		{"form that is not agreed", agreementErr, exchange.ErrNoAgreement},
+		{"unknown partner", partnerErr, partners.ErrUnknownPartner},
+		{"form that is not agreed", agreementErr, partners.ErrNoAgreement},
+		{"agreement that has ended", endedErr, partners.ErrOutsideValidity},
 		{"issuing body that is not ours", bodyErr, exchange.ErrNotAuthorised},
 	} {
 		if !errors.Is(test.got, test.want) {

@@ -24,6 +24,7 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/testdata/certificates"
 )
 
@@ -186,7 +187,7 @@ func newLedger(t *testing.T, program string, sync bool) *ledger {
 	t.Helper()
 	o := pair.Options{Algorithm: pkitest.P256, RetryInterval: 2 * time.Second, Retries: 100}
 	if sync {
-		o.SyncReply = exchange.SyncSignals
+		o.SyncReply = partners.SyncReplySignals
 	}
 	return &ledger{corridor: newCorridor(t, program, o), answered: make(map[string]string)}
 }

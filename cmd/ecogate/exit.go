@@ -108,7 +108,7 @@ func problemHint(p *api.Problem) string {
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:
 		return "partners are listed under partners in the node's configuration"
-	case api.CodeNoAgreement:
+	case api.CodeNoAgreement, api.CodeNotInForce:
 		return "agreements in the node's configuration say which forms travel to which partner, and when"
 	case api.CodeConflict:
 		return `the reference is taken: "ecogate co show REFERENCE" shows by what; a correction needs a reference or a version of its own`
