@@ -356,6 +356,8 @@ type MessageQuery struct {
 
 // CertificateQuery selects certificates; zero fields do not restrict.
 type CertificateQuery struct {
+	// Seq is the record's own number.
+	Seq       uint64
 	Direction Direction
 	Country   string
 	Form      eco.FormCode
@@ -363,6 +365,7 @@ type CertificateQuery struct {
 	Reference string
 	// Message is the MessageID that carried it.
 	Message string
-	Before  uint64
-	Limit   int
+	// Before and Limit are as in MessageQuery.
+	Before uint64
+	Limit  int
 }

@@ -74,8 +74,8 @@ func matchesMessage(q exchange.MessageQuery, m *exchange.Message) bool {
 		(q.Before == 0 || m.Seq < q.Before)
 }
 
-// Certificates implements exchange.Store. Reference and Message are found by index; Direction, Country and Form filter while
-// walking records newest first.
+// Certificates implements exchange.Store. Seq, Reference and Message are found by index, the first that is set in this order;
+// what is left filters while walking records newest first.
 func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuery) ([]exchange.Certificate, error) {
 	reference := eco.NormaliseReference(query.Reference)
 	var found []exchange.Certificate
@@ -95,6 +95,12 @@ func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuer
 	}
 	err := s.view(func(tx *bbolt.Tx) error {
 		switch {
+		case query.Seq != 0:
+			if tx.Bucket([]byte(bucketCertificates)).Get(number(query.Seq)) == nil {
+				return nil
+			}
+			_, err := visit(tx)(query.Seq)
+			return err
 		case query.Reference != "":
 			return descend(tx, bucketReferences, idUse(reference, useCertificate), query.Before, visit(tx))
 		case query.Message != "":
@@ -112,7 +118,8 @@ func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bo
 	return (q.Direction == "" || q.Direction == c.Direction) &&
 		(q.Country == "" || q.Country == c.Key.Country) &&
 		(q.Form == "" || q.Form == c.Key.Form) &&
-		(q.Message == "" || q.Message == c.Message)
+		(q.Message == "" || q.Message == c.Message) &&
+		(q.Before == 0 || c.Seq < q.Before)
 }
 
 // Raw implements exchange.Store. Bytes of a past month whose file was removed are gone by retention.

@@ -103,6 +103,14 @@ func certificatesFilters(s *suite) {
 		want  []uint64
 	}{
 		{"all", query{}, []uint64{4, 3, 2, 1}},
+		{"number", query{Seq: 3}, []uint64{3}},
+		{"number of the newest", query{Seq: 4}, []uint64{4}},
+		{"unknown number", query{Seq: 5}, nil},
+		{"number and reference", query{Seq: 3, Reference: "k 1"}, []uint64{3}},
+		{"number and another reference", query{Seq: 2, Reference: "K1"}, nil},
+		{"number and direction", query{Seq: 3, Direction: exchange.Outbound}, nil},
+		{"number and message", query{Seq: 3, Message: "m1@kr"}, nil},
+		{"number before", query{Seq: 3, Before: 3}, nil},
 		{"reference", query{Reference: "K1"}, []uint64{3, 1}},
 		{"reference in another spelling", query{Reference: "  k1 "}, []uint64{3, 1}},
 		{"reference as printed", query{Reference: "T 1"}, []uint64{4}},
