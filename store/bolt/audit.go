@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -22,6 +23,18 @@ type AuditRecord struct {
 	exchange.AuditEntry
 	// Digest is the SHA-256, in hex, of this record's bytes. It is not stored in the record.
 	Digest string `json:"-"`
+}
+
+// Record appends entries to the audit log in one durable transaction, for what leaves no other trace in the store: reads, and
+// requests that were refused. What the store's other methods do is audited by them, in the transaction of what it tells. MaxBytes does
+// not stop Record, since an event that cannot be recorded must not happen; a full disk does, with exchange.ErrFull.
+func (s *Store) Record(ctx context.Context, entries []exchange.AuditEntry) error {
+	entries = slices.Clone(entries)
+	err := s.submit(ctx, 0, func(t *transaction) error { return t.audit(entries) })
+	if err != nil {
+		return fmt.Errorf("recording audit entries: %w", err)
+	}
+	return nil
 }
 
 // audit appends entries to the log.

@@ -2,11 +2,15 @@ package bolt_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -22,6 +26,13 @@ func audit(t *testing.T, s *bolt.Store) []bolt.AuditRecord {
 		t.Fatal(err)
 	}
 	return records
+}
+
+// ended is a context that has ended.
+func ended(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 func TestAuditIsNumberedAndChained(t *testing.T) {
@@ -79,6 +90,61 @@ func TestAuditTellsOnlyWhatWasWritten(t *testing.T) {
 	if len(events) != 3 || events[0] != want[0] || events[1] != want[1] || events[2] != want[2] {
 		t.Errorf("events %q, want %q", events, want)
 	}
+}
+
+func TestRecordContinuesTheChain(t *testing.T) {
+	dir := written(t)
+	s := open(t, dir, bolt.Options{})
+	read := exchange.AuditEntry{At: start.In(time.FixedZone("KST", 9*3600)), Actor: "forwarder", Event: "certificate.looked_up", Subject: "K1", Detail: "role broker"}
+	refused := exchange.AuditEntry{At: start, Actor: "chamber", Event: "certificate.refused", Subject: "K2"}
+	entries := []exchange.AuditEntry{read, refused}
+	if err := s.Record(t.Context(), entries); err != nil {
+		t.Fatal(err)
+	}
+	entries[0].Actor = "the caller's own from here"
+	if err := s.Record(ended(t), entries); !errors.Is(err, context.Canceled) {
+		t.Errorf("Record after its context ended: %v", err)
+	}
+	if _, err := s.Accept(t.Context(), []exchange.Arrival{arrival("m4@th")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, bolt.Options{})
+	records := audit(t, s)
+	read.At = start
+	if len(records) != 6 || records[3].AuditEntry != read || records[4].AuditEntry != refused || records[5].Subject != "m4@th" {
+		t.Errorf("records %+v", records)
+	}
+	check(t, s)
+}
+
+// TestConcurrentRecordsAreEachThereOnce joins many callers into few commits, which share the chain's end.
+func TestConcurrentRecordsAreEachThereOnce(t *testing.T) {
+	s := open(t, t.TempDir(), bolt.Options{})
+	const callers = 50
+	var calls sync.WaitGroup
+	for i := range callers {
+		calls.Go(func() {
+			if err := s.Record(t.Context(), []exchange.AuditEntry{{At: start, Subject: fmt.Sprint(i)}, {At: start, Subject: fmt.Sprint(i)}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	seen := make(map[string]int)
+	records := audit(t, s)
+	for i, r := range records {
+		seen[r.Subject]++
+		if i%2 == 1 && r.Subject != records[i-1].Subject {
+			t.Errorf("record %d: another call came between the two of one call", r.Seq)
+		}
+	}
+	if len(records) != 2*callers || len(seen) != callers {
+		t.Errorf("%d records of %d callers", len(records), len(seen))
+	}
+	check(t, s)
 }
 
 func TestChangedAuditRecordIsFound(t *testing.T) {

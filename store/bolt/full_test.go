@@ -31,6 +31,9 @@ func TestMaxBytes(t *testing.T) {
 	if settled, err := s.Settle(t.Context(), []exchange.Outcome{{Seq: jobs[0].Message.Seq, Fence: jobs[0].Message.Fence, State: exchange.StateDelivered}}); err != nil || !settled[0] {
 		t.Errorf("Settle in a full store: %v, %v", settled, err)
 	}
+	if err := s.Record(t.Context(), []exchange.AuditEntry{{At: start, Event: "message.read"}}); err != nil {
+		t.Errorf("Record in a full store: %v", err)
+	}
 	check(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
