@@ -4,7 +4,7 @@
 // It knows who may see what and how things look as JSON. It decides nothing about certificates or messages: submitting
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
-// Read api.go (routes), auth.go (who may do what), problem.go (every error, for server and client alike), then
+// Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
 // certificates.go, messages.go and client.go.
 //
 //	method and path                          roles                       answer
@@ -47,16 +47,24 @@ type Reader interface {
 	Raw(ctx context.Context, ref exchange.RawRef) ([]byte, error)
 }
 
-// Options are the API's collaborators and limits. Node, Store and Now are required.
+// Auditor keeps audit entries: when Record returns nil they are durable.
+type Auditor interface {
+	Record(ctx context.Context, entries []exchange.AuditEntry) error
+}
+
+// Options are the API's collaborators and limits. Node, Store, Audit and Now are required.
 type Options struct {
 	Node  Submitter
 	Store Reader
+	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
+	// does not take is not answered. Accepted submissions are audited by Node.
+	Audit Auditor
 	// Keys are who may come in. Without keys only health answers.
 	Keys []Key
 	// Now is the clock.
 	Now func() time.Time
-	// Log gets one line per request, and one in the group "audit" per submission and per read of partner data, with who
-	// did it. Nil discards.
+	// Log gets one line per request, and one in the group "audit" per submission, refusal and read of partner data, with
+	// who did it. Nil discards.
 	Log *slog.Logger
 	// Ready says whether the node can do its work; nil asks the store.
 	Ready func(context.Context) error
@@ -82,8 +90,8 @@ type server struct {
 
 // New returns the handler of the users' listener. It refuses keys that are malformed or ambiguous.
 func New(o Options) (http.Handler, error) {
-	if o.Node == nil || o.Store == nil || o.Now == nil {
-		return nil, errors.New("api: Options.Node, Store and Now are required")
+	if o.Node == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
+		return nil, errors.New("api: Options.Node, Store, Audit and Now are required")
 	}
 	keys, err := digestKeys(o.Keys)
 	if err != nil {

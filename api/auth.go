@@ -70,7 +70,8 @@ func digestKeys(keys []Key) ([]digestedKey, error) {
 	return digested, nil
 }
 
-// authenticate lets a request pass when it carries a known key or asks for health.
+// authenticate lets a request pass when it carries a known key or asks for health. A refusal here is in the log only: anyone
+// who reaches the listener could fill the disk with audit records.
 // RFC 6750 §2.1 (the header), §3 (the challenge).
 func (s *server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -117,7 +118,9 @@ func (s *server) allow(roles ...Role) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if key := callOf(c).key; !slices.Contains(roles, key.Role) {
-				s.audit(c, "access.refused", c.Request().Method+" "+c.Path())
+				if err := s.audit(c, "access.refused", c.Request().Method+" "+c.Path(), string(CodeForbidden)); err != nil {
+					return err
+				}
 				return problem(CodeForbidden, fmt.Sprintf("key %q has the role %s", key.Name, key.Role))
 			}
 			return next(c)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -78,14 +77,6 @@ func (s *server) rescue(next echo.HandlerFunc) echo.HandlerFunc {
 		}()
 		return next(c)
 	}
-}
-
-// audit tells who did what to what. It is a log line: the store writes audit records only together with what they tell.
-func (s *server) audit(c echo.Context, event, subject string) {
-	k := callOf(c)
-	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "audit", slog.Group("audit",
-		"actor", k.key.Name, "role", string(k.key.Role), "event", event, "subject", subject,
-		"correlation_id", k.correlation, "remote", c.Request().RemoteAddr))
 }
 
 // param returns a path parameter as the client meant it. The router matches the escaped path when there is one, and

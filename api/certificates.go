@@ -78,10 +78,10 @@ func (s *server) submit(c echo.Context) error {
 	actor := callOf(c).key.Name
 	submission, err := s.Node.Submit(c.Request().Context(), actor, partner, certificate)
 	if err != nil {
-		s.audit(c, "certificate.refused", certificate.Reference+" to "+partner)
-		return fmt.Errorf("submitting %s to %s: %w", certificate.Reference, partner, err)
+		err = fmt.Errorf("submitting %s to %s: %w", certificate.Reference, partner, err)
+		return s.auditRefusal(c, certificate.Reference+" to "+partner, err)
 	}
-	s.audit(c, "certificate.submitted", submission.Key.String())
+	s.tell(c, "certificate.submitted", submission.Key.String(), "") // recorded by the node, with the certificate
 	status := http.StatusOK
 	if submission.Fresh {
 		status = http.StatusCreated
@@ -103,7 +103,9 @@ func (s *server) lookup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.audit(c, "certificate.looked_up", reference)
+	if err := s.audit(c, "certificate.looked_up", reference, ""); err != nil {
+		return err
+	}
 	if eco.NormaliseReference(reference) == "" { // an empty reference would match everything
 		return problem(CodeNotFound, "no certificate with this reference")
 	}
@@ -165,7 +167,9 @@ func (s *server) document(c echo.Context) error {
 		return problem(CodeNotFound, "no such document")
 	}
 	ctx := c.Request().Context()
-	s.audit(c, "document.read", text)
+	if err := s.audit(c, "document.read", text, ""); err != nil {
+		return err
+	}
 	found, err := s.Store.Certificates(ctx, exchange.CertificateQuery{Seq: seq})
 	if err != nil {
 		return fmt.Errorf("finding document %d: %w", seq, err)

@@ -33,7 +33,9 @@ func (s *server) messages(c echo.Context) error {
 	}
 	page := query.Limit
 	query.Limit++ // one more tells whether there is a next page
-	s.audit(c, "messages.listed", c.QueryString())
+	if err := s.audit(c, "messages.listed", c.QueryString(), ""); err != nil {
+		return err
+	}
 	found, err := s.Store.Messages(c.Request().Context(), query)
 	if err != nil {
 		return fmt.Errorf("listing messages: %w", err)
@@ -129,7 +131,9 @@ func (s *server) findMessage(c echo.Context, event string) (exchange.Message, er
 	if err != nil {
 		return exchange.Message{}, err
 	}
-	s.audit(c, event, id)
+	if err := s.audit(c, event, id, ""); err != nil {
+		return exchange.Message{}, err
+	}
 	m, found, err := s.messageByID(c.Request().Context(), id)
 	if err != nil {
 		return exchange.Message{}, fmt.Errorf("finding message %s: %w", id, err)

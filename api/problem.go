@@ -60,6 +60,7 @@ const (
 	CodeInternal        Code = "internal"
 	CodeDamaged         Code = "stored_bytes_damaged"
 	CodeFull            Code = "store_full"
+	CodeUnavailable     Code = "unavailable"
 	CodeNotReady        Code = "not_ready"
 	CodeTimedOut        Code = "timed_out"
 )
@@ -97,6 +98,7 @@ var kinds = []kind{
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
+	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
 	{code: CodeNotReady, status: http.StatusServiceUnavailable, title: "The node is not ready"},
 	{code: CodeTimedOut, status: http.StatusServiceUnavailable, title: "The request took too long and was abandoned", cause: context.DeadlineExceeded},
 }

@@ -61,6 +61,14 @@ func accepting(_, partner string, c eco.Certificate) (exchange.Submission, error
 	}, nil
 }
 
+// auditor answers Record with a function.
+type auditor func([]exchange.AuditEntry) error
+
+func (f auditor) Record(_ context.Context, entries []exchange.AuditEntry) error { return f(entries) }
+
+// forgetting takes every entry.
+func forgetting([]exchange.AuditEntry) error { return nil }
+
 // damage is a store whose stored bytes give an error.
 type damage struct {
 	api.Reader
@@ -112,7 +120,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 	})
 	f := &fixture{t: t, store: store, log: new(logBuffer)}
 	o := api.Options{
-		Node: submitter(accepting), Store: store, Keys: keys(), Now: func() time.Time { return now },
+		Node: submitter(accepting), Store: store, Audit: store, Keys: keys(), Now: func() time.Time { return now },
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
 	if adjust != nil {

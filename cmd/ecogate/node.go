@@ -146,7 +146,7 @@ func apiKeys(configured []config.APIKey) ([]api.Key, error) {
 
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) error {
-	options := api.Options{Node: n.Node, Store: n.Store, Keys: keys, Now: o.Now, Log: o.Log, Ready: n.ready}
+	options := api.Options{Node: n.Node, Store: n.Store, Audit: n.Store, Keys: keys, Now: o.Now, Log: o.Log, Ready: n.ready}
 	users, err := api.New(options)
 	if err != nil {
 		return err

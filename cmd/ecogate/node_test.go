@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +246,37 @@ func TestSupervisorIsToldWhenItAsks(t *testing.T) {
 	n, err := conn.Read(buffer)
 	if err != nil || string(buffer[:n]) != "READY=1" {
 		t.Errorf("the supervisor reads %q, %v", buffer[:n], err)
+	}
+}
+
+func TestSubmissionsAndReadsAreOnTheAuditChainOnce(t *testing.T) {
+	two := newPair(t)
+	n := startSide(t, two.KR, nil, "ECOGATE_DELIVERY_POLL=1h")
+	if err := submit(t.Context(), n, two.KR, "LA26010137"); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(two.KR.KeyFile("issuer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := api.NewClient(n.APIURL, strings.TrimSpace(string(key)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Lookup(t.Context(), api.LookupQuery{Reference: "LA26010137"}); err != nil {
+		t.Fatal(err)
+	}
+	records, err := n.Store.Audit(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var users []string // without what delivery records meanwhile
+	for _, r := range records {
+		if r.Actor == "demo-issuer" {
+			users = append(users, r.Event+" "+r.Subject)
+		}
+	}
+	if want := []string{"certificate.submitted LA/ATIGA-D/LA26010137", "certificate.looked_up LA26010137"}; !slices.Equal(users, want) {
+		t.Errorf("recorded %q, want %q", users, want)
 	}
 }

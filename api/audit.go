@@ -1,0 +1,65 @@
+package api
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// auditedText bounds the subject and the detail of an audit entry, in octets: the user chooses what they hold.
+const auditedText = 1024
+
+// audit records who did what to what. The record is durable when audit returns nil; after an error the caller must not
+// answer with what was asked for.
+func (s *server) audit(c echo.Context, event, subject, detail string) error {
+	s.tell(c, event, subject, detail)
+	k := callOf(c)
+	// The correlation id leads from the record to the request in the log.
+	detail = strings.TrimSpace(fmt.Sprintf("role %s, correlation_id %s %s", k.key.Role, k.correlation, detail))
+	entry := exchange.AuditEntry{At: s.Now().UTC(), Actor: k.key.Name, Event: event, Subject: shortened(subject), Detail: shortened(detail)}
+	if err := s.Audit.Record(c.Request().Context(), []exchange.AuditEntry{entry}); err != nil {
+		return fmt.Errorf("%w: %s of %s: %w", problem(CodeUnavailable, ""), event, entry.Subject, err)
+	}
+	return nil
+}
+
+// auditRefusal records that a certificate was refused and why, and returns what to answer. An error that is not about
+// the certificate refuses nothing: the submission may be repeated, and may even have been taken.
+func (s *server) auditRefusal(c echo.Context, subject string, cause error) error {
+	p := problemOf(cause)
+	if p.Status >= http.StatusInternalServerError {
+		return cause
+	}
+	reasons := []string{string(p.Code)}
+	for _, f := range p.Errors {
+		if f.Severity == eco.SeverityError && !slices.Contains(reasons, f.Code) {
+			reasons = append(reasons, f.Code)
+		}
+	}
+	if err := s.audit(c, "certificate.refused", subject, strings.Join(reasons, " ")); err != nil {
+		return err
+	}
+	return cause
+}
+
+// tell writes the log line of an event.
+func (s *server) tell(c echo.Context, event, subject, detail string) {
+	k := callOf(c)
+	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "audit", slog.Group("audit",
+		"actor", k.key.Name, "role", string(k.key.Role), "event", event, "subject", subject, "detail", detail,
+		"correlation_id", k.correlation, "remote", c.Request().RemoteAddr))
+}
+
+func shortened(s string) string {
+	if len(s) > auditedText {
+		return strings.ToValidUTF8(s[:auditedText], "") + "..."
+	}
+	return s
+}
