@@ -62,15 +62,25 @@ func (l *loader) listeners(c Config) {
 		)
 	}
 	partner := c.Listeners.Partner
-	host, _, _ := net.SplitHostPort(partner.Address)
 	l.rules(
-		rule{!c.PartnerTLS() && !partner.PlainHTTP && !isLoopback(host), "listeners.partner.address",
+		rule{!c.PartnerTLS() && !partner.PlainHTTP && !isLoopback(partner.Address), "listeners.partner.address",
 			fmt.Sprintf("%s can be reached from elsewhere, and node.keys has no key with use %s; add one, or set plain_http: true if something in front of it speaks TLS",
 				partner.Address, partners.UseTLSServer)},
 		rule{partner.TLS.MinVersion != "1.2" && partner.TLS.MinVersion != "1.3", "listeners.partner.tls.min_version",
 			fmt.Sprintf("%q is not 1.2 or 1.3", partner.TLS.MinVersion)},
 		rule{partner.TLS.ClientAuth != ClientAuthRequire && partner.TLS.ClientAuth != ClientAuthNone, "listeners.partner.tls.client_auth",
 			fmt.Sprintf("%q is not %s or %s", partner.TLS.ClientAuth, ClientAuthRequire, ClientAuthNone)},
+	)
+	users, admin := c.Listeners.API, c.Listeners.Admin
+	l.rules(
+		rule{(users.CertificateFile == "") != (users.KeyFile == ""), "listeners.api", "takes certificate_file and key_file together"},
+		rule{users.TLS() && users.PlainHTTP, "listeners.api.plain_http", "excludes certificate_file and key_file, which are there for TLS"},
+		rule{!users.TLS() && !users.PlainHTTP && !isLoopback(users.Address), "listeners.api.address",
+			fmt.Sprintf("%s can be reached from elsewhere, and API keys would travel in the clear; set certificate_file and key_file, or plain_http: true if something in front of it speaks TLS",
+				users.Address)},
+		rule{!admin.PlainHTTP && !isLoopback(admin.Address), "listeners.admin.address",
+			fmt.Sprintf("%s can be reached from elsewhere, and this listener has neither TLS nor keys; set plain_http: true if the network keeps strangers away from it",
+				admin.Address)},
 	)
 }
 
@@ -89,7 +99,12 @@ func portOf(address string) (uint64, error) {
 	return strconv.ParseUint(port, 10, 16)
 }
 
-func isLoopback(host string) bool {
+// isLoopback reports whether the host of host:port is this machine only. What is no address is complained about elsewhere.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true
+	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

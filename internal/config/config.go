@@ -53,13 +53,28 @@ type Store struct {
 // Listeners are the three addresses that the node listens on, apart from each other.
 type Listeners struct {
 	Partner PartnerListener `yaml:"partner"`
-	API     Listener        `yaml:"api"`
-	Admin   Listener        `yaml:"admin"`
+	API     APIListener     `yaml:"api"`
+	Admin   AdminListener   `yaml:"admin"`
 }
 
-// Listener is an address, "host:port".
-type Listener struct {
+// APIListener is where users come, with API keys. It speaks TLS when CertificateFile and KeyFile are set; TLS tells.
+type APIListener struct {
 	Address string `yaml:"address"`
+	// CertificateFile is the server's X.509 credential and then the intermediates, KeyFile its private key, both PEM.
+	CertificateFile string `yaml:"certificate_file" path:"true"`
+	KeyFile         string `yaml:"key_file" path:"true"`
+	// PlainHTTP serves without TLS on an address that is not loopback, because something in front of it speaks TLS.
+	PlainHTTP bool `yaml:"plain_http"`
+}
+
+// TLS reports whether the listener speaks TLS.
+func (l APIListener) TLS() bool { return l.CertificateFile != "" }
+
+// AdminListener answers anyone who reaches it, without TLS and without a key.
+type AdminListener struct {
+	Address string `yaml:"address"`
+	// PlainHTTP allows an address that is not loopback, because the network keeps strangers away from it.
+	PlainHTTP bool `yaml:"plain_http"`
 }
 
 // PartnerListener is where partners post messages. It speaks TLS with the node's tls-server key; Config.PartnerTLS tells.
@@ -155,8 +170,8 @@ func Default() Config {
 				Address: "127.0.0.1:8443",
 				TLS:     TLS{MinVersion: "1.2", ClientAuth: ClientAuthRequire},
 			},
-			API:   Listener{Address: "127.0.0.1:8080"},
-			Admin: Listener{Address: "127.0.0.1:8081"},
+			API:   APIListener{Address: "127.0.0.1:8080"},
+			Admin: AdminListener{Address: "127.0.0.1:8081"},
 		},
 		Delivery: Delivery{
 			Workers: 8, PerPartner: 4, Poll: time.Second, Lease: 2 * time.Minute,

@@ -59,7 +59,7 @@ partners: [{id: tw, country: TW, party_ids: [{value: "urn:tw"}], anchor_files: [
 		"ECOGATE_AGREEMENTS_0_ACK_SIGNED=false",
 		"ECOGATE_AGREEMENTS_0_FORMS=ATIGA-D, NON-PREFERENTIAL",
 		"ECOGATE_STORE_DIR=", // empty: as absent
-		"HOME=/root", "ECOGATE_API_URL=x", "ECOGATE_API_KEY=x", "ECOGATE_API_KEY_FILE=x", "ECOGATE_FAULT=x", "ECOGATE_CONFIG=x", "ECOGATE_TEST_POSTGRES=x",
+		"HOME=/root", "ECOGATE_API_URL=x", "ECOGATE_API_CA=x", "ECOGATE_API_KEY=x", "ECOGATE_API_KEY_FILE=x", "ECOGATE_FAULT=x", "ECOGATE_CONFIG=x", "ECOGATE_TEST_POSTGRES=x",
 	)
 	a := c.Agreements[0]
 	if c.Log.Level != "debug" || c.Delivery.Poll.String() != "3s" || c.Store.Dir != "data" || len(a.Forms) != 2 || a.Forms[1] != "NON-PREFERENTIAL" || *a.Retries != 0 || *a.AckSigned || !*a.AckRequested || a.RetryInterval != partners.DefaultRetryInterval {

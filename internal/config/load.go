@@ -235,7 +235,7 @@ func kindName(n *yaml.Node) string {
 const Prefix = "ECOGATE_"
 
 // reserved are variables that belong to other parts of the program: the client verbs, fault points, the choice of the file.
-var reserved = []string{"ECOGATE_API_URL", "ECOGATE_API_KEY", "ECOGATE_API_KEY_FILE", "ECOGATE_FAULT", "ECOGATE_CONFIG"}
+var reserved = []string{"ECOGATE_API_URL", "ECOGATE_API_CA", "ECOGATE_API_KEY", "ECOGATE_API_KEY_FILE", "ECOGATE_FAULT", "ECOGATE_CONFIG"}
 
 // environment puts variables over what the file gave. An empty variable counts as absent, as scripts leave them.
 func (l *loader) environment(environ []string, cfg *Config) {
