@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,24 @@ func TestCopyInOtherPackagingIsACopy(t *testing.T) {
 	w.must(err)
 	if r := w.TW.Receive(t.Context(), request); r.Status != 204 {
 		t.Errorf("answered %d", r.Status)
+	}
+	if m := w.TW.message(w, exchange.MessageQuery{MessageID: sent.MessageID}); m.Copies != 1 || m.State != exchange.StateAccepted {
+		t.Errorf("%s with %d copies, want accepted with 1", m.State, m.Copies)
+	}
+}
+
+// SyncReply is for nodes on the way and outside the signature: a copy that lost it says the same.
+func TestCopyThatLostItsSyncReplyIsACopy(t *testing.T) {
+	w := newWorld(t, setup{pair: pair.Options{SyncReply: partners.SyncReplySignals}})
+	request, sent := w.composed(sample(t))
+	if r := w.TW.receive(w, request); r.Status != 200 {
+		t.Fatalf("answered %d, want 200 with the acknowledgment", r.Status)
+	}
+	from := bytes.Index(request.Body, []byte("<eb:SyncReply"))
+	to := from + bytes.IndexByte(request.Body[from:], '>') + 1
+	request.Body = slices.Concat(request.Body[:from], request.Body[to:])
+	if r := w.TW.Receive(t.Context(), request); r.Status != 204 {
+		t.Errorf("answered %d, want 204: nobody asks for the answer in the response any more", r.Status)
 	}
 	if m := w.TW.message(w, exchange.MessageQuery{MessageID: sent.MessageID}); m.Copies != 1 || m.State != exchange.StateAccepted {
 		t.Errorf("%s with %d copies, want accepted with 1", m.State, m.Copies)
