@@ -79,6 +79,9 @@ func (c *cli) checkFiles(cfg config.Config) error {
 			return err
 		}
 	}
+	if _, err := readAPICredential(cfg.Listeners.API, c.now()); err != nil {
+		return err
+	}
 	keys, err := apiKeys(cfg.APIKeys)
 	if err != nil {
 		return err

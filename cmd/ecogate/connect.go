@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"sync"
 	"time"
 
@@ -62,21 +61,4 @@ func (p *poster) reconnect() {
 	for _, client := range p.clients {
 		client.CloseIdleConnections()
 	}
-}
-
-// serverTLS is the registry's configuration for the partners' listener with what the operator chose. It is an error if no
-// key is in force now, because every handshake would fail.
-func serverTLS(cfg config.TLS, registry *partners.Registry, now func() time.Time) (*tls.Config, error) {
-	if _, err := registry.Key(partners.UseTLSServer, "", now()); err != nil {
-		return nil, err
-	}
-	t := registry.ServerTLS(now)
-	if cfg.MinVersion == "1.3" {
-		t.MinVersion = tls.VersionTLS13
-	}
-	if cfg.ClientAuth == config.ClientAuthNone {
-		t.ClientAuth = tls.NoClientCert
-		t.VerifyConnection = nil
-	}
-	return t, nil
 }

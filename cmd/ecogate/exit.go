@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,6 +79,7 @@ func hint(err error) string {
 	var h *hinted
 	var p *api.Problem
 	var network *url.Error
+	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &h):
 		return h.hint
@@ -90,6 +92,8 @@ func hint(err error) string {
 		return problemHint(p)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "another process listens there; stop it or give another address under listeners in the configuration"
+	case errors.As(err, &untrusted):
+		return "the API's server is not trusted: --api-ca or " + envAPICA + " gives the CA that issued its credential; a credential for another host or time stays refused"
 	case errors.As(err, &network):
 		return "is the node running, and is its API at this address? --api or " + envAPI + " says where"
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -47,10 +48,14 @@ type runningNode struct {
 	// PartnerURL is where partners post messages, with its path; APIURL and AdminURL are base URLs.
 	PartnerURL, APIURL, AdminURL string
 
-	log       *slog.Logger
-	poster    *poster
-	doors     []*listener // for partners and users
-	admin     *listener   // stays open while the doors drain, so that /readyz can say so
+	now    func() time.Time
+	log    *slog.Logger
+	poster *poster
+	doors  []*listener // for partners and users
+	admin  *listener   // stays open while the doors drain, so that /readyz can say so
+	// apiCredential is what the API's listener shows; nil for plain HTTP.
+	apiCredential atomic.Pointer[tls.Certificate]
+
 	draining  atomic.Bool
 	stop      context.CancelFunc // ends delivery
 	running   sync.WaitGroup
@@ -67,7 +72,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &runningNode{log: o.Log, done: make(chan struct{})}
+	n = &runningNode{now: o.Now, log: o.Log, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -174,6 +179,14 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) e
 		return err
 	}
 	n.doors = append(n.doors, door)
+	credential, err := readAPICredential(cfg.Listeners.API, o.Now())
+	if err != nil {
+		return err
+	}
+	if credential != nil {
+		n.apiCredential.Store(credential)
+		door.tls = apiTLS(&n.apiCredential)
+	}
 	door.serve(users, cfg.Limits.ReadTimeout, o.Log.With("listener", "api"))
 	n.APIURL = door.url()
 
@@ -224,10 +237,17 @@ func (n *runningNode) Err() error {
 }
 
 // Reload takes over the partners, agreements, keys and credentials of cfg without a pause; the rest of cfg needs a
-// restart. After an error everything is as before.
+// restart, and so does whether the API speaks TLS. After an error everything is as before.
 func (n *runningNode) Reload(cfg config.Config) error {
+	credential, err := readAPICredential(cfg.Listeners.API, n.now())
+	if err != nil {
+		return err
+	}
 	if err := n.Registry.Reload(cfg.Registry()); err != nil {
 		return cfg.PartnerProblems(err)
+	}
+	if credential != nil && n.apiCredential.Load() != nil {
+		n.apiCredential.Store(credential)
 	}
 	n.poster.reconnect()
 	return nil

@@ -22,13 +22,14 @@ type cli struct {
 	out, errOut io.Writer
 	now         func() time.Time
 
-	json                  bool
-	address, key, keyFile string
+	json                         bool
+	address, apiCA, key, keyFile string
 }
 
 // The environment variables that stand in for flags.
 const (
 	envAPI     = "ECOGATE_API_URL"
+	envAPICA   = "ECOGATE_API_CA"
 	envKey     = "ECOGATE_API_KEY"
 	envKeyFile = "ECOGATE_API_KEY_FILE"
 	envConfig  = "ECOGATE_CONFIG"
@@ -44,6 +45,7 @@ const rootHelp = `ecogate exchanges electronic certificates of origin with partn
 
 "serve" runs a node. The verbs under "co" and "msg" talk to a running node's API; they need its address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
+An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
 ` + exitHelp
 
@@ -82,6 +84,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print JSON instead of a table")
 	flags.StringVar(&c.address, "api", "", "base `URL` of the node's API")
+	flags.StringVar(&c.apiCA, "api-ca", "", "`file` with the CA of an https API, in place of the system's CAs")
 	flags.StringVar(&c.key, "key", "", "API `key`; other users of this machine may see it, so prefer --key-file")
 	flags.StringVar(&c.keyFile, "key-file", "", "`file` that holds the API key")
 	return root
@@ -127,7 +130,11 @@ func (c *cli) client() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.NewClient(firstSet(c.address, os.Getenv(envAPI), defaultAPI), key, nil)
+	transport, err := apiTransport(firstSet(c.apiCA, os.Getenv(envAPICA)))
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(firstSet(c.address, os.Getenv(envAPI), defaultAPI), key, transport)
 	if err != nil {
 		return nil, &usageError{text: err.Error()}
 	}
