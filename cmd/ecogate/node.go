@@ -246,7 +246,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	if err := n.Registry.Reload(cfg.Registry()); err != nil {
 		return cfg.PartnerProblems(err)
 	}
-	if credential != nil && n.apiCredential.Load() != nil {
+	if credential != nil {
 		n.apiCredential.Store(credential)
 	}
 	n.poster.reconnect()
