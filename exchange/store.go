@@ -23,14 +23,16 @@ type Store interface {
 	// Enqueue records outbound messages with their certificates, due at Message.Due. Results come in the order of the
 	// arguments. If a certificate with the same Key is already exported with equal Content, nothing is written for that
 	// Departure and the result is the message that carries it, with Fresh false. If Content differs the result's Err is
-	// ErrConflict and nothing is written for it.
+	// ErrConflict and nothing is written for it. An outbound MessageID that is taken is judged in the same way by
+	// Message.Content. The store sets Direction, State, and what the certificate repeats of its message.
 	Enqueue(ctx context.Context, departures []Departure) ([]Enqueued, error)
 
 	// Accept records inbound messages, the replies that they cause, and the outbound messages that they settle.
 	// A message in state StateAccepted whose (Partner, MessageID) was accepted before is a duplicate: with equal Content
 	// its counter rises (that write makes the answer wait for the same durability as the first), the stored reply, if it
 	// travels as a message of its own, becomes due again, and nothing else is written; with other Content the message is
-	// stored in state StateQuarantined with reason ReasonInconsistent, and Conflict is set. Messages in any other state are always recorded.
+	// stored in state StateQuarantined with reason ReasonInconsistent and an audit entry of the store's own, nothing else of
+	// the Arrival is, and Conflict is set. Messages in any other state are always recorded.
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
 	// certificate is not stored twice. With other Content both are kept and both become CertificateInConflict.
@@ -38,11 +40,13 @@ type Store interface {
 
 	// Claim leases up to Max due outbound messages to Owner, oldest due first, and writes before it returns that the
 	// attempt was begun: state StateSending, Attempts raised, Fence raised, Due set to the end of the lease. A message
-	// whose lease has ended without Settle is due again, so that a crash costs time and loses nothing.
+	// whose lease has ended without Settle is due again, so that a crash costs time and loses nothing. A message whose bytes
+	// are damaged or gone becomes StateFailed and is not returned: it would stand at the head of the queue for ever.
 	Claim(ctx context.Context, claim Claim) ([]Job, error)
 
 	// Settle records how claimed attempts ended. An outcome whose Fence is not the message's own any more (another
-	// worker claimed it, or an acknowledgment settled it) changes nothing, and its place in the result is false.
+	// worker claimed it) changes nothing, and its place in the result is false. If a signal settled the message meanwhile,
+	// the Attempt is added to its log and nothing else changes; that is false too.
 	Settle(ctx context.Context, outcomes []Outcome) ([]bool, error)
 
 	// Messages returns records that match, newest first. Unknown ids give an empty result.

@@ -229,12 +229,14 @@ func (t *transaction) settle(o *exchange.Outcome) (bool, error) {
 		return false, nil
 	}
 	m, err := loadMessage(t.tx, o.Seq)
-	if err != nil || m.State != exchange.StateSending || m.Fence != o.Fence {
+	if err != nil || m.Owner == "" || m.Fence != o.Fence || m.State != exchange.StateSending && !m.State.Terminal() {
 		return false, err
 	}
+	if m.State.Terminal() { // a signal was faster than the worker: only the attempt is left to tell
+		return false, t.changeMessage(&m, func(m *exchange.Message) { m.Owner, m.Log = "", logged(m.Log, o.Attempt) })
+	}
 	err = t.changeMessage(&m, func(m *exchange.Message) {
-		m.Log = append(m.Log, o.Attempt)
-		m.Log = m.Log[max(0, len(m.Log)-maxLog):]
+		m.Log = logged(m.Log, o.Attempt)
 		m.Owner, m.State, m.Reason = "", o.State, nil
 		if !o.State.Terminal() {
 			m.Due = o.Due.UTC()
@@ -249,6 +251,12 @@ func (t *transaction) settle(o *exchange.Outcome) (bool, error) {
 		return false, err
 	}
 	return true, t.audit(o.Audit)
+}
+
+// logged adds an attempt to a log, which keeps its newest.
+func logged(log []exchange.Attempt, a exchange.Attempt) []exchange.Attempt {
+	log = append(log, a)
+	return log[max(0, len(log)-maxLog):]
 }
 
 func checkSettlement(s *exchange.Settlement) error {
@@ -273,9 +281,9 @@ func (t *transaction) settleBySignal(s *exchange.Settlement, signal string) (boo
 		return false, err
 	}
 	err = t.changeMessage(&m, func(m *exchange.Message) {
-		m.State, m.Reason, m.Due, m.Owner = s.State, s.Reason, time.Time{}, ""
+		// Owner stays: the worker that holds the message has its attempt still to record.
+		m.State, m.Reason, m.Due = s.State, s.Reason, time.Time{}
 		m.Settled, m.SettledBy = s.At.UTC(), signal
-		m.Fence++ // a worker that holds it has lost it
 	})
 	if err != nil {
 		return false, err

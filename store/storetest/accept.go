@@ -278,8 +278,12 @@ func acceptSettlementFencesOutTheWorker(s *suite) {
 	if s.settle(job.Message, exchange.StateAwaiting, at(1)) {
 		s.Error("the worker's outcome counts after the acknowledgment")
 	}
-	if m := s.message(exchange.MessageQuery{MessageID: "m1@kr"}); m.State != exchange.StateDelivered || len(m.Log) != 0 || m.Fence <= job.Message.Fence {
-		s.Errorf("message is %q with %d attempts, fence %d", m.State, len(m.Log), m.Fence)
+	if s.settle(job.Message, exchange.StateAwaiting, at(1)) {
+		s.Error("the worker's outcome counts the second time")
+	}
+	m := s.message(exchange.MessageQuery{MessageID: "m1@kr"})
+	if m.State != exchange.StateDelivered || m.SettledBy != "s1@th" || len(m.Log) != 1 || m.Owner != "" {
+		s.Errorf("message is %q by %q with %d attempts, owner %q; want delivered by the acknowledgment, with the worker's one attempt", m.State, m.SettledBy, len(m.Log), m.Owner)
 	}
 }
 

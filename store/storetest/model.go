@@ -145,8 +145,7 @@ func (m *model) settleBySignal(s *exchange.Settlement, signal string) bool {
 	if r.State.Terminal() && !late {
 		return false
 	}
-	r.State, r.Reason, r.Due, r.Owner, r.Settled, r.SettledBy = s.State, s.Reason, time.Time{}, "", s.At, signal
-	r.Fence++
+	r.State, r.Reason, r.Due, r.Settled, r.SettledBy = s.State, s.Reason, time.Time{}, s.At, signal
 	m.follow(r)
 	return true
 }
@@ -197,7 +196,11 @@ func (m *model) settle(o exchange.Outcome) bool {
 		return false
 	}
 	r := &m.messages[o.Seq-1]
-	if r.State != exchange.StateSending || r.Fence != o.Fence {
+	if r.Owner == "" || r.Fence != o.Fence || r.State != exchange.StateSending && !r.State.Terminal() {
+		return false
+	}
+	if r.State.Terminal() {
+		r.Owner, r.Log = "", append(r.Log, o.Attempt)
 		return false
 	}
 	r.State, r.Owner, r.Due, r.Reason, r.Log = o.State, "", o.Due, o.Reason, append(r.Log, o.Attempt)
