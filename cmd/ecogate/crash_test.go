@@ -52,7 +52,7 @@ var crashes = []crash{
 	{at: "KR", point: "store.raw-synced", hit: 1},
 	{at: "KR", point: "store.raw-synced", hit: 3},
 	{at: "KR", point: "store.committed", hit: 1},
-	{at: "KR", point: "deliver.claimed", hit: 2},
+	{at: "KR", point: "deliver.claimed", hit: 1},
 	{at: "KR", point: "deliver.posting", hit: 2},
 	{at: "KR", point: "deliver.posted", hit: 2},
 	{at: "KR", point: "deliver.settled", hit: 2},
