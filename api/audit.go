@@ -52,9 +52,12 @@ func (s *server) auditRefusal(c echo.Context, subject string, cause error) error
 // tell writes the log line of an event.
 func (s *server) tell(c echo.Context, event, subject, detail string) {
 	k := callOf(c)
-	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "audit", slog.Group("audit",
-		"actor", k.key.Name, "role", string(k.key.Role), "event", event, "subject", subject, "detail", detail,
-		"correlation_id", k.correlation, "remote", c.Request().RemoteAddr))
+	attributes := []any{"actor", k.key.Name, "role", string(k.key.Role), "event", event, "subject", subject,
+		"correlation_id", k.correlation, "remote", c.Request().RemoteAddr}
+	if detail != "" {
+		attributes = append(attributes, "detail", detail)
+	}
+	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "audit", slog.Group("audit", attributes...))
 }
 
 func shortened(s string) string {
