@@ -24,11 +24,11 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	}
 	if len(copies) > 0 && copies[0].Content == r.record.Content {
 		// The unique key in the store decides below; knowing it here spares the work and lets a copy that comes after
-		// its time to live still get its acknowledgment (ebMS 2.0 §6.5.5).
+		// its time to live, or after the agreement changed, still get its acknowledgment (ebMS 2.0 §6.5.5).
 		return n.repeat(ctx, r)
 	}
-	if ttl := r.header.TimeToLive; !ttl.IsZero() && !r.request.Received.Before(ttl) {
-		return n.refuse(ctx, r, ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", ttl)))
+	if err := checkHeader(r); err != nil {
+		return n.refuse(ctx, r, err)
 	}
 	certificate, document, err := n.readCertificate(r)
 	if err != nil {

@@ -142,6 +142,11 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	if len(response.Body) > 0 {
 		o.Attempt.Problem = n.readResponse(ctx, m, response, ended)
 	}
+	if o.Attempt.Problem != "" && m.Kind == KindCertificate && !m.AckRequired {
+		// Nothing else would ever tell whether the partner has it; an empty 2xx would have.
+		n.again(o, m, ended, response.RetryAfter)
+		return
+	}
 	n.await(o, m, ended)
 }
 

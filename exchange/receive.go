@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
@@ -26,8 +28,12 @@ type reception struct {
 	header    *ebms.Message
 	agreement partners.Agreement
 	known     bool // agreement is set
-	// established: the sender is the agreement's partner, by its TLS client credential, by its signature, or because the
-	// agreement asks for neither.
+	// ended: the agreement is known but not in force any more, or not yet. What was sent while it was in force may still be
+	// settled and repeated under it.
+	ended error
+	// established: the message is the agreement's partner's, by its signature, or because the agreement asks for none.
+	// A TLS client credential alone does not do it: what this node then signs speaks of a MessageId that anybody may have
+	// written into an unsigned message.
 	established bool
 	verified    *signing.Verified
 	record      Message
@@ -104,7 +110,7 @@ func (n *Node) authenticate(r *reception) error {
 	header.SyncReply = r.header.SyncReply
 	r.header = header
 	r.record.Content = contentDigest(r)
-	return n.checkHeader(r)
+	return nil
 }
 
 func (n *Node) findAgreement(r *reception) error {
@@ -118,8 +124,8 @@ func (n *Node) findAgreement(r *reception) error {
 	}
 	agreement, err := n.registry.Inbound(query, r.request.Received)
 	switch {
-	case err == nil:
-		r.agreement, r.known = agreement, true
+	case err == nil, errors.Is(err, partners.ErrOutsideValidity):
+		r.agreement, r.known, r.ended = agreement, true, err
 		r.record.Partner = agreement.Partner
 		return nil
 	case errors.Is(err, partners.ErrUnknownCPA), errors.Is(err, partners.ErrUnknownService):
@@ -131,8 +137,7 @@ func (n *Node) findAgreement(r *reception) error {
 
 const headerLocation = "//Header/MessageHeader"
 
-// checkConnection compares the TLS client with the party that the header claims. Without a TLS client certificate the
-// signature alone establishes the sender.
+// checkConnection compares the TLS client, if there is one, with the party that the header claims.
 func (n *Node) checkConnection(r *reception) error {
 	tls := r.request.TLS
 	if tls == nil || len(tls.PeerCertificates) == 0 {
@@ -142,7 +147,6 @@ func (n *Node) checkConnection(r *reception) error {
 	if !ok || partner != r.agreement.Partner {
 		return ebms.NewSecurityFailure(headerLocation, fmt.Errorf("TLS client %q is not partner %q", tls.PeerCertificates[0].Subject, r.agreement.Partner))
 	}
-	r.established = true
 	return nil
 }
 
@@ -169,21 +173,22 @@ func (n *Node) verify(r *reception) error {
 	return nil
 }
 
-// checkHeader compares the verified header with what the agreement says of it (ebMS 2.0 §3.1.7, §6.3.1, §4.3).
-func (n *Node) checkHeader(r *reception) error {
-	if r.isSignal() {
-		return nil
-	}
+// checkHeader compares the verified header of a new message with what the agreement says of it (ebMS 2.0 §3.1.6.4, §3.1.7,
+// §6.3.1). A SyncReply that was not agreed is passed over: it stands outside the signature, so anybody on the way could have
+// written it, and a refusal because of it would end a good message.
+func checkHeader(r *reception) error {
 	h, a := r.header, r.agreement
 	switch {
+	case r.ended != nil:
+		return ebms.NewInconsistent(headerLocation+"/CPAId", r.ended)
+	case !h.TimeToLive.IsZero() && !r.request.Received.Before(h.TimeToLive):
+		return ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", h.TimeToLive))
 	case h.DuplicateElimination && !a.DuplicateElimination:
 		return ebms.NewInconsistent(headerLocation+"/DuplicateElimination", errors.New("DuplicateElimination is present, the agreement says never"))
 	case h.AckRequested != nil && !a.AckRequested:
 		return ebms.NewInconsistent("//Header/AckRequested", errors.New("AckRequested is present, the agreement says never"))
 	case h.AckRequested != nil && h.AckRequested.Signed && !a.AckSigned:
 		return ebms.NewInconsistent("//Header/AckRequested/@signed", errors.New("a signed acknowledgment is asked for, the agreement says unsigned"))
-	case h.SyncReply && a.SyncReply != partners.SyncReplySignals:
-		return ebms.NewInconsistent("//Header/SyncReply", errors.New("SyncReply is present, the agreement's syncReplyMode is none"))
 	}
 	return nil
 }
@@ -211,13 +216,15 @@ func kindOf(m *ebms.Message) Kind {
 }
 
 // contentDigest identifies what the message says apart from how it was packaged: a peer may choose another MIME boundary
-// when it sends a message again.
+// and another order of the parts when it sends a message again. Parts are known by the URI that the signature covers.
 func contentDigest(r *reception) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "envelope %d\n", len(r.octets))
 	h.Write(r.octets)
-	for _, p := range r.pkg.Parts {
-		fmt.Fprintf(h, "part %d %q\n", len(p.Content), p.ContentID)
+	parts := signedParts(r.header.Manifest, r.pkg)
+	slices.SortFunc(parts, func(a, b signing.Part) int { return strings.Compare(a.URI, b.URI) })
+	for _, p := range parts {
+		fmt.Fprintf(h, "part %d %q\n", len(p.Content), p.URI)
 		h.Write(p.Content)
 	}
 	return hex.EncodeToString(h.Sum(nil))

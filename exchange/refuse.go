@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/ecogate/ecogate/ebms"
 )
@@ -13,7 +14,7 @@ import (
 //
 //   - no header could be read, or its parties cannot be repeated: HTTP 400 with a SOAP Fault, because no ebXML error can be
 //     addressed; a header block that must be understood and is not: HTTP 500 with its SOAP Fault (SOAP 1.1 §6.2);
-//   - the sender is established: an ErrorList, signed if the agreement says so, as a message of its own to the partner's
+//   - the message is established as the partner's: an ErrorList, signed if the agreement says so, as a message of its own to the partner's
 //     endpoint, or in the HTTP response if signals travel there (ebMS 2.0 §4.2.4.2);
 //   - otherwise: an unsigned ErrorList in the HTTP response only. A signed or posted one would let anybody who knows a MessageId make this
 //     node tell the partner that its own, good message of that id was refused.
@@ -28,13 +29,11 @@ func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply
 	if m == nil || r.record.Kind == KindAcknowledgment {
 		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
 	}
-	if m.Validate() != nil {
-		// Its parties, repeated, would make the answer as wrong as it is: there is no address.
-		return n.keep(ctx, r, arrival, ebms.FaultReply(cause))
-	}
 	reply, err := n.signal(r, m, KindError, r.established && r.agreement.SignatureRequired)
 	if err != nil {
-		return n.unavailable(err)
+		// What it repeats of the message cannot be written: there is no address, and what failed is kept all the same.
+		n.log.Warn("error message not composed", "message_id", r.record.MessageID, "error", err)
+		return n.keep(ctx, r, arrival, ebms.FaultReply(cause))
 	}
 	if r.established {
 		arrival.Reply = reply
@@ -66,7 +65,7 @@ func (n *Node) KeepRefused(ctx context.Context, request ebms.Request, refusal *e
 func (n *Node) quarantine(r *reception, problem *ebms.Error) Arrival {
 	m := r.record
 	m.State = StateQuarantined
-	m.Reason = &Reason{Code: string(problem.Code), Told: problem.Description, Cause: problem.Error()}
+	m.Reason = &Reason{Code: string(problem.Code), Told: problem.Description, Cause: shortened(problem.Error())}
 	actor := m.Partner
 	if actor == "" {
 		actor = "unknown sender at " + r.request.Remote
@@ -74,6 +73,17 @@ func (n *Node) quarantine(r *reception, problem *ebms.Error) Arrival {
 	return Arrival{Message: m, Raw: r.request.Body, Audit: []AuditEntry{{
 		At: m.Created, Actor: actor, Event: "message.quarantined", Subject: m.MessageID, Detail: m.Reason.Code + ": " + m.Reason.Cause,
 	}}}
+}
+
+// maxCause bounds what a record repeats of a cause, in bytes: a cause may quote the sender.
+const maxCause = 1 << 10
+
+// shortened cuts text to maxCause, between characters.
+func shortened(text string) string {
+	if len(text) <= maxCause {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxCause], "") + " ..."
 }
 
 // keep records a refused message and then gives the answer.

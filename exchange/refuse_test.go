@@ -74,8 +74,9 @@ func refusedUnestablished() []refusal {
 		{"TLS client is nobody's", nil, nil, func(w *world, r *ebms.Request) {
 			r.TLS = client(w.impostor().Issuing.X509Cert)
 		}, ebms.CodeSecurityFailure},
-		{"agreement not begun", func(c *config.Config) { c.Agreements[0].Start = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) }, nil, nil, ebms.CodeInconsistent},
-		{"agreement ended", func(c *config.Config) { c.Agreements[0].End = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }, nil, nil, ebms.CodeInconsistent},
+		{"signed badly over the partner's own connection", nil, func(w *world, d *draft) { d.key = w.VN.message }, func(w *world, r *ebms.Request) {
+			r.TLS = client(w.KR.key(w, partners.UseTLSClient, "").Chain[0])
+		}, ebms.CodeSecurityFailure},
 		{"unknown CPAId", nil, func(_ *world, d *draft) { d.header.CPAID = "urn:unknown" }, nil, ebms.CodeValueNotRecognized},
 		{"agreement of another partner", nil, func(_ *world, d *draft) { d.header.CPAID = vnCPA }, nil, ebms.CodeInconsistent},
 		{"unknown service", nil, func(_ *world, d *draft) { d.header.Service.Value = "Tariff" }, nil, ebms.CodeValueNotRecognized},
@@ -114,7 +115,8 @@ func refusedEstablished() []refusal {
 		{"time to live ended", nil, func(w *world, d *draft) {
 			d.header.Timestamp, d.header.TimeToLive = w.now().Add(-2*time.Hour), w.now()
 		}, nil, ebms.CodeTimeToLiveExpired},
-		{"SyncReply against the agreement", nil, func(_ *world, d *draft) { d.header.SyncReply = true }, nil, ebms.CodeInconsistent},
+		{"agreement not begun", func(c *config.Config) { c.Agreements[0].Start = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) }, nil, nil, ebms.CodeInconsistent},
+		{"agreement ended", func(c *config.Config) { c.Agreements[0].End = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }, nil, nil, ebms.CodeInconsistent},
 		{"AckRequested against the agreement", askNothing, nil, nil, ebms.CodeInconsistent},
 		{"signed acknowledgment against the agreement", func(c *config.Config) { c.Agreements[0].AckSigned = new(false) }, nil, nil, ebms.CodeInconsistent},
 		{"DuplicateElimination against the agreement", func(c *config.Config) { c.Agreements[0].DuplicateElimination = new(false) },
@@ -156,9 +158,6 @@ func refusedEstablished() []refusal {
 			c.Items[0].GrossWeight.Value = "-1"
 			d.content(w.document(c, w.KR.key(w, partners.UseDocumentSignature, "KCCI")))
 		}, nil, ebms.CodeInconsistent},
-		{"signed badly over the partner's own connection", nil, func(w *world, d *draft) { d.key = w.VN.message }, func(w *world, r *ebms.Request) {
-			r.TLS = client(w.KR.key(w, partners.UseTLSClient, "").Chain[0])
-		}, ebms.CodeSecurityFailure},
 		{"unknown action of the message service", nil, func(_ *world, d *draft) {
 			d.header.Service, d.header.Action = ebms.Service{Value: ebms.MSHService}, ebms.ActionPing
 			d.parts, d.header.Manifest = nil, nil

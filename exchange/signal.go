@@ -62,8 +62,8 @@ func (n *Node) takeSignal(ctx context.Context, r *reception) ebms.Reply {
 func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Message) string {
 	r := &reception{request: request}
 	err := n.open(r)
-	if err == nil && (!r.isSignal() || r.header.RefToMessageID != sent.MessageID) {
-		err = fmt.Errorf("the answer is action %q about message %q, expected a signal about this one", r.header.Action, r.header.RefToMessageID)
+	if err == nil && (r.record.Kind != KindAcknowledgment && r.record.Kind != KindError || r.header.RefToMessageID != sent.MessageID) {
+		err = fmt.Errorf("the answer is action %q about message %q, expected an acknowledgment or error about this one", r.header.Action, r.header.RefToMessageID)
 	}
 	if err == nil {
 		err = n.authenticate(r)
@@ -93,7 +93,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	if len(found) == 0 {
 		return Accepted{}, ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId", fmt.Errorf("no message %q was sent to %s", about, r.agreement.Partner))
 	}
-	settlement, err := judge(r, found[0])
+	settlement, err := n.judge(r, found[0])
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -112,12 +112,20 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	return accepted, nil
 }
 
-// judge says what a verified signal does to the message it is about: nil means nothing.
-func judge(r *reception, sent Message) (*Settlement, error) {
+// judge says what a signal does to the message it is about: nil means nothing. The agreement of that message decides what the
+// signal must prove, not one that the signal names: a partner may have another agreement that asks for less.
+func (n *Node) judge(r *reception, sent Message) (*Settlement, error) {
+	agreement, ok := n.agreementOf(sent)
+	if !ok || r.header.CPAID != sent.CPAID {
+		return nil, ebms.NewInconsistent(headerLocation+"/CPAId", fmt.Errorf("the signal has CPAId %q, the message %q", r.header.CPAID, sent.CPAID))
+	}
+	if agreement.SignatureRequired && r.verified == nil {
+		return nil, ebms.NewSecurityFailure("//Header", errors.New("the signal is not signed, the agreement of the message asks for signatures"))
+	}
 	settlement := &Settlement{MessageID: sent.MessageID, Partner: sent.Partner, At: r.record.Created}
 	switch r.record.Kind {
 	case KindAcknowledgment:
-		if err := checkReceipt(r, sent); err != nil {
+		if err := checkReceipt(r, sent, agreement.AckSigned); err != nil {
 			return nil, err
 		}
 		settlement.State = StateDelivered
@@ -131,19 +139,19 @@ func judge(r *reception, sent Message) (*Settlement, error) {
 		}
 		first := list.Errors[0]
 		settlement.State = StateFailed
-		settlement.Reason = &Reason{Code: string(first.Code), Cause: fmt.Sprintf("the partner refused it: %s %s %s", first.Code, first.Location, first.Description)}
+		settlement.Reason = &Reason{Code: string(first.Code), Cause: shortened(fmt.Sprintf("the partner refused it: %s %s %s", first.Code, first.Location, first.Description))}
 	}
 	return settlement, nil
 }
 
 // checkReceipt compares an acknowledgment with the message it claims to be for: signed if that was agreed, and with the very digests that
 // our signature covers, so that it proves what was received (ebMS 2.0 §6.3.2.4).
-func checkReceipt(r *reception, sent Message) error {
+func checkReceipt(r *reception, sent Message, signed bool) error {
 	ack := r.header.Acknowledgment
 	if ack == nil {
 		return ebms.NewInconsistent("//Header/Acknowledgment", errors.New("an Acknowledgment message without Acknowledgment element"))
 	}
-	if !r.agreement.AckSigned {
+	if !signed {
 		return nil
 	}
 	if r.verified == nil {
