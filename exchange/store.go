@@ -38,10 +38,14 @@ type Store interface {
 	// certificate is not stored twice. With other Content both are kept and both become CertificateInConflict.
 	Accept(ctx context.Context, arrivals []Arrival) ([]Accepted, error)
 
-	// Claim leases up to Max due outbound messages to Owner, oldest due first, and writes before it returns that the
-	// attempt was begun: state StateSending, Attempts raised, Fence raised, Due set to the end of the lease. A message
-	// whose lease has ended without Settle is due again, so that a crash costs time and loses nothing. A message whose bytes
-	// are damaged or gone becomes StateFailed and is not returned: it would stand at the head of the queue for ever.
+	// Claim leases up to Max due outbound messages to Owner and writes before it returns that the attempt was begun:
+	// state StateSending, Attempts raised, Fence raised, Due set to the end of the lease. A message whose lease has ended
+	// without Settle is due again, so that a crash costs time and loses nothing. A message whose bytes are damaged or gone
+	// becomes StateFailed and is not returned: it would stand at the head of the queue for ever.
+	//
+	// Partners take turns: each next message is one of the partner with the fewest leases that have not ended, those of
+	// this claim counted, and among equals the one that has been due the longest, then the one with the lower Seq. Jobs come in this
+	// order. So partners that let every attempt run into its timeout cannot keep the workers from one that answers.
 	Claim(ctx context.Context, claim Claim) ([]Job, error)
 
 	// Settle records how claimed attempts ended. An outcome whose Fence is not the message's own any more (another

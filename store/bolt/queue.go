@@ -108,16 +108,24 @@ func (t *transaction) lease(claim exchange.Claim) ([]exchange.Message, error) {
 	return leased, nil
 }
 
-// lane is one partner's part of the due queue: where it stands, and how many may yet be taken from it.
+// lane is one partner's part of the due queue: where it stands, and how many of the partner's messages are leased.
 type lane struct {
 	cursor *bbolt.Cursor
 	prefix []byte
 	key    []byte // the next entry, nil at the end
-	left   int
+	live   int
 }
 
-// choose gives the numbers of the messages that the claim gets, oldest due first. Each partner's queue is a range of its
-// own, so that a long queue of a partner at its cap costs nothing to pass over.
+// before reports whether l's next message goes before that of other.
+func (l *lane) before(other *lane) bool {
+	if l.live != other.live {
+		return l.live < other.live
+	}
+	return bytes.Compare(l.key[len(l.prefix):], other.key[len(other.prefix):]) < 0
+}
+
+// choose gives the numbers of the messages that the claim gets. Each partner's queue is a range of its own, so that a
+// long queue of a partner at its cap costs nothing to pass over.
 func choose(tx *bbolt.Tx, claim exchange.Claim) ([]uint64, error) {
 	lanes, err := dueLanes(tx, claim)
 	if err != nil {
@@ -127,7 +135,7 @@ func choose(tx *bbolt.Tx, claim exchange.Claim) ([]uint64, error) {
 	for len(chosen) < claim.Max {
 		var first *lane
 		for _, l := range lanes {
-			if l.left > 0 && l.key != nil && (first == nil || bytes.Compare(l.key[len(l.prefix):], first.key[len(first.prefix):]) < 0) {
+			if l.key != nil && (claim.PerPartner <= 0 || l.live < claim.PerPartner) && (first == nil || l.before(first)) {
 				first = l
 			}
 		}
@@ -135,7 +143,7 @@ func choose(tx *bbolt.Tx, claim exchange.Claim) ([]uint64, error) {
 			break
 		}
 		chosen = append(chosen, lastNumber(first.key))
-		first.left--
+		first.live++
 		first.next(claim.Now)
 	}
 	return chosen, nil
@@ -151,12 +159,10 @@ func dueLanes(tx *bbolt.Tx, claim exchange.Claim) ([]*lane, error) {
 		if err != nil {
 			return nil, fmt.Errorf("due queue: %w", err)
 		}
-		l := &lane{cursor: bucket.Cursor(), prefix: prefix, left: claim.Max}
-		if claim.PerPartner > 0 {
-			l.left = claim.PerPartner - leasedTo(tx, prefix, claim)
-		}
+		l := &lane{cursor: bucket.Cursor(), prefix: prefix}
 		l.key, _ = l.cursor.Seek(prefix)
-		if l.stop(claim.Now); l.key != nil && l.left > 0 {
+		if l.stop(claim.Now); l.key != nil {
+			l.live = leasedTo(tx, prefix, claim.Now)
 			lanes = append(lanes, l)
 		}
 		key, _ = partners.Seek(after(prefix))
@@ -181,14 +187,12 @@ func after(prefix []byte) []byte {
 	return append(bytes.Clone(prefix), bytes.Repeat([]byte{0xFF}, instantSize+8+1)...)
 }
 
-// leasedTo counts a partner's leases that have not ended, as far as the claim's cap.
-func leasedTo(tx *bbolt.Tx, partner []byte, claim exchange.Claim) int {
+// leasedTo counts a partner's leases that have not ended. There are no more of them than there are workers.
+func leasedTo(tx *bbolt.Tx, partner []byte, now time.Time) int {
 	c := tx.Bucket([]byte(bucketLeases)).Cursor()
 	n := 0
-	for key, _ := c.Seek(after(append(bytes.Clone(partner), instant(claim.Now)...))); bytes.HasPrefix(key, partner); key, _ = c.Next() {
-		if n++; n == claim.PerPartner {
-			break
-		}
+	for key, _ := c.Seek(after(append(bytes.Clone(partner), instant(now)...))); bytes.HasPrefix(key, partner); key, _ = c.Next() {
+		n++
 	}
 	return n
 }

@@ -176,12 +176,17 @@ func (m *model) claim(c exchange.Claim) []uint64 {
 			leased[r.Partner]++
 		}
 	}
-	slices.SortFunc(due, func(a, b *exchange.Message) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Seq, b.Seq)) })
 	var claimed []uint64
-	for _, r := range due {
-		if len(claimed) == c.Max || c.PerPartner > 0 && leased[r.Partner] >= c.PerPartner {
-			continue
+	for len(claimed) < c.Max {
+		due = slices.DeleteFunc(due, func(r *exchange.Message) bool { return c.PerPartner > 0 && leased[r.Partner] >= c.PerPartner })
+		if len(due) == 0 {
+			break
 		}
+		slices.SortFunc(due, func(a, b *exchange.Message) int {
+			return cmp.Or(cmp.Compare(leased[a.Partner], leased[b.Partner]), a.Due.Compare(b.Due), cmp.Compare(a.Seq, b.Seq))
+		})
+		r := due[0]
+		due = due[1:]
 		leased[r.Partner]++
 		r.State, r.Owner, r.Due = exchange.StateSending, c.Owner, c.Now.Add(c.Lease)
 		r.Attempts++
@@ -254,7 +259,7 @@ type run struct {
 func (r *run) pick(rt *rapid.T, what string, n int) int { return rapid.IntRange(0, n-1).Draw(rt, what) }
 
 func (r *run) partner(rt *rapid.T) string {
-	return []string{"TH", "VN"}[r.pick(rt, "partner", 2)]
+	return []string{"TH", "VN", "LA"}[r.pick(rt, "partner", 3)]
 }
 
 func (r *run) enqueue(rt *rapid.T) {

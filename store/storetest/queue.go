@@ -41,6 +41,34 @@ func claimLeasesOldestDueFirst(s *suite) {
 	same(s, "order", order, []string{"m2", "m3", "m4", "m1"})
 }
 
+// claimLetsPartnersTakeTurns has two partners with long queues who never answer, and one whose message came last.
+func claimLetsPartnersTakeTurns(s *suite) {
+	for i := range 5 {
+		for _, partner := range []string{"TH", "VN"} {
+			d := signal(fmt.Sprintf("%s%d", partner, i), partner)
+			d.Message.Due = at(i)
+			s.enqueue(d)
+		}
+	}
+	ids := func(jobs []exchange.Job) (ids []string) {
+		for _, j := range jobs {
+			ids = append(ids, j.Message.MessageID)
+		}
+		return ids
+	}
+	jobs := s.claim(at(10), 4)
+	same(s, "in one claim", ids(jobs), []string{"TH0", "VN0", "TH1", "VN1"})
+	late := signal("LA0", "LA")
+	late.Message.Due = at(10)
+	s.enqueue(late)
+	s.settle(jobs[0].Message, exchange.StateQueued, at(10))
+	same(s, "a freed worker", ids(s.claim(at(10), 1)), []string{"LA0"})
+	s.settle(jobs[1].Message, exchange.StateQueued, at(10))
+	same(s, "fewest leases first, then oldest due", ids(s.claim(at(10), 4)), []string{"TH2", "VN2", "TH3", "VN3"})
+	// LA's lease has ended as all others have; only what is claimed now counts.
+	same(s, "ended leases do not count", ids(s.claim(at(500), 3)), []string{"TH4", "VN4", "LA0"})
+}
+
 func claimAfterLeaseEnded(s *suite) {
 	s.enqueue(signal("m1", "TH"))
 	first := s.claim(start, 1)[0].Message
@@ -85,7 +113,7 @@ func claimCapsEachPartner(s *suite) {
 	same(s, "after one has ended", claim(at(51)), []string{"th2"})
 	// The lease of th1 has ended, that of th2 has not.
 	same(s, "after one lease has ended", claim(at(65)), []string{"th3"})
-	same(s, "all leases have ended", claim(at(1000)), []string{"th4", "th5", "vn"})
+	same(s, "all leases have ended", claim(at(1000)), []string{"th4", "vn", "th5"})
 }
 
 func claimIsExclusive(s *suite) {

@@ -53,6 +53,7 @@ var contract = []struct {
 	{"AcceptSettlementFencesOutTheWorker", acceptSettlementFencesOutTheWorker},
 	{"AcceptIsAllOrNothing", acceptIsAllOrNothing},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
+	{"ClaimLetsPartnersTakeTurns", claimLetsPartnersTakeTurns},
 	{"ClaimAfterLeaseEnded", claimAfterLeaseEnded},
 	{"ClaimCapsEachPartner", claimCapsEachPartner},
 	{"ClaimIsExclusive", claimIsExclusive},
