@@ -141,6 +141,20 @@ func (r Role) sees(d exchange.Direction) bool {
 	return false
 }
 
+// narrowed gives the direction that a query for this role asks for: what the reader asked if he may see it, and all that he may see
+// if he asked for none. Records that he may not see must not fill the store's answer, which has a limit.
+func (r Role) narrowed(asked exchange.Direction) (d exchange.Direction, ok bool) {
+	if asked != "" || r == RoleOperator {
+		return asked, asked == "" || r.sees(asked)
+	}
+	for _, d := range []exchange.Direction{exchange.Inbound, exchange.Outbound} {
+		if r.sees(d) {
+			return d, true
+		}
+	}
+	return "", false
+}
+
 // CheckKeys says what New would refuse about keys.
 func CheckKeys(keys []Key) error {
 	_, err := digestKeys(keys)

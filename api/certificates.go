@@ -23,6 +23,8 @@ type Submission struct {
 	MessageID string         `json:"message_id"`
 	Seq       uint64         `json:"seq"`
 	State     exchange.State `json:"state"`
+	// Partner is whom the message goes to.
+	Partner string `json:"partner"`
 	// Reference is as submitted, Key as compared.
 	Reference string                  `json:"reference"`
 	Key       exchange.CertificateKey `json:"key"`
@@ -89,7 +91,7 @@ func (s *server) submit(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderLocation, certificatePath(certificate.Reference))
 	return c.JSON(status, Submission{
 		MessageID: submission.Message.MessageID, Seq: submission.Message.Seq, State: submission.Message.State,
-		Reference: certificate.Reference, Key: submission.Key, Fresh: submission.Fresh, Findings: submission.Findings,
+		Partner: submission.Message.Partner, Reference: certificate.Reference, Key: submission.Key, Fresh: submission.Fresh, Findings: submission.Findings,
 	})
 }
 
@@ -106,7 +108,9 @@ func (s *server) lookup(c echo.Context) error {
 	if err := s.audit(c, "certificate.looked_up", reference, ""); err != nil {
 		return err
 	}
-	if eco.NormaliseReference(reference) == "" { // an empty reference would match everything
+	role := callOf(c).key.Role
+	direction, seen := role.narrowed(direction)
+	if !seen || eco.NormaliseReference(reference) == "" { // an empty reference would match everything
 		return problem(CodeNotFound, "no certificate with this reference")
 	}
 	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{
@@ -116,15 +120,12 @@ func (s *server) lookup(c echo.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking up %s: %w", reference, err)
 	}
-	role := callOf(c).key.Role
+	if len(found) == 0 {
+		return problem(CodeNotFound, "no certificate with this reference")
+	}
 	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
 	for _, certificate := range found {
-		if role.sees(certificate.Direction) {
-			answer.Matches = append(answer.Matches, match(certificate, role))
-		}
-	}
-	if len(answer.Matches) == 0 {
-		return problem(CodeNotFound, "no certificate with this reference")
+		answer.Matches = append(answer.Matches, match(certificate, role))
 	}
 	return c.JSON(http.StatusOK, answer)
 }

@@ -132,6 +132,18 @@ func TestLookupFindsAnySpelling(t *testing.T) {
 	}
 }
 
+func TestLookupIsNotFilledByWhatTheReaderMayNotSee(t *testing.T) {
+	f := serve(t, nil)
+	f.exported("A1", "a1@la")
+	for i := range 101 {
+		f.imported("A1", fmt.Sprintf("m%d@kr", i), fmt.Sprint("said ", i))
+	}
+	found, err := f.client(issuerSecret).Lookup(t.Context(), api.LookupQuery{Reference: "A1"})
+	if err != nil || len(found.Matches) != 1 || found.Matches[0].Direction != exchange.Outbound {
+		t.Errorf("%d matches, error %v; want the issuer's one", len(found.Matches), err)
+	}
+}
+
 func TestLookupNeverListsEverything(t *testing.T) {
 	f := serve(t, nil)
 	f.imported("VN-KR 25/02/01234", "in@kr", "said")

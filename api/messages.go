@@ -147,20 +147,26 @@ func (s *server) findMessage(c echo.Context, event string) (exchange.Message, er
 // messageByID takes a record's number or a MessageId. A MessageId may have come more than once; then the record that was
 // not quarantined counts, and without one the newest.
 func (s *server) messageByID(ctx context.Context, id string) (exchange.Message, bool, error) {
-	query := exchange.MessageQuery{MessageID: id}
-	if seq, err := strconv.ParseUint(id, 10, 64); err == nil && seq != 0 {
-		query = exchange.MessageQuery{Seq: seq}
-	} else if id == "" || id == "0" {
+	if id == "" {
 		return exchange.Message{}, false, nil
 	}
-	found, err := s.Store.Messages(ctx, query)
-	if err != nil || len(found) == 0 {
-		return exchange.Message{}, false, err
+	// One query each, because anybody can fill an answer with quarantined messages under an id.
+	queries := []exchange.MessageQuery{
+		{MessageID: id, Direction: exchange.Outbound, Limit: 1},
+		{MessageID: id, State: exchange.StateAccepted, Limit: 1},
+		{MessageID: id, Limit: 1},
 	}
-	for _, m := range found {
-		if m.State != exchange.StateQuarantined {
-			return m, true, nil
+	if seq, err := strconv.ParseUint(id, 10, 64); err == nil && seq != 0 {
+		queries = []exchange.MessageQuery{{Seq: seq}}
+	}
+	for _, query := range queries {
+		found, err := s.Store.Messages(ctx, query)
+		if err != nil {
+			return exchange.Message{}, false, err
+		}
+		if len(found) > 0 {
+			return found[0], true, nil
 		}
 	}
-	return found[0], true, nil
+	return exchange.Message{}, false, nil
 }

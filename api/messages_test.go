@@ -87,6 +87,17 @@ func TestMessageFiltersRefuseTypos(t *testing.T) {
 	}
 }
 
+func TestRefusedMessagesDoNotHideTheAcceptedOne(t *testing.T) {
+	f := serve(t, nil)
+	f.imported("B1", "m@kr", "said") // 1
+	for range 101 {
+		f.quarantined("m@kr", "text/xml")
+	}
+	if m, err := f.client(operatorSecret).Message(t.Context(), "m@kr"); err != nil || m.Seq != 1 {
+		t.Errorf("message %d, error %v; want the accepted one, 1", m.Seq, err)
+	}
+}
+
 func TestMessageIsFoundByEitherId(t *testing.T) {
 	f := serve(t, nil)
 	f.exported("A1", "with/slash+plus@la")     // 1
@@ -107,6 +118,7 @@ func TestMessageIsFoundByEitherId(t *testing.T) {
 		{"newest of refused", "refused@kr", 6},
 		{"no such number", "99", 0},
 		{"number nought", "0", 0},
+		{"number nought in another spelling", "00", 0},
 		{"no such MessageId", "none@kr", 0},
 	}
 	for _, test := range tests {
