@@ -18,13 +18,15 @@ import (
 // Unique keys decide what is a duplicate, never a look-up before the write:
 //   - an inbound message that was accepted: (Partner, MessageID);
 //   - an outbound message: MessageID;
-//   - an exported certificate: its Key.
+//   - an exported certificate: (Partner, Key), where all that bear one Key have equal Content.
 type Store interface {
 	// Enqueue records outbound messages with their certificates, due at Message.Due. Results come in the order of the
-	// arguments. If a certificate with the same Key is already exported with equal Content, nothing is written for that
-	// Departure and the result is the message that carries it, with Fresh false. If Content differs the result's Err is
-	// ErrConflict and nothing is written for it. An outbound MessageID that is taken is judged in the same way by
-	// Message.Content. The store sets Direction, State, and what the certificate repeats of its message.
+	// arguments. If a certificate with the same Key is already exported to the same partner with equal Content, nothing is
+	// written for that Departure and the result is the message that carries it, with Fresh false. Each partner gets
+	// its own message and certificate record, whose State follows that message alone. If a certificate with the same Key
+	// is exported with other Content, to whichever partner, the result's Err is ErrConflict and nothing is written for it.
+	// An outbound MessageID that is taken is judged in the same way by Message.Content; to another partner it is ErrConflict.
+	// The store sets Direction, State, and what the certificate repeats of its message.
 	Enqueue(ctx context.Context, departures []Departure) ([]Enqueued, error)
 
 	// Accept records inbound messages, the replies that they cause, and the outbound messages that they settle.
@@ -367,6 +369,7 @@ type CertificateQuery struct {
 	// Seq is the record's own number.
 	Seq       uint64
 	Direction Direction
+	Partner   string
 	Country   string
 	Form      eco.FormCode
 	// Reference in any spelling; compared in normalised form.

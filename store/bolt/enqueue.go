@@ -23,8 +23,8 @@ type departure struct {
 	audit       []exchange.AuditEntry
 }
 
-// Enqueue implements exchange.Store. A MessageID that another outbound message bears is judged by Message.Content as a
-// certificate's key is by Certificate.Content: equal means the message that is there, other means ErrConflict.
+// Enqueue implements exchange.Store. A MessageID that another outbound message bears is judged by Partner and
+// Message.Content: equal means the message that is there, other means ErrConflict.
 //
 // The store sets what follows from the call itself: Direction, State, and in the certificate Message and Partner.
 func (s *Store) Enqueue(ctx context.Context, departures []exchange.Departure) ([]exchange.Enqueued, error) {
@@ -127,16 +127,9 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 
 // enqueued looks for the message that d would repeat: 0 if there is none, ErrConflict if a key is taken by other content.
 func (t *transaction) enqueued(d *departure) (uint64, error) {
-	if c := d.certificate; c != nil {
-		for seq, content := range heldUnder(t.tx, exchange.Outbound, c.Key) {
-			if content != c.Content {
-				return 0, fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
-			}
-			var held certificateRecord
-			if err := load(t.tx, bucketCertificates, seq, &held); err != nil {
-				return 0, err
-			}
-			return carrier(t.tx, &held.Certificate)
+	if d.certificate != nil {
+		if there, err := t.exported(d.certificate); there != 0 || err != nil {
+			return there, err
 		}
 	}
 	seq := unique(t.tx, outboundKey(d.message.MessageID))
@@ -144,10 +137,30 @@ func (t *transaction) enqueued(d *departure) (uint64, error) {
 		return 0, nil
 	}
 	m, err := loadMessage(t.tx, seq)
-	if err == nil && m.Content != d.message.Content {
+	if err == nil && (m.Content != d.message.Content || m.Partner != d.message.Partner) {
 		err = fmt.Errorf("%w: MessageID %q is taken", exchange.ErrConflict, m.MessageID)
 	}
 	return seq, err
+}
+
+// exported looks for the message that carries c to its partner: 0 if there is none, ErrConflict if c's key stands for other
+// content, whichever partner that went to. All exported under one key have one content, and there are no more than partners.
+func (t *transaction) exported(c *certificateRecord) (uint64, error) {
+	var there uint64
+	for seq, content := range heldUnder(t.tx, exchange.Outbound, c.Key) {
+		if content != c.Content {
+			return 0, fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
+		}
+		var held certificateRecord
+		err := load(t.tx, bucketCertificates, seq, &held)
+		if err == nil && held.Partner == c.Partner {
+			there, err = carrier(t.tx, &held.Certificate)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return there, nil
 }
 
 // carrier is the number of the message that carried an exported certificate.

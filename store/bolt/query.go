@@ -116,6 +116,7 @@ func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuer
 
 func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bool {
 	return (q.Direction == "" || q.Direction == c.Direction) &&
+		(q.Partner == "" || q.Partner == c.Partner) &&
 		(q.Country == "" || q.Country == c.Key.Country) &&
 		(q.Form == "" || q.Form == c.Key.Form) &&
 		(q.Message == "" || q.Message == c.Message) &&

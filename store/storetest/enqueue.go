@@ -57,6 +57,33 @@ func enqueueAgainGivesTheFirstMessage(s *suite) {
 	}
 }
 
+func enqueueToEachPartnerOnce(s *suite) {
+	s.enqueue(exportTo("TH", "m1@kr", "K1", "a"))
+	results := s.enqueue(exportTo("VN", "m2@kr", "K1", "a"), exportTo("VN", "m3@kr", "K1", "a"), exportTo("TH", "m4@kr", "K1", "a"),
+		exportTo("LA", "m5@kr", "K1", "other"))
+	for i, want := range []struct {
+		id    string
+		fresh bool
+	}{{"m2@kr", true}, {"m2@kr", false}, {"m1@kr", false}} {
+		if r := results[i]; r.Err != nil || r.Fresh != want.fresh || r.Message.MessageID != want.id {
+			s.Errorf("result %d: %q, Fresh %v, Err %v, want %q, %v", i, r.Message.MessageID, r.Fresh, r.Err, want.id, want.fresh)
+		}
+	}
+	if r := results[3]; r.Fresh || !errors.Is(r.Err, exchange.ErrConflict) {
+		s.Errorf("other content to a third partner: Fresh %v, Err %v, want ErrConflict", r.Fresh, r.Err)
+	}
+	if n := len(s.messages(exchange.MessageQuery{})); n != 2 {
+		s.Errorf("%d messages, want one to each of two partners", n)
+	}
+	s.accept(settling("s1@vn", "VN", "m2@kr", exchange.StateDelivered))
+	for partner, want := range map[string]exchange.CertificateState{"TH": exchange.CertificateReleased, "VN": exchange.CertificateReceipted} {
+		found := s.certificates(exchange.CertificateQuery{Reference: "K1", Partner: partner})
+		if len(found) != 1 || found[0].State != want {
+			s.Errorf("%d records of the certificate to %s, %+v; want one, %s", len(found), partner, found, want)
+		}
+	}
+}
+
 func enqueueOtherContentIsAConflict(s *suite) {
 	s.enqueue(export("m1@kr", "K1", "a"))
 	results := s.enqueue(export("m2@kr", "K1", "other"), export("m3@kr", "K2", "b"))
@@ -86,12 +113,14 @@ func enqueueMessageIDIsUnique(s *suite) {
 	first := s.enqueue(signal("m1@kr", "TH"))[0]
 	other := signal("m1@kr", "TH")
 	other.Message.Content = digest("other")
-	results := s.enqueue(signal("m1@kr", "TH"), other)
+	results := s.enqueue(signal("m1@kr", "TH"), other, signal("m1@kr", "VN"))
 	if results[0].Fresh || results[0].Err != nil || results[0].Message.Seq != first.Message.Seq {
 		s.Errorf("equal content: %+v", results[0])
 	}
-	if results[1].Fresh || !errors.Is(results[1].Err, exchange.ErrConflict) {
-		s.Errorf("other content: Fresh %v, Err %v", results[1].Fresh, results[1].Err)
+	for i, what := range map[int]string{1: "other content", 2: "another partner"} {
+		if results[i].Fresh || !errors.Is(results[i].Err, exchange.ErrConflict) {
+			s.Errorf("%s: Fresh %v, Err %v", what, results[i].Fresh, results[i].Err)
+		}
 	}
 	if n := len(s.messages(exchange.MessageQuery{MessageID: "m1@kr"})); n != 1 {
 		s.Errorf("%d records, want 1", n)

@@ -65,15 +65,17 @@ func (m *model) add(r exchange.Message, raw []byte, c *exchange.Certificate) *ex
 // enqueue returns what Enqueue says of d: the message's number, whether it is fresh, whether it is in conflict.
 func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 	if d.Certificate != nil {
-		if held := m.under(exchange.Outbound, d.Certificate.Key); len(held) > 0 {
-			if held[0].Content != d.Certificate.Content {
+		for _, held := range m.under(exchange.Outbound, d.Certificate.Key) {
+			if held.Content != d.Certificate.Content {
 				return 0, false, true
 			}
-			return m.outbound(held[0].Message).Seq, false, false
+			if held.Partner == d.Message.Partner {
+				return m.outbound(held.Message).Seq, false, false
+			}
 		}
 	}
 	if there := m.outbound(d.Message.MessageID); there != nil {
-		if there.Content != d.Message.Content {
+		if there.Content != d.Message.Content || there.Partner != d.Message.Partner {
 			return 0, false, true
 		}
 		return there.Seq, false, false
@@ -264,9 +266,10 @@ func (r *run) partner(rt *rapid.T) string {
 
 func (r *run) enqueue(rt *rapid.T) {
 	id := fmt.Sprintf("m%d", r.pick(rt, "id", 12))
-	d := signal(id, r.partner(rt))
+	partner := r.partner(rt)
+	d := signal(id, partner)
 	if r.pick(rt, "certificate", 2) == 0 {
-		d = export(id, fmt.Sprintf("K%d", r.pick(rt, "reference", 5)), fmt.Sprint(r.pick(rt, "content", 2)))
+		d = exportTo(partner, id, fmt.Sprintf("K%d", r.pick(rt, "reference", 5)), fmt.Sprint(r.pick(rt, "content", 4)/3))
 	}
 	d.Message.Due = r.now.Add(time.Duration(r.pick(rt, "delay", 3)) * time.Minute)
 	got := r.s.enqueue(d)[0]
@@ -366,8 +369,8 @@ func (r *run) compare(rt *rapid.T) {
 		}
 	}
 	for i, c := range certificates {
-		if want := r.model.certificates[i]; c.Key != want.Key || c.State != want.State || c.Content != want.Content || c.Message != want.Message {
-			rt.Fatalf("certificate %d is %q, want %q", c.Seq, c.State, want.State)
+		if want := r.model.certificates[i]; c.Key != want.Key || c.State != want.State || c.Content != want.Content || c.Partner != want.Partner || c.Message != want.Message {
+			rt.Fatalf("certificate %d to %s is %q, want %q to %s", c.Seq, c.Partner, c.State, want.State, want.Partner)
 		}
 	}
 }

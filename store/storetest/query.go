@@ -124,6 +124,8 @@ func certificatesFilters(s *suite) {
 		{"message", query{Message: "m2@kr"}, []uint64{2}},
 		{"unknown message", query{Message: "nobody"}, nil},
 		{"direction", query{Direction: exchange.Outbound}, []uint64{2, 1}},
+		{"partner", query{Partner: "VN"}, []uint64{3}},
+		{"reference and partner", query{Reference: "K1", Partner: "TH"}, []uint64{1}},
 		{"country", query{Country: "KR"}, []uint64{4, 2, 1}},
 		{"before and limit", query{Before: 4, Limit: 2}, []uint64{3, 2}},
 	} {

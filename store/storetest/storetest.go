@@ -37,6 +37,7 @@ var contract = []struct {
 }{
 	{"EnqueueRecordsAll", enqueueRecordsAll},
 	{"EnqueueAgainGivesTheFirstMessage", enqueueAgainGivesTheFirstMessage},
+	{"EnqueueToEachPartnerOnce", enqueueToEachPartnerOnce},
 	{"EnqueueOtherContentIsAConflict", enqueueOtherContentIsAConflict},
 	{"EnqueueMessageIDIsUnique", enqueueMessageIDIsUnique},
 	{"EnqueueTogetherIsFreshOnce", enqueueTogetherIsFreshOnce},
@@ -228,13 +229,17 @@ func signal(id, partner string) exchange.Departure {
 	}
 }
 
-// export is an outbound message that carries the certificate with reference.
+// export is an outbound message to TH that carries the certificate with reference.
 func export(id, reference, content string) exchange.Departure {
-	d := signal(id, "TH")
+	return exportTo("TH", id, reference, content)
+}
+
+func exportTo(partner, id, reference, content string) exchange.Departure {
+	d := signal(id, partner)
 	d.Message.Kind = exchange.KindCertificate
 	d.Message.AckRequired = true
 	c := certificate(reference, content)
-	c.Direction, c.State, c.Partner, c.Message = exchange.Outbound, exchange.CertificateReleased, "TH", id
+	c.Direction, c.State, c.Partner, c.Message = exchange.Outbound, exchange.CertificateReleased, partner, id
 	d.Message.Certificate = c.Key
 	d.Certificate = &c
 	d.Document = []byte("document " + reference + " " + content)
