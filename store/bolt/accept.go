@@ -204,7 +204,8 @@ func (t *transaction) quarantine(a *arrival, first uint64) (exchange.Accepted, e
 }
 
 // hold stores an imported certificate unless one with its key and content is there. With other content under its key all of
-// them are in conflict.
+// them are in conflict. From the second on each came in conflict and made those before it so: only a lone first one is left to
+// mark, and what is written for a new one does not grow with those before it.
 func (t *transaction) hold(c *certificateRecord, document blob, at time.Time) error {
 	held := heldUnder(t.tx, exchange.Inbound, c.Key)
 	for _, content := range held {
@@ -217,9 +218,11 @@ func (t *transaction) hold(c *certificateRecord, document blob, at time.Time) er
 		return t.keepCertificate(&record, document, at)
 	}
 	record.State = exchange.CertificateInConflict
-	for seq := range held {
-		if err := t.conflict(seq); err != nil {
-			return err
+	if len(held) == 1 {
+		for first := range held {
+			if err := t.conflict(first); err != nil {
+				return err
+			}
 		}
 	}
 	if err := t.keepCertificate(&record, document, at); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/store/bolt"
 	"github.com/ecogate/ecogate/store/storetest"
@@ -87,6 +89,36 @@ func TestContract(t *testing.T) {
 			return s.Close()
 		}
 	})
+}
+
+// TestConflictCost has a partner send ever other content under one key, as large as a certificate may be.
+func TestConflictCost(t *testing.T) {
+	s := open(t, t.TempDir(), bolt.Options{})
+	var cost []int64
+	for i := range 30 {
+		a := arrival(fmt.Sprintf("m%d@th", i))
+		a.Certificate = &exchange.Certificate{
+			Key: exchange.CertificateKey{Country: "TH", Form: "AK", Reference: "T1"}, Content: fmt.Sprint(i),
+			Data: eco.Certificate{Remarks: strings.Repeat("x", 100_000)},
+		}
+		before := bolt.PagesWritten(s)
+		if _, err := s.Accept(t.Context(), []exchange.Arrival{a}); err != nil {
+			t.Fatal(err)
+		}
+		cost = append(cost, bolt.PagesWritten(s)-before)
+	}
+	if early, late := slices.Max(cost[:4]), slices.Max(cost[4:]); late > 2*early {
+		t.Errorf("a new certificate under the key writes %d pages, one of the first %d", late, early)
+	}
+	found, err := s.Certificates(t.Context(), exchange.CertificateQuery{Reference: "T1"})
+	if err != nil || len(found) != 30 {
+		t.Fatalf("%d certificates, %v", len(found), err)
+	}
+	for _, c := range found {
+		if c.State != exchange.CertificateInConflict {
+			t.Errorf("certificate %d is %q", c.Seq, c.State)
+		}
+	}
 }
 
 func TestOpenNeedsAClock(t *testing.T) {
