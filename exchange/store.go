@@ -174,7 +174,8 @@ type Message struct {
 	Attempts int    `json:"attempts,omitempty"`
 	Fence    uint64 `json:"fence,omitempty"`
 	Owner    string `json:"owner,omitempty"`
-	// Log tells each attempt that has ended, oldest first; at most 50 are kept.
+	// Log tells each attempt that has ended, oldest first. At most 50 are kept: the newest, and with a Status of 2xx the
+	// last even if it is older, so that the log tells for ever whether the partner took the message.
 	Log []Attempt `json:"log,omitempty"`
 	// Settled is when a terminal state was reached; SettledBy the MessageID of the acknowledgment or error that did it.
 	Settled   time.Time `json:"settled,omitzero"`
@@ -234,7 +235,8 @@ type CertificateState string
 const (
 	CertificateReleased   CertificateState = "released"  // exported: queued or sent
 	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
-	CertificateFailed     CertificateState = "failed"    // exported: delivery ended without an acknowledgment
+	CertificateSent       CertificateState = "sent"      // exported: the partner took it and no acknowledgment was agreed
+	CertificateFailed     CertificateState = "failed"    // exported: delivery ended without an acknowledgment, or the partner refused it
 	CertificateAvailable  CertificateState = "available" // imported: verified and stored
 	CertificateInConflict CertificateState = "in conflict"
 )
@@ -293,8 +295,11 @@ type Arrival struct {
 	Audit   []AuditEntry
 }
 
-// Settlement ends an outbound message because a verified signal says so. It has no effect on a terminal message other
-// than StateFailed and StateExpired, which a late acknowledgment turns into StateDelivered.
+// Settlement ends an outbound message because a verified signal says so. It has no effect on a terminal message, with two
+// exceptions: a late acknowledgment turns StateFailed and StateExpired into StateDelivered; and StateFailed, because the
+// partner refused it, takes effect on a message that is StateDelivered only because the partner took the bytes of an attempt
+// (AckRequired false, SettledBy empty). The message's certificate follows: StateDelivered makes it CertificateReceipted, or
+// CertificateSent where no acknowledgment is required, and every other end CertificateFailed.
 type Settlement struct {
 	MessageID string
 	Partner   string // must be the message's own

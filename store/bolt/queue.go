@@ -13,7 +13,7 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 )
 
-// maxLog is how many ended attempts a message keeps: the newest.
+// maxLog is how many ended attempts a message keeps.
 const maxLog = 50
 
 // Claim implements exchange.Store. A call that finds nothing to lease commits nothing. A message whose stored bytes are
@@ -257,10 +257,21 @@ func (t *transaction) settle(o *exchange.Outcome) (bool, error) {
 	return true, t.audit(o.Audit)
 }
 
-// logged adds an attempt to a log, which keeps its newest.
+// logged adds an attempt to a log, which keeps its newest, and in front of them the last that the partner took if it is older.
 func logged(log []exchange.Attempt, a exchange.Attempt) []exchange.Attempt {
 	log = append(log, a)
-	return log[max(0, len(log)-maxLog):]
+	cut := max(0, len(log)-maxLog)
+	kept := log[cut:]
+	taken := func(a exchange.Attempt) bool { return a.Status/100 == 2 }
+	if slices.ContainsFunc(kept, taken) {
+		return kept
+	}
+	for _, older := range slices.Backward(log[:cut]) {
+		if taken(older) {
+			return append([]exchange.Attempt{older}, kept[1:]...)
+		}
+	}
+	return kept
 }
 
 func checkSettlement(s *exchange.Settlement) error {
@@ -300,8 +311,13 @@ func settles(s *exchange.Settlement, m *exchange.Message) bool {
 	if m.Partner != s.Partner {
 		return false
 	}
-	late := s.State == exchange.StateDelivered && (m.State == exchange.StateFailed || m.State == exchange.StateExpired)
-	return late || !m.State.Terminal()
+	switch m.State {
+	case exchange.StateFailed, exchange.StateExpired: // acknowledged late
+		return s.State == exchange.StateDelivered
+	case exchange.StateDelivered: // refused after the bytes were taken; one without an attempt went in an HTTP response
+		return s.State == exchange.StateFailed && !m.AckRequired && m.SettledBy == "" && m.Attempts > 0
+	}
+	return !m.State.Terminal()
 }
 
 // followMessage moves the exported certificates that m carries after it.
@@ -309,9 +325,12 @@ func (t *transaction) followMessage(m *exchange.Message) error {
 	if !m.State.Terminal() {
 		return nil
 	}
-	state, from := exchange.CertificateFailed, []exchange.CertificateState{exchange.CertificateReleased}
+	state, from := exchange.CertificateFailed, []exchange.CertificateState{exchange.CertificateReleased, exchange.CertificateSent}
 	if m.State == exchange.StateDelivered {
-		state, from = exchange.CertificateReceipted, append(from, exchange.CertificateFailed)
+		state, from = exchange.CertificateSent, []exchange.CertificateState{exchange.CertificateReleased, exchange.CertificateFailed}
+		if m.AckRequired {
+			state = exchange.CertificateReceipted
+		}
 	}
 	var carried []uint64
 	err := descend(t.tx, bucketIDs, idUse(m.MessageID, useCertificate), 0, func(seq uint64) (bool, error) {

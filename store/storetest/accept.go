@@ -271,6 +271,49 @@ func acceptSettles(s *suite) {
 	}
 }
 
+// acceptRefusalOfWhatWasTaken: without an agreed acknowledgment a 2xx answer ends delivery, and a refusal may come after it.
+func acceptRefusalOfWhatWasTaken(s *suite) {
+	d := export("m1@kr", "K1", "a")
+	d.Message.AckRequired = false
+	s.enqueue(d)
+	s.settle(s.claim(start, 1)[0].Message, exchange.StateDelivered, at(1))
+	steps := []struct {
+		name    string
+		arrival exchange.Arrival
+		settled bool
+		message exchange.State
+		by      string
+		co      exchange.CertificateState
+	}{
+		{"expired", settling("s1@th", "TH", "m1@kr", exchange.StateExpired), false, exchange.StateDelivered, "", exchange.CertificateSent},
+		{"acknowledged", settling("s2@th", "TH", "m1@kr", exchange.StateDelivered), false, exchange.StateDelivered, "", exchange.CertificateSent},
+		{"refused by another", settling("s3@vn", "VN", "m1@kr", exchange.StateFailed), false, exchange.StateDelivered, "", exchange.CertificateSent},
+		{"refused", settling("s4@th", "TH", "m1@kr", exchange.StateFailed), true, exchange.StateFailed, "s4@th", exchange.CertificateFailed},
+		{"refused again", settling("s5@th", "TH", "m1@kr", exchange.StateFailed), false, exchange.StateFailed, "s4@th", exchange.CertificateFailed},
+		{"acknowledged late", settling("s6@th", "TH", "m1@kr", exchange.StateDelivered), true, exchange.StateDelivered, "s6@th", exchange.CertificateSent},
+		{"refused after that", settling("s7@th", "TH", "m1@kr", exchange.StateFailed), false, exchange.StateDelivered, "s6@th", exchange.CertificateSent},
+	}
+	for _, c := range steps {
+		if r := s.accept(c.arrival)[0]; r.Settled != c.settled || !r.Fresh {
+			s.Errorf("%s: Settled %v, Fresh %v", c.name, r.Settled, r.Fresh)
+		}
+		m := s.message(exchange.MessageQuery{MessageID: "m1@kr"})
+		if m.State != c.message || m.SettledBy != c.by || (m.Reason == nil) != (c.message == exchange.StateDelivered) {
+			s.Errorf("%s: message is %q by %q with reason %v, want %q by %q", c.name, m.State, m.SettledBy, m.Reason, c.message, c.by)
+		}
+		same(s, c.name+": certificate", s.states("K1"), []exchange.CertificateState{c.co})
+	}
+	// A reply that went in the HTTP response was not posted: a refusal must not make it one to post.
+	a := answered(inbound("m2@th", "TH", "a"), "ack2@kr", true)
+	s.accept(a)
+	if r := s.accept(settling("s8@th", "TH", "ack2@kr", exchange.StateFailed))[0]; r.Settled {
+		s.Error("a reply in the HTTP response was settled as failed")
+	}
+	if s.accept(a); len(s.claim(at(9999), 10)) != 0 {
+		s.Error("a reply in the HTTP response is due")
+	}
+}
+
 func acceptSettlementFencesOutTheWorker(s *suite) {
 	s.enqueue(signal("m1@kr", "TH"))
 	job := s.claim(start, 1)[0]

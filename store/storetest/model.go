@@ -144,7 +144,8 @@ func (m *model) settleBySignal(s *exchange.Settlement, signal string) bool {
 		return false
 	}
 	late := s.State == exchange.StateDelivered && (r.State == exchange.StateFailed || r.State == exchange.StateExpired)
-	if r.State.Terminal() && !late {
+	refused := s.State == exchange.StateFailed && r.State == exchange.StateDelivered && !r.AckRequired && r.SettledBy == "" && r.Attempts > 0
+	if r.State.Terminal() && !late && !refused {
 		return false
 	}
 	r.State, r.Reason, r.Due, r.Settled, r.SettledBy = s.State, s.Reason, time.Time{}, s.At, signal
@@ -157,10 +158,12 @@ func (m *model) follow(r *exchange.Message) {
 		c := &m.certificates[i]
 		switch {
 		case c.Direction != exchange.Outbound || c.Message != r.MessageID || !r.State.Terminal():
-		case r.State == exchange.StateDelivered:
-			c.State = exchange.CertificateReceipted
-		case c.State == exchange.CertificateReleased:
+		case r.State != exchange.StateDelivered:
 			c.State = exchange.CertificateFailed
+		case r.AckRequired:
+			c.State = exchange.CertificateReceipted
+		default:
+			c.State = exchange.CertificateSent
 		}
 	}
 }
@@ -270,6 +273,7 @@ func (r *run) enqueue(rt *rapid.T) {
 	d := signal(id, partner)
 	if r.pick(rt, "certificate", 2) == 0 {
 		d = exportTo(partner, id, fmt.Sprintf("K%d", r.pick(rt, "reference", 5)), fmt.Sprint(r.pick(rt, "content", 4)/3))
+		d.Message.AckRequired = r.pick(rt, "acknowledgment", 2) == 0
 	}
 	d.Message.Due = r.now.Add(time.Duration(r.pick(rt, "delay", 3)) * time.Minute)
 	got := r.s.enqueue(d)[0]

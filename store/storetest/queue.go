@@ -216,3 +216,33 @@ func settleKeepsTheNewestAttempts(s *suite) {
 		s.Errorf("%d attempts, log of %d", m.Attempts, len(m.Log))
 	}
 }
+
+func settleKeepsTheLastTakenAttempt(s *suite) {
+	s.enqueue(signal("m1", "TH"))
+	try := func(i, status int) {
+		now := at(i * 3600)
+		o := outcome(s.claim(now, 1)[0].Message, exchange.StateQueued, now)
+		o.Attempt.Status = status
+		if settled, err := s.Settle(s.Context(), []exchange.Outcome{o}); err != nil || !settled[0] {
+			s.Fatalf("attempt %d: %v, %v", i, settled, err)
+		}
+	}
+	logIs := func(what string, first, second, last int) {
+		s.Helper()
+		log := s.message(exchange.MessageQuery{MessageID: "m1"}).Log
+		if len(log) != 50 || !log[0].Ended.Equal(at(first*3600)) || !log[1].Ended.Equal(at(second*3600)) || !log[49].Ended.Equal(at(last*3600)) {
+			s.Errorf("%s: %d attempts, %v, %v ... %v; want 50, number %d, %d ... %d",
+				what, len(log), log[0].Ended, log[1].Ended, log[len(log)-1].Ended, first, second, last)
+		}
+	}
+	for i, status := range []int{200, 503, 202, 503} {
+		try(i, status)
+	}
+	for i := 4; i < 60; i++ {
+		try(i, 0)
+	}
+	logIs("the last of two that were taken", 2, 11, 59)
+	try(60, 204)
+	try(61, 503)
+	logIs("taken again", 12, 13, 61)
+}
