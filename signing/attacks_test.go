@@ -114,6 +114,9 @@ func edited(message string) []hostileCase {
 			`<eb:MessageHeader xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:mustUnderstand="0" `)),
 		c("second-root", "ErrMalformed", "nothing after the root", message+"<evil/>"),
 		c("other-encoding", "ErrMalformed", "encoding UTF-8", replace("UTF-8", "UTF-7")),
+		c("namespace-name-long", "ErrMalformed", "at most 1024 octets in a namespace name",
+			replace("<soap:Envelope ", "<soap:Envelope xmlns:x='urn:"+strings.Repeat("x", 2000)+"' ")),
+		c("attribute-name-long", "ErrMalformed", "at most 256 octets in a name", replace("<soap:Envelope ", "<soap:Envelope "+strings.Repeat("x", 300)+"='' ")),
 		c("deep", "ErrMalformed", "at most 64 elements", replace("<eb:CPAId>", strings.Repeat("<x>", 100)+"<eb:CPAId>")),
 		c("huge-signature", "ErrMalformed", "longer than", replace("<ds:SignedInfo>", "<ds:SignedInfo>"+strings.Repeat(" ", 66_000))),
 	}

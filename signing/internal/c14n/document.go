@@ -47,8 +47,8 @@ type node struct {
 
 type element struct {
 	name           string // as written
-	prefixed       int    // length of its prefix; 0 is none
 	space          string // namespace name; "" is none
+	prefixed       int32  // length of its prefix; 0 is none
 	attrLo, attrHi int32
 	bindLo, bindHi int32
 	content, end   int32 // offsets after the start tag and of the end tag; equal to node.hi if there is none

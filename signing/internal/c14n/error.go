@@ -15,6 +15,8 @@ const (
 	maxAttributes = 64       // attributes and namespace declarations of one element
 	maxBindings   = 128      // namespace declarations of the elements that are open
 	maxNodes      = 500_000  // elements, runs of text and processing instructions
+	maxName       = 256      // octets of a prefix or local name
+	maxNamespace  = 1 << 10  // octets of a namespace name, which stands for all names with its prefix
 )
 
 // Error is a document that is not acceptable: not well-formed, not namespace-well-formed, or outside what this package

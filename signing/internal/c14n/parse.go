@@ -14,15 +14,18 @@ func Parse(doc []byte) (*Document, error) {
 	if err := checkCharacters(src); err != nil {
 		return nil, err
 	}
-	// Room for the tree as it usually is: two tags and as many runs of text for an element. The bound keeps a document of
-	// nothing but "<" from asking for much before it is refused; what is larger grows.
-	tags := min(strings.Count(src, "<"), 1<<14)
+	// Room for what the markup promises: an element for each tag that is no end tag, and a run of text between two tags
+	// that do not touch. The bound keeps a document of nothing but "<" from asking for much before it is refused; what is
+	// larger grows.
+	const room = 1 << 14
+	tags := strings.Count(src, "<")
+	elements := tags - strings.Count(src, "</")
 	p := &parser{src: src, doc: &Document{
 		src:        src,
-		nodes:      make([]node, 0, tags+tags/2+1),
-		elements:   make([]element, 0, tags/2+1),
-		attributes: make([]Attribute, 0, min(strings.Count(src, "=\""), 1<<14)),
-		bindings:   make([]Binding, 0, 16),
+		nodes:      make([]node, 0, min(elements+tags-strings.Count(src, "><"), room)),
+		elements:   make([]element, 0, min(elements, room)),
+		attributes: make([]Attribute, 0, min(strings.Count(src, "=\""), room)),
+		bindings:   make([]Binding, 0, 8),
 		root:       -1,
 	}}
 	if err := p.document(); err != nil {
@@ -147,7 +150,7 @@ func (p *parser) startTag() error {
 	if len(p.open) == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	el := element{name: name, prefixed: len(prefix)}
+	el := element{name: name, prefixed: int32(len(prefix))}
 	el.attrLo, el.bindLo = int32(len(p.doc.attributes)), int32(len(p.doc.bindings))
 	if err := p.attributes(); err != nil {
 		return err
@@ -221,6 +224,9 @@ func (p *parser) qualifiedName(what string) (name, prefix, local string, err err
 			return "", "", "", expected(p.src, start, what+" with at most one colon and text on both sides of it")
 		}
 		local, end = p.src[end+1:after], after
+	}
+	if max(len(prefix), len(local)) > maxName {
+		return "", "", "", tooMany(p.src, start, maxName, "octets in a name")
 	}
 	p.pos = end
 	return p.src[start:end], prefix, local, nil
@@ -320,6 +326,9 @@ func (p *parser) bind(start int, b Binding) error {
 	}
 	if what != "" {
 		return expected(p.src, start, what)
+	}
+	if len(b.URI) > maxNamespace {
+		return tooMany(p.src, start, maxNamespace, "octets in a namespace name")
 	}
 	p.doc.bindings = append(p.doc.bindings, b)
 	return nil
