@@ -132,7 +132,10 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 		}
 	}
 	settled, err := t.settleBySignal(a.settles, m.MessageID)
-	return exchange.Accepted{Message: m, Fresh: true, Settled: settled}, err
+	if err != nil {
+		return exchange.Accepted{}, err
+	}
+	return exchange.Accepted{Message: m, Fresh: true, Settled: settled}, t.fits()
 }
 
 // reply records the signal that answers an arrival and returns its number.
@@ -200,7 +203,10 @@ func (t *transaction) quarantine(a *arrival, first uint64) (exchange.Accepted, e
 	err = t.audit([]exchange.AuditEntry{{
 		At: m.Created, Actor: m.Partner, Event: "message.inconsistent", Subject: m.MessageID, Detail: m.Reason.Cause,
 	}})
-	return exchange.Accepted{Message: m, Fresh: true, Conflict: true}, err
+	if err != nil {
+		return exchange.Accepted{}, err
+	}
+	return exchange.Accepted{Message: m, Fresh: true, Conflict: true}, t.fits()
 }
 
 // hold stores an imported certificate unless one with its key and content is there. With other content under its key all of

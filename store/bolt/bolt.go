@@ -63,8 +63,10 @@ type Options struct {
 	Now func() time.Time
 	// LockTimeout is how long Open waits for another process to close the store; 0 means 1 s.
 	LockTimeout time.Duration
-	// MaxBytes bounds the size of all files together; 0 means the disk does. When it is reached, calls that bring new
-	// bytes get exchange.ErrFull while Claim, Settle, duplicates and reading go on. The records of one batch may exceed it.
+	// MaxBytes bounds the bytes in all files together: raw bytes, records, indexes and the audit log; 0 means the disk does.
+	// When a new message would exceed it, Enqueue and Accept give exchange.ErrFull, whether or not its raw bytes are
+	// known, while Claim, Settle, Record, duplicates and reading go on and may exceed it by the little that they write. So may
+	// one commit, by what bbolt adds to records. The length of state.db runs up to 16 MiB ahead of what is counted, as a hole.
 	MaxBytes int64
 	// Point is called, if not nil, between the durable steps of a commit: "store.raw-synced" when the raw bytes are
 	// durable and no record points at them yet, "store.committed" when all is durable and no caller has its answer yet.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"syscall"
@@ -182,7 +183,7 @@ func full(err error) error {
 type transaction struct {
 	tx      *bbolt.Tx
 	pending map[string]*tail // by month
-	// room is how many raw bytes may yet be added; negative means no limit.
+	// room is how many bytes may yet be added to the files by the configured limit, less than 0 if they are over it.
 	room int64
 	// lastAudit is the newest audit record's bytes once they were read.
 	lastAudit []byte
@@ -193,11 +194,24 @@ func (s *Store) begin() (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{tx: tx, pending: make(map[string]*tail), room: -1}
+	t := &transaction{tx: tx, pending: make(map[string]*tail), room: math.MaxInt64}
 	if s.maxBytes > 0 {
-		t.room = max(0, s.maxBytes-tx.Size()-s.raw.size)
+		t.room = s.maxBytes - tx.Size() - s.raw.size
 	}
 	return t, nil
+}
+
+// spend takes what is written off the room that is left. Within a transaction this is an estimate, without what bbolt adds; the
+// next transaction begins from the size that came of it.
+func (t *transaction) spend(bytes int) { t.room -= int64(bytes) }
+
+// fits returns exchange.ErrFull if what was written exceeds the limit. Only what brings new messages asks: beyond the limit
+// all that ends them goes on.
+func (t *transaction) fits() error {
+	if t.room >= 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %d bytes more than the configured limit", exchange.ErrFull, -t.room)
 }
 
 // rollback ends a transaction that was not committed; else it does nothing.

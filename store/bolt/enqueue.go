@@ -122,7 +122,7 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 	if err := t.depart(d, &m); err != nil {
 		return exchange.Enqueued{}, err
 	}
-	return exchange.Enqueued{Message: m, Fresh: true}, nil
+	return exchange.Enqueued{Message: m, Fresh: true}, t.fits()
 }
 
 // enqueued looks for the message that d would repeat: 0 if there is none, ErrConflict if a key is taken by other content.

@@ -169,6 +169,7 @@ func (t *transaction) reindex(before, after []entry) error {
 		if had[e.bucket+string(e.key)] {
 			continue
 		}
+		t.spend(len(e.key) + len(e.value))
 		if err := t.tx.Bucket([]byte(e.bucket)).Put(e.key, e.value); err != nil {
 			return fmt.Errorf("index %s: %w", e.bucket, err)
 		}

@@ -70,20 +70,14 @@ func (t *transaction) keep(b blob, at time.Time) (exchange.RawRef, error) {
 	if !monthPattern.MatchString(month) {
 		return exchange.RawRef{}, fmt.Errorf("instant %s is outside the years 0 to 9999", at)
 	}
-	size := int64(len(b.frame) - frameHeader)
-	ref := exchange.RawRef{Digest: hex.EncodeToString(b.digest[:]), Size: size, Month: month}
+	ref := exchange.RawRef{Digest: hex.EncodeToString(b.digest[:]), Size: int64(len(b.frame) - frameHeader), Month: month}
 	digests := t.tx.Bucket([]byte(bucketRaw))
 	key := rawKey(month, b.digest[:])
 	if place := digests.Get(key); len(place) == 16 {
 		ref.Offset = int64(binary.BigEndian.Uint64(place))
 		return ref, nil
 	}
-	if t.room >= 0 {
-		if t.room -= int64(len(b.frame)); t.room < 0 {
-			t.room = 0
-			return ref, fmt.Errorf("%w: storing %d bytes would exceed the configured limit", exchange.ErrFull, size)
-		}
-	}
+	t.spend(len(b.frame))
 	end := t.pending[month]
 	if end == nil {
 		start := monthEnd(t.tx, month)

@@ -34,7 +34,9 @@ func unseal(bucket string, seq uint64, sealed []byte) ([]byte, error) {
 func (t *transaction) put(bucket string, seq uint64, record []byte) error {
 	b := t.tx.Bucket([]byte(bucket))
 	b.FillPercent = fillPercent
-	return b.Put(number(seq), seal(record))
+	sealed := seal(record)
+	t.spend(len(sealed))
+	return b.Put(number(seq), sealed)
 }
 
 // next gives a new record's number. Numbers of a bucket have no gaps.
