@@ -74,7 +74,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrDamaged: stored bytes do not match their digest.
 	ErrDamaged = errors.New("stored bytes are damaged")
-	// ErrFull: the store has no room; nothing was written. Temporary.
+	// ErrFull: the store has no room; nothing was written. Temporary. A store that reaches its configured limit gives it
+	// to new messages in Enqueue and Accept, while duplicates, Claim and Settle go on.
 	ErrFull = errors.New("store is full")
 )
 

@@ -44,7 +44,7 @@ const (
 	useMessage     = 'm' // ids: + seq: every message with it
 	useReply       = 'r' // ids: + seq: messages whose RefToMessageID it is
 	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
-	useKey         = 'k' // references: + direction, country, form, seq -> content
+	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
 )
 
 // entry is one key of an index with its value.
