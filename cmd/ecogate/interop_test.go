@@ -14,8 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // What this gateway puts on the wire is judged here by programs that know nothing of it: mime/multipart, xmlsec1, xmllint.
@@ -26,7 +28,7 @@ type interop struct {
 	kr, tw records
 }
 
-// demonstrated runs the demonstration, and then sends TW a message of KR's that was changed on its way.
+// demonstrated runs the demonstration, and then sends TW a message that KR signed and that lacks its certificate.
 func demonstrated(t *testing.T) *interop {
 	t.Helper()
 	dir := t.TempDir()
@@ -39,13 +41,13 @@ func demonstrated(t *testing.T) *interop {
 	tw := &site{t: t, program: installedProgram(t), Side: two.TW}
 	tw.start()
 	m := i.kr.certificateMessages()[0]
-	changed := bytes.Replace(i.kr.raw[m.Raw.Digest], []byte("<cbc:IssueDate>20"), []byte("<cbc:IssueDate>21"), 1)
+	contentType, empty := withoutCertificate(t, two.KR, i.kr.entity(t, m).envelope)
 	client := overTLS(t, two.TW, filepath.Join(two.KR.Dir, "pki/tls-client.pem"), filepath.Join(two.KR.Dir, "pki/tls-client.key"))
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tw.PartnerURL, bytes.NewReader(changed))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tw.PartnerURL, bytes.NewReader(empty))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", m.ContentType)
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("SOAPAction", m.SOAPAction)
 	res, err := client.Do(req)
 	if err != nil {
@@ -53,11 +55,44 @@ func demonstrated(t *testing.T) *interop {
 	}
 	defer res.Body.Close()
 	if res.StatusCode/100 != 2 {
-		t.Fatalf("POST of a changed message answers %s", res.Status)
+		t.Fatalf("POST of a message without certificate answers %s", res.Status)
 	}
 	tw.stop()
 	i.tw = readRecords(t, two.TW)
 	return i
+}
+
+// emptyMessage is the MessageId of the message without certificate.
+const emptyMessage = "without-certificate@kr"
+
+// withoutCertificate is a message like the one in envelope without a payload, under the side's signature.
+func withoutCertificate(t *testing.T, side pair.Side, envelope []byte) (contentType string, body []byte) {
+	t.Helper()
+	message, err := ebms.Parse(envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message.MessageID, message.Manifest = emptyMessage, nil
+	bare, err := message.Envelope()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join(side.Dir, "pki", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	key, err := signing.ReadKey(read("node.key"), read("node.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, _, err := signing.SignMessage(bare, nil, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "text/xml; charset=UTF-8", signed
 }
 
 // certificateMessages are the messages with certificates that the node sent.
@@ -185,7 +220,7 @@ func TestXmlsecVerifiesWhatTheDemoExchanged(t *testing.T) {
 		})
 	}
 	t.Run("MessageError", func(t *testing.T) {
-		refusal := i.tw.about(t, exchange.Outbound, exchange.KindError, i.kr.certificateMessages()[0].MessageID)
+		refusal := i.tw.about(t, exchange.Outbound, exchange.KindError, emptyMessage)
 		if out, err := i.tw.entity(t, refusal).verifyMessage(t, i.TW); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
