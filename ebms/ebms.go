@@ -9,8 +9,8 @@
 //
 //	HTTP request  --Handler-->  Request                 handler.go   (Appendix B.2)
 //	body          --ReadPackage-->  Package             package.go, mime.go, mimepart.go   (§2.1)
-//	envelope      --Parse-->  Message                   soap.go, parse.go, header.go, signal.go   (§2.3, §3, §4.2, §6.3)
-//	              --Message.Validate                    rules.go     (§3.1, §5)
+//	envelope      --Parse-->  Message                   xml.go, soap.go, parse.go, header.go, signal.go   (§2.3, §3, §4.2, §6.3)
+//	              --Message.Validate                    rules.go, limits.go   (§3.1, §5)
 //
 // and out: Message.Envelope (write.go), Package.Bytes (package.go), Client.Post (client.go). Answers are made by
 // NewAcknowledgment and NewMessageError (answer.go); what the far side is told when something is wrong is an Error
@@ -79,7 +79,7 @@ type Message struct {
 	Service               Service
 	Action                string
 
-	// MessageID is globally unique. RFC 2822's msg-id form without angle brackets is written; any non-empty text is read,
+	// MessageID is globally unique. RFC 2822's msg-id form without angle brackets is written; any text of up to 1 KiB is read,
 	// since products differ. ebMS 2.0 §3.1.6.1.
 	MessageID string
 	Timestamp time.Time

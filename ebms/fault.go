@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
 // Fault is the answer to a message that cannot be answered in ebXML. SOAP 1.1 §4.4; ebMS 2.0 §2.1.6, Appendix B.2.4.
@@ -58,22 +56,25 @@ func (f *Fault) Envelope() []byte {
 func (f *Fault) Error() string { return "SOAP Fault " + f.Code + ": " + f.Text }
 
 // readFault reads a partner's Fault as far as a log needs.
-func readFault(e *etree.Element) *Fault {
+func readFault(e *element) *Fault {
 	var fault Fault
-	for _, child := range e.ChildElements() {
-		text, err := textOf(child)
+	for _, child := range e.children {
+		text, err := child.ownText()
 		if err != nil {
 			continue
 		}
-		switch child.Tag {
+		switch child.local {
 		case "faultcode":
 			_, local, qualified := strings.Cut(text, ":")
-			if fault.Code = local; !qualified {
-				fault.Code = text
+			if fault.Code = clip(local); !qualified {
+				fault.Code = clip(text)
 			}
 		case "faultstring":
-			fault.Text = text
+			fault.Text = clip(text)
 		}
 	}
 	return &fault
 }
+
+// clip shortens a text to maxText bytes. A Fault is all that the partner says, so it is not refused for its length.
+func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), maxText)], "") }

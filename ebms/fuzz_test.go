@@ -77,6 +77,9 @@ func FuzzParse(f *testing.F) {
 			if m != nil && (len(m.From.IDs) == 0 || len(m.To.IDs) == 0 || m.CPAID == "" || m.ConversationID == "" || m.MessageID == "") {
 				t.Fatalf("message cannot be answered: %+v", m)
 			}
+			if m != nil && max(len(m.MessageID), len(m.CPAID), len(m.ConversationID), len(m.From.IDs[0].Value), len(m.RefToMessageID)) > 1024 {
+				t.Fatalf("texts without limit: %+v", m)
+			}
 			return
 		}
 		for i := range m.Manifest {

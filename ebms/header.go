@@ -4,28 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/beevik/etree"
 )
 
 // sequence walks the children of one element in the order of the schema.
 type sequence struct {
 	p        *parser
-	rest     []*etree.Element
+	rest     []*element
 	location string
 }
 
 // sequence begins to read e, which has no text of its own.
-func (p *parser) sequence(e *etree.Element, location string) *sequence {
-	if cause := onlySpace(e); cause != nil {
+func (p *parser) sequence(e *element, location string) *sequence {
+	if cause := e.onlySpace(); cause != nil {
 		p.fail(NewOtherXML(location, cause))
 	}
-	return &sequence{p: p, rest: e.ChildElements(), location: location}
+	return &sequence{p: p, rest: e.children, location: location}
 }
 
 // optional returns the next child if it has this name, else nil.
-func (s *sequence) optional(space, tag string) *etree.Element {
-	if len(s.rest) == 0 || !is(s.rest[0], space, tag) {
+func (s *sequence) optional(space, tag string) *element {
+	if len(s.rest) == 0 || !s.rest[0].is(space, tag) {
 		return nil
 	}
 	e := s.rest[0]
@@ -34,12 +32,12 @@ func (s *sequence) optional(space, tag string) *etree.Element {
 }
 
 // required is optional for a child that must be there. Its place is skipped if it is not, so that what follows is read.
-func (s *sequence) required(tag string) *etree.Element {
+func (s *sequence) required(tag string) *element {
 	e := s.optional(nsEB, tag)
 	if e == nil {
 		found := "the end"
 		if len(s.rest) > 0 {
-			found = nameOf(s.rest[0])
+			found = s.rest[0].name()
 		}
 		s.p.fail(NewOtherXML(s.location, fmt.Errorf("%s expected, %s found", tag, found)))
 	}
@@ -56,11 +54,11 @@ func (s *sequence) value(tag string) string {
 }
 
 // instant returns the dateTime in e, or zero if e is nil.
-func (s *sequence) instant(e *etree.Element) time.Time {
+func (s *sequence) instant(e *element) time.Time {
 	if e == nil {
 		return time.Time{}
 	}
-	location := s.location + "/" + e.Tag
+	location := s.location + "/" + e.local
 	text := s.p.text(e, location)
 	if text == "" {
 		return time.Time{}
@@ -75,8 +73,8 @@ func (s *sequence) instant(e *etree.Element) time.Time {
 // end requires that nothing is left but elements of other vocabularies, which the schema admits at the end (§2.3.6).
 func (s *sequence) end() {
 	for _, e := range s.rest {
-		if space := e.NamespaceURI(); space == nsEB || space == "" {
-			s.p.fail(NewOtherXML(s.location, fmt.Errorf("%s is out of place", nameOf(e))))
+		if space := e.space; space == nsEB || space == "" {
+			s.p.fail(NewOtherXML(s.location, fmt.Errorf("%s is out of place", e.name())))
 		}
 	}
 }
@@ -84,24 +82,26 @@ func (s *sequence) end() {
 // empty requires that nothing at all is left.
 func (s *sequence) empty() {
 	if len(s.rest) > 0 {
-		s.p.fail(NewOtherXML(s.location, fmt.Errorf("%s is out of place", nameOf(s.rest[0]))))
+		s.p.fail(NewOtherXML(s.location, fmt.Errorf("%s is out of place", s.rest[0].name())))
 	}
 }
 
 // text returns the text of an element that has nothing else and is not empty.
-func (p *parser) text(e *etree.Element, location string) string {
-	text, err := textOf(e)
+func (p *parser) text(e *element, location string) string { return p.textUpTo(e, location, maxText) }
+
+func (p *parser) textUpTo(e *element, location string, limit int) string {
+	text, err := e.ownText()
 	if err == nil && text == "" {
 		err = errors.New("empty")
 	}
 	if err != nil {
 		p.fail(NewOtherXML(location, err))
 	}
-	return text
+	return p.bounded(text, location, limit)
 }
 
 // messageHeader reads the MessageHeader. ebMS 2.0 §3.1.
-func (p *parser) messageHeader(e *etree.Element) {
+func (p *parser) messageHeader(e *element) {
 	m := p.m
 	s := p.sequence(e, atMessageHeader)
 	m.From = p.party(s.required("From"), atFrom)
@@ -109,14 +109,14 @@ func (p *parser) messageHeader(e *etree.Element) {
 	m.CPAID = s.value("CPAId")
 	m.ConversationID = s.value("ConversationId")
 	if e := s.required("Service"); e != nil {
-		m.Service.Type, _ = attribute(e, nsEB, "type")
+		m.Service.Type = p.attribute(e, nsEB, "type", atService)
 		m.Service.Value = p.text(e, atService)
 	}
 	m.Action = s.value("Action")
 	p.messageData(s.required("MessageData"))
 	if e := s.optional(nsEB, "DuplicateElimination"); e != nil {
 		m.DuplicateElimination = true
-		if text, err := textOf(e); err != nil || text != "" {
+		if text, err := e.ownText(); err != nil || text != "" {
 			p.fail(NewOtherXML(atMessageHeader+"/DuplicateElimination", errors.New("not empty")))
 		}
 	}
@@ -125,7 +125,7 @@ func (p *parser) messageHeader(e *etree.Element) {
 }
 
 // party reads From or To. ebMS 2.0 §3.1.1.
-func (p *parser) party(e *etree.Element, location string) Party {
+func (p *parser) party(e *element, location string) Party {
 	var party Party
 	if e == nil {
 		return party
@@ -143,9 +143,14 @@ func (p *parser) party(e *etree.Element, location string) Party {
 func (p *parser) partyIDs(s *sequence) []PartyID {
 	var ids []PartyID
 	for e := s.optional(nsEB, "PartyId"); e != nil; e = s.optional(nsEB, "PartyId") {
-		id := PartyID{Value: p.text(e, s.location+"/PartyId")}
-		id.Type, _ = attribute(e, nsEB, "type")
-		ids = append(ids, id)
+		if len(ids) == maxPartyIDs {
+			p.fail(tooMany(s.location, maxPartyIDs, "PartyIds"))
+			break
+		}
+		location := s.location + "/PartyId"
+		if value := p.text(e, location); value != "" { // what does not identify is no address for an answer
+			ids = append(ids, PartyID{Type: p.attribute(e, nsEB, "type", location), Value: value})
+		}
 	}
 	if len(ids) == 0 {
 		p.fail(NewInconsistent(s.location, errors.New("no PartyId")))
@@ -154,7 +159,7 @@ func (p *parser) partyIDs(s *sequence) []PartyID {
 }
 
 // messageData reads MessageData. ebMS 2.0 §3.1.6.
-func (p *parser) messageData(e *etree.Element) {
+func (p *parser) messageData(e *element) {
 	if e == nil {
 		return
 	}
@@ -171,11 +176,15 @@ func (p *parser) messageData(e *etree.Element) {
 
 // descriptions reads any number of Descriptions, each in a language of its own, and returns the first. ebMS 2.0 §3.1.8.
 func (p *parser) descriptions(s *sequence) string {
-	first := ""
+	first, count := "", 0
 	for e := s.optional(nsEB, "Description"); e != nil; e = s.optional(nsEB, "Description") {
+		if count++; count > maxDescriptions {
+			p.fail(tooMany(s.location, maxDescriptions, "Descriptions"))
+			break
+		}
 		location := s.location + "/Description"
-		text := p.text(e, location)
-		if _, ok := attribute(e, nsXML, "lang"); !ok {
+		text := p.textUpTo(e, location, maxDescription)
+		if _, ok := e.attribute(nsXML, "lang"); !ok {
 			p.fail(NewOtherXML(location, errors.New("no xml:lang")))
 		}
 		if first == "" {
@@ -186,9 +195,13 @@ func (p *parser) descriptions(s *sequence) string {
 }
 
 // manifest reads the Manifest. What its references lead to is for Package.CheckManifest. ebMS 2.0 §3.2.
-func (p *parser) manifest(e *etree.Element) {
+func (p *parser) manifest(e *element) {
 	s := p.sequence(e, atManifest)
 	for e := s.required("Reference"); e != nil; e = s.optional(nsEB, "Reference") {
+		if len(p.m.Manifest) == maxReferences {
+			p.fail(tooMany(atManifest, maxReferences, "References"))
+			break
+		}
 		p.m.Manifest = append(p.m.Manifest, p.manifestReference(e))
 	}
 	s.end()
@@ -196,15 +209,15 @@ func (p *parser) manifest(e *etree.Element) {
 
 // manifestReference reads one Reference. Its schema and whatever other vocabularies add are for the application, and not
 // read. ebMS 2.0 §3.2.1.
-func (p *parser) manifestReference(e *etree.Element) ManifestReference {
+func (p *parser) manifestReference(e *element) ManifestReference {
 	var ref ManifestReference
-	ref.ID, _ = attribute(e, nsEB, "id")
-	ref.Role, _ = attribute(e, nsXLink, "role")
-	ref.Href, _ = attribute(e, nsXLink, "href")
+	ref.ID = p.attribute(e, nsEB, "id", atReference)
+	ref.Role = p.attribute(e, nsXLink, "role", atReference)
+	ref.Href = p.attribute(e, nsXLink, "href", atReference)
 	if ref.Href == "" {
 		p.fail(NewOtherXML(atReference, errors.New("no xlink:href")))
 	}
-	if kind, ok := attribute(e, nsXLink, "type"); ok && kind != "simple" {
+	if kind, ok := e.attribute(nsXLink, "type"); ok && kind != "simple" {
 		p.fail(NewOtherXML(atReference, fmt.Errorf("xlink:type %.40q and not simple", kind)))
 	}
 	s := p.sequence(e, atReference)

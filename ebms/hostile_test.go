@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -132,6 +133,31 @@ func TestParseBoundsTheNumberOfTags(t *testing.T) {
 	large := "<a>" + strings.Repeat(" ", 5<<20) + "</a>"
 	if _, err := ebms.Parse([]byte(large)); err == nil || !strings.Contains(err.Error(), "is over") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A reader that looks every name up from the root, or compares whole namespace names, needs seconds for each of these.
+func TestParseTakesNamesThatMultiply(t *testing.T) {
+	attributes := func(prefix string) string {
+		var b strings.Builder
+		for i := range 60 {
+			fmt.Fprintf(&b, ` %sa%d=""`, prefix, i)
+		}
+		return b.String()
+	}
+	const head = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" `
+	for _, test := range []struct{ name, envelope, says string }{
+		{"long namespace name", head + `xmlns:x="urn:` + strings.Repeat("x", 500_000) + `">` + strings.Repeat("<a"+attributes("x:")+"/>", 1000), "namespace name of more than"},
+		{"long attribute names", head + ">" + strings.Repeat("<a "+strings.Repeat("x", 10_000)+`=""/>`, 50), "attribute name of more than"},
+		{"deep scopes", head + `xmlns:p="urn:p"><s:Header>` + strings.Repeat("<b"+attributes("")+">", 58) + strings.Repeat("<a"+attributes("p:")+"/>", 1500) +
+			strings.Repeat("</b>", 58) + "</s:Header><s:Body/></s:Envelope>", "no MessageHeader"},
+		{"text in pieces", head + "><s:Header>" + strings.Repeat("<!---->"+strings.Repeat("x", 40), 15_000) + "</s:Header><s:Body/></s:Envelope>", "between elements"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if m, err := ebms.Parse([]byte(test.envelope)); m != nil || err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("error %v, want %q", err, test.says)
+			}
+		})
 	}
 }
 

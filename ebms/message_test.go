@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,7 @@ func TestEnvelopesAreValidBySchema(t *testing.T) {
 }
 
 func TestEnvelopeRefusesWhatItCouldNotRead(t *testing.T) {
+	long := strings.Repeat("x", 1025)
 	for _, test := range []struct {
 		name, want string
 		change     func(*ebms.Message)
@@ -149,9 +151,22 @@ func TestEnvelopeRefusesWhatItCouldNotRead(t *testing.T) {
 		{"no URI in the manifest", "no xlink:href", func(m *ebms.Message) { m.Manifest[0].Href = "" }},
 		{"identifier", `"1x" is no NCName`, func(m *ebms.Message) { m.Manifest[0].ID = "1x" }},
 		{"control character", "eb:Action: character 0x1 at byte 1", func(m *ebms.Message) { m.Action = "a\x01" }},
-		{"not UTF-8", "character 0xfffd", func(m *ebms.Message) { m.CPAID = "a\xff" }},
+		{"not UTF-8", "no UTF-8 at byte", func(m *ebms.Message) { m.CPAID = "a\xff" }},
 		{"control character in an attribute", "eb:type: character 0x0", func(m *ebms.Message) { m.Service.Type = "\x00" }},
 		{"empty error list", "no Error", func(m *ebms.Message) { m.Errors = &ebms.ErrorList{} }},
+		{"long message id", "MessageId: more than 1024 bytes", func(m *ebms.Message) { m.MessageID = long }},
+		{"long role", "To/Role: more than 1024 bytes", func(m *ebms.Message) { m.To.Role = long }},
+		{"long party", "From/PartyId: more than 1024 bytes", func(m *ebms.Message) { m.From.IDs[0].Value = long }},
+		{"long description", "Description: more than 4096 bytes", func(m *ebms.Message) { m.Description = strings.Repeat(long, 4) }},
+		{"many payloads", "more than 100 References", func(m *ebms.Message) { m.Manifest = slices.Repeat(m.Manifest[:1], 101) }},
+		{"many digests", "more than 100 References", func(m *ebms.Message) {
+			m.Acknowledgment = &ebms.Acknowledgment{RefToMessageID: "x", References: make([]ebms.DigestReference, 101)}
+		}},
+		{"long digest", "Reference: more than 1024 bytes", func(m *ebms.Message) {
+			m.Acknowledgment = &ebms.Acknowledgment{RefToMessageID: "x", References: []ebms.DigestReference{{DigestValue: long}}}
+		}},
+		{"many errors", "more than 100 Errors", func(m *ebms.Message) { m.Errors = &ebms.ErrorList{Errors: make([]ebms.Error, 101)} }},
+		{"long error", "Error: more than 1024 bytes", func(m *ebms.Message) { m.Errors = &ebms.ErrorList{Errors: []ebms.Error{{Location: long}}} }},
 		{"acknowledgment of nothing", "RefToMessageId: empty", func(m *ebms.Message) { m.Acknowledgment = &ebms.Acknowledgment{} }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -161,6 +176,23 @@ func TestEnvelopeRefusesWhatItCouldNotRead(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// The replacement character says of a text that it was damaged before it came here; it is no less a character of XML.
+func TestReplacementCharacterIsKept(t *testing.T) {
+	m := business()
+	m.ConversationID = "c\uFFFD1"
+	if got := parse(t, envelope(t, m)); got.ConversationID != m.ConversationID {
+		t.Errorf("conversation %q, want %q", got.ConversationID, m.ConversationID)
+	}
+}
+
+func TestTextsAreReadUpToTheirLimit(t *testing.T) {
+	m := business()
+	m.MessageID, m.Action, m.Description = strings.Repeat("m", 1024), strings.Repeat("a", 1024), strings.Repeat("d", 4096)
+	if diff := cmp.Diff(m, parse(t, envelope(t, m)), equalMessages); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -112,20 +112,20 @@ func readContentID(s string) (string, error) {
 		id = s[1 : len(s)-1]
 	}
 	if !validContentID(id) {
-		return "", fmt.Errorf("Content-ID %.200q is empty or has characters that an identifier has not", s)
+		return "", fmt.Errorf("Content-ID %.200q is empty, over %d bytes or has characters that an identifier has not", s, maxText)
 	}
 	return id, nil
 }
 
 // validContentID admits more than the msg-id of RFC 2045 §7, which few products keep to: printable ASCII without spaces,
-// quotes and angle brackets.
+// quotes and angle brackets, 1 KiB at most.
 func validContentID(id string) bool {
 	for _, c := range []byte(id) {
 		if c <= 0x20 || c >= 0x7f || c == '<' || c == '>' || c == '"' {
 			return false
 		}
 	}
-	return id != ""
+	return id != "" && len(id) <= maxText
 }
 
 // decodeTransfer undoes a Content-Transfer-Encoding. The octets matter to the last: signatures are computed over them

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"time"
-
-	"github.com/beevik/etree"
 )
 
 // Places in an envelope, as they are told to partners. They are fixed texts: nothing that a partner sent is repeated.
@@ -20,11 +18,14 @@ const (
 	atService        = atMessageHeader + "/Service"
 	atAction         = atMessageHeader + "/Action"
 	atMessageData    = atMessageHeader + "/MessageData"
+	atMessageID      = atMessageData + "/MessageId"
 	atRefToMessageID = atMessageData + "/RefToMessageId"
 	atTimeToLive     = atMessageData + "/TimeToLive"
 	atAckRequested   = "//Header/AckRequested"
 	atAcknowledgment = "//Header/Acknowledgment"
+	atDigest         = atAcknowledgment + "/Reference"
 	atErrorList      = "//Header/ErrorList"
+	atError          = atErrorList + "/Error"
 	atSyncReply      = "//Header/SyncReply"
 	atMessageOrder   = "//Header/MessageOrder"
 	atManifest       = "//Body/Manifest"
@@ -46,14 +47,14 @@ func (e *MustUnderstandError) Error() string {
 // A returned error is an *Error: CodeOtherXML for what breaks the schema, CodeNotSupported, CodeInconsistent or
 // CodeValueNotRecognized for the rest. If nevertheless the message's From, To, CPAId, ConversationId and MessageId were
 // read, Parse returns the message beside the error, as far as it was read, so that the sender can be answered with
-// NewMessageError; it is good for nothing else. Otherwise the message is nil, and FaultReply makes the answer. If the envelope
+// NewMessageError; it is good for nothing else. A text over the limits of Validate counts as not read. Otherwise the message is nil, and FaultReply makes the answer. If the envelope
 // holds a SOAP Fault, that *Fault is the cause of the error.
 func Parse(envelope []byte) (*Message, error) {
 	tree, err := readEnvelope(envelope)
 	if err != nil {
 		return nil, err
 	}
-	if len(tree.body) > 0 && is(tree.body[0], nsSOAP, "Fault") {
+	if len(tree.body) > 0 && tree.body[0].is(nsSOAP, "Fault") {
 		return nil, NewUnknown(readFault(tree.body[0]))
 	}
 	p := parser{m: &Message{}, seen: map[string]bool{}}
@@ -97,23 +98,38 @@ func (p *parser) fail(err *Error) {
 	}
 }
 
+// bounded returns a text unless it is over the limit: what was too long is not kept, not even for the answer.
+func (p *parser) bounded(text, location string, limit int) string {
+	if len(text) > limit {
+		p.fail(tooLong(location, limit))
+		return ""
+	}
+	return text
+}
+
+// attribute returns the value of an attribute, "" if there is none.
+func (p *parser) attribute(e *element, space, local, location string) string {
+	value, _ := e.attribute(space, local)
+	return p.bounded(value, location+"/@"+local, maxText)
+}
+
 // headerBlock reads one child of the SOAP Header. ebMS 2.0 §2.3, §5.
-func (p *parser) headerBlock(e *etree.Element) {
-	if is(e, nsDS, "Signature") {
+func (p *parser) headerBlock(e *element) {
+	if e.is(nsDS, "Signature") {
 		// More than one is allowed, the first being the From Party's (§4.1.1). Package signing judges them.
 		p.m.Signed = true
 		return
 	}
-	if e.NamespaceURI() != nsEB {
+	if e.space != nsEB {
 		p.otherBlock(e)
 		return
 	}
-	if p.seen[e.Tag] {
+	if p.seen[e.local] {
 		p.fail(p.repeated(e))
 		return
 	}
-	p.seen[e.Tag] = true
-	switch e.Tag {
+	p.seen[e.local] = true
+	switch e.local {
 	case "MessageHeader":
 		p.extension(e, atMessageHeader, true)
 		p.messageHeader(e)
@@ -133,60 +149,60 @@ func (p *parser) headerBlock(e *etree.Element) {
 		p.fail(NewNotSupported(atMessageOrder, errors.New("keeping the order of messages (§9) is not supported")))
 	default:
 		p.otherBlock(e)
-		p.fail(NewOtherXML(atHeader, fmt.Errorf("%s is no header block of ebMS 2.0", nameOf(e))))
+		p.fail(NewOtherXML(atHeader, fmt.Errorf("%s is no header block of ebMS 2.0", e.name())))
 	}
 }
 
 // repeated says what is wrong with a second block of a kind. The schema has two AckRequested and two Acknowledgment when
 // the second is for the next hop, which is not supported (§6.3.1.1, §10).
-func (p *parser) repeated(e *etree.Element) *Error {
-	location := "//Header/" + e.Tag
-	if actor, _ := attribute(e, nsSOAP, "actor"); actor == ActorNextMSH {
+func (p *parser) repeated(e *element) *Error {
+	location := "//Header/" + e.local
+	if actor, _ := e.attribute(nsSOAP, "actor"); actor == ActorNextMSH {
 		return NewNotSupported(location, errors.New("actor nextMSH: multi-hop is not supported"))
 	}
-	return NewOtherXML(location, fmt.Errorf("second %s", e.Tag))
+	return NewOtherXML(location, fmt.Errorf("second %s", e.local))
 }
 
 // otherBlock decides on a block that is not ours: SOAP 1.1 §4.2.3 lets it pass unless it must be understood by us. We act as
 // the ultimate recipient (no actor), as "next" and in the two roles of ebMS.
-func (p *parser) otherBlock(e *etree.Element) {
-	if must, _ := attribute(e, nsSOAP, "mustUnderstand"); must != "1" && must != "true" {
+func (p *parser) otherBlock(e *element) {
+	if must, _ := e.attribute(nsSOAP, "mustUnderstand"); must != "1" && must != "true" {
 		return
 	}
-	switch actor, _ := attribute(e, nsSOAP, "actor"); actor {
+	switch actor, _ := e.attribute(nsSOAP, "actor"); actor {
 	case "", ActorNext, ActorNextMSH, ActorToPartyMSH:
-		p.fail(NewNotSupported(atHeader, &MustUnderstandError{Space: e.NamespaceURI(), Local: e.Tag}))
+		p.fail(NewNotSupported(atHeader, &MustUnderstandError{Space: e.space, Local: e.local}))
 	}
 }
 
 // bodyBlock reads one child of the SOAP Body. ebMS 2.0 §2.3.3, §3.2, §7.1.
-func (p *parser) bodyBlock(e *etree.Element) {
-	if e.NamespaceURI() != nsEB {
-		p.fail(NewNotSupported(atBody, fmt.Errorf("%s in the Body", nameOf(e))))
+func (p *parser) bodyBlock(e *element) {
+	if e.space != nsEB {
+		p.fail(NewNotSupported(atBody, fmt.Errorf("%s in the Body", e.name())))
 		return
 	}
-	switch e.Tag {
+	switch e.local {
 	case "Manifest", "StatusRequest", "StatusResponse":
 	default:
-		p.fail(NewOtherXML(atBody, fmt.Errorf("%s is no body element of ebMS 2.0", nameOf(e))))
+		p.fail(NewOtherXML(atBody, fmt.Errorf("%s is no body element of ebMS 2.0", e.name())))
 		return
 	}
-	location := "//Body/" + e.Tag
-	if p.seen[e.Tag] {
-		p.fail(NewOtherXML(location, fmt.Errorf("second %s", e.Tag)))
+	location := "//Body/" + e.local
+	if p.seen[e.local] {
+		p.fail(NewOtherXML(location, fmt.Errorf("second %s", e.local)))
 		return
 	}
-	p.seen[e.Tag] = true
+	p.seen[e.local] = true
 	p.extension(e, location, false)
-	if e.Tag == "Manifest" {
+	if e.local == "Manifest" {
 		p.manifest(e)
 	}
 }
 
 // extension checks the attributes that every ebMS block has: version always, mustUnderstand in the Header. Products put
 // mustUnderstand on the Manifest too, which is let pass. ebMS 2.0 §2.3.8, §2.3.9.
-func (p *parser) extension(e *etree.Element, location string, header bool) {
-	switch v, ok := attribute(e, nsEB, "version"); {
+func (p *parser) extension(e *element, location string, header bool) {
+	switch v, ok := e.attribute(nsEB, "version"); {
 	case !ok:
 		p.fail(NewOtherXML(location, errors.New("no eb:version")))
 	case v != version:
@@ -195,7 +211,7 @@ func (p *parser) extension(e *etree.Element, location string, header bool) {
 	if !header {
 		return
 	}
-	switch must, ok := attribute(e, nsSOAP, "mustUnderstand"); {
+	switch must, ok := e.attribute(nsSOAP, "mustUnderstand"); {
 	case !ok:
 		p.fail(NewOtherXML(location, errors.New("no mustUnderstand")))
 	case must != "1" && must != "true":
@@ -204,22 +220,23 @@ func (p *parser) extension(e *etree.Element, location string, header bool) {
 }
 
 // actor reads the SOAP actor of a block, which defaults to ActorToPartyMSH (§6.3.1.1).
-func (p *parser) actor(e *etree.Element, location string) string {
-	actor, _ := attribute(e, nsSOAP, "actor")
+func (p *parser) actor(e *element, location string) string {
+	actor, _ := e.attribute(nsSOAP, "actor")
 	switch actor {
 	case "", ActorToPartyMSH:
+		return actor
 	case ActorNextMSH:
 		p.fail(NewNotSupported(location, errors.New("actor nextMSH: multi-hop is not supported")))
 	default:
 		p.fail(NewInconsistent(location, fmt.Errorf("actor %.200q is not one of ebMS 2.0", actor)))
 	}
-	return actor
+	return ""
 }
 
 // syncReply reads SyncReply, whose actor is fixed. ebMS 2.0 §4.3.
-func (p *parser) syncReply(e *etree.Element) {
+func (p *parser) syncReply(e *element) {
 	p.m.SyncReply = true
-	if actor, _ := attribute(e, nsSOAP, "actor"); actor != ActorNext {
+	if actor, _ := e.attribute(nsSOAP, "actor"); actor != ActorNext {
 		p.fail(NewInconsistent(atSyncReply, fmt.Errorf("actor %.200q and not %s", actor, ActorNext)))
 	}
 }

@@ -7,10 +7,11 @@ import (
 )
 
 // Validate checks the rules that hold within one message whatever the parties agreed. Parse and Envelope call it, so that
-// nothing is written that would be refused when read. The error is an *Error.
+// nothing is written that would be refused when read. Texts are bounded to 1 KiB, those for people to 4 KiB, and lists to a
+// hundred entries, PartyIds to 16. The error is an *Error.
 func (m *Message) Validate() error {
 	for _, rule := range []func(*Message) *Error{
-		requiredValues, parties, serviceURI, timeToLive, answersRefer, blocksTogether,
+		withinLimits, requiredValues, parties, serviceURI, timeToLive, answersRefer, blocksTogether,
 	} {
 		if err := rule(m); err != nil {
 			return err

@@ -3,14 +3,12 @@ package ebms
 import (
 	"errors"
 	"fmt"
-
-	"github.com/beevik/etree"
 )
 
 // ackRequested reads AckRequested. ebMS 2.0 §6.3.1.
-func (p *parser) ackRequested(e *etree.Element) {
+func (p *parser) ackRequested(e *element) {
 	ask := &AckRequested{Actor: p.actor(e, atAckRequested)}
-	switch signed, _ := attribute(e, nsEB, "signed"); signed {
+	switch signed, _ := e.attribute(nsEB, "signed"); signed {
 	case "true", "1":
 		ask.Signed = true
 	case "false", "0":
@@ -22,7 +20,7 @@ func (p *parser) ackRequested(e *etree.Element) {
 }
 
 // acknowledgment reads an Acknowledgment. ebMS 2.0 §6.3.2.
-func (p *parser) acknowledgment(e *etree.Element) {
+func (p *parser) acknowledgment(e *element) {
 	s := p.sequence(e, atAcknowledgment)
 	ack := &Acknowledgment{Actor: p.actor(e, atAcknowledgment)}
 	ack.Timestamp = s.instant(s.required("Timestamp"))
@@ -31,6 +29,10 @@ func (p *parser) acknowledgment(e *etree.Element) {
 		ack.From = p.party(e, atAcknowledgment+"/From").IDs
 	}
 	for e := s.optional(nsDS, "Reference"); e != nil; e = s.optional(nsDS, "Reference") {
+		if len(ack.References) == maxReferences {
+			p.fail(tooMany(atAcknowledgment, maxReferences, "References"))
+			break
+		}
 		ack.References = append(ack.References, p.digestReference(e))
 	}
 	s.end()
@@ -38,8 +40,8 @@ func (p *parser) acknowledgment(e *etree.Element) {
 }
 
 // digestReference reads a ds:Reference as far as a comparison of digests needs. XML Signature §4.3.3.
-func (p *parser) digestReference(e *etree.Element) DigestReference {
-	const location = atAcknowledgment + "/Reference"
+func (p *parser) digestReference(e *element) DigestReference {
+	const location = atDigest
 	s := p.sequence(e, location)
 	s.optional(nsDS, "Transforms")
 	method, value := s.optional(nsDS, "DigestMethod"), s.optional(nsDS, "DigestValue")
@@ -50,23 +52,29 @@ func (p *parser) digestReference(e *etree.Element) DigestReference {
 	}
 	var ref DigestReference
 	// URI is optional in XML Signature, but the references of an ebMS signature have it, if only empty (§4.1.3).
-	uri, ok := attribute(e, "", "URI")
+	uri, ok := e.attribute("", "URI")
 	if !ok {
 		p.fail(NewOtherXML(location, errors.New("ds:Reference without URI")))
 	}
-	ref.URI = uri
-	if ref.DigestMethod, ok = attribute(method, "", "Algorithm"); !ok {
+	ref.URI = p.bounded(uri, location, maxText)
+	algorithm, ok := method.attribute("", "Algorithm")
+	if !ok {
 		p.fail(NewOtherXML(location, errors.New("ds:DigestMethod without Algorithm")))
 	}
+	ref.DigestMethod = p.bounded(algorithm, location, maxText)
 	ref.DigestValue = p.text(value, location+"/DigestValue")
 	return ref
 }
 
 // errorList reads an ErrorList. ebMS 2.0 §4.2.3.
-func (p *parser) errorList(e *etree.Element) {
+func (p *parser) errorList(e *element) {
 	list := &ErrorList{HighestSeverity: p.severity(e, "highestSeverity", atErrorList)}
 	s := p.sequence(e, atErrorList)
 	for e := s.required("Error"); e != nil; e = s.optional(nsEB, "Error") {
+		if len(list.Errors) == maxErrors {
+			p.fail(tooMany(atErrorList, maxErrors, "Errors"))
+			break
+		}
 		list.Errors = append(list.Errors, p.errorEntry(e))
 	}
 	s.end()
@@ -74,30 +82,31 @@ func (p *parser) errorList(e *etree.Element) {
 }
 
 // errorEntry reads one Error. Codes of a context other than ebMS's own are kept as they are. ebMS 2.0 §4.2.3.2.
-func (p *parser) errorEntry(e *etree.Element) Error {
-	const location = atErrorList + "/Error"
-	code, _ := attribute(e, nsEB, "errorCode")
+func (p *parser) errorEntry(e *element) Error {
+	const location = atError
+	code := p.attribute(e, nsEB, "errorCode", location)
 	if code == "" {
 		p.fail(NewOtherXML(location, errors.New("no eb:errorCode")))
 	}
 	entry := Error{Code: Code(code), Severity: p.severity(e, "severity", location)}
-	entry.Location, _ = attribute(e, nsEB, "location")
+	entry.Location = p.attribute(e, nsEB, "location", location)
 	s := p.sequence(e, location)
 	if e := s.optional(nsEB, "Description"); e != nil {
-		text, err := textOf(e) // often empty, and of no consequence
+		text, err := e.ownText() // often empty, and of no consequence
 		if err != nil {
 			p.fail(NewOtherXML(location, err))
 		}
-		entry.Description = text
+		entry.Description = p.bounded(text, location+"/Description", maxDescription)
 	}
 	s.end()
 	return entry
 }
 
-func (p *parser) severity(e *etree.Element, name, location string) Severity {
-	value, _ := attribute(e, nsEB, name)
+func (p *parser) severity(e *element, name, location string) Severity {
+	value, _ := e.attribute(nsEB, name)
 	severity := Severity(value)
 	if severity != SeverityError && severity != SeverityWarning {
+		severity = ""
 		p.fail(NewOtherXML(location, fmt.Errorf("eb:%s is %.40q and neither Warning nor Error", name, value)))
 	}
 	return severity

@@ -3,6 +3,7 @@ package ebms
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -130,18 +131,7 @@ func (w *writer) acknowledgment(a *Acknowledgment) {
 func (w *writer) digestReference(ref DigestReference) {
 	if ref.XML != nil {
 		// The copy is put in unchanged, so that it must be complete in itself.
-		root, err := readXML(ref.XML)
-		if err == nil {
-			if problem := checkTree(root, map[string]bool{}); problem != nil {
-				err = problem
-			} else if !is(root, nsDS, "Reference") {
-				err = fmt.Errorf("%s found", nameOf(root))
-			}
-		}
-		if err == nil && !bytes.HasPrefix(ref.XML, []byte("<"+root.FullTag())) {
-			err = fmt.Errorf("something stands before the element")
-		}
-		if err != nil {
+		if err := checkCopy(ref.XML); err != nil {
 			w.fail(fmt.Errorf("copy of ds:Reference %q: %w", ref.URI, err))
 		}
 		w.buf.Write(ref.XML)
@@ -151,6 +141,21 @@ func (w *writer) digestReference(ref DigestReference) {
 	w.empty("ds:DigestMethod", "Algorithm", ref.DigestMethod)
 	w.element("ds:DigestValue", ref.DigestValue)
 	w.close("ds:Reference")
+}
+
+// checkCopy checks that a copy of a ds:Reference is that element and nothing else.
+func checkCopy(copied []byte) error {
+	root, err := readXML(copied)
+	if err != nil {
+		return err
+	}
+	if !root.is(nsDS, "Reference") {
+		return fmt.Errorf("%s found", root.name())
+	}
+	if !bytes.HasPrefix(copied, []byte("<")) || bytes.HasPrefix(copied, []byte("<?")) || bytes.HasPrefix(copied, []byte("<!")) {
+		return errors.New("something stands before the element")
+	}
+	return nil
 }
 
 // errorList writes an ErrorList. Causes stay here. ebMS 2.0 §4.2.3.
@@ -256,7 +261,13 @@ func (w *writer) start(name string, attributes []string) {
 // would replace them, and the message would not say what its sender meant.
 func (w *writer) escaped(name, text string) {
 	for i, r := range text {
-		if r == utf8.RuneError || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
+		if r == utf8.RuneError { // U+FFFD itself is a character like others
+			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
+				w.fail(fmt.Errorf("%s: no UTF-8 at byte %d", name, i))
+				return
+			}
+		}
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
 			w.fail(fmt.Errorf("%s: character %#x at byte %d", name, r, i))
 			return
 		}
