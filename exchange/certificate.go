@@ -100,6 +100,7 @@ func (n *Node) answer(ctx context.Context, r *reception, accepted Accepted) ebms
 // readCertificate finds the document among the parts, verifies its signature, and reads the certificate from the octets
 // that the signature covers.
 func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
+	defer n.computing()()
 	part, err := r.document()
 	if err != nil {
 		return nil, nil, err

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type Node struct {
 	backoff  time.Duration
 	limits   ebms.Limits
 	owner    string
+	// cpus holds a token for each message that is being signed, verified or mapped.
+	cpus chan struct{}
 	// jitter returns a number in [0,1).
 	jitter func() float64
 	// wake tells Run that something became due; a full channel means that it knows.
@@ -70,6 +73,7 @@ func New(o Options) (*Node, error) {
 		backoff: orDefault(o.BackoffMax, time.Hour),
 		owner:   uuid.NewString(),
 		jitter:  rand.Float64,
+		cpus:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		wake:    make(chan struct{}, 1),
 	}
 	if n.log == nil {
@@ -90,6 +94,14 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // Store returns the store that the node writes to, for those who only read.
 func (n *Node) Store() Store { return n.store }
+
+// computing waits for a processor to be free for signing, verifying or mapping, and returns what to call at its end. More
+// of that at the same time than there are processors gains nothing, and it makes the store's committer, which everybody
+// waits for, queue behind them three times in each commit.
+func (n *Node) computing() (done func()) {
+	n.cpus <- struct{}{}
+	return func() { <-n.cpus }
+}
 
 // announce wakes Run without waiting for its next poll.
 func (n *Node) announce() {

@@ -45,11 +45,7 @@ type reception struct {
 func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 	fault.Point("receive.read")
 	r := &reception{request: request}
-	err := n.open(r)
-	if err == nil {
-		err = n.authenticate(r)
-	}
-	if err != nil {
+	if err := n.examine(r); err != nil {
 		return n.refuse(ctx, r, err)
 	}
 	fault.Point("receive.verified")
@@ -57,6 +53,15 @@ func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 		return n.takeSignal(ctx, r)
 	}
 	return n.takeCertificate(ctx, r)
+}
+
+// examine does what needs neither the store nor an answer: it reads the message and establishes whose it is.
+func (n *Node) examine(r *reception) error {
+	defer n.computing()()
+	if err := n.open(r); err != nil {
+		return err
+	}
+	return n.authenticate(r)
 }
 
 // open reads package and header, strictly and within the limits.

@@ -17,6 +17,7 @@ func (n *Node) acknowledgment(r *reception) (*Departure, error) {
 	if asked == nil {
 		return nil, nil
 	}
+	defer n.computing()()
 	m := ebms.NewAcknowledgment(r.header, n.signalOptions(r))
 	if r.verified != nil {
 		for _, reference := range r.verified.References {

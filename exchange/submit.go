@@ -38,32 +38,41 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	if err != nil {
 		return Submission{}, err // says what was looked for
 	}
-	key := keyOf(c)
-	reference := Message{Partner: partner}
-	n.step("validated", reference, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
-
-	document, signer, err := n.signedDocument(c, now)
+	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
+	departure, err := n.prepare(agreement, c, now)
 	if err != nil {
 		return Submission{}, err
 	}
-	departure, err := n.compose(agreement, document, now)
-	if err != nil {
-		return Submission{}, fmt.Errorf("message for %s: %w", c.Reference, err)
-	}
-	content, err := json.Marshal(c)
-	if err != nil {
-		return Submission{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
-	}
-	departure.Message.Certificate = key
-	departure.Document = document
-	departure.Certificate = &Certificate{
-		Direction: Outbound, Key: key, State: CertificateReleased, Partner: partner, Message: departure.Message.MessageID,
-		Content: hexDigest(content), Recorded: now, Data: c, DocumentSigner: signer, Findings: findings,
-	}
-	departure.Audit = []AuditEntry{{At: now, Actor: actor, Event: "certificate.submitted", Subject: key.String(),
+	departure.Certificate.Findings = findings
+	departure.Audit = []AuditEntry{{At: now, Actor: actor, Event: "certificate.submitted", Subject: departure.Certificate.Key.String(),
 		Detail: "message " + departure.Message.MessageID + " to " + partner}}
 	n.step("signed", departure.Message, c.Reference, "document and message")
 	return n.enqueue(ctx, departure, findings)
+}
+
+// prepare maps, signs and packs a certificate for its partner.
+func (n *Node) prepare(a partners.Agreement, c eco.Certificate, now time.Time) (Departure, error) {
+	defer n.computing()()
+	document, signer, err := n.signedDocument(c, now)
+	if err != nil {
+		return Departure{}, err
+	}
+	departure, err := n.compose(a, document, now)
+	if err != nil {
+		return Departure{}, fmt.Errorf("message for %s: %w", c.Reference, err)
+	}
+	content, err := json.Marshal(c)
+	if err != nil {
+		return Departure{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+	}
+	key := keyOf(c)
+	departure.Message.Certificate = key
+	departure.Document = document
+	departure.Certificate = &Certificate{
+		Direction: Outbound, Key: key, State: CertificateReleased, Partner: a.Partner, Message: departure.Message.MessageID,
+		Content: hexDigest(content), Recorded: now, Data: c, DocumentSigner: signer,
+	}
+	return departure, nil
 }
 
 func (n *Node) enqueue(ctx context.Context, d Departure, findings []eco.Finding) (Submission, error) {
