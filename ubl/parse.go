@@ -1,131 +1,224 @@
 package ubl
 
 import (
+	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
-// Limits of what parse accepts. A UBL certificate nests 12 deep and has at most a dozen attributes on one element.
+// Limits of what parse accepts. A UBL certificate nests 12 deep, has at most a dozen attributes on one element, and some
+// sixty elements for each of its items, of which there are eco.MaxItems at most.
 const (
 	maxDepth      = 64
 	maxAttributes = 32
+	maxElements   = 250_000
+	maxName       = 256     // octets of a prefix or local name
+	maxNamespace  = 1 << 10 // octets of a namespace name
 )
 
-// node is an element with its names resolved. Its name has the prefix that this package would write for the namespace,
-// or {namespace} for others, so that a partner's choice of prefixes never matters.
+// node is an element with its names resolved.
 type node struct {
+	// name has the prefix that this package would write for the namespace, or {namespace} for others, so that a partner's
+	// choice of prefixes never matters. Elements of one name share it, so that a long one is kept once.
 	name       string
 	parent     *node
-	attributes []etree.Attr
-	text       string
+	attributes []xml.Attr // with prefixes as written; namespace declarations left out
+	text       string     // "" where there are children
 	children   []*node
 	// read is set once the mapping has looked the element up; what stays unread is reported.
 	read bool
 }
 
+// namespace is one for all declarations of a namespace name.
+type namespace struct {
+	written string            // what a node's name begins with
+	names   map[string]string // of nodes, by local name
+}
+
 // scope is a list of namespace declarations, the innermost first.
 type scope struct {
-	prefix, uri string
-	outer       *scope
+	prefix string
+	space  *namespace
+	outer  *scope
+}
+
+func (s *scope) find(prefix string) *namespace {
+	for ; s != nil; s = s.outer {
+		if s.prefix == prefix {
+			return s.space
+		}
+	}
+	return nil
+}
+
+// parser builds nodes from the tokens of a document.
+type parser struct {
+	root       *node
+	current    *node    // the innermost element that is open
+	open       []opened // current is the last one's
+	elements   int
+	text       []byte // character data since the last start tag
+	namespaces map[string]*namespace
+}
+
+// opened is an element whose end tag has not come.
+type opened struct {
+	name  xml.Name // as written
+	scope *scope
 }
 
 // parse reads octets into nodes. It takes UTF-8 and no document type declaration, so that no entity is ever expanded.
-// Comments and processing instructions are dropped, as they are by the canonical form that is signed.
+// Comments and processing instructions are dropped, as they are by the canonical form that is signed. Its work is linear in
+// the octets.
 func parse(doc []byte) (*node, error) {
-	tree := etree.NewDocument()
-	tree.ReadSettings = etree.ReadSettings{
-		CharsetReader: func(charset string, _ io.Reader) (io.Reader, error) {
-			return nil, fmt.Errorf("want UTF-8, found encoding %.40q", charset)
-		},
-		PreserveDuplicateAttrs: true,
-		MaxDepth:               maxDepth,
+	decoder := xml.NewDecoder(bytes.NewReader(doc))
+	decoder.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
+		return nil, fmt.Errorf("want UTF-8, found encoding %.40q", charset)
 	}
-	if err := tree.ReadFromBytes(doc); errors.Is(err, etree.ErrMaxDepth) {
-		return nil, fmt.Errorf("want at most %d levels of elements, found more", maxDepth)
-	} else if err != nil {
-		return nil, fmt.Errorf("want well-formed XML: %w", err)
-	}
-	var root *etree.Element
-	for _, token := range tree.Child {
-		switch token := token.(type) {
-		case *etree.Element:
-			if root != nil {
-				return nil, errors.New("want one document element, found two")
-			}
-			root = token
-		case *etree.Directive:
-			return nil, errors.New("want no document type declaration, found one")
-		case *etree.CharData:
-			if strings.TrimSpace(token.Data) != "" {
-				return nil, errors.New("want nothing around the document element, found text")
-			}
+	p := &parser{namespaces: map[string]*namespace{}}
+	for {
+		token, err := decoder.RawToken()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("want well-formed XML: %w", err)
+		}
+		if err := p.token(token); err != nil {
+			return nil, err
 		}
 	}
-	if root == nil {
+	switch {
+	case p.current != nil:
+		return nil, fmt.Errorf("want well-formed XML: no end tag of %s", p.current.path())
+	case p.root == nil:
 		return nil, errors.New("want a document element, found none")
 	}
-	return resolve(root, nil, &scope{prefix: "xml", uri: "http://www.w3.org/XML/1998/namespace"})
+	return p.root, nil
 }
 
-// resolve makes a node of e and what is below. Depth and attributes are bounded, so the work is linear in the octets.
-func resolve(e *etree.Element, parent *node, outer *scope) (*node, error) {
-	n := &node{parent: parent, name: e.Tag}
-	if len(e.Attr) > maxAttributes {
-		return nil, fmt.Errorf("%s: want at most %d attributes, found %d", n.path(), maxAttributes, len(e.Attr))
-	}
-	inner := outer
-	for i, a := range e.Attr {
-		for _, earlier := range e.Attr[:i] {
-			if a.Space == earlier.Space && a.Key == earlier.Key {
-				return nil, fmt.Errorf("%s: attribute %.40s given twice", n.path(), a.FullKey())
-			}
+func (p *parser) token(token xml.Token) error {
+	switch token := token.(type) {
+	case xml.StartElement:
+		return p.start(token)
+	case xml.EndElement:
+		return p.end(token)
+	case xml.Directive:
+		return errors.New("want no document type declaration, found one")
+	case xml.CharData:
+		if p.current == nil && len(bytes.TrimSpace(token)) > 0 {
+			return errors.New("want nothing around the document element, found text")
 		}
-		switch {
-		case a.Space == "" && a.Key == "xmlns":
-			inner = &scope{prefix: "", uri: a.Value, outer: inner}
-		case a.Space == "xmlns":
-			inner = &scope{prefix: a.Key, uri: a.Value, outer: inner}
-		default:
-			n.attributes = append(n.attributes, a)
+		p.text = append(p.text, token...)
+	}
+	return nil
+}
+
+func (p *parser) end(token xml.EndElement) error {
+	last := len(p.open) - 1
+	if last < 0 || p.open[last].name != token.Name {
+		return fmt.Errorf("want well-formed XML: end tag of %.80s out of place", token.Name.Local)
+	}
+	if len(p.current.children) == 0 {
+		p.current.text = string(p.text)
+	}
+	p.open, p.current, p.text = p.open[:last], p.current.parent, p.text[:0]
+	return nil
+}
+
+func (p *parser) start(token xml.StartElement) error {
+	n := &node{name: token.Name.Local, parent: p.current}
+	p.elements++
+	switch {
+	case p.current == nil && p.root != nil:
+		return errors.New("want one document element, found two")
+	case len(p.open) == maxDepth:
+		return fmt.Errorf("want at most %d levels of elements, found more", maxDepth)
+	case p.elements > maxElements:
+		return fmt.Errorf("want at most %d elements, found more", maxElements)
+	case max(len(token.Name.Space), len(token.Name.Local)) > maxName:
+		return fmt.Errorf("want element names of at most %d octets, found a longer one", maxName)
+	case len(token.Attr) > maxAttributes:
+		return fmt.Errorf("%s: want at most %d attributes, found %d", n.path(), maxAttributes, len(token.Attr))
+	}
+	outer := &scope{prefix: "xml", space: p.namespace("http://www.w3.org/XML/1998/namespace")}
+	if p.current != nil {
+		outer = p.open[len(p.open)-1].scope
+	}
+	inner, err := p.attributes(n, token.Attr, outer)
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.path(), err)
+	}
+	space := inner.find(token.Name.Space)
+	if space == nil {
+		if token.Name.Space != "" {
+			return fmt.Errorf("%s: prefix %.40q is not declared", n.path(), token.Name.Space)
 		}
+		space = p.namespace("")
 	}
-	uri, declared := inner.find(e.Space)
-	if !declared && e.Space != "" {
-		return nil, fmt.Errorf("%s: prefix %.40q is not declared", n.path(), e.Space)
-	}
-	if prefix, ours := prefixes[uri]; ours {
-		n.name = prefix + e.Tag
+	n.name = space.name(n.name)
+	if p.current == nil {
+		p.root = n
 	} else {
-		n.name = "{" + uri + "}" + e.Tag
+		p.current.children = append(p.current.children, n)
 	}
-	var text strings.Builder
-	for _, token := range e.Child {
-		switch token := token.(type) {
-		case *etree.CharData:
-			text.WriteString(token.Data)
-		case *etree.Element:
-			child, err := resolve(token, n, inner)
-			if err != nil {
-				return nil, err
-			}
-			n.children = append(n.children, child)
-		}
-	}
-	n.text = text.String()
-	return n, nil
+	p.open, p.current, p.text = append(p.open, opened{token.Name, inner}), n, p.text[:0]
+	return nil
 }
 
-func (s *scope) find(prefix string) (string, bool) {
-	for ; s != nil; s = s.outer {
-		if s.prefix == prefix {
-			return s.uri, true
+// attributes gives n its attributes and returns the scope with its declarations.
+func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, error) {
+	for i, a := range attributes {
+		if max(len(a.Name.Space), len(a.Name.Local)) > maxName {
+			return nil, fmt.Errorf("want attribute names of at most %d octets, found a longer one", maxName)
+		}
+		if slices.ContainsFunc(attributes[:i], func(earlier xml.Attr) bool { return earlier.Name == a.Name }) {
+			return nil, fmt.Errorf("attribute %.40s given twice", strings.TrimPrefix(a.Name.Space+":"+a.Name.Local, ":"))
 		}
 	}
-	return "", false
+	n.attributes = attributes[:0]
+	for _, a := range attributes {
+		declared := ""
+		switch {
+		case a.Name.Space == "xmlns":
+			declared = a.Name.Local
+		case a.Name.Space != "" || a.Name.Local != "xmlns":
+			n.attributes = append(n.attributes, a)
+			continue
+		}
+		if len(a.Value) > maxNamespace {
+			return nil, fmt.Errorf("want namespace names of at most %d octets, found one of %d", maxNamespace, len(a.Value))
+		}
+		s = &scope{prefix: declared, space: p.namespace(a.Value), outer: s}
+	}
+	return s, nil
+}
+
+// namespace finds or makes the namespace of that name.
+func (p *parser) namespace(uri string) *namespace {
+	space := p.namespaces[uri]
+	if space == nil {
+		space = &namespace{written: "{" + uri + "}", names: map[string]string{}}
+		if prefix, ours := prefixes[uri]; ours {
+			space.written = prefix
+		}
+		p.namespaces[uri] = space
+	}
+	return space
+}
+
+// name is the name of nodes with that local name.
+func (s *namespace) name(local string) string {
+	name, ok := s.names[local]
+	if !ok {
+		name = s.written + local
+		s.names[local] = name
+	}
+	return name
 }
 
 // path names the element from the document element on, with a position from 1 where siblings share the name.
@@ -148,14 +241,6 @@ func (n *node) path() string {
 	return fmt.Sprintf("%s/%s[%d]", n.parent.path(), n.name, position)
 }
 
-// kind is the path without positions.
-func (n *node) kind() string {
-	if n.parent == nil {
-		return "/" + n.name
-	}
-	return n.parent.kind() + "/" + n.name
-}
-
 // empty reports whether the element holds nothing, which UBL 2.1 IND5 forbids and partners send all the same.
 func (n *node) empty() bool { return len(n.children) == 0 && strings.TrimSpace(n.text) == "" }
 
@@ -165,7 +250,7 @@ func (n *node) attribute(key string) string {
 		return ""
 	}
 	for _, a := range n.attributes {
-		if a.Space == "" && a.Key == key {
+		if a.Name.Space == "" && a.Name.Local == key {
 			return a.Value
 		}
 	}

@@ -27,7 +27,7 @@ func Unmarshal(doc []byte) (eco.Certificate, []eco.Finding, error) {
 	if root.name != "CertificateOfOrigin" {
 		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: want CertificateOfOrigin in namespace %s, found %.200s", nsDocument, root.name)
 	}
-	r := &reader{noted: map[string]bool{}}
+	r := &reader{noted: map[noted]bool{}, kinds: map[kindKey]int{}}
 	var c eco.Certificate
 	r.document(root, &c)
 	if r.err != nil {
@@ -42,7 +42,32 @@ func Unmarshal(doc []byte) (eco.Certificate, []eco.Finding, error) {
 type reader struct {
 	err      error
 	findings []eco.Finding
-	noted    map[string]bool // kinds of elements that have a finding
+	noted    map[noted]bool
+	kinds    map[kindKey]int
+}
+
+// noted is what was found odd about a kind of element.
+type noted struct {
+	kind int
+	text string
+}
+
+// kindKey is a kind of element: those that have the same path but for positions.
+type kindKey struct {
+	parent int
+	name   string
+}
+
+// kind numbers the kinds of elements that something was noted about, from 1.
+func (r *reader) kind(n *node) int {
+	if n == nil {
+		return 0
+	}
+	key := kindKey{r.kind(n.parent), n.name}
+	if r.kinds[key] == 0 {
+		r.kinds[key] = len(r.kinds) + 1
+	}
+	return r.kinds[key]
 }
 
 // fail records that the element is not what was wanted.
@@ -57,11 +82,11 @@ func (r *reader) note(n *node, text, fix string) {
 	if len(r.findings) >= maxFindings {
 		return
 	}
-	kind := n.kind() + " " + text
-	if r.noted[kind] {
+	what := noted{r.kind(n), text}
+	if r.noted[what] {
 		return
 	}
-	r.noted[kind] = true
+	r.noted[what] = true
 	r.findings = append(r.findings, eco.Finding{Code: CodeStructure, Severity: eco.SeverityWarning, Path: n.path(), Text: text, Fix: fix})
 }
 

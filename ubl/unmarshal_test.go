@@ -294,3 +294,19 @@ func TestDamagedDocumentsAreReadOrRefused(t *testing.T) {
 		checkRewritable(t, doc)
 	})
 }
+
+// Names are kept once, whatever they are long, and so are the remarks about elements of one name.
+func TestManyElementsOfALongName(t *testing.T) {
+	root := `<CertificateOfOrigin xmlns:x="urn:` + strings.Repeat("x", 1000) + `" `
+	doc := bytes.Replace(marshal(t, ecotest.Load(t, "atiga-form-d")), []byte("<CertificateOfOrigin "), []byte(root), 1)
+	with := func(n int) []byte {
+		return bytes.Replace(doc, []byte("<cbc:UUID>"), []byte(strings.Repeat("<x:a/>", n)+"<cbc:UUID>"), 1)
+	}
+	_, findings, err := ubl.Unmarshal(with(10_000))
+	if err != nil || len(findings) != 1 || !strings.HasSuffix(findings[0].Path, "xxx}a[1]") {
+		t.Errorf("%d findings, %v; want one about the first foreign element", len(findings), err)
+	}
+	if _, _, err := ubl.Unmarshal(with(250_000)); err == nil || !strings.Contains(err.Error(), "at most 250000 elements") {
+		t.Errorf("error %v", err)
+	}
+}
