@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,6 +74,10 @@ func (s *Store) run() {
 			}
 			next = r
 		}
+		// On a busy machine the committer comes first to the processor after each sync, while those who would join its next
+		// commit still wait for theirs. Letting them go first made batches of 16 out of batches of 2; on an idle machine
+		// nobody waits, and it costs nothing.
+		runtime.Gosched()
 		var batch []*request
 		batch, next = s.gather(next)
 		s.commit(batch)
