@@ -77,8 +77,13 @@ func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Mes
 	}
 	r.record.Partner = sent.Partner
 	r.record.RefToMessageID = sent.MessageID
+	if r.header != nil && r.header.Errors != nil && len(r.header.Errors.Errors) > 0 {
+		// Not acted on, but it is what an operator needs to find a wrong CPAId or credential.
+		said := r.header.Errors.Errors[0]
+		err = ebms.NewSecurityFailure("", fmt.Errorf("%w; not established, it says: %s %s %s", err, said.Code, said.Location, said.Description))
+	}
 	n.refuseSignal(ctx, r, err)
-	return "answer not usable: " + err.Error()
+	return shortened("answer not usable: " + err.Error())
 }
 
 // settle checks a verified signal against the outbound message that it refers to and records both in one transaction.

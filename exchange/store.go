@@ -22,7 +22,8 @@ import (
 type Store interface {
 	// Enqueue records outbound messages with their certificates, due at Message.Due. Results come in the order of the
 	// arguments. If a certificate with the same Key is already exported to the same partner with equal Content, nothing is
-	// written for that Departure and the result is the message that carries it, with Fresh false. Each partner gets
+	// written for that Departure and the result is the message that carries it, with Fresh false; unless that delivery
+	// failed (CertificateFailed): then the Departure is recorded, and the certificate's record tells of its new message. Each partner gets
 	// its own message and certificate record, whose State follows that message alone. If a certificate with the same Key
 	// is exported with other Content, to whichever partner, the result's Err is ErrConflict and nothing is written for it.
 	// An outbound MessageID that is taken is judged in the same way by Message.Content; to another partner it is ErrConflict.

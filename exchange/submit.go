@@ -20,7 +20,8 @@ import (
 
 // Submit accepts an issued certificate for delivery to a partner. When it returns nil the certificate is durable and will be
 // delivered or end in a state that an operator sees. Submitting the same certificate again changes nothing and returns
-// the first message with Fresh false, so a caller that did not see the answer may simply repeat the call.
+// the first message with Fresh false, so a caller that did not see the answer may simply repeat the call. Only if its delivery has
+// failed, because the partner refused it or was not reached in time, does submitting it again send it anew, in a message of its own.
 //
 // Errors: partners.ErrUnknownPartner, partners.ErrNoAgreement, partners.ErrOutsideValidity when the agreement is not in force, ErrNotAuthorised,
 // *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content; anything else means

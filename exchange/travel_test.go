@@ -172,6 +172,44 @@ func TestSubmitAgainChangesNothing(t *testing.T) {
 	}
 }
 
+func TestSubmitAfterAFailureSendsAnew(t *testing.T) {
+	tests := []struct {
+		name    string
+		trouble func(w *world)
+		state   exchange.State
+		arrived int // certificates at TW before the second submission
+	}{
+		{"partner never reached", func(w *world) { w.KR.out.usually(down) }, exchange.StateExpired, 0},
+		{"acknowledgments never came", func(w *world) { w.TW.out.usually(down) }, exchange.StateFailed, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, setup{}, func(w *world) {
+				test.trouble(w)
+				first := w.settled(w.submit(sample(t)).Message.MessageID)
+				if got := len(w.TW.certificates(w)); first.State != test.state || got != test.arrived {
+					t.Fatalf("first message is %s with %d certificates at TW, want %s with %d", first.State, got, test.state, test.arrived)
+				}
+				w.KR.out.usually(deliver)
+				w.TW.out.usually(deliver)
+				again := w.submit(sample(t))
+				if !again.Fresh || again.Message.MessageID == first.MessageID {
+					t.Fatalf("the second submission gives the failed message again")
+				}
+				if got := w.settled(again.Message.MessageID); got.State != exchange.StateDelivered {
+					t.Errorf("second message is %s", got.State)
+				}
+				if c := w.KR.certificate(w); c.State != exchange.CertificateReceipted {
+					t.Errorf("certificate is %s at KR", c.State)
+				}
+				if c := w.TW.certificate(w); c.State != exchange.CertificateAvailable {
+					t.Errorf("certificate is %s at TW", c.State)
+				}
+			})
+		})
+	}
+}
+
 func TestSubmitRefuses(t *testing.T) {
 	withoutForm := func(c *config.Config) { c.Agreements[0].Forms = c.Agreements[0].Forms[1:] }
 	w := newWorld(t, setup{kr: withoutForm})

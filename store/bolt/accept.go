@@ -140,7 +140,7 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 
 // reply records the signal that answers an arrival and returns its number.
 func (t *transaction) reply(a *arrival, at time.Time) (uint64, error) {
-	there, err := t.enqueued(a.reply)
+	there, _, err := t.enqueued(a.reply)
 	if err != nil {
 		return 0, err
 	}
@@ -151,7 +151,7 @@ func (t *transaction) reply(a *arrival, at time.Time) (uint64, error) {
 	if a.held {
 		answer.State, answer.Due, answer.Settled = exchange.StateDelivered, time.Time{}, at
 	}
-	err = t.depart(a.reply, &answer)
+	err = t.depart(a.reply, &answer, 0)
 	return answer.Seq, err
 }
 

@@ -107,7 +107,7 @@ func prepareCertificate(c *exchange.Certificate, m *exchange.Message, state exch
 
 // enqueue records a departure unless a unique key says that it is there.
 func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
-	there, err := t.enqueued(d)
+	there, failed, err := t.enqueued(d)
 	if errors.Is(err, exchange.ErrConflict) {
 		return exchange.Enqueued{Err: err}, nil
 	}
@@ -119,48 +119,53 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 		return exchange.Enqueued{Message: m}, err
 	}
 	m := d.message
-	if err := t.depart(d, &m); err != nil {
+	if err := t.depart(d, &m, failed); err != nil {
 		return exchange.Enqueued{}, err
 	}
 	return exchange.Enqueued{Message: m, Fresh: true}, t.fits()
 }
 
 // enqueued looks for the message that d would repeat: 0 if there is none, ErrConflict if a key is taken by other content.
-func (t *transaction) enqueued(d *departure) (uint64, error) {
+// failed is the number of the certificate whose delivery d begins anew, or 0.
+func (t *transaction) enqueued(d *departure) (there, failed uint64, err error) {
 	if d.certificate != nil {
-		if there, err := t.exported(d.certificate); there != 0 || err != nil {
-			return there, err
+		if there, failed, err = t.exported(d.certificate); there != 0 || err != nil {
+			return there, 0, err
 		}
 	}
 	seq := unique(t.tx, outboundKey(d.message.MessageID))
 	if seq == 0 {
-		return 0, nil
+		return 0, failed, nil
 	}
 	m, err := loadMessage(t.tx, seq)
 	if err == nil && (m.Content != d.message.Content || m.Partner != d.message.Partner) {
 		err = fmt.Errorf("%w: MessageID %q is taken", exchange.ErrConflict, m.MessageID)
 	}
-	return seq, err
+	return seq, 0, err
 }
 
 // exported looks for the message that carries c to its partner: 0 if there is none, ErrConflict if c's key stands for other
 // content, whichever partner that went to. All exported under one key have one content, and there are no more than partners.
-func (t *transaction) exported(c *certificateRecord) (uint64, error) {
-	var there uint64
+// A certificate whose delivery failed is no hindrance: failed is its number.
+func (t *transaction) exported(c *certificateRecord) (there, failed uint64, err error) {
 	for seq, content := range heldUnder(t.tx, exchange.Outbound, c.Key) {
 		if content != c.Content {
-			return 0, fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
+			return 0, 0, fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
 		}
 		var held certificateRecord
 		err := load(t.tx, bucketCertificates, seq, &held)
-		if err == nil && held.Partner == c.Partner {
+		switch {
+		case err != nil || held.Partner != c.Partner:
+		case held.State == exchange.CertificateFailed:
+			failed = seq
+		default:
 			there, err = carrier(t.tx, &held.Certificate)
 		}
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return there, nil
+	return there, failed, nil
 }
 
 // carrier is the number of the message that carried an exported certificate.
@@ -172,8 +177,9 @@ func carrier(tx *bbolt.Tx, c *exchange.Certificate) (uint64, error) {
 	return seq, nil
 }
 
-// depart writes the departure's records; m is its message and is completed.
-func (t *transaction) depart(d *departure, m *exchange.Message) (err error) {
+// depart writes the departure's records; m is its message and is completed. failed is the number of the certificate that it
+// sends again, or 0.
+func (t *transaction) depart(d *departure, m *exchange.Message, failed uint64) (err error) {
 	if m.Raw, err = t.keepOr(m.Raw, d.raw, m.Created); err != nil {
 		return err
 	}
@@ -182,11 +188,30 @@ func (t *transaction) depart(d *departure, m *exchange.Message) (err error) {
 	}
 	if c := d.certificate; c != nil {
 		record := *c
-		if err := t.keepCertificate(&record, d.document, m.Created); err != nil {
+		if err := t.release(&record, d.document, m.Created, failed); err != nil {
 			return err
 		}
 	}
 	return t.audit(d.audit)
+}
+
+// release writes an exported certificate, in the place of the one whose delivery failed if there is one.
+func (t *transaction) release(c *certificateRecord, document blob, at time.Time, failed uint64) (err error) {
+	if failed == 0 {
+		return t.keepCertificate(c, document, at)
+	}
+	var before certificateRecord
+	if err := load(t.tx, bucketCertificates, failed, &before); err != nil {
+		return err
+	}
+	if c.Document, err = t.keepOr(c.Document, document, at); err != nil {
+		return err
+	}
+	c.Seq = failed
+	if err := t.writeCertificate(c); err != nil {
+		return err
+	}
+	return t.reindex(certificateEntries(&before.Certificate), certificateEntries(&c.Certificate))
 }
 
 // keepOr keeps b; without content it leaves the reference as it was given, which may be to bytes that are stored.

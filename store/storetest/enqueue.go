@@ -57,6 +57,31 @@ func enqueueAgainGivesTheFirstMessage(s *suite) {
 	}
 }
 
+func enqueueAfterFailureSendsAnew(s *suite) {
+	for i, end := range []exchange.State{exchange.StateFailed, exchange.StateExpired} {
+		reference := fmt.Sprint("K", i)
+		first, second := fmt.Sprint("first", i, "@kr"), fmt.Sprint("second", i, "@kr")
+		s.enqueue(export(first, reference, "a"))
+		s.settle(s.claim(start, 1)[0].Message, end, at(1))
+		if r := s.enqueue(export(second, reference, "a"))[0]; r.Err != nil || !r.Fresh || r.Message.MessageID != second {
+			s.Errorf("after %s: %q, Fresh %v, Err %v, want %q, true", end, r.Message.MessageID, r.Fresh, r.Err, second)
+		}
+		found := s.certificates(exchange.CertificateQuery{Reference: reference})
+		if len(found) != 1 || found[0].Message != second || found[0].State != exchange.CertificateReleased {
+			s.Errorf("after %s: certificates %+v, want one, released in %q", end, found, second)
+		}
+		if r := s.enqueue(export("third@kr", reference, "a"))[0]; r.Fresh || r.Message.MessageID != second {
+			s.Errorf("while the second is under way: %q, Fresh %v", r.Message.MessageID, r.Fresh)
+		}
+		if r := s.enqueue(export("other@kr", reference, "b"))[0]; !errors.Is(r.Err, exchange.ErrConflict) {
+			s.Errorf("other content: Err %v, want ErrConflict", r.Err)
+		}
+		if !s.settle(s.claim(start, 1)[0].Message, exchange.StateDelivered, at(2)) {
+			s.Error("the second message was not settled")
+		}
+	}
+}
+
 func enqueueToEachPartnerOnce(s *suite) {
 	s.enqueue(exportTo("TH", "m1@kr", "K1", "a"))
 	results := s.enqueue(exportTo("VN", "m2@kr", "K1", "a"), exportTo("VN", "m3@kr", "K1", "a"), exportTo("TH", "m4@kr", "K1", "a"),

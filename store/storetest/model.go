@@ -64,12 +64,15 @@ func (m *model) add(r exchange.Message, raw []byte, c *exchange.Certificate) *ex
 
 // enqueue returns what Enqueue says of d: the message's number, whether it is fresh, whether it is in conflict.
 func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
+	var failed *exchange.Certificate
 	if d.Certificate != nil {
 		for _, held := range m.under(exchange.Outbound, d.Certificate.Key) {
-			if held.Content != d.Certificate.Content {
+			switch {
+			case held.Content != d.Certificate.Content:
 				return 0, false, true
-			}
-			if held.Partner == d.Message.Partner {
+			case held.Partner == d.Message.Partner && held.State == exchange.CertificateFailed:
+				failed = held
+			case held.Partner == d.Message.Partner:
 				return m.outbound(held.Message).Seq, false, false
 			}
 		}
@@ -79,6 +82,12 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 			return 0, false, true
 		}
 		return there.Seq, false, false
+	}
+	if failed != nil {
+		again := *d.Certificate
+		again.Seq = failed.Seq
+		*failed = again
+		return m.add(d.Message, d.Raw, nil).Seq, true, false
 	}
 	return m.add(d.Message, d.Raw, d.Certificate).Seq, true, false
 }

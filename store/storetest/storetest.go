@@ -37,6 +37,7 @@ var contract = []struct {
 }{
 	{"EnqueueRecordsAll", enqueueRecordsAll},
 	{"EnqueueAgainGivesTheFirstMessage", enqueueAgainGivesTheFirstMessage},
+	{"EnqueueAfterFailureSendsAnew", enqueueAfterFailureSendsAnew},
 	{"EnqueueToEachPartnerOnce", enqueueToEachPartnerOnce},
 	{"EnqueueOtherContentIsAConflict", enqueueOtherContentIsAConflict},
 	{"EnqueueMessageIDIsUnique", enqueueMessageIDIsUnique},
