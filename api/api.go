@@ -59,8 +59,8 @@ type Options struct {
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
-	// Keys are who may come in. Without keys only health answers.
-	Keys []Key
+	// Keys are who may come in, at each moment. Nil lets nobody in: only health answers.
+	Keys *KeySet
 	// Now is the clock.
 	Now func() time.Time
 	// Log gets one line per request, and one in the group "audit" per submission, refusal and read of partner data, with
@@ -85,19 +85,14 @@ const base = "/api/v1"
 
 type server struct {
 	Options
-	keys []digestedKey
 }
 
-// New returns the handler of the users' listener. It refuses keys that are malformed or ambiguous.
+// New returns the handler of the users' listener. Keys may be replaced while it serves.
 func New(o Options) (http.Handler, error) {
 	if o.Node == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
 		return nil, errors.New("api: Options.Node, Store, Audit and Now are required")
 	}
-	keys, err := digestKeys(o.Keys)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{Options: o.withDefaults(), keys: keys}
+	s := &server{Options: o.withDefaults()}
 	e := s.echo()
 	e.Use(s.authenticate)
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
@@ -131,6 +126,10 @@ func (s *server) echo() *echo.Echo {
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Keys == nil {
+		o.Keys = new(KeySet)
+		o.Keys.current.Store(new([]digestedKey))
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody

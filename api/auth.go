@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
@@ -20,7 +21,7 @@ type Role string
 const (
 	RoleIssuer   Role = "issuer"   // submits issued certificates and follows them
 	RoleBroker   Role = "broker"   // looks up received certificates
-	RoleOfficer  Role = "officer"  // decides on received certificates; reads messages
+	RoleOfficer  Role = "officer"  // looks up received certificates, reads messages
 	RoleOperator Role = "operator" // runs the node; reads everything, submits nothing
 )
 
@@ -29,10 +30,41 @@ type Key struct {
 	// Name is who: it is the actor in the audit log.
 	Name string
 	Role Role
-	// SHA256 is the digest of the secret's octets, in hex. The secret should have 128 random bits or more; the digest
-	// is not stretched.
+	// SHA256 is the digest of the secret's octets, in hex. The secret should have 128 random bits or more, and CheckSecret
+	// refuses what cannot; the digest is not stretched.
 	SHA256 string
 }
+
+// MinSecret is the number of octets that the secret of a key has at least.
+const MinSecret = 16
+
+// CheckSecret refuses a secret that could be guessed from its digest or tried out.
+func CheckSecret(secret []byte) error {
+	if len(secret) < MinSecret {
+		return fmt.Errorf("the key has %d characters; it takes %d or more: make one with `openssl rand -hex 32`", len(secret), MinSecret)
+	}
+	return nil
+}
+
+// KeySet is who may come in. It may be replaced while requests are served: one that comes after Replace has returned is judged by
+// the new keys only. It must not be copied.
+type KeySet struct {
+	current atomic.Pointer[[]digestedKey]
+}
+
+// NewKeySet refuses keys that are malformed or ambiguous.
+func NewKeySet(keys []Key) (*KeySet, error) {
+	digested, err := digestKeys(keys)
+	if err != nil {
+		return nil, err
+	}
+	s := new(KeySet)
+	s.current.Store(&digested)
+	return s, nil
+}
+
+// Replace puts the keys of next in the place of those of s.
+func (s *KeySet) Replace(next *KeySet) { s.current.Store(next.current.Load()) }
 
 // digestedKey is a Key with its digest decoded.
 type digestedKey struct {
@@ -79,7 +111,7 @@ func (s *server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		secret, given := bearer(c.Request().Header.Get(echo.HeaderAuthorization))
-		key, known := s.key(secret)
+		key, known := s.Keys.key(secret)
 		if !given || !known {
 			challenge := `Bearer realm="ecogate"`
 			if given {
@@ -101,11 +133,11 @@ func bearer(header string) (string, bool) {
 }
 
 // key finds the key with this secret. It compares digests, and all of them, so that time tells nothing about either.
-func (s *server) key(secret string) (Key, bool) {
+func (s *KeySet) key(secret string) (Key, bool) {
 	sum := sha256.Sum256([]byte(secret))
 	var found Key
 	known := 0
-	for _, k := range s.keys {
+	for _, k := range *s.current.Load() {
 		if subtle.ConstantTimeCompare(sum[:], k.sum[:]) == 1 {
 			found, known = k.Key, 1
 		}
@@ -153,10 +185,4 @@ func (r Role) narrowed(asked exchange.Direction) (d exchange.Direction, ok bool)
 		}
 	}
 	return "", false
-}
-
-// CheckKeys says what New would refuse about keys.
-func CheckKeys(keys []Key) error {
-	_, err := digestKeys(keys)
-	return err
 }

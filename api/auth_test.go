@@ -97,7 +97,7 @@ func TestBearerHeaderIsReadStrictly(t *testing.T) {
 	}
 }
 
-func TestNewRefusesUnusableKeys(t *testing.T) {
+func TestUnusableKeysAreRefused(t *testing.T) {
 	good := keys()[0]
 	tests := []struct {
 		name string
@@ -115,7 +115,7 @@ func TestNewRefusesUnusableKeys(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := api.CheckKeys(test.keys)
+			_, err := api.NewKeySet(test.keys)
 			if test.want == "" && err != nil {
 				t.Errorf("error = %v, want none", err)
 			}
@@ -126,5 +126,47 @@ func TestNewRefusesUnusableKeys(t *testing.T) {
 	}
 	if _, err := api.New(api.Options{}); err == nil {
 		t.Error("New takes options without node, store and clock")
+	}
+}
+
+func TestReplacedKeysCountFromTheNextRequest(t *testing.T) {
+	var current *api.KeySet
+	f := serve(t, func(o *api.Options) { current = o.Keys })
+	statuses := func() [3]int {
+		var got [3]int
+		for i, secret := range []string{operatorSecret, officerSecret, "the-operators-new-secret"} {
+			got[i] = f.request(secret, "GET", "/api/v1/messages", "").status
+		}
+		return got
+	}
+	if got := statuses(); got != [3]int{200, 200, 401} {
+		t.Errorf("before: %v", got)
+	}
+	next := keys()[2:]
+	next[0].Role = api.RoleBroker
+	next[1].SHA256 = digest([]byte("the-operators-new-secret"))
+	current.Replace(keySet(t, next))
+	if got := statuses(); got != [3]int{401, 403, 200} {
+		t.Errorf("after the operator's secret and the officer's role changed: %v", got)
+	}
+	current.Replace(keySet(t, nil))
+	if got := statuses(); got != [3]int{401, 401, 401} {
+		t.Errorf("without keys: %v", got)
+	}
+}
+
+func TestWithoutKeysNobodyComesIn(t *testing.T) {
+	f := serve(t, func(o *api.Options) { o.Keys = nil })
+	if got := f.request(operatorSecret, "GET", "/api/v1/messages", ""); got.status != 401 {
+		t.Errorf("status = %d, want 401", got.status)
+	}
+}
+
+func TestShortSecretsAreRefused(t *testing.T) {
+	if err := api.CheckSecret([]byte(strings.Repeat("x", api.MinSecret))); err != nil {
+		t.Error(err)
+	}
+	if err := api.CheckSecret([]byte(strings.Repeat("x", api.MinSecret-1))); err == nil || !strings.Contains(err.Error(), "openssl rand -hex 32") {
+		t.Errorf("error = %v", err)
 	}
 }

@@ -41,6 +41,15 @@ func keys() []api.Key {
 	}
 }
 
+func keySet(t testing.TB, keys []api.Key) *api.KeySet {
+	t.Helper()
+	set, err := api.NewKeySet(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
@@ -120,7 +129,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 	})
 	f := &fixture{t: t, store: store, log: new(logBuffer)}
 	o := api.Options{
-		Node: submitter(accepting), Store: store, Audit: store, Keys: keys(), Now: func() time.Time { return now },
+		Node: submitter(accepting), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
 	if adjust != nil {

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,11 +44,13 @@ type runningNode struct {
 	// PartnerURL is where partners post messages, with its path; APIURL and AdminURL are base URLs.
 	PartnerURL, APIURL, AdminURL string
 
-	now    func() time.Time
-	log    *slog.Logger
-	poster *poster
-	doors  []*listener // for partners and users
-	admin  *listener   // stays open while the doors drain, so that /readyz can say so
+	started config.Config // what it was started with
+	now     func() time.Time
+	log     *slog.Logger
+	apiKeys *api.KeySet
+	poster  *poster
+	doors   []*listener // for partners and users
+	admin   *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
 	apiCredential atomic.Pointer[tls.Certificate]
 
@@ -72,7 +70,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &runningNode{now: o.Now, log: o.Log, done: make(chan struct{})}
+	n = &runningNode{started: cfg, now: o.Now, log: o.Log, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -82,8 +80,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if n.Registry, err = partners.New(cfg.Registry()); err != nil {
 		return n, cfg.PartnerProblems(err)
 	}
-	keys, err := apiKeys(cfg.APIKeys)
-	if err != nil {
+	if n.apiKeys, err = apiKeys(cfg.APIKeys); err != nil {
 		return n, err
 	}
 	if n.Store, err = openStore(cfg.Store, o.Now); err != nil {
@@ -93,7 +90,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
 		return n, err
 	}
-	if err = n.listen(cfg, o, keys); err != nil {
+	if err = n.listen(cfg, o); err != nil {
 		return n, err
 	}
 	if err = ctx.Err(); err != nil {
@@ -127,31 +124,9 @@ func messageLimits(l config.Limits) ebms.Limits {
 	return ebms.Limits{Body: l.BodyBytes, Parts: l.Parts, HeaderBytes: int(l.HeaderBytes), Envelope: l.EnvelopeBytes}
 }
 
-// apiKeys reads the digests of the keys, computing those that are given as files.
-func apiKeys(configured []config.APIKey) ([]api.Key, error) {
-	keys := make([]api.Key, len(configured))
-	for i, k := range configured {
-		keys[i] = api.Key{Name: k.Name, Role: api.Role(k.Role), SHA256: k.KeySHA256}
-		if k.KeyFile == "" {
-			continue
-		}
-		secret, err := os.ReadFile(k.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("api_keys[%d].key_file: %w", i, err)
-		}
-		secret = bytes.TrimSpace(secret)
-		if len(secret) == 0 {
-			return nil, fmt.Errorf("api_keys[%d].key_file: %s is empty", i, k.KeyFile)
-		}
-		sum := sha256.Sum256(secret)
-		keys[i].SHA256 = hex.EncodeToString(sum[:])
-	}
-	return keys, nil
-}
-
 // listen binds the three addresses and puts a server on each.
-func (n *runningNode) listen(cfg config.Config, o nodeOptions, keys []api.Key) error {
-	options := api.Options{Node: n.Node, Store: n.Store, Audit: n.Store, Keys: keys, Now: o.Now, Log: o.Log, Ready: n.ready}
+func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
+	options := api.Options{Node: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready}
 	users, err := api.New(options)
 	if err != nil {
 		return err
@@ -234,23 +209,6 @@ func (n *runningNode) Err() error {
 	default:
 		return nil
 	}
-}
-
-// Reload takes over the partners, agreements, keys and credentials of cfg without a pause; the rest of cfg needs a
-// restart, and so does whether the API speaks TLS. After an error everything is as before.
-func (n *runningNode) Reload(cfg config.Config) error {
-	credential, err := readAPICredential(cfg.Listeners.API, n.now())
-	if err != nil {
-		return err
-	}
-	if err := n.Registry.Reload(cfg.Registry()); err != nil {
-		return cfg.PartnerProblems(err)
-	}
-	if credential != nil {
-		n.apiCredential.Store(credential)
-	}
-	n.poster.reconnect()
-	return nil
 }
 
 // ready is the node's answer to /readyz.

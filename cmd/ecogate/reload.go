@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/internal/config"
+)
+
+// apiKeys reads the digests of the keys, computing those that are given as files.
+func apiKeys(configured []config.APIKey) (*api.KeySet, error) {
+	keys := make([]api.Key, len(configured))
+	for i, k := range configured {
+		keys[i] = api.Key{Name: k.Name, Role: api.Role(k.Role), SHA256: k.KeySHA256}
+		if k.KeyFile == "" {
+			continue
+		}
+		secret, err := os.ReadFile(k.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("api_keys[%d].key_file: %w", i, err)
+		}
+		secret = bytes.TrimSpace(secret)
+		if err := api.CheckSecret(secret); err != nil {
+			return nil, fmt.Errorf("api_keys[%d].key_file: %s: %w", i, k.KeyFile, err)
+		}
+		sum := sha256.Sum256(secret)
+		keys[i].SHA256 = hex.EncodeToString(sum[:])
+	}
+	set, err := api.NewKeySet(keys)
+	if err != nil {
+		return nil, fmt.Errorf("api_keys: %w", err)
+	}
+	return set, nil
+}
+
+// Reload takes over the partners, agreements, issuers, keys, credentials and API keys of cfg without a pause, and logs what it took
+// over and what of the rest has changed and needs a restart. After an error everything is as before.
+func (n *runningNode) Reload(cfg config.Config) error {
+	credential, err := readAPICredential(cfg.Listeners.API, n.now())
+	if err != nil {
+		return err
+	}
+	keys, err := apiKeys(cfg.APIKeys)
+	if err != nil {
+		return err
+	}
+	if err := n.Registry.Reload(cfg.Registry()); err != nil {
+		return cfg.PartnerProblems(err)
+	}
+	// From here on nothing can fail.
+	n.apiKeys.Replace(keys)
+	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys"
+	if credential != nil && n.started.Listeners.API.TLS() {
+		n.apiCredential.Store(credential)
+		taken += ", listeners.api.certificate_file and key_file"
+	}
+	n.poster.reconnect()
+	n.log.Info("configuration reloaded: "+taken, "partners", len(cfg.Partners), "agreements", len(cfg.Agreements), "api_keys", len(cfg.APIKeys))
+	if rest := needRestart(n.started, cfg); len(rest) > 0 {
+		n.log.Warn("needs a restart: " + strings.Join(rest, ", "))
+	}
+	return nil
+}
+
+// needRestart names the keys, in order, that have another value than the one the process was started with and that are read at the
+// start only.
+func needRestart(started, now config.Config) []string {
+	before, after := startOnly(started), startOnly(now)
+	if started.Listeners.API.TLS() && now.Listeners.API.TLS() {
+		// The credential is read again; only whether there is one is decided at the start.
+		for _, key := range []string{"listeners.api.certificate_file", "listeners.api.key_file"} {
+			delete(before, key)
+			delete(after, key)
+		}
+	}
+	changed := make(map[string]bool)
+	for _, pair := range [][2]map[string]string{{before, after}, {after, before}} {
+		for key, value := range pair[0] {
+			if other, ok := pair[1][key]; !ok || other != value {
+				changed[key] = true
+			}
+		}
+	}
+	if started.PartnerTLS() != now.PartnerTLS() && started.Listeners.Partner.PlainHTTP == now.Listeners.Partner.PlainHTTP {
+		changed["node.keys (TLS on the partners' listener)"] = true
+	}
+	return slices.Sorted(maps.Keys(changed))
+}
+
+// startOnly are the values of the sections that are read at the start only.
+func startOnly(cfg config.Config) map[string]string {
+	values := make(map[string]string)
+	for _, s := range cfg.Effective() {
+		switch section, _, _ := strings.Cut(s.Key, "."); section {
+		case "listeners", "store", "delivery", "limits", "log":
+			values[s.Key] = s.Value
+		}
+	}
+	return values
+}
