@@ -63,7 +63,7 @@ type Options struct {
 	Keys *KeySet
 	// Now is the clock.
 	Now func() time.Time
-	// Log gets one line per request, and one in the group "audit" per submission, refusal and read of partner data, with
+	// Log gets one line per request (at debug level for health), and one in the group "audit" per submission, refusal and read of partner data, with
 	// who did it. Nil discards.
 	Log *slog.Logger
 	// Ready says whether the node can do its work; nil asks the store.

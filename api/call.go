@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -58,7 +59,11 @@ func (s *server) envelope(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		s.Log.InfoContext(ctx, "request", "correlation_id", k.correlation, "actor", k.key.Name, "method", r.Method,
+		level := slog.LevelInfo
+		if path := c.Path(); path == pathLive || path == pathReady {
+			level = slog.LevelDebug // probes come every few seconds
+		}
+		s.Log.Log(ctx, level, "request", "correlation_id", k.correlation, "actor", k.key.Name, "method", r.Method,
 			"route", c.Path(), "status", c.Response().Status, "duration", s.Now().Sub(began))
 		return nil
 	}

@@ -200,3 +200,18 @@ func TestAdminHandlerServesHealthOnly(t *testing.T) {
 		t.Errorf("messages answer %d on the admin listener, want 404", status)
 	}
 }
+
+func TestProbesAreLoggedForDebuggingOnly(t *testing.T) {
+	f := serve(t, nil)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		f.request("", "GET", path, "")
+	}
+	if log := f.log.take(); log != "" {
+		t.Errorf("probes are logged: %s", log)
+	}
+	f.request(operatorSecret, "GET", "/api/v1/messages", "")
+	f.server.Close() // waits for the handler
+	if log := f.log.take(); !strings.Contains(log, `"msg":"request"`) {
+		t.Errorf("a request is not logged: %s", log)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,14 +36,19 @@ func bind(name, address string) (*listener, error) {
 	return &listener{Listener: inner}, nil
 }
 
-// serve sets the handler; run starts it.
-func (l *listener) serve(handler http.Handler, readTime time.Duration, log *slog.Logger) {
+// serve sets the handler; run starts it. errorLog gets what net/http has to say: handshakes that fail, clients that go away.
+func (l *listener) serve(handler http.Handler, readTime time.Duration, errorLog io.Writer) {
 	l.server = &http.Server{
 		Handler: handler, TLSConfig: l.tls,
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime + headerTime, WriteTimeout: readTime + headerTime + answerRoom, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerMax,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // handshakes that fail, clients that go away
+		ErrorLog:       log.New(errorLog, "", 0),
 	}
+}
+
+// debugLog is an errorLog of which everything is for debugging.
+func debugLog(log *slog.Logger) io.Writer {
+	return slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()
 }
 
 // run serves until shutdown, and returns nil then.

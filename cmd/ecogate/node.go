@@ -97,6 +97,8 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 		return n, err
 	}
 	n.start(ctx)
+	n.log.Info("started", "version", thisVersion().Version, "node", cfg.Node.ID, "store", cfg.Store.Dir,
+		"partner", n.PartnerURL, "api", n.APIURL, "admin", n.AdminURL)
 	return n, nil
 }
 
@@ -146,7 +148,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			return fmt.Errorf("partner listener: %w", err)
 		}
 	}
-	partner.serve(messages, cfg.Limits.ReadTimeout, o.Log.With("listener", "partner"))
+	partner.serve(messages, cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
 	n.PartnerURL = partner.url() + partnerPath
 
 	door, err := bind("api", cfg.Listeners.API.Address)
@@ -162,13 +164,13 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		n.apiCredential.Store(credential)
 		door.tls = apiTLS(&n.apiCredential)
 	}
-	door.serve(users, cfg.Limits.ReadTimeout, o.Log.With("listener", "api"))
+	door.serve(users, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "api")))
 	n.APIURL = door.url()
 
 	if n.admin, err = bind("admin", cfg.Listeners.Admin.Address); err != nil {
 		return err
 	}
-	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, o.Log.With("listener", "admin"))
+	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
 }
@@ -241,6 +243,9 @@ func (n *runningNode) Close() error {
 		n.running.Wait()
 		if n.Store != nil {
 			n.closing = n.Store.Close()
+		}
+		if n.stop != nil { // it had started
+			n.log.Info("stopped", "node", n.started.Node.ID)
 		}
 	})
 	return n.closing

@@ -177,6 +177,13 @@ func TestStrangersAtThePartnersListener(t *testing.T) {
 			_ = conn.Close()
 		}
 	})
+	until(t, func() error {
+		warned := regexp.MustCompile(`level=WARN msg="connection refused in the TLS handshake" listener=partner remote=127\.0\.0\.1:\d+ cause="[^"]*certificate`)
+		if !warned.MatchString(l.tw.log.String()) {
+			return errors.New("the log says nothing about those who were refused")
+		}
+		return nil
+	})
 	// The partner is served as before.
 	l.submit(l.references(2))
 	l.settle()
