@@ -15,8 +15,12 @@ import (
 // checker collects problems.
 type checker struct{ problems []Problem }
 
+// add reports a problem once: an entry with two uses is looked at for each of them.
 func (c *checker) add(key, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Key: key, Text: fmt.Sprintf(format, args...)})
+	p := Problem{Key: key, Text: fmt.Sprintf(format, args...)}
+	if !slices.Contains(c.problems, p) {
+		c.problems = append(c.problems, p)
+	}
 }
 
 func item(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }

@@ -11,7 +11,7 @@ import (
 // valid is a configuration whose files need not exist, for Check opens none.
 func valid() partners.Config {
 	key := partners.KeyConfig{Uses: []partners.Use{partners.UseMessageSignature}, KeyFile: "k", ChainFile: "c"}
-	credential := partners.CredentialConfig{Uses: []partners.Use{partners.UseMessageSignature}, File: "f"}
+	credential := partners.CredentialConfig{Uses: []partners.Use{partners.UseMessageSignature, partners.UseTLSServer}, File: "f"}
 	partner := func(id, country string) partners.PartnerConfig {
 		return partners.PartnerConfig{
 			ID: id, Country: country, PartyIDs: partyIDs(id), AnchorFiles: []string{"a"}, Credentials: []partners.CredentialConfig{credential},
@@ -36,11 +36,17 @@ type checkTest struct {
 }
 
 func runCheckTests(t *testing.T, tests []checkTest) {
+	t.Helper()
+	runTests(t, tests, partners.Config.Check)
+}
+
+// runTests puts check to the changes of tests: each makes one problem or none.
+func runTests(t *testing.T, tests []checkTest, check func(partners.Config) []partners.Problem) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := valid()
 			test.change(&c)
-			problems := c.Check()
+			problems := check(c)
 			if test.texts == nil {
 				if len(problems) > 0 {
 					t.Errorf("refused: %v", problems)

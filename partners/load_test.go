@@ -1,6 +1,7 @@
 package partners_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -186,5 +187,16 @@ func TestHostileCredentialFilesAreRefused(t *testing.T) {
 			w.config.Partners[0].Credentials[0].File = file
 			w.wantRefused(t, "partners[0].credentials[0].file", file, string(want[1]))
 		})
+	}
+}
+
+func TestEntryWithTwoUsesIsComplainedAboutOnce(t *testing.T) {
+	w := newWorld(t)
+	w.config.Partners[0].Credentials = []partners.CredentialConfig{{Uses: transportUses, File: "missing.pem"}}
+	w.config.Node.Keys[0] = partners.KeyConfig{Uses: transportUses, KeyFile: "missing.key", ChainFile: "missing.pem"}
+	_, err := partners.New(w.config)
+	var wrong *partners.ConfigError
+	if !errors.As(err, &wrong) || len(wrong.Problems) != 2 {
+		t.Errorf("want two problems, got %v", err)
 	}
 }
