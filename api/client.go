@@ -36,10 +36,7 @@ const maxAnswer = 256 << 20
 // decides about TLS and proxies; nil means http.DefaultTransport. Time limits come with each call's context.
 func NewClient(root, key string, transport http.RoundTripper) (*Client, error) {
 	u, err := url.Parse(root)
-	if err != nil {
-		return nil, fmt.Errorf("API address: %w", err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
 		return nil, fmt.Errorf("API address %q: want http://host:port or https://host:port", root)
 	}
 	return &Client{root: strings.TrimRight(u.String(), "/"), key: key, http: &http.Client{

@@ -165,7 +165,7 @@ func problemOf(err error) *Problem {
 			continue
 		}
 		if k.tell {
-			return problem(k.code, err.Error())
+			return problem(k.code, besides(err, k.cause))
 		}
 		return problem(k.code, "")
 	}
@@ -176,6 +176,22 @@ func problemOf(err error) *Problem {
 		return problem(CodeMethod, "")
 	}
 	return problem(CodeInternal, "")
+}
+
+// besides gives what the innermost error around cause says apart from cause, which the title says already: what follows it, or else
+// what stands before. What is wrapped around that tells the node's log where it happened, and the user nothing.
+func besides(err, cause error) string {
+	for inner := errors.Unwrap(err); inner != nil && inner != cause && errors.Is(inner, cause); inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	before, after, found := strings.Cut(err.Error(), cause.Error())
+	if !found {
+		return err.Error()
+	}
+	if after = strings.Trim(after, ": "); after != "" {
+		return after
+	}
+	return strings.Trim(before, ": ")
 }
 
 // writeProblem is the router's error handler: every error leaves through here.

@@ -72,6 +72,31 @@ func TestStatusTableHoldsBothWays(t *testing.T) {
 	}
 }
 
+func TestDetailsDoNotRepeatTheTitle(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"what follows", fmt.Errorf("certificate A1: %w", fmt.Errorf("%w: LA/ATIGA-D/A1", exchange.ErrConflict)), "LA/ATIGA-D/A1"},
+		{"what stands before", fmt.Errorf("partner %q, form %q: %w", "TW", "AK", partners.ErrNoAgreement), `partner "TW", form "AK"`},
+		{"two causes", fmt.Errorf("%w: %w", exchange.ErrNotAuthorised, errors.New("body KCCI: no form AK")), "body KCCI: no form AK"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := serve(t, func(o *api.Options) {
+				o.Node = submitter(func(string, string, eco.Certificate) (exchange.Submission, error) {
+					return exchange.Submission{}, test.err
+				})
+			})
+			_, err := f.client(issuerSecret).Submit(t.Context(), "KR", certificateJSON(t))
+			var p *api.Problem
+			if !errors.As(err, &p) || p.Detail != test.want {
+				t.Errorf("error = %v, want the detail %q", err, test.want)
+			}
+		})
+	}
+}
+
 func TestUnavailableSaysWhenToComeBack(t *testing.T) {
 	f := serve(t, func(o *api.Options) {
 		o.Node = submitter(func(string, string, eco.Certificate) (exchange.Submission, error) {
