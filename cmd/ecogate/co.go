@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +46,7 @@ func (c *cli) submit(ctx context.Context, file, partner string) error {
 	}
 	var certificate json.RawMessage
 	if err := json.Unmarshal(data, &certificate); err != nil {
-		return &refused{fmt.Errorf("%s%s: not JSON: %w", file, lineOf(data, err), err)}
+		return &refused{fmt.Errorf("%s%s: not JSON: %w", inputName(file), lineOf(data, err), err)}
 	}
 	client, err := c.client()
 	if err != nil {
@@ -55,7 +56,7 @@ func (c *cli) submit(ctx context.Context, file, partner string) error {
 	defer cancel()
 	submission, err := client.Submit(ctx, partner, certificate)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", inputName(file), err)
 	}
 	return c.print(submission, func(w *columns) {
 		what := "queued for " + partner
@@ -82,7 +83,7 @@ func lineOf(data []byte, err error) string {
 func lookupFlags(cmd *cobra.Command, q *api.LookupQuery) {
 	cmd.Flags().Var((*direction)(&q.Direction), "direction", "inbound or outbound")
 	cmd.Flags().StringVar(&q.Country, "country", "", "issuing `country`, two letters")
-	cmd.Flags().StringVar(&q.Form, "form", "", "`form` code, such as ATIGA-D")
+	cmd.Flags().Var((*form)(&q.Form), "form", "`form` code, such as ATIGA-D")
 }
 
 func (c *cli) coShow() *cobra.Command {
@@ -184,8 +185,16 @@ func verdicts(w *columns, matches []api.Match) {
 		if m.Certificate != nil {
 			reference = m.Certificate.Reference
 		}
-		w.row(reference, string(m.Key.Form), m.Key.Country, string(m.Direction), string(m.State), yesNo(m.Usable), m.Partner, instant(m.Recorded))
+		w.row(reference, string(m.Key.Form), m.Key.Country, string(m.Direction), string(m.State), usable(m), m.Partner, instant(m.Recorded))
 	}
+}
+
+// usable says whether a declaration here may cite a certificate. That is no question about one that was issued here.
+func usable(m api.Match) string {
+	if m.Direction == exchange.Outbound {
+		return "-"
+	}
+	return yesNo(m.Usable)
 }
 
 func yesNo(b bool) string {
@@ -200,7 +209,7 @@ func showMatch(w *columns, m api.Match) {
 	w.field("key", m.Key.String())
 	w.field("direction", string(m.Direction))
 	w.field("state", string(m.State))
-	w.field("usable", yesNo(m.Usable))
+	w.field("usable", usable(m))
 	w.field("partner", m.Partner)
 	w.field("message", m.MessageID)
 	w.field("recorded", instant(m.Recorded))
@@ -253,4 +262,23 @@ func (d *direction) Set(s string) error {
 		return nil
 	}
 	return errors.New("want inbound or outbound")
+}
+
+// form is a flag that takes a form's code in any case.
+type form string
+
+func (f *form) String() string { return string(*f) }
+func (f *form) Type() string   { return "form" }
+
+// Set takes one of the codes that eco knows.
+func (f *form) Set(s string) error {
+	var codes []string
+	for _, known := range eco.Forms() {
+		if strings.EqualFold(string(known.Code), s) {
+			*f = form(known.Code)
+			return nil
+		}
+		codes = append(codes, string(known.Code))
+	}
+	return fmt.Errorf("want one of %s", strings.Join(codes, ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -130,10 +131,36 @@ func messageFields(w *columns, m exchange.Message) {
 		w.field("further copies", strconv.Itoa(m.Copies))
 	}
 	if m.Reason != nil {
-		w.field("reason", m.Reason.Code+": "+m.Reason.Cause)
+		w.field("reason", reason(*m.Reason))
 		w.field("partner was told", m.Reason.Told)
 	}
-	for i, a := range m.Log {
-		w.row("attempt "+strconv.Itoa(i+1), fmt.Sprintf("%s  HTTP %d  %s", instant(a.Began), a.Status, a.Problem))
+	attempts(w, m.Log)
+}
+
+// reason puts the code before the cause, unless the cause begins with it.
+func reason(r exchange.Reason) string {
+	if strings.HasPrefix(r.Cause, r.Code) {
+		return r.Cause
+	}
+	return r.Code + ": " + r.Cause
+}
+
+// attempts numbers what was sent. Entries with which delivery ended without sending have a line of their own.
+func attempts(w *columns, log []exchange.Attempt) {
+	number := 0
+	for _, a := range log {
+		if a.Status == 0 && strings.HasPrefix(a.Problem, notSent) {
+			w.row("ended", instant(a.Began)+"  "+a.Problem)
+			continue
+		}
+		number++
+		status := "-"
+		if a.Status != 0 {
+			status = strconv.Itoa(a.Status)
+		}
+		w.row("attempt "+strconv.Itoa(number), fmt.Sprintf("%s  HTTP %s  %s", instant(a.Began), status, a.Problem))
 	}
 }
+
+// notSent begins the problem of an entry that tells of no attempt, only of the end of delivery.
+const notSent = "not sent: "

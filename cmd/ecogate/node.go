@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -104,13 +105,18 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 
 func openStore(cfg config.Store, now func() time.Time) (*bolt.Store, error) {
 	store, err := bolt.Open(cfg.Dir, bolt.Options{Now: now, LockTimeout: cfg.LockTimeout, MaxBytes: cfg.MaxBytes, Point: fault.Point})
-	if err != nil {
-		return nil, &hinted{
-			fmt.Errorf("store %s: %w", cfg.Dir, err),
-			"is another ecogate running on store.dir of the configuration? one store serves one process, which must be able to write there",
-		}
+	if err == nil {
+		return store, nil
 	}
-	return store, nil
+	err = fmt.Errorf("store %s: %w", cfg.Dir, err)
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, bolt.ErrLocked):
+		return nil, &hinted{err, "is another ecogate running on store.dir of the configuration? one store serves one process"}
+	case errors.As(err, &path):
+		return nil, &hinted{err, "store.dir of the configuration is a folder, made if it is not there, in which this process may write"}
+	}
+	return nil, err
 }
 
 func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.Node, error) {

@@ -47,6 +47,8 @@ const rootHelp = `ecogate exchanges electronic certificates of origin with partn
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
+With --json the result is JSON, and so is an error, on standard error: {"error": "...", "hint": "...", "exit_code": 1}.
+
 ` + exitHelp
 
 const exitHelp = `Exit codes:
@@ -81,8 +83,9 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{text: err.Error(), command: cmd.CommandPath()}
 	})
+	root.SetHelpCommand(helpCommand())
 	flags := root.PersistentFlags()
-	flags.BoolVar(&c.json, "json", false, "print JSON instead of a table")
+	flags.BoolVar(&c.json, "json", false, "print JSON instead of a table, errors too")
 	flags.StringVar(&c.address, "api", "", "base `URL` of the node's API")
 	flags.StringVar(&c.apiCA, "api-ca", "", "`file` with the CA of an https API, in place of the system's CAs")
 	flags.StringVar(&c.key, "key", "", "API `key`; other users of this machine may see it, so prefer --key-file")
@@ -92,6 +95,21 @@ func (c *cli) rootCommand() *cobra.Command {
 
 func exitCodesCommand() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitHelp}
+}
+
+// helpCommand is cobra's own, except that asking about what is not there is an error.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return &usageError{text: fmt.Sprintf("there is no command %q", strings.Join(args, " ")), command: cmd.Root().CommandPath()}
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 // group makes a command that does nothing but hold others.
@@ -180,14 +198,19 @@ func firstSet(values ...string) string {
 // print writes v as JSON when asked for, and otherwise what table writes, in aligned columns.
 func (c *cli) print(v any, table func(*columns)) error {
 	if c.json {
-		e := json.NewEncoder(c.out)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(v)
+		return encoder(c.out).Encode(v)
 	}
 	w := &columns{tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)}
 	table(w)
 	return w.Flush()
+}
+
+// encoder writes JSON for programs that a person may read too.
+func encoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e
 }
 
 // columns writes rows of cells. Values come from partners: what could steer a terminal is shown as "?".
@@ -224,14 +247,27 @@ func instant(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// complaint is an error under --json.
+type complaint struct {
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exit_code"`
+}
+
 // complain writes an error and what to do about it.
 func (c *cli) complain(err error) {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
 		lines[i] = printable(line)
 	}
-	fmt.Fprintln(c.errOut, "ecogate: "+strings.Join(lines, "\n"))
-	if h := hint(err); h != "" {
+	text, h := strings.Join(lines, "\n"), hint(err)
+	if c.json {
+		// Like the lines below it goes to standard error; that this cannot be written is nothing that could be told.
+		_ = encoder(c.errOut).Encode(complaint{text, h, exitCode(err)})
+		return
+	}
+	fmt.Fprintln(c.errOut, "ecogate: "+text)
+	if h != "" {
 		fmt.Fprintln(c.errOut, "hint: "+h)
 	}
 }
@@ -246,6 +282,14 @@ func (c *cli) writeFile(name string, data []byte) error {
 		return fmt.Errorf("writing result: %w", err)
 	}
 	return nil
+}
+
+// inputName is what errors call an argument's file.
+func inputName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
 }
 
 // readFile reads an argument's file, or standard input for "-".

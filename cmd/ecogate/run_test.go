@@ -55,3 +55,27 @@ func TestInternalErrorsPointToTheLog(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
+
+func TestMessageTellsOfAttemptsAndReasonOnce(t *testing.T) {
+	_, stdout, _ := runAgainst(t, 200, "application/json", `{"seq":1,
+		"reason":{"code":"SecurityFailure","cause":"SecurityFailure at //Signature: no signature"},
+		"log":[{"began":"2026-11-20T08:30:00Z","problem":"connection refused"},
+			{"began":"2026-11-20T08:31:00Z","status":503,"problem":"HTTP 503 Service Unavailable"},
+			{"began":"2026-11-20T08:32:00Z","problem":"not sent: no attempts left"},
+			{"began":"2026-11-20T08:33:00Z","status":200}]}`, "msg", "show", "1")
+	for _, want := range []string{
+		"reason     SecurityFailure at //Signature: no signature\n",
+		"attempt 1  2026-11-20T08:30:00Z  HTTP -  connection refused\n",
+		"attempt 2  2026-11-20T08:31:00Z  HTTP 503  HTTP 503 Service Unavailable\n",
+		"ended      2026-11-20T08:32:00Z  not sent: no attempts left\n",
+		"attempt 3  2026-11-20T08:33:00Z  HTTP 200",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("output lacks %q:\n%s", want, stdout)
+		}
+	}
+	_, stdout, _ = runAgainst(t, 200, "application/json", `{"seq":1,"reason":{"code":"DeliveryFailure","cause":"no acknowledgment came"}}`, "msg", "show", "1")
+	if !strings.Contains(stdout, "reason  DeliveryFailure: no acknowledgment came\n") {
+		t.Errorf("output:\n%s", stdout)
+	}
+}
