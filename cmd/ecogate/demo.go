@@ -49,12 +49,14 @@ type demo struct {
 	mu       sync.Mutex // guards what follows and the order of output lines
 	began    time.Time
 	settled  map[string]string // MessageID -> how it ended
+	printed  map[string]string // normalised reference -> as the certificate has it
 	progress chan struct{}     // gets a value after each change of settled, if it has room
 }
 
 func (d *demo) run(ctx context.Context) error {
 	d.began = d.now()
 	d.settled = make(map[string]string)
+	d.printed = make(map[string]string)
 	d.progress = make(chan struct{}, 1)
 	dir, remove, err := d.folder()
 	if err != nil {
@@ -126,7 +128,7 @@ func (d *demo) start(ctx context.Context, side pair.Side) (*runningNode, error) 
 func (d *demo) watch(side string, e exchange.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.out, "%9s  %-2s  %-11s  %-22s %s\n", e.At.Sub(d.began).Round(100*time.Microsecond), side, e.Step, e.Reference, printable(e.Detail))
+	fmt.Fprintf(d.out, "%9s  %-2s  %-11s  %-22s %s\n", e.At.Sub(d.began).Round(100*time.Microsecond), side, e.Step, d.spelled(e.Reference), printable(e.Detail))
 	if side == "KR" && (e.Step == "receipted" || e.Step == "failed") {
 		d.settled[e.MessageID] = e.Step
 		select {
@@ -134,6 +136,16 @@ func (d *demo) watch(side string, e exchange.Event) {
 		default:
 		}
 	}
+}
+
+// spelled gives a reference as the certificate has it. Steps before a certificate is stored tell it so, steps after that in its
+// normalised form.
+func (d *demo) spelled(reference string) string {
+	normalised := eco.NormaliseReference(reference)
+	if reference != normalised || d.printed[normalised] == "" {
+		d.printed[normalised] = reference
+	}
+	return printable(d.printed[normalised])
 }
 
 func (d *demo) say(format string, args ...any) {
@@ -249,7 +261,7 @@ func (d *demo) tellMore(ctx context.Context, two pair.Pair, sent []api.Submissio
 		return err
 	}
 	folder := filepath.Join(filepath.Dir(two.TW.Dir), "captured")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("captured messages: %w", err)
 	}
 	d.say("\nWhat TW received, as files:")
@@ -293,10 +305,10 @@ func (d *demo) capture(ctx context.Context, client *api.Client, s api.Submission
 	}
 	name := filepath.Join(folder, eco.NormaliseReference(s.Reference))
 	entity := append([]byte("Content-Type: "+contentType+"\r\nSOAPAction: \"ebXML\"\r\n\r\n"), raw...)
-	if err := os.WriteFile(name+".http", entity, 0o644); err != nil {
+	if err := os.WriteFile(name+".http", entity, 0o600); err != nil {
 		return fmt.Errorf("captured message: %w", err)
 	}
-	if err := os.WriteFile(name+".xml", document, 0o644); err != nil {
+	if err := os.WriteFile(name+".xml", document, 0o600); err != nil {
 		return fmt.Errorf("captured document: %w", err)
 	}
 	d.say("  %s  message as on the wire: %s.http  UBL document: %s.xml", s.Reference, name, name)

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,18 @@ func sampleReferences(t *testing.T) []string {
 // demoStep is a line that tells of a step: elapsed time, node, step, reference.
 var demoStep = regexp.MustCompile(`(?m)^ *[0-9.]+[µm]?s +(KR|TW) +([a-z]+) +(\S+)`)
 
+// spellings are the spellings under which the demonstration printed each normalised reference.
+func spellings(printed string) map[string][]string {
+	told := make(map[string][]string)
+	for _, line := range demoStep.FindAllStringSubmatch(printed, -1) {
+		reference := eco.NormaliseReference(line[3])
+		if !slices.Contains(told[reference], line[3]) {
+			told[reference] = append(told[reference], line[3])
+		}
+	}
+	return told
+}
+
 // stepsTold are the steps that the demonstration printed about certificates, by normalised reference.
 func stepsTold(printed string) map[string][]string {
 	told := make(map[string][]string)
@@ -70,6 +84,11 @@ func TestDemoShowsEachStepOnce(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, count); diff != "" {
 			t.Errorf("steps of %s: want -, printed +\n%s", reference, diff)
+		}
+	}
+	for reference, told := range spellings(first.out.String()) {
+		if len(told) != 1 {
+			t.Errorf("%s is spelled %q", reference, told)
 		}
 	}
 	if found := regexp.MustCompile(`A broker at TW looks up ".* .*": found .*, usable: yes`); !found.MatchString(first.out.String()) {
@@ -134,13 +153,20 @@ func TestDemoTellsHowToGoOn(t *testing.T) {
 		}
 	}
 	for _, file := range regexp.MustCompile(`: (\S+\.(?:http|xml))`).FindAllStringSubmatch(printed, -1) {
-		if info, err := os.Stat(file[1]); err != nil || info.Size() == 0 {
-			t.Errorf("captured file %s: %v", file[1], err)
-		}
+		wantPrivate(t, file[1], 0o600)
+		wantPrivate(t, filepath.Dir(file[1]), os.ModeDir|0o700)
 	}
 	p.signal(os.Interrupt)
 	p.exits(exitOK)
 	wantEmpty(t, temporary)
+}
+
+// wantPrivate expects something in a file or folder, for its owner only: certificates hold what traders tell customs.
+func wantPrivate(t *testing.T, name string, mode os.FileMode) {
+	t.Helper()
+	if info, err := os.Stat(name); err != nil || info.Size() == 0 || info.Mode() != mode {
+		t.Errorf("%s: %v, %v, want mode %s", name, info, err, mode)
+	}
 }
 
 // lookedUp is what the API answers to a GET under the key in a file.
