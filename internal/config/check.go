@@ -31,6 +31,9 @@ func (l *loader) check(c Config) {
 	for _, p := range c.Registry().Check() {
 		l.add(p.Key, "%s", p.Text)
 	}
+	for _, p := range c.Registry().Needs() {
+		l.add(p.Key, "%s", p.Text)
+	}
 	l.rules(
 		rule{c.Store.Dir == "", "store.dir", "is required"},
 		rule{c.Store.LockTimeout <= 0, "store.lock_timeout", "must be more than 0"},
@@ -66,6 +69,9 @@ func (l *loader) listeners(c Config) {
 		rule{!c.PartnerTLS() && !partner.PlainHTTP && !isLoopback(partner.Address), "listeners.partner.address",
 			fmt.Sprintf("%s can be reached from elsewhere, and node.keys has no key with use %s; add one, or set plain_http: true if something in front of it speaks TLS",
 				partner.Address, partners.UseTLSServer)},
+		// Without agreements nobody comes; with them, partners who know an https address would find plain HTTP.
+		rule{len(c.Agreements) > 0 && !c.PartnerTLS() && !partner.PlainHTTP && isLoopback(partner.Address), "listeners.partner",
+			fmt.Sprintf("would be plain HTTP, because node.keys has no key with use %s; add one, or set plain_http: true if that is meant", partners.UseTLSServer)},
 		rule{partner.TLS.MinVersion != "1.2" && partner.TLS.MinVersion != "1.3", "listeners.partner.tls.min_version",
 			fmt.Sprintf("%q is not 1.2 or 1.3", partner.TLS.MinVersion)},
 		rule{partner.TLS.ClientAuth != ClientAuthRequire && partner.TLS.ClientAuth != ClientAuthNone, "listeners.partner.tls.client_auth",

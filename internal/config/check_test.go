@@ -10,6 +10,10 @@ import (
 func TestCheckRefusesWhatCannotWork(t *testing.T) {
 	digest := strings.Repeat("0f", 32)
 	tls := "  keys: [{uses: [tls-server], key_file: k, chain_file: c}]\n"
+	// An agreement that asks for no keys.
+	unsigned := `partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]
+agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'}, action: a, endpoint: 'http://127.0.0.1/', signature_required: false, ack_signed: false}]
+`
 	tests := []struct {
 		name string
 		more string // after small, from line 6
@@ -25,7 +29,11 @@ func TestCheckRefusesWhatCannotWork(t *testing.T) {
 		{"partners without TLS", "listeners: {partner: {address: ':8443'}}", "node.yaml:6: listeners.partner.address: :8443 can be reached from elsewhere"},
 		{"partners without TLS on every address", "listeners: {partner: {address: '0.0.0.0:8443'}}", "node.yaml:6: listeners.partner.address"},
 		{"partners without TLS, meant so", "listeners: {partner: {address: ':8443', plain_http: true}}", ""},
-		{"partners without TLS on loopback", "listeners: {partner: {address: '[::1]:8443'}}", ""},
+		{"partners without TLS on loopback, nobody comes", "listeners: {partner: {address: '[::1]:8443'}}", ""},
+		{"partners without TLS on loopback", unsigned + "listeners: {partner: {address: '[::1]:8443'}}", "node.yaml:8: listeners.partner: would be plain HTTP, because node.keys has no key with use tls-server; add one, or set plain_http: true"},
+		{"partners without TLS on loopback, by default", unsigned, "node.yaml: listeners.partner: would be plain HTTP"},
+		{"partners without TLS on loopback, meant so", unsigned + "listeners: {partner: {address: '[::1]:8443', plain_http: true}}", ""},
+		{"partners with TLS on loopback", tls + unsigned, ""},
 		{"partners with TLS", tls + "listeners: {partner: {address: ':8443'}}", ""},
 		{"users without TLS", "listeners: {api: {address: ':8080'}}", "node.yaml:6: listeners.api.address: :8080 can be reached from elsewhere, and API keys would travel in the clear"},
 		{"users without TLS on an address by name", "listeners: {api: {address: 'gateway.example:8080'}}", "node.yaml:6: listeners.api.address: gateway.example:8080 can"},
@@ -65,6 +73,8 @@ func TestCheckRefusesWhatCannotWork(t *testing.T) {
 		{"log format", "log: {format: xml}", `node.yaml:6: log.format: "xml" is not`},
 		{"a rule of partners", "partners: [{id: tw, country: tw, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]", `node.yaml:6: partners[0].country: "tw" is not a country`},
 		{"a missing key of partners", "partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}]}]", "node.yaml:6: partners[0].anchor_files: is required"},
+		{"an agreement that nobody can sign under", strings.Replace(unsigned, "signature_required: false, ", "", 1), "node.yaml:3: node.keys: has no key with use message-signature"},
+		{"an agreement without partner's credentials", strings.Replace(unsigned, "signature_required: false, ", "", 1), "node.yaml:7: agreements[0].signature_required: is true, and partners[0].credentials"},
 		{"agreement above the limit", `partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]
 agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'}, action: a, endpoint: 'https://a.example/', max_bytes: 26MiB}]`, "node.yaml:7: agreements[0].max_bytes"},
 	}

@@ -80,7 +80,7 @@ type AdminListener struct {
 // PartnerListener is where partners post messages. It speaks TLS with the node's tls-server key; Config.PartnerTLS tells.
 type PartnerListener struct {
 	Address string `yaml:"address"`
-	// PlainHTTP serves without TLS on an address that is not loopback, because something in front of it speaks TLS.
+	// PlainHTTP serves without TLS, because something in front of it speaks TLS. Without it agreements need a tls-server key.
 	PlainHTTP bool `yaml:"plain_http"`
 	TLS       TLS  `yaml:"tls"`
 }
@@ -106,7 +106,7 @@ type APIKey struct {
 	// Name stands in audit records as the actor.
 	Name string `yaml:"name"`
 	Role Role   `yaml:"role"`
-	// KeySHA256 is the SHA-256 of the key in hex.
+	// KeySHA256 is the SHA-256, in hex, of the key without the newline after it.
 	KeySHA256 string `yaml:"key_sha256" secret:"true"`
 	// KeyFile is a file that holds the key itself; white space around it does not count.
 	KeyFile string `yaml:"key_file" path:"true"`
@@ -118,8 +118,8 @@ type Role string
 // The roles.
 const (
 	RoleIssuer   Role = "issuer"   // submits issued certificates
-	RoleBroker   Role = "broker"   // looks up and cites
-	RoleOfficer  Role = "officer"  // decides
+	RoleBroker   Role = "broker"   // looks up
+	RoleOfficer  Role = "officer"  // looks up, reads messages
 	RoleOperator Role = "operator" // runs the node
 )
 

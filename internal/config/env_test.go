@@ -50,9 +50,10 @@ func TestEveryKeyCanBeSetByTheEnvironment(t *testing.T) {
 func TestEnvironmentGoesOverTheFile(t *testing.T) {
 	c := load(t, `log: {level: warn}
 agreements:
-  - {cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: "urn:s"}, action: a, endpoint: "https://a.example/", retries: 1}
+  - {cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: "urn:s"}, action: a, endpoint: "http://127.0.0.1/", signature_required: false, retries: 1}
 partners: [{id: tw, country: TW, party_ids: [{value: "urn:tw"}], anchor_files: [a]}]
 `,
+		"ECOGATE_LISTENERS_PARTNER_PLAIN_HTTP=true",
 		"ECOGATE_LOG_LEVEL=debug",
 		"ECOGATE_DELIVERY_POLL=3s",
 		"ECOGATE_AGREEMENTS_0_RETRIES=0",
