@@ -38,8 +38,12 @@ func bind(name, address string) (*listener, error) {
 
 // serve sets the handler; run starts it. errorLog gets what net/http has to say: handshakes that fail, clients that go away.
 func (l *listener) serve(handler http.Handler, readTime time.Duration, errorLog io.Writer) {
+	// HTTP/1.1 alone (ebMS 2.0 appendix B.2): one request at a time on a connection, so that a connection holds one body in memory
+	// and not the hundreds that HTTP/2 allows.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	l.server = &http.Server{
-		Handler: handler, TLSConfig: l.tls,
+		Handler: handler, TLSConfig: l.tls, Protocols: &protocols,
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime + headerTime, WriteTimeout: readTime + headerTime + answerRoom, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerMax,
 		ErrorLog:       log.New(errorLog, "", 0),
