@@ -1,6 +1,6 @@
 // Package eco knows the certificate of origin: what one holds, which forms exist, which rules each form sets, and how
 // certificates are referred to. It is pure: no I/O and no clock. It does not know how a certificate is written on the
-// wire (package ubl), who may issue it (package partners) or what became of it (packages exchange and clearance).
+// wire (package ubl), who may issue it (package partners) or what became of it (package exchange).
 //
 // Rules of one form are data in forms.go; rules that hold for every form are code in the validate files. What is wrong
 // with a certificate is told as findings with a code, a path and a remedy.

@@ -233,7 +233,7 @@ type CertificateKey struct {
 // CertificateState is where a certificate stands.
 type CertificateState string
 
-// The certificate states of the two flows; clearance adds those of use.
+// The certificate states of the two flows; the importing side will add those of use.
 const (
 	CertificateReleased   CertificateState = "released"  // exported: queued or sent
 	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
