@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -25,7 +29,7 @@ func loadConfig(file string) (config.Config, error) {
 	}
 	cfg, err := config.Load(file, os.Environ())
 	if err != nil {
-		return config.Config{}, &hinted{err, "config.example.yaml explains every key"}
+		return config.Config{}, &hinted{err, exampleHint}
 	}
 	return cfg, nil
 }
@@ -47,11 +51,8 @@ func (c *cli) configCheck() *cobra.Command {
 		Long:  "Read the configuration with the environment over it, open every key and credential that it names, and say what is wrong.",
 		Args:  arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			cfg, err := loadConfig(file)
+			cfg, err := c.check(file)
 			if err != nil {
-				return err
-			}
-			if err := c.checkFiles(cfg); err != nil {
 				return err
 			}
 			checked := checkedConfig{
@@ -67,22 +68,66 @@ func (c *cli) configCheck() *cobra.Command {
 	return cmd
 }
 
-// checkFiles opens what the configuration names, as startNode would.
-func (c *cli) checkFiles(cfg config.Config) error {
-	registry, err := partners.New(cfg.Registry())
-	if err != nil {
-		return cfg.PartnerProblems(err)
+// check reads the configuration and all that it names, prints warnings, and returns everything that is wrong in one error.
+func (c *cli) check(file string) (config.Config, error) {
+	if file == "" {
+		return loadConfig(file)
 	}
-	if cfg.PartnerTLS() {
-		if _, err := serverTLS(cfg.Listeners.Partner.TLS, registry, c.now); err != nil {
-			return err
+	cfg, err := config.Load(file, os.Environ())
+	var wrong *config.Error
+	if err != nil && !errors.As(err, &wrong) {
+		return cfg, &hinted{err, exampleHint}
+	}
+	for _, w := range cfg.Warnings() {
+		fmt.Fprintln(c.errOut, "warning: "+w.Error())
+	}
+	hint := exampleHint
+	if missing := cfg.MissingFiles(); len(missing) > 0 {
+		hint = "there is no " + strings.Join(missing, ", ") + "; a relative path starts at the folder of the configuration file"
+	}
+	if err := cfg.Join(err, c.checkFiles(cfg)); err != nil {
+		return cfg, &hinted{err, hint}
+	}
+	return cfg, nil
+}
+
+const exampleHint = "config.example.yaml explains every key"
+
+// checkFiles opens what the configuration names, as startNode would, and says everything that is wrong.
+func (c *cli) checkFiles(cfg config.Config) error {
+	var problems []error
+	if len(cfg.Registry().Check()) == 0 { // what the file itself has wrong was told when it was read
+		registry, err := partners.New(cfg.Registry())
+		problems = append(problems, cfg.PartnerProblems(err))
+		if err == nil && cfg.PartnerTLS() {
+			if _, err := serverTLS(cfg.Listeners.Partner.TLS, registry, c.now); err != nil {
+				problems = append(problems, cfg.Problem("node.keys", err.Error()))
+			}
 		}
 	}
-	if _, err := readAPICredential(cfg.Listeners.API, c.now()); err != nil {
-		return err
+	if users := cfg.Listeners.API; users.CertificateFile != "" && users.KeyFile != "" {
+		if _, err := readAPICredential(users, c.now()); err != nil {
+			problems = append(problems, apiCredentialProblem(cfg, err))
+		}
 	}
-	_, err = apiKeys(cfg.APIKeys)
-	return err
+	problems = append(problems, cfg.CheckAPIKeys(api.CheckSecret))
+	if err := cfg.Store.CheckDir(); err != nil {
+		problems = append(problems, cfg.Problem("store.dir", err.Error()))
+	}
+	return cfg.Join(problems...)
+}
+
+// apiCredentialProblem gives an error of readAPICredential, whose text begins with a key, the place of the file that it is about.
+func apiCredentialProblem(cfg config.Config, err error) error {
+	key, text, _ := strings.Cut(err.Error(), ": ")
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		key, text = "listeners.api.certificate_file", file.Error()
+		if file.Path == cfg.Listeners.API.KeyFile {
+			key = "listeners.api.key_file"
+		}
+	}
+	return cfg.Problem(key, text)
 }
 
 // setting is one line of what "config show --json" tells.

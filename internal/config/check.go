@@ -115,6 +115,8 @@ func isLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+const sharedKey = "is another entry's key too; each entry has its own"
+
 var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (l *loader) apiKeys(keys []APIKey) {
@@ -127,7 +129,7 @@ func (l *loader) apiKeys(keys []APIKey) {
 			rule{!slices.Contains(Roles(), k.Role), at + ".role", fmt.Sprintf("%q is not one of %q", k.Role, Roles())},
 			rule{(k.KeySHA256 == "") == (k.KeyFile == ""), at, "takes exactly one of key_sha256 and key_file"},
 			rule{k.KeySHA256 != "" && !digestPattern.MatchString(k.KeySHA256), at + ".key_sha256", "is not 64 lower-case hexadecimal digits"},
-			rule{k.KeySHA256 != "" && digests[k.KeySHA256], at + ".key_sha256", "is another entry's key too; each entry has its own"},
+			rule{k.KeySHA256 != "" && digests[k.KeySHA256], at + ".key_sha256", sharedKey},
 		)
 		names[k.Name], digests[k.KeySHA256] = true, true
 	}

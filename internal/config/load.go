@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -140,25 +141,52 @@ func (l *loader) text(text []byte, cfg *Config) {
 		l.problems = append(l.problems, Problem{Place: l.file, Text: fmt.Sprintf("is larger than %d bytes", maxFileBytes)})
 		return
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var document yaml.Node
-	err := decoder.Decode(&document)
-	if err == nil {
-		if err = decoder.Decode(new(yaml.Node)); err == nil {
-			err = errors.New("holds more than one YAML document")
+	document, fault := readYAML(text)
+	if fault != "" {
+		place := l.file
+		if fault != secondDocument {
+			place = fmt.Sprintf("%s:%d", l.file, faultLine(text, fault))
 		}
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		place, message := l.file, err.Error()
-		if at := yamlLine.FindStringSubmatch(message); at != nil {
-			place, message = place+":"+at[1], message[len(at[0]):]
-		}
-		l.problems = append(l.problems, Problem{Place: place, Text: strings.TrimPrefix(message, "yaml: ")})
+		l.problems = append(l.problems, Problem{Place: place, Text: fault})
 		return
 	}
 	if len(document.Content) == 1 && document.Content[0].Tag != "!!null" {
 		l.decode(document.Content[0], reflect.ValueOf(cfg).Elem(), "")
 	}
+}
+
+const secondDocument = "holds more than one YAML document"
+
+// readYAML gives the one document in text, or what is wrong with it.
+func readYAML(text []byte) (document yaml.Node, fault string) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	err := decoder.Decode(&document)
+	if err == nil {
+		if err = decoder.Decode(new(yaml.Node)); err == nil {
+			return document, secondDocument
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return document, ""
+	}
+	message := err.Error()
+	return document, strings.TrimPrefix(message[len(yamlLine.FindString(message)):], "yaml: ")
+}
+
+// faultLine is the line, from 1, at which text has its fault: the last one of the shortest beginning of text that has it too.
+// The library's own number is one too small for some faults, and that of the line before for others.
+func faultLine(text []byte, fault string) int {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	end := 0
+	ends := make([]int, len(lines))
+	for i, line := range lines {
+		end += len(line)
+		ends[i] = end
+	}
+	return 1 + sort.Search(len(lines)-1, func(i int) bool {
+		_, same := readYAML(text[:ends[i]])
+		return same == fault
+	})
 }
 
 // decode fills v, the value of key, from n. It goes no deeper than the types do.

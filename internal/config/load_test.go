@@ -160,6 +160,27 @@ func TestHostileFilesAreRefusedWithTheirLine(t *testing.T) {
 	}
 }
 
+// TestSyntaxErrorsHaveTheirLine: the library's numbers are off by one for some faults.
+func TestSyntaxErrorsHaveTheirLine(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"tab after a section", "node:\n  id: kr\n  name: x\nstore:\n\tdir: x\n", "node.yaml:5: found character that cannot start any token"},
+		{"tab after a value", "node:\n  id: kr\n  country: KR\n  name: x\n\tdir: x\n", "node.yaml:5: found a tab character"},
+		{"tab in the first line", "\tnode: x\n", "node.yaml:1: found character"},
+		{"list that is not closed", "node:\n  id: [a,\n", "node.yaml:2: "},
+		{"member without comma", "log:\n  level: [a,\n  b\nstore: x\n", "node.yaml:3: did not find expected ',' or ']'"},
+		{"indentation that fits nothing", "log:\n  level: info\n  format: text\n more: x\n", "node.yaml:4: did not find expected key"},
+		{"two values", "log:\n  level: info\n  format: a: b\n", "node.yaml:3: mapping values are not allowed"},
+		{"key without colon", "log:\n  level: info\n  format\nstore: {}\n", "node.yaml:3: could not find expected ':'"},
+		{"text that is not closed", "log:\n  level: 'info\n  format: text\n", "node.yaml:2: found unexpected end of stream"},
+		{"no UTF-8", "log:\n  level: \xff\n", "node.yaml:2: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := config.Parse("node.yaml", []byte(test.text), nil)
+			wantProblem(t, err, test.want)
+		})
+	}
+}
+
 func TestEveryProblemIsReported(t *testing.T) {
 	_, err := config.Parse("node.yaml", []byte(`node: {idd: kr}
 store: {dir: ""}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+)
+
+// Problem gives a problem of key, such as "listeners.api.key_file", the place of that key or of the nearest part of it that was given.
+func (c Config) Problem(key, text string) Problem {
+	l := &loader{origins: c.origins}
+	l.add(key, "%s", text)
+	return l.problems[0]
+}
+
+// Join makes one error of several, nil ones left out, with every problem once. One that is no *Error is taken for a problem of
+// the configuration as a whole.
+func (c Config) Join(errs ...error) error {
+	var all []Problem
+	for _, err := range errs {
+		var list []Problem
+		var wrong *Error
+		var one Problem
+		switch {
+		case errors.As(err, &wrong):
+			list = wrong.Problems
+		case errors.As(err, &one):
+			list = append(list, one)
+		case err != nil:
+			list = append(list, c.Problem("", err.Error()))
+		}
+		for _, p := range list {
+			if !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return &Error{Problems: all}
+}
+
+// files visits every file that the configuration names; the folder of the store is none.
+func (c Config) files(visit func(key, path string)) {
+	walk(reflect.ValueOf(c), func(at leaf) {
+		switch {
+		case at.field.Tag.Get("path") == "" || at.key == "store.dir":
+		case at.value.Kind() == reflect.Slice:
+			for i := range at.value.Len() {
+				visit(fmt.Sprintf("%s[%d]", at.key, i), at.value.Index(i).String())
+			}
+		case at.value.String() != "":
+			visit(at.key, at.value.String())
+		}
+	})
+}
+
+// MissingFiles gives the absolute paths of the files that the configuration names and that are not there, each once.
+func (c Config) MissingFiles() []string {
+	var out []string
+	c.files(func(_, path string) {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		if !slices.Contains(out, path) {
+			out = append(out, path)
+		}
+	})
+	return out
+}
+
+// othersRead are the permission bits with which a secret is not one: reading by group and others.
+const othersRead fs.FileMode = 0o044
+
+// Warnings gives what is no error and should not stay so: private keys and API keys that others can read, and what
+// partners.Config.Warnings says. It looks at the modes of files and reads none.
+func (c Config) Warnings() []Problem {
+	var out []Problem
+	seen := map[string]bool{}
+	c.files(func(key, path string) {
+		if filepath.Ext(key) != ".key_file" || seen[path] {
+			return
+		}
+		seen[path] = true
+		if info, err := os.Stat(path); err == nil && info.Mode()&othersRead != 0 {
+			out = append(out, c.Problem(key, fmt.Sprintf("%s: mode %04o: others can read it; chmod 600", path, info.Mode().Perm())))
+		}
+	})
+	for _, p := range c.Registry().Warnings() {
+		out = append(out, c.Problem(p.Key, p.Text))
+	}
+	return out
+}
+
+// CheckAPIKeys reads the files of API keys and says what is wrong with them, in one *Error: files that cannot be read, keys that
+// check refuses, and keys that two entries share.
+func (c Config) CheckAPIKeys(check func(secret []byte) error) error {
+	var problems []error
+	seen := map[string]bool{}
+	for i, k := range c.APIKeys {
+		key, digest := fmt.Sprintf("api_keys[%d].key_sha256", i), k.KeySHA256
+		if k.KeyFile != "" {
+			key = fmt.Sprintf("api_keys[%d].key_file", i)
+			secret, err := os.ReadFile(k.KeyFile)
+			if err != nil {
+				problems = append(problems, c.Problem(key, err.Error()))
+				continue
+			}
+			secret = bytes.TrimSpace(secret)
+			if err := check(secret); err != nil {
+				problems = append(problems, c.Problem(key, fmt.Sprintf("%s: %v", k.KeyFile, err)))
+			}
+			digest = fmt.Sprintf("%x", sha256.Sum256(secret))
+		}
+		if seen[digest] {
+			problems = append(problems, c.Problem(key, sharedKey))
+		}
+		seen[digest] = digest != ""
+	}
+	return c.Join(problems...)
+}
+
+// CheckDir says whether the store's folder is there, or could be made, and can be written. It leaves nothing behind.
+func (s Store) CheckDir() error {
+	if s.Dir == "" {
+		return nil // told when the configuration was read
+	}
+	dir := s.Dir
+	for {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", dir)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
+	probe, err := os.CreateTemp(dir, ".ecogate-check-*")
+	if err != nil {
+		return fmt.Errorf("nothing can be written there: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
