@@ -41,6 +41,8 @@ type checkedConfig struct {
 	Partners   int    `json:"partners"`
 	Agreements int    `json:"agreements"`
 	APIKeys    int    `json:"api_keys"`
+	// Warnings are what is no error and should not stay so.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func (c *cli) configCheck() *cobra.Command {
@@ -48,8 +50,9 @@ func (c *cli) configCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check --config FILE",
 		Short: "Say whether a node would start with a configuration",
-		Long:  "Read the configuration with the environment over it, open every key and credential that it names, and say what is wrong.",
-		Args:  arguments(),
+		Long: "Read the configuration with the environment over it, open every key and credential that it names, and say what is wrong.\n" +
+			"Secrets that others can read, and forms that nobody issues, are warnings.",
+		Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.check(file)
 			if err != nil {
@@ -57,6 +60,9 @@ func (c *cli) configCheck() *cobra.Command {
 			}
 			checked := checkedConfig{
 				File: file, Node: cfg.Node.ID, Partners: len(cfg.Partners), Agreements: len(cfg.Agreements), APIKeys: len(cfg.APIKeys),
+			}
+			for _, w := range cfg.Warnings() {
+				checked.Warnings = append(checked.Warnings, w.Error())
 			}
 			return c.print(checked, func(w *columns) {
 				w.row(fmt.Sprintf("%s: ok: node %s, %d partners, %d agreements, %d API keys", file,
@@ -79,7 +85,9 @@ func (c *cli) check(file string) (config.Config, error) {
 		return cfg, &hinted{err, exampleHint}
 	}
 	for _, w := range cfg.Warnings() {
-		fmt.Fprintln(c.errOut, "warning: "+w.Error())
+		if !c.json { // JSON has a place for them, and standard error then holds nothing but an error
+			fmt.Fprintln(c.errOut, "warning: "+w.Error())
+		}
 	}
 	hint := exampleHint
 	if missing := cfg.MissingFiles(); len(missing) > 0 {
