@@ -7,20 +7,13 @@ import (
 	"github.com/ecogate/ecogate/eco"
 )
 
-// Needs judges whether the keys and credentials are there that agreements ask for; without them a node would start and could
-// not exchange one certificate. It opens no file. A partner that is being prepared has no agreement
-// yet, so nothing is asked of it. New does not call it: a Registry without them is of use to programs that exchange nothing.
+// Needs judges whether the node has the keys that agreements ask for; without them it would start and could not exchange one
+// certificate. It opens no file. New does not call it: a Registry without them is of use to programs that exchange nothing.
+//
+// What partners lack is in Warnings: to withdraw a partner's last credential has to take effect at once.
 func (c Config) Needs() []Problem {
 	k := new(checker)
 	k.ownSignature(c)
-	for i, a := range c.Agreements {
-		a.SetDefaults()
-		for j, p := range c.Partners {
-			if p.ID == a.Partner {
-				k.partnerCredentials(item("agreements", i), a, item("partners", j)+".credentials", p.Credentials)
-			}
-		}
-	}
 	return k.problems
 }
 
@@ -63,10 +56,18 @@ func signingFlag(a AgreementConfig) string {
 	return ""
 }
 
-// Warnings judges what is no error but hardly meant: forms that agreements name and nobody may issue. Like Needs it opens no file.
+// Warnings judges what is no error but hardly meant to last: agreements whose partner has no credential to be known by, and
+// forms that agreements name and nobody may issue. A partner that is being prepared has no agreement yet, so nothing is
+// said of it. Like Needs it opens no file.
 func (c Config) Warnings() []Problem {
 	k := new(checker)
 	for i, a := range c.Agreements {
+		a.SetDefaults()
+		for j, p := range c.Partners {
+			if p.ID == a.Partner {
+				k.partnerCredentials(item("agreements", i), a, item("partners", j)+".credentials", p.Credentials)
+			}
+		}
 		for _, form := range a.Forms {
 			if !c.issued(form, a.Partner) {
 				k.add(item("agreements", i)+".forms", "%s has no issuing body, neither in node.issuers nor under partner %q, so no certificate of it can travel",

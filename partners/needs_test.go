@@ -33,6 +33,8 @@ func TestAgreementsNeedKeysAndCredentials(t *testing.T) {
 		{"no key to sign acknowledgments with", both(noKeys, signedAcks), "node.keys", []string{"agreements[0].ack_signed is true"}},
 		{"no key, and nothing is signed", both(noKeys, unsigned), "", nil},
 		{"no key, and no agreement", both(noKeys, func(c *partners.Config) { c.Agreements = nil }), "", nil},
+	}, partners.Config.Needs)
+	runTests(t, []checkTest{
 		{"nothing to know the server by", partnerHas(message), "agreements[0].endpoint", []string{"is https", "partners[0].credentials", "tls-server"}},
 		{"no TLS", both(partnerHas(message), func(c *partners.Config) { c.Agreements[0].Endpoint = "http://127.0.0.1/" }), "", nil},
 		{"nothing to verify by", partnerHas(server), "agreements[0].signature_required", []string{"partners[0].credentials", "message-signature"}},
@@ -41,7 +43,7 @@ func TestAgreementsNeedKeysAndCredentials(t *testing.T) {
 		{"a partner that is being prepared", func(c *partners.Config) {
 			c.Partners[0].Credentials, c.Agreements = nil, c.Agreements[1:]
 		}, "", nil},
-	}, partners.Config.Needs)
+	}, partners.Config.Warnings)
 }
 
 func TestFormThatNobodyIssuesIsWarnedOf(t *testing.T) {

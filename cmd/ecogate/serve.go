@@ -50,6 +50,7 @@ func (c *cli) serve(ctx context.Context, file, readyFile string) error {
 		return err
 	}
 	log := newLogger(cfg.Log, c.errOut)
+	warnOf(cfg, log)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before anyone can know that the node runs: unheard it would end the process
 	defer signal.Stop(hangup)
@@ -90,8 +91,17 @@ func await(ctx context.Context, n *runningNode, hangup <-chan os.Signal, file st
 			}
 			if err != nil {
 				n.log.Error("configuration not reloaded; the old one stays", "error", err)
+				continue
 			}
+			warnOf(cfg, n.log)
 		}
+	}
+}
+
+// warnOf logs what `config check` would warn of.
+func warnOf(cfg config.Config, log *slog.Logger) {
+	for _, w := range cfg.Warnings() {
+		log.Warn("configuration: "+w.Text, "place", w.Place, "key", w.Key)
 	}
 }
 

@@ -74,7 +74,6 @@ agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'
 		{"a rule of partners", "partners: [{id: tw, country: tw, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]", `node.yaml:6: partners[0].country: "tw" is not a country`},
 		{"a missing key of partners", "partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}]}]", "node.yaml:6: partners[0].anchor_files: is required"},
 		{"an agreement that nobody can sign under", strings.Replace(unsigned, "signature_required: false, ", "", 1), "node.yaml:3: node.keys: has no key with use message-signature"},
-		{"an agreement without partner's credentials", strings.Replace(unsigned, "signature_required: false, ", "", 1), "node.yaml:7: agreements[0].signature_required: is true, and partners[0].credentials"},
 		{"agreement above the limit", `partners: [{id: tw, country: TW, party_ids: [{value: 'urn:tw'}], anchor_files: [a]}]
 agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'}, action: a, endpoint: 'https://a.example/', max_bytes: 26MiB}]`, "node.yaml:7: agreements[0].max_bytes"},
 	}
