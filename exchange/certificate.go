@@ -68,7 +68,7 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 
 // repeat answers a copy of an accepted message with the stored acknowledgment.
 func (n *Node) repeat(ctx context.Context, r *reception) ebms.Reply {
-	arrival := Arrival{Message: r.record, Raw: r.request.Body, Held: r.answersInResponse()}
+	arrival := Arrival{Message: r.record, Raw: r.request.Body}
 	arrival.Message.State = StateAccepted
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message.repeated", Subject: r.record.MessageID}}
 	accepted, err := n.accept(ctx, arrival)
@@ -106,7 +106,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, err
 	}
 	location := ebms.CIDToHref(part.ContentID)
-	verified, err := n.verifyDocument(r, part.Content)
+	verified, err := signing.VerifyDocument(part.Content, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), r.policy())
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
@@ -141,16 +141,6 @@ func (r *reception) document() (*ebms.Part, error) {
 	}
 	part, _ := r.pkg.Resolve(r.header.Manifest[0].Href)
 	return part, nil
-}
-
-func (n *Node) verifyDocument(r *reception, document []byte) (*signing.Verified, error) {
-	credentials := n.registry.Credentials(r.agreement.Partner, partners.UseDocumentSignature, r.request.Received)
-	candidates := make([]*x509.Certificate, len(credentials))
-	for i, c := range credentials {
-		candidates[i] = c.X509Cert
-	}
-	policy := signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
-	return signing.VerifyDocument(document, ubl.SignaturePath(), candidates, policy)
 }
 
 // checkIssuer asks that the credential which signed the document is one with which the issuing body that the certificate names

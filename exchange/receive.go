@@ -27,7 +27,6 @@ type reception struct {
 	// header is read from octets. Before authenticate it only says which agreement and credentials to try.
 	header    *ebms.Message
 	agreement partners.Agreement
-	known     bool // agreement is set
 	// ended: the agreement is known but not in force any more, or not yet. What was sent while it was in force may still be
 	// settled and repeated under it.
 	ended error
@@ -130,7 +129,7 @@ func (n *Node) findAgreement(r *reception) error {
 	agreement, err := n.registry.Inbound(query, r.request.Received)
 	switch {
 	case err == nil, errors.Is(err, partners.ErrOutsideValidity):
-		r.agreement, r.known, r.ended = agreement, true, err
+		r.agreement, r.ended = agreement, err
 		r.record.Partner = agreement.Partner
 		return nil
 	case errors.Is(err, partners.ErrUnknownCPA), errors.Is(err, partners.ErrUnknownService):
@@ -162,13 +161,7 @@ func (n *Node) verify(r *reception) error {
 		r.established = true
 		return nil
 	}
-	credentials := n.registry.Credentials(r.agreement.Partner, partners.UseMessageSignature, r.request.Received)
-	candidates := make([]*x509.Certificate, len(credentials))
-	for i, c := range credentials {
-		candidates[i] = c.X509Cert
-	}
-	policy := signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
-	verified, err := signing.VerifyMessage(r.pkg.Envelope, signedParts(r.header.Manifest, r.pkg), candidates, policy)
+	verified, err := signing.VerifyMessage(r.pkg.Envelope, signedParts(r.header.Manifest, r.pkg), n.candidates(r, partners.UseMessageSignature), r.policy())
 	if err != nil {
 		return ebms.NewSecurityFailure("", err)
 	}
@@ -176,6 +169,21 @@ func (n *Node) verify(r *reception) error {
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
 	return nil
+}
+
+// candidates are the partner's credentials that count for use at receipt.
+func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
+	credentials := n.registry.Credentials(r.agreement.Partner, use, r.request.Received)
+	candidates := make([]*x509.Certificate, len(credentials))
+	for i, c := range credentials {
+		candidates[i] = c.X509Cert
+	}
+	return candidates
+}
+
+// policy is what the agreement allows in signatures.
+func (r *reception) policy() signing.Policy {
+	return signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
 }
 
 // checkHeader compares the verified header of a new message with what the agreement says of it (ebMS 2.0 §3.1.6.4, §3.1.7,
@@ -205,7 +213,7 @@ func (r *reception) isSignal() bool {
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
 // message asks for it.
 func (r *reception) answersInResponse() bool {
-	return r.known && r.agreement.SyncReply == partners.SyncReplySignals && r.header.SyncReply
+	return r.agreement.SyncReply == partners.SyncReplySignals && r.header.SyncReply
 }
 
 func kindOf(m *ebms.Message) Kind {
