@@ -109,18 +109,18 @@ func (b *bench) measure(ctx context.Context, size int) (benchResult, error) {
 	if err != nil {
 		return benchResult{}, err
 	}
-	waiters := newWaiters()
+	receipts := newReceipts()
 	tw, err := b.startSide(ctx, two.TW, nil)
 	if err != nil {
 		return benchResult{}, err
 	}
 	defer tw.Close()
-	kr, err := b.startSide(ctx, two.KR, waiters.observe)
+	kr, err := b.startSide(ctx, two.KR, receipts.observe)
 	if err != nil {
 		return benchResult{}, err
 	}
 	defer kr.Close()
-	return b.load(ctx, kr, waiters, certificate, documentBytes)
+	return b.load(ctx, kr, receipts, certificate, documentBytes)
 }
 
 func (b *bench) startSide(ctx context.Context, side pair.Side, observe func(exchange.Event)) (*runningNode, error) {
@@ -132,7 +132,7 @@ func (b *bench) startSide(ctx context.Context, side pair.Side, observe func(exch
 }
 
 // load keeps b.inFlight certificates under way until b.messages are receipted.
-func (b *bench) load(ctx context.Context, kr *runningNode, w *waiters, c eco.Certificate, documentBytes int) (benchResult, error) {
+func (b *bench) load(ctx context.Context, kr *runningNode, r *receipts, c eco.Certificate, documentBytes int) (benchResult, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	latencies := make([]time.Duration, b.messages)
@@ -147,7 +147,7 @@ func (b *bench) load(ctx context.Context, kr *runningNode, w *waiters, c eco.Cer
 					return
 				}
 				start := b.now()
-				if err := w.exchange(ctx, kr.Node, numbered(c, i)); err != nil {
+				if err := b.exchange(ctx, kr.Node, r, numbered(c, i)); err != nil {
 					cancel(err)
 					return
 				}
@@ -171,53 +171,13 @@ func (b *bench) load(ctx context.Context, kr *runningNode, w *waiters, c eco.Cer
 	}, nil
 }
 
-// waiters let a submitter wait for the receipt of its message.
-type waiters struct {
-	mu   sync.Mutex
-	done map[string]chan string // MessageID -> gets the step that ended it
-}
-
-func newWaiters() *waiters { return &waiters{done: make(map[string]chan string)} }
-
-// of returns the channel of a message. Its receipt may come before its submitter asks.
-func (w *waiters) of(messageID string) chan string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	ch, ok := w.done[messageID]
-	if !ok {
-		ch = make(chan string, 1)
-		w.done[messageID] = ch
-	}
-	return ch
-}
-
-func (w *waiters) observe(e exchange.Event) {
-	if e.Step == "receipted" || e.Step == "failed" {
-		select {
-		case w.of(e.MessageID) <- e.Step:
-		default:
-		}
-	}
-}
-
 // exchange submits c and returns when its receipt is recorded.
-func (w *waiters) exchange(ctx context.Context, node *exchange.Node, c eco.Certificate) error {
+func (b *bench) exchange(ctx context.Context, node *exchange.Node, receipts *receipts, c eco.Certificate) error {
 	s, err := node.Submit(ctx, "bench", "TW", c)
 	if err != nil {
 		return err
 	}
-	select {
-	case step := <-w.of(s.Message.MessageID):
-		w.mu.Lock()
-		delete(w.done, s.Message.MessageID)
-		w.mu.Unlock()
-		if step != "receipted" {
-			return fmt.Errorf("message %s: %s", s.Message.MessageID, step)
-		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return receipts.await(ctx, s.Message.MessageID)
 }
 
 // numbered is c under a reference of its own.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -118,7 +117,8 @@ func (c *cli) checkFiles(cfg config.Config) error {
 			problems = append(problems, apiCredentialProblem(cfg, err))
 		}
 	}
-	problems = append(problems, cfg.CheckAPIKeys(api.CheckSecret))
+	_, err := apiKeys(cfg)
+	problems = append(problems, err)
 	if err := cfg.Store.CheckDir(); err != nil {
 		problems = append(problems, cfg.Problem("store.dir", err.Error()))
 	}

@@ -46,18 +46,17 @@ type demo struct {
 	once bool
 	dir  string
 
-	mu       sync.Mutex // guards what follows and the order of output lines
-	began    time.Time
-	settled  map[string]string // MessageID -> how it ended
-	printed  map[string]string // normalised reference -> as the certificate has it
-	progress chan struct{}     // gets a value after each change of settled, if it has room
+	receipts *receipts // of KR's messages
+
+	mu      sync.Mutex // guards what follows and the order of output lines
+	began   time.Time
+	printed map[string]string // normalised reference -> as the certificate has it
 }
 
 func (d *demo) run(ctx context.Context) error {
 	d.began = d.now()
-	d.settled = make(map[string]string)
+	d.receipts = newReceipts()
 	d.printed = make(map[string]string)
-	d.progress = make(chan struct{}, 1)
 	dir, remove, err := d.folder()
 	if err != nil {
 		return err
@@ -129,12 +128,8 @@ func (d *demo) watch(side string, e exchange.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fmt.Fprintf(d.out, "%9s  %-2s  %-11s  %-22s %s\n", e.At.Sub(d.began).Round(100*time.Microsecond), side, e.Step, d.spelled(e.Reference), printable(e.Detail))
-	if side == "KR" && (e.Step == "receipted" || e.Step == "failed") {
-		d.settled[e.MessageID] = e.Step
-		select {
-		case d.progress <- struct{}{}:
-		default:
-		}
+	if side == "KR" {
+		d.receipts.observe(e)
 	}
 }
 
@@ -197,29 +192,15 @@ func sideClient(side pair.Side, role string) (*api.Client, error) {
 
 // awaitReceipt returns when the message of s is receipted, and an error when it fails or patience ends.
 func (d *demo) awaitReceipt(ctx context.Context, s api.Submission) error {
+	if s.State == exchange.StateDelivered {
+		return nil
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the receipt for %s did not come within %s", s.Reference, demoPatience))
 	defer cancel()
-	for s.State != exchange.StateDelivered {
-		switch d.ending(s.MessageID) {
-		case "receipted":
-			return nil
-		case "failed":
-			return fmt.Errorf("certificate %s was not delivered", s.Reference)
-		}
-		select {
-		case <-d.progress:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if err := d.receipts.await(ctx, s.MessageID); err != nil {
+		return fmt.Errorf("certificate %s was not delivered: %w", s.Reference, err)
 	}
 	return nil
-}
-
-// ending is how a message ended, or "".
-func (d *demo) ending(messageID string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.settled[messageID]
 }
 
 // lookUp finds a certificate at the importing node as a broker would who types the reference in his own way.

@@ -81,7 +81,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if n.Registry, err = partners.New(cfg.Registry()); err != nil {
 		return n, cfg.PartnerProblems(err)
 	}
-	if n.apiKeys, err = apiKeys(cfg.APIKeys); err != nil {
+	if n.apiKeys, err = apiKeys(cfg); err != nil {
 		return n, err
 	}
 	if n.Store, err = openStore(cfg.Store, o.Now); err != nil {

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -14,24 +10,15 @@ import (
 	"github.com/ecogate/ecogate/internal/config"
 )
 
-// apiKeys reads the digests of the keys, computing those that are given as files.
-func apiKeys(configured []config.APIKey) (*api.KeySet, error) {
-	keys := make([]api.Key, len(configured))
-	for i, k := range configured {
-		keys[i] = api.Key{Name: k.Name, Role: api.Role(k.Role), SHA256: k.KeySHA256}
-		if k.KeyFile == "" {
-			continue
-		}
-		secret, err := os.ReadFile(k.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("api_keys[%d].key_file: %w", i, err)
-		}
-		secret = bytes.TrimSpace(secret)
-		if err := api.CheckSecret(secret); err != nil {
-			return nil, fmt.Errorf("api_keys[%d].key_file: %s: %w", i, k.KeyFile, err)
-		}
-		sum := sha256.Sum256(secret)
-		keys[i].SHA256 = hex.EncodeToString(sum[:])
+// apiKeys gives the API keys of the configuration, reading those that are in files.
+func apiKeys(cfg config.Config) (*api.KeySet, error) {
+	digests, err := cfg.APIKeyDigests(api.CheckSecret)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]api.Key, len(digests))
+	for i, k := range cfg.APIKeys {
+		keys[i] = api.Key{Name: k.Name, Role: api.Role(k.Role), SHA256: digests[i]}
 	}
 	set, err := api.NewKeySet(keys)
 	if err != nil {
@@ -47,7 +34,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	keys, err := apiKeys(cfg.APIKeys)
+	keys, err := apiKeys(cfg)
 	if err != nil {
 		return err
 	}

@@ -102,10 +102,12 @@ func (c Config) Warnings() []Problem {
 	return out
 }
 
-// CheckAPIKeys reads the files of API keys and says what is wrong with them, in one *Error: files that cannot be read, keys that
-// check refuses, and keys that two entries share.
-func (c Config) CheckAPIKeys(check func(secret []byte) error) error {
+// APIKeyDigests gives the SHA-256 in hex of each API key, in the order of APIKeys, reading the files of those that are in one. The error,
+// an *Error, tells all that is wrong with them: files that cannot be read, keys that check refuses, and keys that two
+// entries share.
+func (c Config) APIKeyDigests(check func(secret []byte) error) ([]string, error) {
 	var problems []error
+	digests := make([]string, len(c.APIKeys))
 	seen := map[string]bool{}
 	for i, k := range c.APIKeys {
 		key, digest := fmt.Sprintf("api_keys[%d].key_sha256", i), k.KeySHA256
@@ -126,8 +128,9 @@ func (c Config) CheckAPIKeys(check func(secret []byte) error) error {
 			problems = append(problems, c.Problem(key, sharedKey))
 		}
 		seen[digest] = digest != ""
+		digests[i] = digest
 	}
-	return c.Join(problems...)
+	return digests, c.Join(problems...)
 }
 
 // CheckDir says whether the store's folder is there, or could be made, and can be written. It leaves nothing behind.

@@ -36,7 +36,7 @@ func TestProblemsOfAPIKeysHaveTheirLine(t *testing.T) {
   - {name: c, role: issuer, key_file: `+same+`}
   - {name: d, role: issuer, key_file: `+short+`}
 `)
-	err := c.CheckAPIKeys(func(secret []byte) error {
+	_, err := c.APIKeyDigests(func(secret []byte) error {
 		if len(secret) < 16 {
 			return errors.New("too short")
 		}
