@@ -1,7 +1,6 @@
 package ebms
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -22,7 +21,7 @@ type Outgoing struct {
 	ContentType string
 	// SOAPAction is written as it is; empty means DefaultSOAPAction.
 	SOAPAction string
-	Body       []byte
+	Body       Content
 }
 
 // Response is a complete HTTP answer. ContentType and Body are a message if the partner answers in the response.
@@ -105,9 +104,15 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 func (c *Client) Post(ctx context.Context, out Outgoing) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, out.URL, bytes.NewReader(out.Body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, out.URL, NewReader(out.Body))
 	if err != nil {
 		return Response{}, fmt.Errorf("posting message: %w", err)
+	}
+	// Without these net/http would not know the length, and could not begin again on a connection that the partner had closed.
+	req.ContentLength = out.Body.Size()
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(NewReader(out.Body)), nil }
+	if req.ContentLength == 0 {
+		req.Body = http.NoBody
 	}
 	action := out.SOAPAction
 	if action == "" {

@@ -17,7 +17,7 @@ type Request struct {
 	ContentType string
 	// SOAPAction is the header as sent, quotes included; empty if absent.
 	SOAPAction string
-	Body       []byte
+	Body       Content
 	// Remote is the address of the peer, host and port.
 	Remote string
 	// TLS is the state of the connection, nil without TLS.
@@ -79,7 +79,7 @@ func (o HandlerOptions) serve(w http.ResponseWriter, r *http.Request) Reply {
 		return o.Receive(r.Context(), request)
 	}
 	if o.Refused != nil {
-		request.Body = request.Body[:min(len(request.Body), keptOfRefused)]
+		request.Body = io.NewSectionReader(request.Body, 0, min(request.Body.Size(), keptOfRefused))
 		o.Refused(r.Context(), request, refusal)
 	}
 	return faultReply(refusal.Status, FaultClient, refusal.Text)
@@ -101,6 +101,7 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.Stat
 // read takes the request as far as it may be taken.
 func (o HandlerOptions) read(w http.ResponseWriter, r *http.Request) (Request, *RefusedError) {
 	request := Request{
+		Body:        Bytes(nil),
 		ContentType: r.Header.Get("Content-Type"),
 		SOAPAction:  r.Header.Get("Soapaction"),
 		Remote:      r.RemoteAddr,
@@ -120,7 +121,8 @@ func (o HandlerOptions) read(w http.ResponseWriter, r *http.Request) (Request, *
 	if r.ContentLength > o.Limits.Body {
 		return request, tooLarge()
 	}
-	request.Body, err = o.readBody(w, r)
+	body, err := o.readBody(w, r)
+	request.Body = Bytes(body)
 	request.Received = o.Now()
 	var over *http.MaxBytesError
 	switch {

@@ -161,7 +161,7 @@ func assemble(media mediaType, parts []readPart, l Limits) (*Package, error) {
 	if name := parts[root].media.name; name != "text/xml" {
 		return nil, mimeProblem("the envelope's part has media type %.80q and not text/xml", name)
 	}
-	p := &Package{Envelope: parts[root].Content}
+	p := &Package{Envelope: parts[root].octets}
 	if err := checkEnvelope(parts[root].media, p.Envelope, l); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,8 @@ const maxFolds = 16
 // readPart is a Part with its media type read.
 type readPart struct {
 	Part
-	media mediaType
+	media  mediaType
+	octets []byte
 }
 
 // readMIMEPart reads header and content of one part. ebMS 2.0 §2.1.3, §2.1.4; RFC 2045.
@@ -42,9 +43,10 @@ func readMIMEPart(raw []byte, l Limits) (readPart, error) {
 			return readPart{}, err
 		}
 	}
-	if part.Content, err = decodeTransfer(fields["content-transfer-encoding"], content); err != nil {
+	if part.octets, err = decodeTransfer(fields["content-transfer-encoding"], content); err != nil {
 		return readPart{}, err
 	}
+	part.Content = Bytes(part.octets)
 	return part, nil
 }
 

@@ -3,6 +3,7 @@ package ebms
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 )
@@ -22,7 +23,7 @@ type Part struct {
 	// ContentType is the Content-Type as written, parameters included.
 	ContentType string
 	// Content is the payload after decoding its Content-Transfer-Encoding: the octets that signatures cover (§4.1.3).
-	Content []byte
+	Content Content
 }
 
 // Limits bound what is read from a partner. A zero field means its default.
@@ -61,15 +62,19 @@ func (l Limits) withDefaults() Limits {
 }
 
 // ReadPackage reads an HTTP entity with its Content-Type: multipart/related, or a bare envelope as text/xml (§2.1.2,
-// §2.1.3). The Package shares memory with body.
+// §2.1.3). The Package's parts read from body.
 //
 // It reads what products really write (a start parameter with or without angle brackets, or none; unquoted parameters;
 // names in any case; any of the five transfer encodings) and refuses whatever two readers could understand in two ways.
 // Errors are *Error with CodeMimeProblem; the cause names the limit that was met or what was found.
-func ReadPackage(contentType string, body []byte, l Limits) (*Package, error) {
+func ReadPackage(contentType string, content Content, l Limits) (*Package, error) {
 	l = l.withDefaults()
-	if int64(len(body)) > l.Body {
-		return nil, mimeProblem("body of %d bytes is over the limit of %d (Limits.Body)", len(body), l.Body)
+	if content.Size() > l.Body {
+		return nil, mimeProblem("body of %d bytes is over the limit of %d (Limits.Body)", content.Size(), l.Body)
+	}
+	body, err := ReadAll(content, 0)
+	if err != nil {
+		return nil, err
 	}
 	media, err := parseMediaType(contentType)
 	if err != nil {
@@ -88,19 +93,19 @@ func ReadPackage(contentType string, body []byte, l Limits) (*Package, error) {
 	return nil, mimeProblem("media type %.80q is neither multipart/related nor text/xml", media.name)
 }
 
-// Bytes writes the package as an HTTP entity: text/xml if there are no parts, else multipart/related with the envelope
+// Pack gives the package as an HTTP entity: text/xml if there are no parts, else multipart/related with the envelope
 // first. The boundary, 1 to 60 letters, digits, dots, hyphens and underscores, decides every byte that is not content, so
 // that equal packages and boundaries give equal bytes. It must not occur in the content: take a new random one for each
 // message. ebMS 2.0 §2.1.2; RFC 2387 §3.
-func (p *Package) Bytes(boundary string) (contentType string, body []byte, err error) {
+func (p *Package) Pack(boundary string) (contentType string, body Content, err error) {
 	if len(p.Parts) == 0 {
-		return envelopeType, p.Envelope, nil
+		return envelopeType, Bytes(p.Envelope), nil
 	}
 	if !plainBoundary(boundary) {
 		return "", nil, fmt.Errorf("writing package: boundary %q is not 1 to 60 letters, digits, dots, hyphens and underscores", boundary)
 	}
 	root := "envelope@" + boundary
-	parts := append([]Part{{ContentID: root, ContentType: envelopeType, Content: p.Envelope}}, p.Parts...)
+	parts := append([]Part{{ContentID: root, ContentType: envelopeType, Content: Bytes(p.Envelope)}}, p.Parts...)
 	seen := make(map[string]bool, len(parts))
 	var out bytes.Buffer
 	for _, part := range parts {
@@ -113,12 +118,14 @@ func (p *Package) Bytes(boundary string) (contentType string, body []byte, err e
 		seen[part.ContentID] = true
 		// No Content-Transfer-Encoding: HTTP carries octets as they are (Appendix B.2.2).
 		fmt.Fprintf(&out, "--%s\r\nContent-Type: %s\r\nContent-ID: <%s>\r\n\r\n", boundary, part.ContentType, part.ContentID)
-		out.Write(part.Content)
+		if _, err := io.Copy(&out, NewReader(part.Content)); err != nil {
+			return "", nil, fmt.Errorf("writing part %q: %w", part.ContentID, err)
+		}
 		out.WriteString("\r\n")
 	}
 	fmt.Fprintf(&out, "--%s--\r\n", boundary)
 	contentType = fmt.Sprintf(`multipart/related; type="text/xml"; start="<%s>"; boundary="%s"`, root, boundary)
-	return contentType, out.Bytes(), nil
+	return contentType, Bytes(out.Bytes()), nil
 }
 
 func plainBoundary(s string) bool {
@@ -146,7 +153,11 @@ func writable(part Part, boundary string) error {
 	if media.composite() {
 		return fmt.Errorf("content type %q is not a single document", media.name)
 	}
-	if bytes.Contains(part.Content, []byte("--"+boundary)) {
+	content, err := ReadAll(part.Content, 0)
+	if err != nil {
+		return err
+	}
+	if bytes.Contains(content, []byte("--"+boundary)) {
 		return fmt.Errorf("content contains the boundary %q", boundary)
 	}
 	return nil

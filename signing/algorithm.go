@@ -9,6 +9,7 @@ import (
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
+	"io"
 	"math/big"
 	"slices"
 	"strings"
@@ -116,6 +117,15 @@ func sum(hash crypto.Hash, octets []byte) []byte {
 	h := hash.New()
 	h.Write(octets)
 	return h.Sum(nil)
+}
+
+// sumContent digests content as it passes, so that a part of any size needs no memory.
+func sumContent(hash crypto.Hash, c Content) ([]byte, error) {
+	h := hash.New()
+	if _, err := io.Copy(h, io.NewSectionReader(c, 0, c.Size())); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
 }
 
 // keyAlgorithm gives the kind of a public key that signatures may use, or says why it may not.

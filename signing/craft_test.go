@@ -51,7 +51,7 @@ func digest(octets []byte) string {
 
 func bareReference(part signing.Part) string {
 	return `<ds:Reference URI="` + part.URI + `"><ds:DigestMethod Algorithm=` + sha256URI + `/><ds:DigestValue>` +
-		digest(part.Content) + `</ds:DigestValue></ds:Reference>`
+		digest(octetsOf(part)) + `</ds:DigestValue></ds:Reference>`
 }
 
 // craft signs with SHA-256 whatever it is told to, over what the XPath filter of ebMS leaves, in the form that transforms
@@ -142,4 +142,13 @@ func parseXML(tb testing.TB, doc string) *c14n.Document {
 		tb.Fatal(err)
 	}
 	return read
+}
+
+// octetsOf reads the content of a part.
+func octetsOf(p signing.Part) []byte {
+	octets := make([]byte, p.Content.Size())
+	if n, err := p.Content.ReadAt(octets, 0); n < len(octets) {
+		panic(err)
+	}
+	return octets
 }

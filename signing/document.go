@@ -28,7 +28,7 @@ func VerifyDocument(doc []byte, path []xml.Name, candidates []*x509.Certificate,
 	if !below || !isAt(parent, path) {
 		return nil, failAt(element, ErrMalformed, "ds:Signature is not in its place, %s", pathText(path))
 	}
-	s, err := readSignature(element, p, false)
+	s, err := readSignature(element, p, reading{})
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func SignDocument(doc []byte, path []xml.Name, key Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	references := c.referenceMarkup("", documentTransforms(""), read.Canonical(c14n.Method{}))
+	references := c.referenceMarkup("", documentTransforms(""), sum(c.algorithm.hash, read.Canonical(c14n.Method{})))
 	signed, _, err := c.sign(read, places[0], references)
 	return signed, err
 }

@@ -1,6 +1,7 @@
 package signing_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -31,7 +32,7 @@ func ExampleVerifyMessage() {
 	}
 
 	envelope := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header/><s:Body/></s:Envelope>`
-	parts := []signing.Part{{URI: "cid:co-1@customs.example", Content: []byte("certificate")}}
+	parts := []signing.Part{{URI: "cid:co-1@customs.example", Content: bytes.NewReader([]byte("certificate"))}}
 	key := signing.Key{Signer: private, Chain: []*x509.Certificate{x509Cert}}
 	signed, _, err := signing.SignMessage([]byte(envelope), parts, key)
 	if err != nil {
@@ -46,7 +47,7 @@ func ExampleVerifyMessage() {
 	}
 	fmt.Println(string(verified.Octets))
 
-	parts[0].Content = []byte("another certificate")
+	parts[0].Content = bytes.NewReader([]byte("another certificate"))
 	_, err = signing.VerifyMessage(signed, parts, []*x509.Certificate{x509Cert}, signing.Policy{})
 	fmt.Println(errors.Is(err, signing.ErrDigest))
 	// Output:

@@ -55,7 +55,7 @@ func readHostile(tb testing.TB, path string) hostileFile {
 			if err != nil {
 				tb.Fatalf("%s: %v", path, err)
 			}
-			file.parts = append(file.parts, signing.Part{URI: uri, Content: octets})
+			file.parts = append(file.parts, signing.Part{URI: uri, Content: bytes.NewReader(octets)})
 		default:
 			tb.Fatalf("%s: unknown header %q", path, key)
 		}
@@ -128,7 +128,7 @@ func writeHostile(t *testing.T) {
 			header += "reason: " + c.reason + "\n"
 		}
 		for _, part := range c.parts {
-			header += "part: " + part.URI + " " + base64.StdEncoding.EncodeToString(part.Content) + "\n"
+			header += "part: " + part.URI + " " + base64.StdEncoding.EncodeToString(octetsOf(part)) + "\n"
 		}
 		if err := os.WriteFile(filepath.Join(hostileFolder, c.name+".txt"), []byte(header+"\n"+c.body), 0o644); err != nil {
 			t.Fatal(err)

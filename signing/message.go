@@ -2,7 +2,7 @@ package signing
 
 import (
 	"crypto/x509"
-	"slices"
+	"fmt"
 	"strings"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
@@ -15,7 +15,7 @@ import (
 // Its references must be one to the envelope and one to each of parts, no more and no less: a part without reference is
 // [ErrUnsigned]. The candidates are the credentials that count for the partner at the message's time; p is what was agreed
 // with it. What it returns is true of Verified.Octets and of the parts' contents and of nothing else; AckRequested and
-// SyncReply for nodes on the way are not in the octets. The error is an [*Error].
+// SyncReply for nodes on the way are not in the octets. The error is an [*Error], or that of reading a part.
 func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate, p Policy) (*Verified, error) {
 	doc, err := parse(envelope)
 	if err != nil {
@@ -35,7 +35,7 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	if parent, _ := element.Parent(); parent != header {
 		return nil, failAt(element, ErrMalformed, "ds:Signature is not a child of SOAP:Header")
 	}
-	s, err := readSignature(element, p, true)
+	s, err := readSignature(element, p, reading{filter: true, parts: len(parts)})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 // SignMessage puts a signature over an ebMS envelope and its parts into the envelope, as the last child of SOAP:Header
 // (ebMS 2.0 §4.1.3). All other bytes stay as they are. The references are those of the signature, in its order: the
 // envelope, then the parts as given. The algorithm follows from the key: RSA with SHA-256, or ECDSA with the hash of its
-// curve's size. The error is an [*Error].
+// curve's size. There are 1,024 parts at most. The error is an [*Error], or that of reading a part.
 func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []Reference, err error) {
 	doc, err := parse(envelope)
 	if err != nil {
@@ -67,26 +67,32 @@ func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []
 	}})
 	xpath := `<ds:Transform Algorithm="` + xpathTransform + `"><ds:XPath xmlns:SOAP="` + soapSpace + `">` + signXPath +
 		`</ds:XPath></ds:Transform>`
-	references := c.referenceMarkup("", documentTransforms(xpath), octets)
+	var markup strings.Builder
+	markup.WriteString(c.referenceMarkup("", documentTransforms(xpath), sum(c.algorithm.hash, octets)))
 	for _, part := range parts {
-		references += c.referenceMarkup(part.URI, "", part.Content)
+		digest, err := sumContent(c.algorithm.hash, part.Content)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the part %q: %w", part.URI, err)
+		}
+		markup.WriteString(c.referenceMarkup(part.URI, "", digest))
 	}
-	return c.sign(doc, header, references)
+	return c.sign(doc, header, markup.String())
 }
 
 // checkParts refuses parts whose signature could not be verified.
 func checkParts(parts []Part) error {
-	if len(parts) >= maxReferences {
-		return fail(ErrMalformed, "%d parts and the envelope are more than %d references", len(parts), maxReferences)
+	if len(parts) > maxParts {
+		return fail(ErrMalformed, "%d parts are more than %d", len(parts), maxParts)
 	}
-	for i, part := range parts {
+	seen := make(map[string]bool, len(parts))
+	for _, part := range parts {
 		if !strings.HasPrefix(part.URI, "cid:") {
 			return fail(ErrMalformed, "the URI %q of a part does not begin with cid:", part.URI)
 		}
-		same := func(other Part) bool { return other.URI == part.URI }
-		if slices.ContainsFunc(parts[:i], same) {
+		if seen[part.URI] {
 			return fail(ErrMalformed, "there is more than one part %q", part.URI)
 		}
+		seen[part.URI] = true
 	}
 	return nil
 }

@@ -229,8 +229,8 @@ func TestVerifyMessageChecksKeys(t *testing.T) {
 func TestVerifyMessageChecksParts(t *testing.T) {
 	key := keyOf(t, rsaKey)
 	signed := craft(t, crafted{}, key)
-	other := signing.Part{URI: "cid:other@customs.example", Content: []byte("x")}
-	changed := signing.Part{URI: parts[1].URI, Content: []byte{0, 1, 2, 0xFF, '\n'}}
+	other := signing.Part{URI: "cid:other@customs.example", Content: bytes.NewReader([]byte("x"))}
+	changed := signing.Part{URI: parts[1].URI, Content: bytes.NewReader([]byte{0, 1, 2, 0xFF, '\n'})}
 	for _, test := range []struct {
 		name  string
 		parts []signing.Part

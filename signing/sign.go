@@ -51,12 +51,11 @@ func documentTransforms(xpath string) string {
 		`<ds:Transform Algorithm="` + inclusiveC14N + `"></ds:Transform></ds:Transforms>`
 }
 
-// referenceMarkup writes a ds:Reference to the octets.
-func (s *signer) referenceMarkup(uri, transforms string, octets []byte) string {
-	digest := base64.StdEncoding.EncodeToString(sum(s.algorithm.hash, octets))
+// referenceMarkup writes a ds:Reference to what has this digest.
+func (s *signer) referenceMarkup(uri, transforms string, digest []byte) string {
 	return `<ds:Reference URI="` + c14n.EscapeValue(uri) + `">` + transforms +
 		`<ds:DigestMethod Algorithm="` + s.context.GetDigestAlgorithmIdentifier() + `"></ds:DigestMethod>` +
-		`<ds:DigestValue>` + digest + `</ds:DigestValue></ds:Reference>`
+		`<ds:DigestValue>` + base64.StdEncoding.EncodeToString(digest) + `</ds:DigestValue></ds:Reference>`
 }
 
 // sign puts a ds:Signature with these references into the document as the parent's last child. ds:SignedInfo is canonical

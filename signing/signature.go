@@ -13,10 +13,18 @@ import (
 
 // Limits of a ds:Signature. Other products stop at 30 references too.
 const (
-	maxSignature  = 64 << 10 // octets
-	maxReferences = 30
+	maxSignature  = 64 << 10 // octets, without what the parts need
+	maxReference  = 2 << 10  // octets more for each part
+	maxReferences = 30       // unless there are as many parts
+	maxParts      = 1024
 	maxPrefixes   = 64 // in one PrefixList
 )
+
+// reading is what a ds:Signature is in: whether the XPath filter of ebMS may be used, and how many parts the message has.
+type reading struct {
+	filter bool
+	parts  int
+}
 
 // signature is a ds:Signature that follows the grammar and the policy. Whether it is true is another question.
 type signature struct {
@@ -25,6 +33,7 @@ type signature struct {
 	method     c14n.Method // of SignedInfo
 	algorithm  algorithm
 	references []reference
+	byURI      map[string]int // index in references
 	value      []byte
 	hint       hint
 }
@@ -50,9 +59,9 @@ type hint struct {
 // readSignature reads a ds:Signature (XMLDSig Core 1.1 §4.1). The grammar is strict: each element once and in its place, no
 // attributes, comments or processing instructions that the schema does not name, no ds:Object. withFilter allows the XPath
 // transform of ebMS.
-func readSignature(e c14n.Element, p Policy, withFilter bool) (*signature, error) {
-	if e.Size() > maxSignature {
-		return nil, failAt(e, ErrMalformed, "ds:Signature is longer than %d octets", maxSignature)
+func readSignature(e c14n.Element, p Policy, around reading) (*signature, error) {
+	if limit := maxSignature + around.parts*maxReference; e.Size() > limit {
+		return nil, failAt(e, ErrMalformed, "ds:Signature is longer than %d octets", limit)
 	}
 	for inner := range e.Descendants() {
 		if inner.Interrupted() {
@@ -67,7 +76,7 @@ func readSignature(e c14n.Element, p Policy, withFilter bool) (*signature, error
 	if s.signedInfo, err = c.take("SignedInfo"); err != nil {
 		return nil, err
 	}
-	if err := s.readSignedInfo(p, withFilter); err != nil {
+	if err := s.readSignedInfo(p, around); err != nil {
 		return nil, err
 	}
 	value, err := c.take("SignatureValue")
@@ -86,7 +95,7 @@ func readSignature(e c14n.Element, p Policy, withFilter bool) (*signature, error
 }
 
 // readSignedInfo reads ds:SignedInfo (XMLDSig Core 1.1 §4.4).
-func (s *signature) readSignedInfo(p Policy, withFilter bool) error {
+func (s *signature) readSignedInfo(p Policy, around reading) error {
 	c, err := open(s.signedInfo, "Id")
 	if err != nil {
 		return err
@@ -108,22 +117,24 @@ func (s *signature) readSignedInfo(p Policy, withFilter bool) error {
 	if s.algorithm, err = p.signature(uri); err != nil {
 		return placed(err, e)
 	}
+	limit := max(maxReferences, around.parts+1)
+	s.byURI = make(map[string]int)
 	for len(c.rest) > 0 {
 		if e, err = c.take("Reference"); err != nil {
 			return err
 		}
-		r, err := readReference(e, p, withFilter)
+		r, err := readReference(e, p, around.filter)
 		if err != nil {
 			return err
 		}
-		same := func(other reference) bool { return other.uri == r.uri }
-		if slices.ContainsFunc(s.references, same) {
+		if s.reference(r.uri) != nil {
 			return failAt(e, ErrMalformed, "there is more than one Reference to %q", r.uri)
 		}
-		s.references = append(s.references, r)
-		if len(s.references) > maxReferences {
-			return failAt(e, ErrMalformed, "there are more than %d References", maxReferences)
+		if len(s.references) == limit {
+			return failAt(e, ErrMalformed, "there are more than %d References", limit)
 		}
+		s.byURI[r.uri] = len(s.references)
+		s.references = append(s.references, r)
 	}
 	return nil
 }

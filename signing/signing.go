@@ -26,6 +26,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"io"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
@@ -44,7 +45,14 @@ type Part struct {
 	URI string
 	// Content are the octets after transfer decoding: those are what is digested (ebMS 2.0 §4.1.3; no product that we
 	// know of digests anything else).
-	Content []byte
+	Content Content
+}
+
+// Content is octets of known length, in memory (*bytes.Reader) or in a file (*io.SectionReader). It never changes.
+type Content interface {
+	io.ReaderAt
+	// Size is the number of octets.
+	Size() int64
 }
 
 // Reference is what a signature says about one thing it covers.

@@ -41,7 +41,7 @@ func recorded(t *testing.T, wire []byte) (envelope []byte, parts []signing.Part)
 			t.Fatal(err)
 		}
 		if id := textproto.TrimString(part.Header.Get("Content-Id")); envelope != nil {
-			parts = append(parts, signing.Part{URI: "cid:" + strings.Trim(id, "<>"), Content: content.Bytes()})
+			parts = append(parts, signing.Part{URI: "cid:" + strings.Trim(id, "<>"), Content: bytes.NewReader(content.Bytes())})
 		} else {
 			envelope = content.Bytes()
 		}

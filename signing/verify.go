@@ -3,6 +3,7 @@ package signing
 import (
 	"bytes"
 	"crypto/x509"
+	"fmt"
 	"slices"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
@@ -43,11 +44,12 @@ func (s *signature) signer(candidates []*x509.Certificate) (*x509.Certificate, e
 // checkCoverage compares the references with what there is to cover: the document itself and every part, nothing else and
 // nothing twice. An uncovered part is what an attacker would add.
 func (s *signature) checkCoverage(parts []Part) error {
-	for i, part := range parts {
-		same := func(other Part) bool { return other.URI == part.URI }
-		if slices.ContainsFunc(parts[:i], same) {
+	there := make(map[string]bool, len(parts))
+	for _, part := range parts {
+		if there[part.URI] {
 			return fail(ErrMalformed, "there is more than one part %q", part.URI)
 		}
+		there[part.URI] = true
 		if s.reference(part.URI) == nil || part.URI == "" {
 			return failAt(s.element, ErrUnsigned, "the signature does not cover the part %q", part.URI)
 		}
@@ -56,8 +58,7 @@ func (s *signature) checkCoverage(parts []Part) error {
 		return failAt(s.element, ErrUnsigned, "the signature does not cover the document that it is in")
 	}
 	for _, r := range s.references {
-		same := func(part Part) bool { return part.URI == r.uri }
-		if r.uri != "" && !slices.ContainsFunc(parts, same) {
+		if r.uri != "" && !there[r.uri] {
 			return failAt(r.element, ErrMalformed, "the signature covers the part %q, which there is not", r.uri)
 		}
 	}
@@ -66,8 +67,8 @@ func (s *signature) checkCoverage(parts []Part) error {
 
 // reference gives the ds:Reference to a URI, or nil.
 func (s *signature) reference(uri string) *reference {
-	i := slices.IndexFunc(s.references, func(r reference) bool { return r.uri == uri })
-	if i < 0 {
+	i, found := s.byURI[uri]
+	if !found {
 		return nil
 	}
 	return &s.references[i]
@@ -76,19 +77,19 @@ func (s *signature) reference(uri string) *reference {
 // checkDigests digests everything that is referred to and gives the canonical octets of the document. Coverage was
 // checked, so every part is there.
 func (s *signature) checkDigests(doc *c14n.Document, parts []Part) ([]byte, error) {
-	var covered []byte
-	for i := range s.references {
-		r := &s.references[i]
-		content, what := []byte(nil), "the document"
-		if r.uri == "" {
-			covered = doc.Canonical(r.documentMethod(s.element))
-			content = covered
-		} else {
-			at := slices.IndexFunc(parts, func(part Part) bool { return part.URI == r.uri })
-			content, what = parts[at].Content, "the part "+r.uri
+	document := s.reference("")
+	covered := doc.Canonical(document.documentMethod(s.element))
+	if !bytes.Equal(sum(document.hash, covered), document.digest) {
+		return nil, failAt(document.element, ErrDigest, "the document is not what was signed")
+	}
+	for _, part := range parts {
+		r := s.reference(part.URI)
+		digest, err := sumContent(r.hash, part.Content)
+		if err != nil {
+			return nil, fmt.Errorf("reading the part %q: %w", part.URI, err)
 		}
-		if !bytes.Equal(sum(r.hash, content), r.digest) {
-			return nil, failAt(r.element, ErrDigest, "%s is not what was signed", what)
+		if !bytes.Equal(digest, r.digest) {
+			return nil, failAt(r.element, ErrDigest, "the part %s is not what was signed", r.uri)
 		}
 	}
 	return covered, nil

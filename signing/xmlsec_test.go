@@ -1,6 +1,7 @@
 package signing_test
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/xml"
 	"os/exec"
@@ -25,8 +26,8 @@ const envelope = `<?xml version="1.0" encoding="UTF-8"?>
 `
 
 var parts = []signing.Part{
-	{URI: "cid:co-1@customs.example", Content: []byte("<CertificateOfOrigin>KE-2026-1</CertificateOfOrigin>\r\n")},
-	{URI: "cid:annex-1@customs.example", Content: []byte{0, 1, 2, 0xFF, '\r', '\n'}},
+	{URI: "cid:co-1@customs.example", Content: bytes.NewReader([]byte("<CertificateOfOrigin>KE-2026-1</CertificateOfOrigin>\r\n"))},
+	{URI: "cid:annex-1@customs.example", Content: bytes.NewReader([]byte{0, 1, 2, 0xFF, '\r', '\n'})},
 }
 
 const document = `<?xml version="1.0" encoding="UTF-8"?>
@@ -58,7 +59,7 @@ func TestXmlsecVerifiesWhatWeSign(t *testing.T) {
 			}
 			arguments := []string{"--verify", "--enabled-key-data", "x509", "--trusted-pem", credential}
 			for _, part := range parts {
-				arguments = append(arguments, "--url-map:"+part.URI, write(t, "part", part.Content))
+				arguments = append(arguments, "--url-map:"+part.URI, write(t, "part", octetsOf(part)))
 			}
 			if out, err := exec.Command(xmlsec, append(arguments, write(t, "message.xml", signed))...).CombinedOutput(); err != nil {
 				t.Errorf("message: %v\n%s\n%s", err, out, signed)
