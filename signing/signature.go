@@ -13,8 +13,8 @@ import (
 
 // Limits of a ds:Signature. Other products stop at 30 references too.
 const (
-	maxSignature  = 64 << 10 // octets, without what the parts need
-	maxReference  = 2 << 10  // octets more for each part
+	maxSignature  = 64 << 10 // octets
+	maxReference  = 2 << 10  // octets more for each part beyond the 30
 	maxReferences = 30       // unless there are as many parts
 	maxParts      = 1024
 	maxPrefixes   = 64 // in one PrefixList
@@ -60,7 +60,7 @@ type hint struct {
 // attributes, comments or processing instructions that the schema does not name, no ds:Object. withFilter allows the XPath
 // transform of ebMS.
 func readSignature(e c14n.Element, p Policy, around reading) (*signature, error) {
-	if limit := maxSignature + around.parts*maxReference; e.Size() > limit {
+	if limit := maxSignature + max(0, around.parts-maxReferences)*maxReference; e.Size() > limit {
 		return nil, failAt(e, ErrMalformed, "ds:Signature is longer than %d octets", limit)
 	}
 	for inner := range e.Descendants() {
