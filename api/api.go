@@ -44,7 +44,7 @@ type Submitter interface {
 type Reader interface {
 	Messages(ctx context.Context, query exchange.MessageQuery) ([]exchange.Message, error)
 	Certificates(ctx context.Context, query exchange.CertificateQuery) ([]exchange.Certificate, error)
-	Raw(ctx context.Context, ref exchange.RawRef) ([]byte, error)
+	Raw(ctx context.Context, ref exchange.RawRef) (exchange.Content, error)
 }
 
 // Auditor keeps audit entries: when Record returns nil they are durable.

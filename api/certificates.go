@@ -1,9 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -187,7 +187,7 @@ func (s *server) document(c echo.Context) error {
 
 // serveRaw answers with stored bytes as they are, for download.
 func (s *server) serveRaw(c echo.Context, ref exchange.RawRef, mediaType, name string) error {
-	data, err := s.Store.Raw(c.Request().Context(), ref)
+	content, err := s.Store.Raw(c.Request().Context(), ref)
 	if errors.Is(err, exchange.ErrNotFound) {
 		return problem(CodeDropped, "")
 	}
@@ -199,7 +199,7 @@ func (s *server) serveRaw(c echo.Context, ref exchange.RawRef, mediaType, name s
 	h.Set(echo.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("ETag", `"`+ref.Digest+`"`)
 	h.Set(echo.HeaderCacheControl, "private, no-cache")
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(data))
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, io.NewSectionReader(content, 0, content.Size()))
 	return nil
 }
 

@@ -90,12 +90,19 @@ func (n *Node) answer(ctx context.Context, r *reception, accepted Accepted) ebms
 	if err != nil || len(replies) == 0 {
 		return n.unavailable(fmt.Errorf("stored acknowledgment of %s: %w", r.record.MessageID, errors.Join(err, ErrNotFound)))
 	}
-	body, err := n.store.Raw(ctx, replies[0].Raw)
+	raw, err := n.store.Raw(ctx, replies[0].Raw)
+	if err != nil {
+		return n.unavailable(fmt.Errorf("stored acknowledgment of %s: %w", r.record.MessageID, err))
+	}
+	body, err := ebms.ReadAll(raw, 0)
 	if err != nil {
 		return n.unavailable(fmt.Errorf("stored acknowledgment of %s: %w", r.record.MessageID, err))
 	}
 	return ebms.Reply{Status: http.StatusOK, ContentType: replies[0].ContentType, Body: body}
 }
+
+// maxDocument bounds the certificate's own document in bytes; large things are its attachments.
+const maxDocument = 16 << 20
 
 // readCertificate finds the document among the parts, verifies its signature, and reads the certificate from the octets
 // that the signature covers.
@@ -106,7 +113,11 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, err
 	}
 	location := ebms.CIDToHref(part.ContentID)
-	verified, err := signing.VerifyDocument(part.Content, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), r.policy())
+	document, err := ebms.ReadAll(part.Content, maxDocument)
+	if err != nil {
+		return nil, nil, ebms.NewMimeProblem(location, err)
+	}
+	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), r.policy())
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
@@ -128,7 +139,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		Direction: Inbound, Key: keyOf(data), State: CertificateAvailable, Partner: r.agreement.Partner, Message: r.record.MessageID,
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
-	}, part.Content, nil
+	}, document, nil
 }
 
 // document returns the part that the Manifest names first: the certificate; what follows are its attachments.

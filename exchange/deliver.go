@@ -202,7 +202,7 @@ func (n *Node) await(o *Outcome, m Message, now time.Time) {
 // message through the same checks. A body that is no ebXML message is noted and changes nothing: the partner took the
 // message, and an acknowledgment is still awaited if it is required. It returns the problem to note, if any.
 func (n *Node) readResponse(ctx context.Context, m Message, response ebms.Response, now time.Time) string {
-	problem := n.receiveSignal(ctx, ebms.Request{ContentType: response.ContentType, Body: response.Body, Received: now}, m)
+	problem := n.receiveSignal(ctx, ebms.Request{ContentType: response.ContentType, Body: ebms.Bytes(response.Body), Received: now}, m)
 	if problem != "" {
 		n.log.Warn("answer to a delivery", "message_id", m.MessageID, "partner", m.Partner, "problem", problem)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func (n *Node) authenticate(r *reception) error {
 	if err := n.checkConnection(r); err != nil {
 		return err
 	}
-	if size := int64(len(r.request.Body)); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
+	if size := r.request.Body.Size(); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
 		return ebms.NewMimeProblem("", fmt.Errorf("message of %d bytes, the agreement allows %d", size, r.agreement.MaxBytes))
 	}
 	if err := n.verify(r); err != nil {
@@ -113,8 +114,8 @@ func (n *Node) authenticate(r *reception) error {
 	// SyncReply stands outside the signature (actor next): it stays a hint.
 	header.SyncReply = r.header.SyncReply
 	r.header = header
-	r.record.Content = contentDigest(r)
-	return nil
+	r.record.Content, err = contentDigest(r)
+	return err
 }
 
 func (n *Node) findAgreement(r *reception) error {
@@ -230,17 +231,19 @@ func kindOf(m *ebms.Message) Kind {
 
 // contentDigest identifies what the message says apart from how it was packaged: a peer may choose another MIME boundary
 // and another order of the parts when it sends a message again. Parts are known by the URI that the signature covers.
-func contentDigest(r *reception) string {
+func contentDigest(r *reception) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "envelope %d\n", len(r.octets))
 	h.Write(r.octets)
 	parts := signedParts(r.header.Manifest, r.pkg)
 	slices.SortFunc(parts, func(a, b signing.Part) int { return strings.Compare(a.URI, b.URI) })
 	for _, p := range parts {
-		fmt.Fprintf(h, "part %d %q\n", len(p.Content), p.URI)
-		h.Write(p.Content)
+		fmt.Fprintf(h, "part %d %q\n", p.Content.Size(), p.URI)
+		if _, err := io.Copy(h, io.NewSectionReader(p.Content, 0, p.Content.Size())); err != nil {
+			return "", &storeError{fmt.Errorf("reading part %q: %w", p.URI, err)}
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // accept records an arrival. Its error means that nothing may be acknowledged.

@@ -42,7 +42,16 @@ func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply
 	if r.established && !arrival.Held {
 		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
 	}
-	return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusOK, ContentType: reply.Message.ContentType, Body: reply.Raw})
+	return n.keep(ctx, r, arrival, n.inResponse(reply))
+}
+
+// inResponse is the HTTP answer that carries a reply.
+func (n *Node) inResponse(d *Departure) ebms.Reply {
+	body, err := ebms.ReadAll(d.Raw, 0)
+	if err != nil {
+		return n.unavailable(fmt.Errorf("reply %s: %w", d.Message.MessageID, err))
+	}
+	return ebms.Reply{Status: http.StatusOK, ContentType: d.Message.ContentType, Body: body}
 }
 
 // refuseSignal keeps a signal that could not be used. It is not answered, unless the store failed and the sender should come again.
@@ -108,7 +117,7 @@ func (n *Node) answerConflict(ctx context.Context, r *reception) ebms.Reply {
 		return n.unavailable(err)
 	}
 	if r.answersInResponse() {
-		return ebms.Reply{Status: http.StatusOK, ContentType: reply.Message.ContentType, Body: reply.Raw}
+		return n.inResponse(reply)
 	}
 	if _, err := n.store.Enqueue(ctx, []Departure{*reply}); err != nil {
 		return n.unavailable(err)

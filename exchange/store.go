@@ -3,8 +3,10 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 )
 
@@ -16,7 +18,8 @@ import (
 // Implementations may join concurrent calls into one commit. They must not call back into the caller.
 //
 // Unique keys decide what is a duplicate, never a look-up before the write:
-//   - an inbound message that was accepted: (Partner, MessageID);
+//   - an inbound message that was accepted or received: (Partner, MessageID);
+//   - such a message with an Order: (Partner, ConversationID, Sequence) since the last Reset;
 //   - an outbound message: MessageID;
 //   - an exported certificate: (Partner, Key), where all that bear one Key have equal Content.
 type Store interface {
@@ -28,17 +31,30 @@ type Store interface {
 	// is exported with other Content, to whichever partner, the result's Err is ErrConflict and nothing is written for it.
 	// An outbound MessageID that is taken is judged in the same way by Message.Content; to another partner it is ErrConflict.
 	// The store sets Direction, State, and what the certificate repeats of its message.
+	//
+	// A Departure with a Line continues that line's conversation without gap or repetition, or nothing is written for it and
+	// the result's Err is an *OutOfLineError that says what would. A line's conversation is open from the message with
+	// Sequence 0 until a message of it ends as StateFailed, StateExpired or StateCancelled, since what follows a gap would
+	// never be used, or until MaxSequence was used; then the next message opens a new one.
 	Enqueue(ctx context.Context, departures []Departure) ([]Enqueued, error)
 
 	// Accept records inbound messages, the replies that they cause, and the outbound messages that they settle.
 	// A message in state StateAccepted whose (Partner, MessageID) was accepted before is a duplicate: with equal Content
-	// its counter rises (that write makes the answer wait for the same durability as the first), the stored reply, if it
-	// travels as a message of its own, becomes due again, and nothing else is written; with other Content the message is
+	// its counter rises (that write makes the answer wait for the same durability as the first), the stored reply becomes due
+	// again as a message of its own unless the copy is Held, and nothing else is written; with other Content the message is
 	// stored in state StateQuarantined with reason ReasonInconsistent and an audit entry of the store's own, nothing else of
 	// the Arrival is, and Conflict is set. Messages in any other state are always recorded.
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
-	// certificate is not stored twice. With other Content both are kept and both become CertificateInConflict.
+	// certificate is not stored twice; if it was CertificateRefused, it is as if it came now. With other Content both are kept
+	// and both become CertificateInConflict.
+	//
+	// A message with an Order is used in its place only (ebMS 2.0 §9). If messages before it are missing it is stored as
+	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
+	// wait for nothing more become StateAccepted and CertificateAvailable in their order, in the transaction of the last
+	// that was missing; for each message with an Order an audit entry "certificate.available" tells when it was its turn.
+	// A Sequence that another message has is a conflict like a MessageID that was used for other content. Reset begins the
+	// conversation's numbers anew.
 	Accept(ctx context.Context, arrivals []Arrival) ([]Accepted, error)
 
 	// Claim leases up to Max due outbound messages to Owner and writes before it returns that the attempt was begun:
@@ -63,8 +79,56 @@ type Store interface {
 	Certificates(ctx context.Context, query CertificateQuery) ([]Certificate, error)
 
 	// Raw returns stored bytes after comparing them with ref.Digest. It returns ErrNotFound if the bytes were dropped by
-	// retention and ErrDamaged if they do not match.
-	Raw(ctx context.Context, ref RawRef) ([]byte, error)
+	// retention and ErrDamaged if they do not match. Content needs no closing, and can be read while the store is open.
+	Raw(ctx context.Context, ref RawRef) (Content, error)
+}
+
+// Keeper keeps what a node needs beside the two flows. What holds for the methods of Store holds for its own.
+type Keeper interface {
+	// Expel ends messages that waited in vain for those before them (ebMS 2.0 §9). A message that is StateReceived becomes
+	// StateQuarantined with the Reason, its certificate CertificateRefused, and the Reply is enqueued and answers copies of
+	// the message from now on; that is true in the result. One in any other state stays as it is.
+	Expel(ctx context.Context, expulsions []Expulsion) ([]bool, error)
+
+	// SetPause begins or, with a zero Since, ends the pause of deliveries to a partner.
+	SetPause(ctx context.Context, pause Pause, audit []AuditEntry) error
+
+	// Pauses are those in force, by partner.
+	Pauses(ctx context.Context) ([]Pause, error)
+}
+
+// Content is octets of known length, in memory or in a file; see ebms.Content.
+type Content = ebms.Content
+
+// Expulsion ends a message that waited too long.
+type Expulsion struct {
+	Seq    uint64
+	At     time.Time
+	Reason Reason
+	Reply  *Departure
+	Audit  []AuditEntry
+}
+
+// Pause says that nothing is sent to a partner until an operator resumes it.
+type Pause struct {
+	Partner string    `json:"partner"`
+	Since   time.Time `json:"since"`
+	By      string    `json:"by"`
+	Why     string    `json:"why,omitempty"`
+}
+
+// OutOfLineError is why Enqueue did not take a Departure with a Line: another one had its place. ConversationID and Next are
+// what the next message of the line has; an empty ConversationID means a new one, with Sequence 0.
+type OutOfLineError struct {
+	ConversationID string
+	Next           uint32
+}
+
+func (e *OutOfLineError) Error() string {
+	if e.ConversationID == "" {
+		return "no conversation of this line is open: the next message opens one with sequence number 0"
+	}
+	return fmt.Sprintf("the next message of conversation %q has sequence number %d", e.ConversationID, e.Next)
 }
 
 // Errors that stores return and callers branch on.
@@ -97,6 +161,12 @@ const (
 	KindCertificate    Kind = "certificate"
 	KindAcknowledgment Kind = "acknowledgment"
 	KindError          Kind = "error"
+	// KindAnswer is the business message that answers a certificate.
+	KindAnswer         Kind = "answer"
+	KindPing           Kind = "ping"
+	KindPong           Kind = "pong"
+	KindStatusRequest  Kind = "status request"
+	KindStatusResponse Kind = "status response"
 	// KindUnknown is an inbound message that could not be read far enough to tell.
 	KindUnknown Kind = "unknown"
 )
@@ -117,6 +187,7 @@ const (
 
 // The states of an inbound message.
 const (
+	StateReceived    State = "received" // verified and acknowledged, waits for the messages before it
 	StateAccepted    State = "accepted"
 	StateQuarantined State = "quarantined" // not verified or not usable; kept with its reason
 )
@@ -141,6 +212,8 @@ type Message struct {
 	MessageID      string `json:"message_id"`
 	RefToMessageID string `json:"ref_to_message_id,omitempty"`
 	ConversationID string `json:"conversation_id,omitempty"`
+	// Order is the message's place in its conversation; nil if the conversation has no order.
+	Order *Order `json:"order,omitempty"`
 	// Partner is the configured id of the other node; empty while the sender is not established.
 	Partner string `json:"partner,omitempty"`
 	CPAID   string `json:"cpa_id,omitempty"`
@@ -182,12 +255,25 @@ type Message struct {
 	// Settled is when a terminal state was reached; SettledBy the MessageID of the acknowledgment or error that did it.
 	Settled   time.Time `json:"settled,omitzero"`
 	SettledBy string    `json:"settled_by,omitempty"`
+	// Late: the acknowledgment came after delivery had ended as failed or expired.
+	Late bool `json:"delivered_late,omitempty"`
 
 	// Reply is the Seq of the signal that answers an inbound message; 0 if none.
 	Reply uint64 `json:"reply,omitempty"`
 	// Copies counts further receipts of an inbound message.
 	Copies int `json:"copies,omitempty"`
 }
+
+// Order is a message's place in its conversation. ebMS 2.0 §9.
+type Order struct {
+	// Sequence counts from 0 to MaxSequence, without gaps.
+	Sequence uint32 `json:"sequence"`
+	// Reset: the numbers begin anew with this message, whose Sequence is 0.
+	Reset bool `json:"reset,omitempty"`
+}
+
+// MaxSequence is the greatest Order.Sequence. ebMS 2.0 §9.1.1 (not confirmed).
+const MaxSequence = 99_999_999
 
 // Reference is one ds:Reference of a message's signature.
 type Reference struct {
@@ -220,7 +306,8 @@ type RawRef struct {
 	Digest string `json:"sha256,omitempty"` // SHA-256 in hex
 	Size   int64  `json:"size,omitempty"`
 	Month  string `json:"month,omitempty"` // "2026-11": the file they lie in
-	Offset int64  `json:"offset,omitempty"`
+	// Offset is where they begin in the month's file; 0 if they have a file of their own.
+	Offset int64 `json:"offset,omitempty"`
 }
 
 // CertificateKey identifies a certificate across nodes. Two certificates with one key are the same certificate or in conflict.
@@ -239,7 +326,9 @@ const (
 	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
 	CertificateSent       CertificateState = "sent"      // exported: the partner took it and no acknowledgment was agreed
 	CertificateFailed     CertificateState = "failed"    // exported: delivery ended without an acknowledgment, or the partner refused it
+	CertificateReceived   CertificateState = "received"  // imported: verified and stored, not to be used before those before it
 	CertificateAvailable  CertificateState = "available" // imported: verified and stored
+	CertificateRefused    CertificateState = "refused"   // imported: those before it did not come in time, and the partner was told
 	CertificateInConflict CertificateState = "in conflict"
 )
 
@@ -269,10 +358,13 @@ type Certificate struct {
 // Departure is an outbound message to record.
 type Departure struct {
 	Message     Message
-	Raw         []byte
+	Raw         Content
 	Certificate *Certificate // nil for signals
 	Document    []byte       // the signed UBL document
-	Audit       []AuditEntry
+	// Line names, for one partner, the messages that are to arrive in order; Message then has ConversationID and Order.
+	// Empty if order does not matter.
+	Line  string
+	Audit []AuditEntry
 }
 
 // Enqueued is the answer to a Departure.
@@ -285,10 +377,10 @@ type Enqueued struct {
 // Arrival is an inbound message to record.
 type Arrival struct {
 	Message     Message
-	Raw         []byte
+	Raw         Content
 	Certificate *Certificate
 	Document    []byte
-	// Reply is the signal that answers; it is enqueued in the same transaction. With Held it is stored as
+	// Reply is the message that answers; it is enqueued in the same transaction. With Held it is stored as
 	// delivered at once, because it travels in the HTTP response.
 	Reply *Departure
 	Held  bool
@@ -297,10 +389,11 @@ type Arrival struct {
 	Audit   []AuditEntry
 }
 
-// Settlement ends an outbound message because a verified signal says so. It has no effect on a terminal message, with two
-// exceptions: a late acknowledgment turns StateFailed and StateExpired into StateDelivered; and StateFailed, because the
+// Settlement ends an outbound message because a verified signal says so. It has no effect on a terminal message, with three
+// exceptions: a late acknowledgment turns StateFailed and StateExpired into StateDelivered, and sets Late; StateFailed, because the
 // partner refused it, takes effect on a message that is StateDelivered only because the partner took the bytes of an attempt
-// (AckRequired false, SettledBy empty). The message's certificate follows: StateDelivered makes it CertificateReceipted, or
+// (AckRequired false, SettledBy empty); and on one with an Order that the partner acknowledged and could not use in its place
+// (Reason.Code DeliveryFailure). The message's certificate follows: StateDelivered makes it CertificateReceipted, or
 // CertificateSent where no acknowledgment is required, and every other end CertificateFailed.
 type Settlement struct {
 	MessageID string
@@ -316,6 +409,9 @@ type Accepted struct {
 	Message  Message
 	Fresh    bool
 	Conflict bool
+	// Waits reports whether messages before this one are missing, Released which ones it released, in their order.
+	Waits    bool
+	Released []Message
 	// Settled reports whether Arrival.Settles changed the outbound message.
 	Settled bool
 }
@@ -328,12 +424,16 @@ type Claim struct {
 	Max   int
 	// PerPartner caps the messages of one partner that are leased at the same time; 0 means no cap.
 	PerPartner int
+	// Caps says otherwise for some partners; 0 there means that nothing of them is leased.
+	Caps map[string]int
+	// MinRate, in bytes per second, lengthens the lease of a message by the time that its bytes need at that rate; 0 does not.
+	MinRate int64
 }
 
 // Job is a claimed message with the bytes to post.
 type Job struct {
 	Message Message
-	Raw     []byte
+	Raw     Content
 }
 
 // Outcome says how a claimed attempt ended.

@@ -88,7 +88,7 @@ func (n *Node) enqueue(ctx context.Context, d Departure, findings []eco.Finding)
 		return Submission{}, fmt.Errorf("certificate %s: %w", d.Certificate.Data.Reference, r.Err)
 	}
 	if r.Fresh {
-		n.step("queued", r.Message, d.Certificate.Data.Reference, fmt.Sprintf("%d bytes", len(d.Raw)))
+		n.step("queued", r.Message, d.Certificate.Data.Reference, fmt.Sprintf("%d bytes", d.Raw.Size()))
 		n.log.Info("certificate queued", "message_id", r.Message.MessageID, "partner", r.Message.Partner, "reference", d.Certificate.Data.Reference)
 		n.announce()
 	}
@@ -134,7 +134,7 @@ func (n *Node) compose(a partners.Agreement, document []byte, now time.Time) (De
 		m.AckRequested = &ebms.AckRequested{Signed: a.AckSigned}
 	}
 	m.SyncReply = a.SyncReply == partners.SyncReplySignals
-	parts := []ebms.Part{{ContentID: contentID, ContentType: ubl.MediaType, Content: document}}
+	parts := []ebms.Part{{ContentID: contentID, ContentType: ubl.MediaType, Content: ebms.Bytes(document)}}
 	d, err := n.seal(m, parts, a.SignatureRequired, now)
 	if err != nil {
 		return Departure{}, err
@@ -167,7 +167,7 @@ func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time
 		d.Message.References = recordReferences(references)
 		d.Message.Signer = signing.Fingerprint(key.Chain[0])
 	}
-	contentType, body, err := pkg.Bytes("ecogate-" + uuid.NewString())
+	contentType, body, err := pkg.Pack("ecogate-" + uuid.NewString())
 	if err != nil {
 		return Departure{}, fmt.Errorf("packaging: %w", err)
 	}

@@ -80,8 +80,12 @@ func prepareArrival(in *exchange.Arrival) (arrival, error) {
 	if err != nil {
 		return arrival{}, err
 	}
+	raw, err := readBlob(in.Raw)
+	if err != nil {
+		return arrival{}, err
+	}
 	a := arrival{
-		message: m, raw: newBlob(in.Raw), certificate: c, document: newBlob(in.Document), held: in.Held, audit: slices.Clone(in.Audit),
+		message: m, raw: raw, certificate: c, document: newBlob(in.Document), held: in.Held, audit: slices.Clone(in.Audit),
 	}
 	if in.Reply != nil {
 		reply, err := prepareDeparture(in.Reply)

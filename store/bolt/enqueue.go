@@ -64,8 +64,12 @@ func prepareDeparture(d *exchange.Departure) (departure, error) {
 	if err != nil {
 		return departure{}, err
 	}
+	raw, err := readBlob(d.Raw)
+	if err != nil {
+		return departure{}, err
+	}
 	return departure{
-		message: m, raw: newBlob(d.Raw), certificate: c, document: newBlob(d.Document), audit: slices.Clone(d.Audit),
+		message: m, raw: raw, certificate: c, document: newBlob(d.Document), audit: slices.Clone(d.Audit),
 	}, nil
 }
 

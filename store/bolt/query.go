@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -124,7 +125,7 @@ func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bo
 }
 
 // Raw implements exchange.Store. Bytes of a past month whose file was removed are gone by retention.
-func (s *Store) Raw(ctx context.Context, ref exchange.RawRef) ([]byte, error) {
+func (s *Store) Raw(ctx context.Context, ref exchange.RawRef) (exchange.Content, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading raw bytes: %w", err)
 	}
@@ -132,5 +133,5 @@ func (s *Store) Raw(ctx context.Context, ref exchange.RawRef) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading raw bytes: %w", err)
 	}
-	return content, nil
+	return bytes.NewReader(content), nil
 }

@@ -76,11 +76,12 @@ func (s *Store) jobs(ctx context.Context, leased []exchange.Message, now time.Ti
 	return jobs, nil
 }
 
-func (s *Store) jobRaw(m exchange.Message) ([]byte, error) {
+func (s *Store) jobRaw(m exchange.Message) (exchange.Content, error) {
 	if m.Raw == (exchange.RawRef{}) {
-		return nil, nil
+		return bytes.NewReader(nil), nil
 	}
-	return s.raw.read(m.Raw)
+	content, err := s.raw.read(m.Raw)
+	return bytes.NewReader(content), err
 }
 
 // lease gives the chosen messages to the claim's owner.

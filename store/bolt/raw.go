@@ -54,6 +54,18 @@ func newBlob(content []byte) blob {
 	return b
 }
 
+// readBlob is newBlob for content that may lie elsewhere; nil is no content.
+func readBlob(c exchange.Content) (blob, error) {
+	if c == nil {
+		return blob{}, nil
+	}
+	octets := make([]byte, c.Size())
+	if n, err := c.ReadAt(octets, 0); n < len(octets) {
+		return blob{}, fmt.Errorf("reading %d bytes to store: %w", len(octets), err)
+	}
+	return newBlob(octets), nil
+}
+
 // tail is what a transaction appends to one raw file: frames from offset start.
 type tail struct {
 	start, end int64
