@@ -137,7 +137,7 @@ func (u unreadable) Certificates(context.Context, exchange.CertificateQuery) ([]
 	return nil, nil
 }
 
-func (u unreadable) Raw(context.Context, exchange.RawRef) ([]byte, error) {
+func (u unreadable) Raw(context.Context, exchange.RawRef) (exchange.Content, error) {
 	u.t.Error("bytes were read")
 	return nil, nil
 }

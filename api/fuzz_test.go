@@ -25,7 +25,7 @@ func (emptyStore) Messages(context.Context, exchange.MessageQuery) ([]exchange.M
 func (emptyStore) Certificates(context.Context, exchange.CertificateQuery) ([]exchange.Certificate, error) {
 	return nil, nil
 }
-func (emptyStore) Raw(context.Context, exchange.RawRef) ([]byte, error) {
+func (emptyStore) Raw(context.Context, exchange.RawRef) (exchange.Content, error) {
 	return nil, exchange.ErrNotFound
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/store/bolt"
@@ -84,7 +85,7 @@ type damage struct {
 	err error
 }
 
-func (d damage) Raw(context.Context, exchange.RawRef) ([]byte, error) { return nil, d.err }
+func (d damage) Raw(context.Context, exchange.RawRef) (exchange.Content, error) { return nil, d.err }
 
 // fixture is a served API over a real store.
 type fixture struct {
@@ -244,7 +245,7 @@ func (f *fixture) exported(reference, messageID string) {
 			Direction: exchange.Outbound, Kind: exchange.KindCertificate, State: exchange.StateQueued, MessageID: messageID,
 			Partner: "KR", Created: now, Due: now, Certificate: c.Key, ContentType: "text/xml",
 		},
-		Raw: []byte("raw of " + messageID), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
+		Raw: ebms.Bytes([]byte("raw of " + messageID)), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
 	}})
 	if err != nil || results[0].Err != nil {
 		f.t.Fatal(err, results)
@@ -261,7 +262,7 @@ func (f *fixture) imported(reference, messageID, content string) {
 			Direction: exchange.Inbound, Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: messageID,
 			Partner: "KR", Created: now, Certificate: c.Key, Content: content, ContentType: `multipart/related; boundary="b"`,
 		},
-		Raw: []byte("raw of " + messageID), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
+		Raw: ebms.Bytes([]byte("raw of " + messageID)), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
 	})
 }
 
@@ -273,7 +274,7 @@ func (f *fixture) quarantined(messageID, contentType string) {
 			Direction: exchange.Inbound, Kind: exchange.KindUnknown, State: exchange.StateQuarantined, MessageID: messageID,
 			Created: now, ContentType: contentType, Reason: &exchange.Reason{Code: "SecurityFailure", Cause: "no signature"},
 		},
-		Raw: []byte("raw refused"),
+		Raw: ebms.Bytes([]byte("raw refused")),
 	})
 }
 

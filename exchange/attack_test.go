@@ -117,7 +117,7 @@ func TestCopyAfterTheAgreementEndedIsAnsweredAgain(t *testing.T) {
 func TestPartsInAnotherOrderAreACopy(t *testing.T) {
 	w := newWorld(t, setup{})
 	d := w.certificateDraft(sample(t))
-	d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: []byte("more")})
+	d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))})
 	d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
 	var reordered ebms.Package
 	d.tamper = func(p *ebms.Package) {
@@ -125,9 +125,9 @@ func TestPartsInAnotherOrderAreACopy(t *testing.T) {
 		slices.Reverse(reordered.Parts)
 	}
 	w.TW.receive(w, d.request(w))
-	contentType, body, err := reordered.Bytes("another")
+	contentType, body, err := reordered.Pack("another")
 	w.must(err)
-	w.TW.Receive(t.Context(), w.request(contentType, body))
+	w.TW.Receive(t.Context(), w.request(contentType, octets(body)))
 	if m := w.TW.message(w, exchange.MessageQuery{Direction: exchange.Inbound}); m.State != exchange.StateAccepted || m.Copies != 1 {
 		t.Errorf("message is %s with %d copies, want accepted with one", m.State, m.Copies)
 	}
@@ -154,7 +154,7 @@ func TestPongInTheResponseIsKeptAndSettlesNothing(t *testing.T) {
 				MessageID: "pong@tw", Timestamp: w.now(), RefToMessageID: w.KR.messages(w, exchange.MessageQuery{})[0].MessageID,
 			}
 			r := (&draft{header: pong, key: w.TW.key(w, partners.UseMessageSignature, "")}).request(w)
-			return ebms.Response{Status: 200, ContentType: r.ContentType, Body: r.Body}, nil
+			return ebms.Response{Status: 200, ContentType: r.ContentType, Body: octets(r.Body)}, nil
 		})
 		sent := w.submit(sample(t)).Message
 		w.until(time.Minute, "the Pong is kept", func() bool {

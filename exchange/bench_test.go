@@ -17,7 +17,7 @@ const benchmarkBytes = 20_000
 // large is the sample with as many items as its message takes to reach benchmarkBytes.
 func large(w *world) eco.Certificate {
 	c := sample(w)
-	for len(w.certificateDraft(c).request(w).Body) < benchmarkBytes {
+	for w.certificateDraft(c).request(w).Body.Size() < benchmarkBytes {
 		item := c.Items[0]
 		item.Number = len(c.Items) + 1
 		c.Items = append(c.Items, item)
@@ -36,7 +36,7 @@ func BenchmarkReceive(b *testing.B) {
 	b.Run("without store", func(b *testing.B) {
 		node, memory := w.TW.overSink(b, w)
 		request := w.certificateDraft(c).request(w)
-		b.SetBytes(int64(len(request.Body)))
+		b.SetBytes(request.Body.Size())
 		for b.Loop() {
 			node.Receive(context.Background(), request)
 		}

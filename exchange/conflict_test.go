@@ -36,11 +36,11 @@ func TestMessageIDOfOtherContentIsRefused(t *testing.T) {
 			reply := w.TW.receive(w, changed)
 
 			refused := w.TW.message(w, exchange.MessageQuery{State: exchange.StateQuarantined})
-			if refused.Reason.Code != string(ebms.CodeInconsistent) || !bytes.Equal(w.TW.raw(w, refused.Raw), changed.Body) {
+			if refused.Reason.Code != string(ebms.CodeInconsistent) || !bytes.Equal(w.TW.raw(w, refused.Raw), octets(changed.Body)) {
 				t.Errorf("%+v, want quarantined Inconsistent with its bytes", refused.Reason)
 			}
 			kept := w.TW.message(w, exchange.MessageQuery{Direction: exchange.Inbound, State: exchange.StateAccepted})
-			if kept.Copies != 0 || !bytes.Equal(w.TW.raw(w, kept.Raw), original.Body) {
+			if kept.Copies != 0 || !bytes.Equal(w.TW.raw(w, kept.Raw), octets(original.Body)) {
 				t.Errorf("the first message counts %d copies, or its bytes changed", kept.Copies)
 			}
 			if c := w.TW.certificate(w); c.State != exchange.CertificateAvailable || c.Data.Reference != sample(t).Reference {
@@ -65,7 +65,7 @@ func TestCopyInOtherPackagingIsACopy(t *testing.T) {
 	w.TW.receive(w, request)
 	pkg, err := ebms.ReadPackage(request.ContentType, request.Body, ebms.Limits{})
 	w.must(err)
-	request.ContentType, request.Body, err = pkg.Bytes("another-boundary")
+	request.ContentType, request.Body, err = pkg.Pack("another-boundary")
 	w.must(err)
 	if r := w.TW.Receive(t.Context(), request); r.Status != 204 {
 		t.Errorf("answered %d", r.Status)
@@ -82,9 +82,10 @@ func TestCopyThatLostItsSyncReplyIsACopy(t *testing.T) {
 	if r := w.TW.receive(w, request); r.Status != 200 {
 		t.Fatalf("answered %d, want 200 with the acknowledgment", r.Status)
 	}
-	from := bytes.Index(request.Body, []byte("<eb:SyncReply"))
-	to := from + bytes.IndexByte(request.Body[from:], '>') + 1
-	request.Body = slices.Concat(request.Body[:from], request.Body[to:])
+	body := octets(request.Body)
+	from := bytes.Index(body, []byte("<eb:SyncReply"))
+	to := from + bytes.IndexByte(body[from:], '>') + 1
+	request.Body = ebms.Bytes(slices.Concat(body[:from], body[to:]))
 	if r := w.TW.Receive(t.Context(), request); r.Status != 204 {
 		t.Errorf("answered %d, want 204: nobody asks for the answer in the response any more", r.Status)
 	}

@@ -121,11 +121,11 @@ func TestEveryFlippedByteOfAMessageIsSeen(t *testing.T) {
 		}
 		return nil
 	}
-	t.Logf("%d bytes of body, %d of Content-Type", len(request.Body), len(request.ContentType))
-	flips(t, request.Body, func() func([]byte) error {
+	t.Logf("%d bytes of body, %d of Content-Type", request.Body.Size(), len(request.ContentType))
+	flips(t, octets(request.Body), func() func([]byte) error {
 		node, memory := w.TW.overSink(t, w)
 		r := request
-		return func(body []byte) error { r.Body = slices.Clone(body); return check(node, memory, r) }
+		return func(body []byte) error { r.Body = ebms.Bytes(slices.Clone(body)); return check(node, memory, r) }
 	})
 	flips(t, []byte(request.ContentType), func() func([]byte) error {
 		node, memory := w.TW.overSink(t, w)
@@ -146,13 +146,13 @@ func TestEveryFlippedByteOfAnAcknowledgmentIsSeen(t *testing.T) {
 	if original.Settles == nil || original.Settles.State != exchange.StateDelivered {
 		t.Fatalf("the acknowledgment itself was not accepted: %+v", original.Message.Reason)
 	}
-	t.Logf("%d bytes", len(acknowledgment.Body))
-	flips(t, acknowledgment.Body, func() func([]byte) error {
+	t.Logf("%d bytes", acknowledgment.Body.Size())
+	flips(t, octets(acknowledgment.Body), func() func([]byte) error {
 		node, memory := w.KR.overSink(t, w, sent)
 		r := acknowledgment
 		return func(body []byte) error {
 			memory.arrival = nil
-			r.Body = slices.Clone(body)
+			r.Body = ebms.Bytes(slices.Clone(body))
 			reply := node.Receive(context.Background(), r)
 			if err := checkReception(reply, memory.arrival, original); err != nil {
 				return err

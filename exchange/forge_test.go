@@ -50,9 +50,9 @@ func (d *draft) request(w *world) ebms.Request {
 	if d.tamper != nil {
 		d.tamper(pkg)
 	}
-	contentType, body, err := pkg.Bytes("drafted-" + uuid.NewString())
+	contentType, body, err := pkg.Pack("drafted-" + uuid.NewString())
 	w.must(err)
-	return w.request(contentType, body)
+	return w.request(contentType, octets(body))
 }
 
 // key is the one that a side signs with now.
@@ -90,13 +90,13 @@ func (w *world) certificateDraft(c eco.Certificate) *draft {
 			AckRequested: &ebms.AckRequested{Signed: true},
 			Manifest:     []ebms.ManifestReference{{Href: ebms.CIDToHref("co-" + id)}},
 		},
-		parts: []ebms.Part{{ContentID: "co-" + id, ContentType: ubl.MediaType, Content: w.document(c, w.KR.key(w, partners.UseDocumentSignature, body))}},
+		parts: []ebms.Part{{ContentID: "co-" + id, ContentType: ubl.MediaType, Content: ebms.Bytes(w.document(c, w.KR.key(w, partners.UseDocumentSignature, body)))}},
 		key:   w.KR.key(w, partners.UseMessageSignature, ""),
 	}
 }
 
 // content replaces the document.
-func (d *draft) content(document []byte) { d.parts[0].Content = document }
+func (d *draft) content(document []byte) { d.parts[0].Content = ebms.Bytes(document) }
 
 // replace is an edit.
 func replace(old, with string) func([]byte) []byte {

@@ -29,18 +29,19 @@ func FuzzReceive(f *testing.F) {
 			f.Add(header.Get("Content-Type"), body, false, 0, 0)
 		}
 	}
-	for _, at := range []int{0, 200, 900, 3000, len(request.Body) - 100} {
+	for _, at := range []int{0, 200, 900, 3000, int(request.Body.Size()) - 100} {
 		f.Add("", []byte("x"), true, at, 1)
 		f.Add("", []byte("<eb:Role>x</eb:Role>"), true, at, 0)
 		f.Add("", []byte{}, true, at, 50)
 	}
-	f.Fuzz(func(t *testing.T, contentType string, octets []byte, graft bool, at, drop int) {
+	f.Fuzz(func(t *testing.T, contentType string, patch []byte, graft bool, at, drop int) {
 		r := request
 		if graft {
-			at = min(max(at, 0), len(r.Body))
-			r.Body = slices.Concat(r.Body[:at], octets, r.Body[at+min(max(drop, 0), len(r.Body)-at):])
+			body := octets(r.Body)
+			at = min(max(at, 0), len(body))
+			r.Body = ebms.Bytes(slices.Concat(body[:at], patch, body[at+min(max(drop, 0), len(body)-at):]))
 		} else {
-			r.ContentType, r.Body = contentType, octets
+			r.ContentType, r.Body = contentType, ebms.Bytes(patch)
 		}
 		memory.arrival = nil
 		reply := node.Receive(context.Background(), r)

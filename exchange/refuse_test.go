@@ -51,16 +51,18 @@ func refusedUnestablished() []refusal {
 			d.tamper = func(p *ebms.Package) { p.Envelope = replace(">c1<", ">c2<")(p.Envelope) }
 		}, nil, ebms.CodeSecurityFailure},
 		{"document changed after it was signed", nil, func(_ *world, d *draft) {
-			d.tamper = func(p *ebms.Package) { p.Parts[0].Content = replace("HANBIT", "HANBAT")(p.Parts[0].Content) }
+			d.tamper = func(p *ebms.Package) {
+				p.Parts[0].Content = ebms.Bytes(replace("HANBIT", "HANBAT")(octets(p.Parts[0].Content)))
+			}
 		}, nil, ebms.CodeSecurityFailure},
 		{"part taken out", nil, func(_ *world, d *draft) {
 			d.tamper = func(p *ebms.Package) { p.Parts = nil }
 		}, nil, ebms.CodeSecurityFailure},
 		{"part put in", nil, func(_ *world, d *draft) {
-			d.beside = []ebms.Part{{ContentID: "more", ContentType: "text/plain", Content: []byte("more")}}
+			d.beside = []ebms.Part{{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))}}
 		}, nil, ebms.CodeSecurityFailure},
 		{"part put in and listed", nil, func(_ *world, d *draft) {
-			d.beside = []ebms.Part{{ContentID: "more", ContentType: "text/plain", Content: []byte("more")}}
+			d.beside = []ebms.Part{{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))}}
 			d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
 		}, nil, ebms.CodeSecurityFailure},
 		{"larger than agreed", func(c *config.Config) { c.Agreements[0].MaxBytes = 4096 }, nil, nil, ebms.CodeMimeProblem},
@@ -107,7 +109,7 @@ func refusedEstablished() []refusal {
 		{"no payload", nil, func(_ *world, d *draft) { d.parts, d.header.Manifest = nil, nil }, nil, ebms.CodeMimeProblem},
 		{"listed part is not there", nil, func(_ *world, d *draft) { d.parts = nil }, nil, ebms.CodeMimeProblem},
 		{"part is not listed", nil, func(_ *world, d *draft) {
-			d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: []byte("more")})
+			d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))})
 		}, nil, ebms.CodeMimeProblem},
 		{"listed part is elsewhere", nil, func(_ *world, d *draft) {
 			d.parts, d.header.Manifest[0].Href = nil, "https://example.org/co.xml"
@@ -137,7 +139,7 @@ func refusedEstablished() []refusal {
 		{"document is signed by another partner's body", nil, func(w *world, d *draft) {
 			d.content(w.document(sample(w), w.VN.document))
 		}, nil, ebms.CodeSecurityFailure},
-		{"document is changed", nil, func(_ *world, d *draft) { d.content(replace("HANBIT", "HANBAT")(d.parts[0].Content)) }, nil, ebms.CodeSecurityFailure},
+		{"document is changed", nil, func(_ *world, d *draft) { d.content(replace("HANBIT", "HANBAT")(octets(d.parts[0].Content))) }, nil, ebms.CodeSecurityFailure},
 		{"document is another UBL document", nil, func(w *world, d *draft) { d.content(w.renamed("CertificateOfOrigin", "Invoice")) }, nil, ebms.CodeSecurityFailure},
 		{"document lacks what every certificate has", nil, func(w *world, d *draft) { d.content(w.renamed("IssueDate", "IssueDay")) }, nil, ebms.CodeInconsistent},
 		{"document has a date that is none", nil, func(w *world, d *draft) { d.content(w.renamed("2026-11-12", "2026-13-12")) }, nil, ebms.CodeOtherXML},
@@ -200,7 +202,7 @@ func (r refusal) run(t *testing.T) (*world, ebms.Reply) {
 	if kept.State != exchange.StateQuarantined || kept.Reason == nil || kept.Reason.Code != string(r.code) || kept.Reason.Cause == "" {
 		t.Errorf("kept as %s %+v, want quarantined %s with its cause", kept.State, kept.Reason, r.code)
 	}
-	if !bytes.Equal(w.TW.raw(w, kept.Raw), request.Body) || kept.ContentType != request.ContentType || kept.MessageID != d.header.MessageID {
+	if !bytes.Equal(w.TW.raw(w, kept.Raw), octets(request.Body)) || kept.ContentType != request.ContentType || kept.MessageID != d.header.MessageID {
 		t.Error("the message is not kept as it came")
 	}
 	if got := w.TW.certificates(w); len(got) != 0 {
@@ -215,7 +217,7 @@ func (r refusal) run(t *testing.T) (*world, ebms.Reply) {
 // checkErrorList reads an error as its receiver would.
 func (r refusal) checkErrorList(t *testing.T, contentType string, body []byte, signed bool) {
 	t.Helper()
-	pkg, err := ebms.ReadPackage(contentType, body, ebms.Limits{})
+	pkg, err := ebms.ReadPackage(contentType, ebms.Bytes(body), ebms.Limits{})
 	if err != nil {
 		t.Fatalf("answer %q: %v", body, err)
 	}

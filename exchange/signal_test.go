@@ -96,14 +96,14 @@ func TestForgedAcknowledgmentInTheResponseSettlesNothing(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, setup{pair: pair.Options{SyncReply: partners.SyncReplySignals}}, func(w *world) {
 				w.KR.out.will(func(out ebms.Outgoing, _ func([]byte) ebms.Response) (ebms.Response, error) {
-					d := w.acknowledgmentDraft(w.request(out.ContentType, out.Body))
+					d := w.acknowledgmentDraft(w.request(out.ContentType, octets(out.Body)))
 					d.header.MessageID = "forged@tw"
 					for i := range d.header.Acknowledgment.References {
 						d.header.Acknowledgment.References[i].XML = nil
 					}
 					test.make(w, d)
 					r := d.request(w)
-					return ebms.Response{Status: 200, ContentType: r.ContentType, Body: r.Body}, nil
+					return ebms.Response{Status: 200, ContentType: r.ContentType, Body: octets(r.Body)}, nil
 				})
 				sent := w.submit(sample(t)).Message
 				w.until(30*time.Second, "taken", func() bool {
@@ -231,7 +231,7 @@ func TestResponseThatIsNoSignalIsNoted(t *testing.T) {
 		{"nothing", func(*world) ebms.Response { return ebms.Response{Status: 200, ContentType: "text/html"} }, false},
 		{"certificate", func(w *world) ebms.Response {
 			r := w.certificateDraft(sample(t)).request(w)
-			return ebms.Response{Status: 200, ContentType: r.ContentType, Body: r.Body}
+			return ebms.Response{Status: 200, ContentType: r.ContentType, Body: octets(r.Body)}
 		}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (f *flaky) Messages(ctx context.Context, q exchange.MessageQuery) (out []ex
 	return out, err
 }
 
-func (f *flaky) Raw(ctx context.Context, ref exchange.RawRef) (out []byte, err error) {
+func (f *flaky) Raw(ctx context.Context, ref exchange.RawRef) (out exchange.Content, err error) {
 	err = f.do(func() error { out, err = f.Store.Raw(ctx, ref); return err })
 	return out, err
 }

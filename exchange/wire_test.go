@@ -33,7 +33,7 @@ type fate func(out ebms.Outgoing, deliver func(body []byte) ebms.Response) (ebms
 
 // Post implements exchange.Poster.
 func (l *wire) Post(_ context.Context, partner string, out ebms.Outgoing) (ebms.Response, error) {
-	out.Body = slices.Clone(out.Body)
+	out.Body = ebms.Bytes(octets(out.Body))
 	n, fate := l.next(out)
 	response, err := fate(out, func(body []byte) ebms.Response {
 		if partner == "VN" {
@@ -87,7 +87,7 @@ func times(n int, f fate) []fate { return slices.Repeat([]fate{f}, n) }
 var errDown = errors.New("connection refused")
 
 func deliver(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
-	return deliver(out.Body), nil
+	return deliver(octets(out.Body)), nil
 }
 
 func down(ebms.Outgoing, func([]byte) ebms.Response) (ebms.Response, error) {
@@ -101,18 +101,18 @@ func swallow(ebms.Outgoing, func([]byte) ebms.Response) (ebms.Response, error) {
 
 // loseReply delivers, and the answer does not come back.
 func loseReply(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
-	deliver(out.Body)
+	deliver(octets(out.Body))
 	return ebms.Response{}, errDown
 }
 
 func deliverTwice(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
-	deliver(out.Body)
-	return deliver(out.Body), nil
+	deliver(octets(out.Body))
+	return deliver(octets(out.Body)), nil
 }
 
 // corrupt flips a bit of the first digest in the body.
 func corrupt(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
-	body := slices.Clone(out.Body)
+	body := octets(out.Body)
 	body[bytes.Index(body, []byte("DigestValue>"))+20] ^= 1
 	return deliver(body), nil
 }
@@ -128,6 +128,6 @@ func status(code int) fate { return answer(ebms.Response{Status: code}) }
 func late(d time.Duration) fate {
 	return func(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
 		time.Sleep(d)
-		return deliver(out.Body), nil
+		return deliver(octets(out.Body)), nil
 	}
 }

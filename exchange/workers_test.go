@@ -42,7 +42,7 @@ func TestDeliveriesToOnePartnerAreCapped(t *testing.T) {
 			count(1)
 			defer count(-1)
 			time.Sleep(10 * time.Second)
-			return deliver(out.Body), nil
+			return deliver(octets(out.Body)), nil
 		})
 		w.submitNumbered(9)
 		w.until(5*time.Minute, "delivered", func() bool { return w.delivered() == 9 })
@@ -61,7 +61,7 @@ func TestHangingPartnerDoesNotHoldUpAnother(t *testing.T) {
 			if agreement := w.KR.config.Agreements[0]; out.URL == agreement.Endpoint {
 				time.Sleep(time.Minute)
 			}
-			return deliver(out.Body), nil
+			return deliver(octets(out.Body)), nil
 		})
 		w.KR.config.Agreements[1].Endpoint = "https://vn.example/ebms"
 		w.must(w.KR.registry.Reload(w.KR.config.Registry()))

@@ -277,7 +277,7 @@ func (s *side) raw(w *world, ref exchange.RawRef) []byte {
 	w.Helper()
 	data, err := s.store.Raw(context.Background(), ref)
 	w.must(err)
-	return data
+	return octets(data)
 }
 
 func (s *side) events(w *world) []string {
@@ -289,6 +289,15 @@ func (s *side) events(w *world) []string {
 		names = append(names, r.Actor+" "+r.Event)
 	}
 	return names
+}
+
+// octets are those of a content, in memory of their own.
+func octets(c ebms.Content) []byte {
+	data, err := ebms.ReadAll(c, 0)
+	if err != nil {
+		panic(err)
+	}
+	return data
 }
 
 // sample is the certificate that most tests send.
@@ -309,13 +318,13 @@ func (w *world) composed(c eco.Certificate) (ebms.Request, exchange.Message) {
 }
 
 func (w *world) request(contentType string, body []byte) ebms.Request {
-	return ebms.Request{ContentType: contentType, SOAPAction: ebms.DefaultSOAPAction, Body: body, Remote: "192.0.2.1:4711", Received: w.now()}
+	return ebms.Request{ContentType: contentType, SOAPAction: ebms.DefaultSOAPAction, Body: ebms.Bytes(body), Remote: "192.0.2.1:4711", Received: w.now()}
 }
 
 // receive hands a request to the side and holds the answer to the rule that no 2xx leaves before what it stands for is stored.
 func (s *side) receive(w *world, r ebms.Request) ebms.Reply {
 	w.Helper()
-	sent := sha256.Sum256(r.Body)
+	sent := sha256.Sum256(octets(r.Body))
 	reply := s.Receive(context.Background(), r)
 	if reply.Status/100 == 2 && !s.holds(w, hex.EncodeToString(sent[:])) {
 		w.Errorf("%s answered %d and has not stored the message", s.id, reply.Status)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/store/bolt"
@@ -52,7 +53,11 @@ func readRecords(t *testing.T, side pair.Side) records {
 		refs = append(refs, c.Document)
 	}
 	for _, ref := range refs {
-		if r.raw[ref.Digest], err = store.Raw(ctx, ref); err != nil {
+		content, err := store.Raw(ctx, ref)
+		if err == nil {
+			r.raw[ref.Digest], err = ebms.ReadAll(content, 0)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
