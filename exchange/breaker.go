@@ -1,0 +1,81 @@
+package exchange
+
+import (
+	"sync"
+	"time"
+)
+
+// breaker suspends deliveries to a partner at which one attempt after the other fails, so that a partner that hangs does not
+// hold workers that others need. After a pause one attempt at a time probes whether it answers again; each that fails doubles
+// the pause. It knows attempts of this process only, and forgets them when it ends.
+type breaker struct {
+	// failures in a row open a circuit; 0 never. The first probe follows after pause, the wait is never longer than longest.
+	failures       int
+	pause, longest time.Duration
+
+	mu       sync.Mutex
+	circuits map[string]*circuit // of partners whose last attempt failed
+}
+
+// circuit is what is known of one partner.
+type circuit struct {
+	failures int
+	until    time.Time // when the next probe may begin; zero while the circuit is closed
+	wait     time.Duration
+}
+
+// ended records how an attempt at a partner ended. changed reports whether deliveries are suspended now that were not, or the
+// other way round.
+func (b *breaker) ended(partner string, answered bool, now time.Time) (suspended, changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.circuits[partner]
+	if answered {
+		delete(b.circuits, partner)
+		return false, c != nil && !c.until.IsZero()
+	}
+	if b.failures <= 0 {
+		return false, false
+	}
+	if c == nil {
+		c = &circuit{wait: b.pause}
+		b.circuits[partner] = c
+	}
+	c.failures++
+	switch {
+	case c.failures < b.failures:
+		return false, false
+	case c.until.IsZero():
+		c.until = now.Add(c.wait)
+		return true, true
+	case now.Before(c.until): // one of several that were under way when the circuit opened
+		return true, false
+	}
+	c.wait = min(2*c.wait, b.longest)
+	c.until = now.Add(c.wait)
+	return true, false
+}
+
+// allowed is how many deliveries to a partner may be under way at now, of at most limit.
+func (b *breaker) allowed(partner string, limit int, now time.Time) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.circuits[partner]
+	switch {
+	case c == nil || c.until.IsZero():
+		return limit
+	case now.Before(c.until):
+		return 0
+	}
+	return 1
+}
+
+// suspended is until when nothing is sent to a partner, zero if its circuit is closed, and how many attempts failed in a row.
+func (b *breaker) suspended(partner string) (until time.Time, failures int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.circuits[partner]; c != nil {
+		return c.until, c.failures
+	}
+	return time.Time{}, 0
+}
