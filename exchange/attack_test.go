@@ -29,7 +29,7 @@ func TestSignalUnderAnotherAgreementSettlesNothing(t *testing.T) {
 		a.CPAID, a.SignatureRequired, a.AckSigned = "urn:lax", new(false), new(false)
 	})
 	otherAction := besideTheStrict(func(a *partners.AgreementConfig) {
-		a.Action, a.AckSigned = "SubmitDraft", new(false)
+		a.Action, a.AnswerAction, a.AckSigned = "SubmitDraft", "AnswerDraft", new(false)
 		a.Start = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	})
 	tests := []struct {

@@ -17,23 +17,35 @@ type Agreement struct {
 	PartnerParty, OwnParty []PartyID
 	PartnerRole, OwnRole   string
 	Service                Service
-	Action                 string
-	Forms                  []eco.FormCode
-	// Endpoint is the partner's URL, SOAPAction the HTTP field's value with its quotes.
-	Endpoint, SOAPAction string
+	// Action is that of messages with a certificate, AnswerAction that of the business messages that answer them.
+	Action, AnswerAction string
+	Forms                []eco.FormCode
+	// Endpoint is the partner's URL, SOAPAction the HTTP field's value with its quotes. Acknowledgments and the other signals
+	// but errors go to AckEndpoint, errors to ErrorEndpoint. None of them is empty.
+	Endpoint, SOAPAction       string
+	AckEndpoint, ErrorEndpoint string
 
 	SignatureRequired, AckRequested, AckSigned, DuplicateElimination bool
 
-	// SyncReply is SyncReplyNone or SyncReplySignals.
-	SyncReply string
+	// SyncReply is SyncReplyNone or another value listed there, MessageOrder OrderNotGuaranteed or OrderGuaranteed.
+	SyncReply, MessageOrder string
+	// OrderGap is how long a message waits for the ones before it.
+	OrderGap time.Duration
 	// Retries counts resends after the first attempt; the other fields are described at AgreementConfig.
 	Retries                        int
 	RetryInterval, PersistDuration time.Duration
 	AllowSHA1                      bool
 	Algorithms                     []string
 	MaxBytes                       int64
-	Start, End                     time.Time
+	MaxParts                       int
+	// Tolerate lists Deviations; Tolerates asks it.
+	Tolerate            []string
+	Ping, MessageStatus bool
+	Start, End          time.Time
 }
+
+// covers reports whether action is one of the two of a.
+func (a *Agreement) covers(action string) bool { return action == a.Action || action == a.AnswerAction }
 
 // InboundQuery is what the header of a received message says about its agreement.
 type InboundQuery struct {
@@ -47,7 +59,8 @@ type InboundQuery struct {
 
 func (q InboundQuery) isSignal() bool { return q.Service == Service{} && q.Action == "" }
 
-// Inbound finds the agreement under which a message was sent. Every id in From must be the partner's and every id in To
+// Inbound finds the agreement under which a message was sent: a certificate, if the action is its Action, or the answer to one,
+// if it is its AnswerAction. Every id in From must be the partner's and every id in To
 // our own: a message that also claims to be from somebody else is from nobody.
 //
 // The errors wrap, in the order in which they are looked for, ErrUnknownCPA, ErrPartyMismatch, ErrUnknownService and
@@ -63,7 +76,7 @@ func (r *Registry) Inbound(q InboundQuery, at time.Time) (Agreement, error) {
 		return Agreement{}, fmt.Errorf("CPAId %q: %w: from %q to %q", q.CPAID, ErrPartyMismatch, q.From, q.To)
 	}
 	if !q.isSignal() {
-		found = filter(found, func(a *Agreement) bool { return a.Service == q.Service && a.Action == q.Action })
+		found = filter(found, func(a *Agreement) bool { return a.Service == q.Service && a.covers(q.Action) })
 	}
 	if len(found) == 0 {
 		return Agreement{}, fmt.Errorf("CPAId %q: %w: service %q, action %q", q.CPAID, ErrUnknownService, q.Service.Value, q.Action)
@@ -89,7 +102,8 @@ func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Ag
 // AgreementQuery names the agreement under which a message was composed.
 type AgreementQuery struct {
 	Partner, CPAID string
-	// Service is the value of eb:Service. Service and Action of a signal are left empty, as in InboundQuery.
+	// Service is the value of eb:Service, Action the agreement's Action or AnswerAction. Both are left empty for a signal, as
+	// in InboundQuery.
 	Service, Action string
 }
 
@@ -97,7 +111,7 @@ type AgreementQuery struct {
 // how often. An agreement that is no longer in force still answers, since what was queued under it is to be delivered.
 func (r *Registry) Agreement(q AgreementQuery, at time.Time) (Agreement, bool) {
 	found := filter(r.data.Load().agreements, func(a *Agreement) bool {
-		return a.Partner == q.Partner && a.CPAID == q.CPAID && (q.Action == "" || a.Service.Value == q.Service && a.Action == q.Action)
+		return a.Partner == q.Partner && a.CPAID == q.CPAID && (q.Action == "" || a.Service.Value == q.Service && a.covers(q.Action))
 	})
 	if len(found) == 0 {
 		return Agreement{}, false

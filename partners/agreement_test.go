@@ -15,7 +15,7 @@ func TestInboundFindsTheAgreementOrSaysWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t)
 	w.config.Agreements[0].Start, w.config.Agreements[0].End = spring, autumn
 	other := agreement("tw")
-	other.Action, other.Forms, other.Start, other.End = "Cancel", []eco.FormCode{otherForm}, summer, autumn
+	other.Action, other.AnswerAction, other.Forms, other.Start, other.End = "Cancel", "AnswerCancel", []eco.FormCode{otherForm}, summer, autumn
 	w.config.Agreements = append(w.config.Agreements, other)
 	r := w.open(t)
 	good := partners.InboundQuery{
@@ -37,6 +37,9 @@ func TestInboundFindsTheAgreementOrSaysWhatDoesNotFit(t *testing.T) {
 		{"all as agreed", good, summer, nil, "Submit"},
 		{"one of several ids", change(func(q *partners.InboundQuery) { q.From = q.From[1:] }), summer, nil, "Submit"},
 		{"the other action", change(func(q *partners.InboundQuery) { q.Action = "Cancel" }), summer, nil, "Cancel"},
+		{"answer", change(func(q *partners.InboundQuery) { q.Action = partners.DefaultAnswerAction }), summer, nil, "Submit"},
+		{"answer to the other action", change(func(q *partners.InboundQuery) { q.Action = "AnswerCancel" }), summer, nil, "Cancel"},
+		{"answer of another service", change(func(q *partners.InboundQuery) { q.Action, q.Service.Value = "AnswerCancel", "urn:x" }), summer, partners.ErrUnknownService, ""},
 		{"signal, the agreement that started last", signal, summer, nil, "Cancel"},
 		{"signal, the only one in force", signal, spring, nil, "Submit"},
 		{"unknown CPAId", change(func(q *partners.InboundQuery) { q.CPAID = "cpa" }), summer, partners.ErrUnknownCPA, ""},
@@ -109,12 +112,12 @@ func TestAgreementIsFoundAsItStandsAtTheInstant(t *testing.T) {
 	first, next, other := agreement("tw"), agreement("tw"), agreement("tw")
 	first.End = summer
 	next.Start, next.Endpoint = summer, "https://moved.example/ebms"
-	other.Action, other.Endpoint, other.Forms = "Other", "https://other.example/ebms", []eco.FormCode{otherForm}
+	other.Action, other.AnswerAction, other.Endpoint, other.Forms = "Other", "AnswerOther", "https://other.example/ebms", []eco.FormCode{otherForm}
 	w.config.Agreements = []partners.AgreementConfig{first, next, other}
 	r := w.open(t)
 	own := partners.AgreementQuery{Partner: "tw", CPAID: "cpa-tw", Service: "urn:services:eco", Action: "Submit"}
-	second := own
-	second.Action = "Other"
+	second, answer, secondAnswer := own, own, own
+	second.Action, answer.Action, secondAnswer.Action = "Other", partners.DefaultAnswerAction, "AnswerOther"
 	tests := []struct {
 		name  string
 		query partners.AgreementQuery
@@ -124,6 +127,9 @@ func TestAgreementIsFoundAsItStandsAtTheInstant(t *testing.T) {
 		{"before a successor starts its predecessor serves", own, summer.Add(-time.Second), first.Endpoint},
 		{"the successor from its start", own, summer, next.Endpoint},
 		{"another action of the same CPAId has its own", second, summer, other.Endpoint},
+		{"its answer, before a successor starts", answer, summer.Add(-time.Second), first.Endpoint},
+		{"its answer, from the start of the successor", answer, summer, next.Endpoint},
+		{"the other action's answer", secondAnswer, summer, other.Endpoint},
 		{"another CPAId", partners.AgreementQuery{Partner: "tw", CPAID: "cpa-my"}, summer, ""},
 		{"another partner", partners.AgreementQuery{Partner: "my", CPAID: "cpa-tw"}, summer, ""},
 		{"another service", partners.AgreementQuery{Partner: "tw", CPAID: "cpa-tw", Service: "urn:x", Action: "Submit"}, summer, ""},
@@ -153,10 +159,12 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 	w.config.Node.Role, w.config.Partners[0].Role, w.config.Partners[1].Role = "own", "theirs", "theirs"
 	want := partners.Agreement{
 		CPAID: "cpa-tw", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "theirs", OwnRole: "own",
-		Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit", Forms: []eco.FormCode{form},
-		Endpoint: "https://tw.example/ebms", SOAPAction: `"ebXML"`,
+		Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit", AnswerAction: "AnswerCertificateOfOrigin", Forms: []eco.FormCode{form},
+		Endpoint: "https://tw.example/ebms", AckEndpoint: "https://tw.example/ebms", ErrorEndpoint: "https://tw.example/ebms", SOAPAction: `"ebXML"`,
 		SignatureRequired: true, AckRequested: true, AckSigned: true, DuplicateElimination: true, SyncReply: "none",
+		MessageOrder: "NotGuaranteed", OrderGap: 24 * time.Hour,
 		Retries: 12, RetryInterval: 10 * time.Minute, PersistDuration: 7 * 24 * time.Hour,
+		Tolerate: partners.Deviations(), Ping: true, MessageStatus: true,
 	}
 	got, err := w.open(t).Outbound("tw", form, summer)
 	if err != nil {
@@ -168,23 +176,68 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 
 	w.config.Agreements[0] = partners.AgreementConfig{
 		CPAID: "c", Partner: "tw", Start: spring, End: autumn, Forms: []eco.FormCode{form, otherForm},
-		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", OwnRole: "o", PartnerRole: "p",
-		Endpoint: "http://tw.example", AllowHTTP: true, SOAPAction: "s/a",
+		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", AnswerAction: "b", OwnRole: "o", PartnerRole: "p",
+		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", AllowHTTP: true, SOAPAction: "s/a",
 		SignatureRequired: new(false), AckRequested: new(false), DuplicateElimination: new(false), SyncReply: "mshSignalsOnly",
 		Retries: new(0), RetryInterval: time.Second, PersistDuration: time.Second,
-		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5,
+		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour,
+		Tolerate: []string{"no-start"}, Ping: new(false), MessageStatus: new(false),
 	}
 	want = partners.Agreement{
 		CPAID: "c", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "p", OwnRole: "o",
-		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", Forms: []eco.FormCode{form, otherForm},
-		Endpoint: "http://tw.example", SOAPAction: "s/a", SyncReply: "mshSignalsOnly",
+		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", AnswerAction: "b", Forms: []eco.FormCode{form, otherForm},
+		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", SOAPAction: "s/a",
+		SyncReply: "mshSignalsOnly", MessageOrder: "NotGuaranteed", OrderGap: time.Hour,
 		RetryInterval: time.Second, PersistDuration: time.Second,
-		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, Start: spring, End: autumn,
+		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, Start: spring, End: autumn,
+		Tolerate: []string{"no-start"},
 	}
 	if got, err = w.open(t).Outbound("tw", otherForm, summer); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("all given (-want +got):\n%s", diff)
+	}
+}
+
+func TestAgreementToleratesWhatItListsAndEverythingByDefault(t *testing.T) {
+	tests := []struct {
+		name     string
+		tolerate []string
+		want     []string
+	}{
+		{"nothing said", nil, partners.Deviations()},
+		{"none", []string{}, nil},
+		{"two", []string{"no-role", "no-start"}, []string{"no-start", "no-role"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.config.Agreements[0].Tolerate = test.tolerate
+			a, err := w.open(t).Outbound("tw", form, summer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, name := range partners.Deviations() {
+				if a.Tolerates(name) {
+					got = append(got, name)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || a.Tolerates("no-such") {
+				t.Errorf("tolerated (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPartnerHasItsConcurrency(t *testing.T) {
+	w := newWorld(t)
+	w.config.Partners[0].Concurrency = 3
+	r := w.open(t)
+	for id, want := range map[string]int{"tw": 3, "my": 0} {
+		if p, _ := r.Partner(id); p.Concurrency != want {
+			t.Errorf("%s has %d, want %d", id, p.Concurrency, want)
+		}
 	}
 }

@@ -79,6 +79,7 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	if len(p.AnchorFiles) == 0 {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
+	k.notNegative(at+".concurrency", p.Concurrency)
 	for i, credential := range p.Credentials {
 		at := item(at+".credentials", i)
 		k.uses(at+".uses", credential.Uses)
@@ -92,6 +93,12 @@ func (k *checker) partner(at string, p PartnerConfig) {
 			k.documentUse(at+".uses", credential.Uses)
 			k.credential(at, credential)
 		}
+	}
+}
+
+func (k *checker) notNegative(key string, n int) {
+	if n < 0 {
+		k.add(key, "%d is less than 0", n)
 	}
 }
 

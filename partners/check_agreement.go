@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/signing"
 )
 
-// The span that RetryInterval may have.
+// The spans that RetryInterval and OrderGap may have.
 const (
 	minRetryInterval = time.Second
 	maxRetryInterval = 30 * 24 * time.Hour
+	minOrderGap      = time.Minute
+	maxOrderGap      = 30 * 24 * time.Hour
 )
 
 func (k *checker) agreement(at string, a AgreementConfig, c Config) {
@@ -33,8 +36,11 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	k.window(at+".end", a.Start, a.End)
 	k.forms(at+".forms", a.Forms)
 	k.service(at, a)
-	k.endpoint(at+".endpoint", a)
+	k.endpoints(at, a)
 	k.reliability(at, a)
+	k.syncReply(at+".sync_reply", a)
+	k.order(at, a)
+	k.tolerate(at+".tolerate", a.Tolerate)
 	for i, algorithm := range a.Algorithms {
 		if !signing.KnownAlgorithm(algorithm) {
 			k.add(fmt.Sprintf("%s.algorithms[%d]", at, i), "%q is no signature algorithm that this node verifies", algorithm)
@@ -42,6 +48,9 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	}
 	if a.MaxBytes < 0 {
 		k.add(at+".max_bytes", "%d is less than 0", a.MaxBytes)
+	}
+	if a.MaxParts < 0 || a.MaxParts == 1 {
+		k.add(at+".max_parts", "%d leaves no room for a document beside the envelope; use at least 2, or 0 for limits.parts alone", a.MaxParts)
 	}
 }
 
@@ -69,25 +78,50 @@ func (k *checker) service(at string, a AgreementConfig) {
 	if a.Action == "" {
 		k.add(at+".action", "is required")
 	}
+	if a.AnswerAction == a.Action {
+		k.add(at+".answer_action", "%q is action too; with one action for both, answers could not be told from certificates", a.AnswerAction)
+	}
 }
 
 const reservedService = "urn:oasis:names:tc:ebxml-msg:service"
 
-func (k *checker) endpoint(key string, a AgreementConfig) {
-	u, err := url.Parse(a.Endpoint)
-	switch {
-	case a.Endpoint == "":
-		k.add(key, "is required: the partner's URL")
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		k.add(key, "%q is not an https URL", a.Endpoint)
-	case u.User != nil || u.Fragment != "":
-		k.add(key, "has a user or a fragment, which are not part of an endpoint")
-	case u.Scheme == "http" && !a.AllowHTTP && !isLoopback(u.Hostname()):
-		k.add(key, "%q is not encrypted; use https, or set allow_http: true", a.Endpoint)
+// endpoints: one that is left out is Endpoint, whose faults are told once.
+func (k *checker) endpoints(at string, a AgreementConfig) {
+	if a.Endpoint == "" {
+		k.add(at+".endpoint", "is required: the partner's URL")
+	}
+	for _, e := range endpoints(a) {
+		k.endpoint(at+"."+e.key, e.url, a.AllowHTTP)
 	}
 }
 
-// reliability: ebMS 2.0 §6.4, §6.6 and §4.3. That PersistDuration covers every retry is not confirmed from the text; without it
+// endpointConfig is an endpoint of an agreement with the key that gives it.
+type endpointConfig struct{ key, url string }
+
+// endpoints lists the endpoints of a that are given, each URL once.
+func endpoints(a AgreementConfig) []endpointConfig {
+	var out []endpointConfig
+	for _, e := range []endpointConfig{{"endpoint", a.Endpoint}, {"ack_endpoint", a.AckEndpoint}, {"error_endpoint", a.ErrorEndpoint}} {
+		if e.url != "" && !slices.ContainsFunc(out, func(other endpointConfig) bool { return other.url == e.url }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (k *checker) endpoint(key, endpoint string, allowHTTP bool) {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		k.add(key, "%q is not an https URL", endpoint)
+	case u.User != nil || u.Fragment != "":
+		k.add(key, "has a user or a fragment, which are not part of an endpoint")
+	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
+		k.add(key, "%q is not encrypted; use https, or set allow_http: true", endpoint)
+	}
+}
+
+// reliability: ebMS 2.0 §6.4 and §6.6. That PersistDuration covers every retry is not confirmed from the text; without it
 // a late copy would be taken for a new message.
 func (k *checker) reliability(at string, a AgreementConfig) {
 	intervalOK := a.RetryInterval >= minRetryInterval && a.RetryInterval <= maxRetryInterval
@@ -104,25 +138,83 @@ func (k *checker) reliability(at string, a AgreementConfig) {
 	if *a.AckSigned && !*a.AckRequested {
 		k.add(at+".ack_signed", "asks for a signed acknowledgment, but ack_requested is false; set it to false too")
 	}
-	if a.SyncReply != SyncReplyNone && a.SyncReply != SyncReplySignals {
-		k.add(at+".sync_reply", "%q is not %s or %s", a.SyncReply, SyncReplyNone, SyncReplySignals)
+}
+
+// syncReplies are the values of AgreementConfig.SyncReply.
+var syncReplies = []string{SyncReplyNone, SyncReplySignals, SyncReplyBusinessSignals, SyncReplyResponse, SyncReplyBoth}
+
+// syncReply: ebMS 2.0 §4.3.
+func (k *checker) syncReply(key string, a AgreementConfig) {
+	if !slices.Contains(syncReplies, a.SyncReply) {
+		k.add(key, "%q is not one of %s", a.SyncReply, strings.Join(syncReplies, ", "))
 	}
 }
 
-// uniqueAgreements: while two agreements are in force together, header and form must tell them apart.
+// order: ebMS 2.0 §9. A message that is lost or taken twice would break the order, and SyncReply must not stand beside
+// MessageOrder.
+func (k *checker) order(at string, a AgreementConfig) {
+	switch a.MessageOrder {
+	case OrderNotGuaranteed:
+	case OrderGuaranteed:
+		for _, need := range []struct {
+			met  bool
+			text string
+		}{
+			{*a.AckRequested, "ack_requested: true"},
+			{*a.DuplicateElimination, "duplicate_elimination: true"},
+			{a.SyncReply == SyncReplyNone || !slices.Contains(syncReplies, a.SyncReply), "sync_reply: " + SyncReplyNone},
+		} {
+			if !need.met {
+				k.add(at+".message_order", "%s needs %s (ebMS 2.0 §9)", OrderGuaranteed, need.text)
+			}
+		}
+	default:
+		k.add(at+".message_order", "%q is not %s or %s", a.MessageOrder, OrderNotGuaranteed, OrderGuaranteed)
+	}
+	if a.OrderGap < minOrderGap || a.OrderGap > maxOrderGap {
+		k.add(at+".order_gap", "%s is not between %s and %s", a.OrderGap, minOrderGap, maxOrderGap)
+	}
+}
+
+func (k *checker) tolerate(key string, names []string) {
+	for i, name := range names {
+		if !slices.Contains(deviations, name) {
+			k.add(item(key, i), "%q is not a deviation that this node knows; it knows %s", name, strings.Join(deviations, ", "))
+		}
+	}
+}
+
+// uniqueAgreements: while two agreements are in force together, header and form must tell them apart. An action that one of
+// them has for certificates and the other for answers would leave open what a message is.
 func (k *checker) uniqueAgreements(list []AgreementConfig) {
 	for i, a := range list {
+		a.SetDefaults()
 		for j, b := range list[:i] {
+			b.SetDefaults()
 			if a.Partner != b.Partner || a.Partner == "" || !overlap(a, b) {
 				continue
 			}
 			at, first := item("agreements", i), item("agreements", j)
-			if a.CPAID == b.CPAID && a.Service == b.Service && a.Action == b.Action {
-				k.add(at+".cpa_id", "has partner, CPAId, service and action of %s, which is in force at the same time", first)
+			if a.CPAID == b.CPAID && a.Service == b.Service {
+				k.sharedAction(at, a, b, first)
 			}
 			if form, ok := sharedForm(a, b); ok && a.Start.Equal(b.Start) {
 				k.add(at+".forms", "%s is in %s too, and both start at the same time; the later start decides which one is used to send", form, first)
 			}
+		}
+	}
+}
+
+// sharedAction: a, at at, and b, at first, have CPAId and service in common. That both actions are shared is told once.
+func (k *checker) sharedAction(at string, a, b AgreementConfig, first string) {
+	for _, own := range []struct{ key, action string }{{"action", a.Action}, {"answer_action", a.AnswerAction}} {
+		switch {
+		case own.key == "action" && own.action == b.Action:
+			k.add(at+".cpa_id", "has partner, CPAId, service and action of %s, which is in force at the same time", first)
+			return
+		case own.action == b.AnswerAction || own.action == b.Action:
+			k.add(at+"."+own.key, "%q is an action of %s too, which has the same partner, CPAId and service and is in force at the same time; give each its own",
+				own.action, first)
 		}
 	}
 }

@@ -79,6 +79,7 @@ func TestCheckOfNodeAndPartners(t *testing.T) {
 		{"same value, another type", func(c *partners.Config) { c.Partners[1].PartyIDs[0] = partners.PartyID{Type: "duns", Value: "TW"} }, "", nil},
 		{"partner id twice", func(c *partners.Config) { c.Partners[1].ID = "tw"; c.Agreements = nil }, "partners[1].id", []string{"partners[0].id"}},
 		{"partner id of the node", func(c *partners.Config) { c.Partners[1].ID = "kr"; c.Agreements = nil }, "partners[1].id", []string{"node.id"}},
+		{"concurrency below 0", func(c *partners.Config) { c.Partners[1].Concurrency = -1 }, "partners[1].concurrency", []string{"-1 is less than 0"}},
 		{"no anchors", func(c *partners.Config) { c.Partners[0].AnchorFiles = nil }, "partners[0].anchor_files", []string{"is required", "pin"}},
 		{"credential without uses", func(c *partners.Config) { c.Partners[0].Credentials[0].Uses = nil }, "partners[0].credentials[0].uses", []string{"is required", "tls-server"}},
 		{"unknown use", func(c *partners.Config) { c.Partners[0].Credentials[0].Uses = []partners.Use{"tls"} }, "partners[0].credentials[0].uses", []string{`"tls" is not a use`}},
@@ -128,6 +129,9 @@ func TestCheckOfAgreements(t *testing.T) {
 		{"service with type, no URI", first(func(a *partners.AgreementConfig) { a.Service = partners.Service{Type: "x", Value: "eco"} }), "", nil},
 		{"reserved service", first(func(a *partners.AgreementConfig) { a.Service.Value = "urn:oasis:names:tc:ebxml-msg:service:x" }), "agreements[0].service.value", []string{"reserved"}},
 		{"no action", first(func(a *partners.AgreementConfig) { a.Action = "" }), "agreements[0].action", []string{"is required"}},
+		{"an action of its own for answers", first(func(a *partners.AgreementConfig) { a.AnswerAction = "Answer" }), "", nil},
+		{"one action for both", first(func(a *partners.AgreementConfig) { a.AnswerAction = a.Action }), "agreements[0].answer_action", []string{`"Submit" is action too`}},
+		{"action that answers have by default", first(func(a *partners.AgreementConfig) { a.Action = "AnswerCertificateOfOrigin" }), "agreements[0].answer_action", []string{"is action too"}},
 		{"own role alone", first(func(a *partners.AgreementConfig) { a.OwnRole = "x" }), "agreements[0].partner_role", []string{"both or none"}},
 		{"partner's role alone", first(func(a *partners.AgreementConfig) { a.PartnerRole = "x" }), "agreements[0].own_role", []string{"both or none"}},
 		{"window the wrong way", first(func(a *partners.AgreementConfig) { a.Start, a.End = autumn, spring }), "agreements[0].end", []string{"is not after"}},
@@ -143,6 +147,15 @@ func TestCheckOfAgreements(t *testing.T) {
 		{"endpoint on loopback, IPv6", endpoint("http://[::1]:8080/ebms"), "", nil},
 		{"endpoint named like loopback", endpoint("http://127.0.0.1.example/"), "agreements[0].endpoint", []string{"allow_http"}},
 
+		{"endpoint of acknowledgments by ftp", first(func(a *partners.AgreementConfig) { a.AckEndpoint = "ftp://tw.example/" }), "agreements[0].ack_endpoint", []string{"not an https URL"}},
+		{"endpoint of errors without encryption", first(func(a *partners.AgreementConfig) { a.ErrorEndpoint = "http://tw.example/" }), "agreements[0].error_endpoint", []string{"allow_http"}},
+		{"endpoints of signals without encryption, allowed", first(func(a *partners.AgreementConfig) {
+			a.AckEndpoint, a.ErrorEndpoint, a.AllowHTTP = "http://tw.example/ack", "http://tw.example/error", true
+		}), "", nil},
+		{"one fault in all endpoints", first(func(a *partners.AgreementConfig) {
+			a.Endpoint, a.AckEndpoint, a.ErrorEndpoint = "ftp://tw.example/", "ftp://tw.example/", "ftp://tw.example/"
+		}), "agreements[0].endpoint", []string{"not an https URL"}},
+
 		{"retries below 0", first(func(a *partners.AgreementConfig) { a.Retries = new(-1) }), "agreements[0].retries", []string{"-1"}},
 		{"retries above the bound", first(func(a *partners.AgreementConfig) { a.Retries = new(partners.MaxRetries + 1) }), "agreements[0].retries", []string{"1001"}},
 		{"interval too short", first(func(a *partners.AgreementConfig) { a.RetryInterval = time.Millisecond }), "agreements[0].retry_interval", []string{"1ms"}},
@@ -156,7 +169,31 @@ func TestCheckOfAgreements(t *testing.T) {
 		{"default persistence too short", first(func(a *partners.AgreementConfig) { a.RetryInterval = 24 * time.Hour }), "agreements[0].persist_duration", []string{"312h0m0s"}},
 		{"no acknowledgment", first(func(a *partners.AgreementConfig) { a.AckRequested = new(false) }), "", nil},
 		{"signed acknowledgment of none", first(func(a *partners.AgreementConfig) { a.AckRequested, a.AckSigned = new(false), new(true) }), "agreements[0].ack_signed", []string{"ack_requested"}},
-		{"unknown sync reply", first(func(a *partners.AgreementConfig) { a.SyncReply = "responseOnly" }), "agreements[0].sync_reply", []string{"mshSignalsOnly"}},
+		{"unknown sync reply", first(func(a *partners.AgreementConfig) { a.SyncReply = "always" }), "agreements[0].sync_reply", []string{`"always"`, "none, mshSignalsOnly, signalsOnly, responseOnly, signalsAndResponse"}},
+		{"signals in the response", first(func(a *partners.AgreementConfig) { a.SyncReply = partners.SyncReplySignals }), "", nil},
+		{"every signal in the response", first(func(a *partners.AgreementConfig) { a.SyncReply = partners.SyncReplyBusinessSignals }), "", nil},
+		{"the answer in the response", first(func(a *partners.AgreementConfig) { a.SyncReply = partners.SyncReplyResponse }), "", nil},
+		{"all in the response", first(func(a *partners.AgreementConfig) { a.SyncReply = partners.SyncReplyBoth }), "", nil},
+		{"order", first(func(a *partners.AgreementConfig) { a.MessageOrder = partners.OrderGuaranteed }), "", nil},
+		{"unknown order", first(func(a *partners.AgreementConfig) { a.MessageOrder = "guaranteed" }), "agreements[0].message_order", []string{`"guaranteed" is not NotGuaranteed or Guaranteed`}},
+		{"order without acknowledgments", first(func(a *partners.AgreementConfig) {
+			a.MessageOrder, a.AckRequested = partners.OrderGuaranteed, new(false)
+		}), "agreements[0].message_order", []string{"needs ack_requested: true", "§9"}},
+		{"order with copies", first(func(a *partners.AgreementConfig) {
+			a.MessageOrder, a.DuplicateElimination = partners.OrderGuaranteed, new(false)
+		}), "agreements[0].message_order", []string{"needs duplicate_elimination: true"}},
+		{"order with replies in the response", first(func(a *partners.AgreementConfig) {
+			a.MessageOrder, a.SyncReply = partners.OrderGuaranteed, partners.SyncReplyBoth
+		}), "agreements[0].message_order", []string{"needs sync_reply: none"}},
+		{"shortest gap", first(func(a *partners.AgreementConfig) { a.OrderGap = time.Minute }), "", nil},
+		{"gap too short", first(func(a *partners.AgreementConfig) { a.OrderGap = time.Minute - 1 }), "agreements[0].order_gap", []string{"59.999999999s is not between 1m0s and 720h0m0s"}},
+		{"longest gap", first(func(a *partners.AgreementConfig) { a.OrderGap = 30 * 24 * time.Hour }), "", nil},
+		{"gap too long", first(func(a *partners.AgreementConfig) { a.OrderGap = 30*24*time.Hour + 1 }), "agreements[0].order_gap", []string{"is not between"}},
+		{"nothing tolerated", first(func(a *partners.AgreementConfig) { a.Tolerate = []string{} }), "", nil},
+		{"unknown deviation", first(func(a *partners.AgreementConfig) { a.Tolerate = []string{"no-start", "no-end"} }), "agreements[0].tolerate[1]", []string{`"no-end"`, "it knows no-start, start-without-brackets"}},
+		{"parts below 0", first(func(a *partners.AgreementConfig) { a.MaxParts = -1 }), "agreements[0].max_parts", []string{"-1", "at least 2"}},
+		{"no part but the envelope", first(func(a *partners.AgreementConfig) { a.MaxParts = 1 }), "agreements[0].max_parts", []string{"no room for a document"}},
+		{"one part beside the envelope", first(func(a *partners.AgreementConfig) { a.MaxParts = 2 }), "", nil},
 		{"size below 0", first(func(a *partners.AgreementConfig) { a.MaxBytes = -1 }), "agreements[0].max_bytes", []string{"-1"}},
 		{"an algorithm that is not verified", first(func(a *partners.AgreementConfig) { a.Algorithms = []string{"rsa-sha256", "rsa-md5"} }), "agreements[0].algorithms[1]", []string{"rsa-md5"}},
 
@@ -171,7 +208,20 @@ func TestCheckOfAgreements(t *testing.T) {
 			c.Agreements[0].End, next.Start = summer, summer.Add(-time.Second)
 			c.Agreements = append(c.Agreements, next)
 		}, "agreements[2].cpa_id", []string{"in force at the same time"}},
-		{"another action", more(func(a *partners.AgreementConfig) { a.Action, a.Forms = "Cancel", []eco.FormCode{otherForm} }), "", nil},
+		{"other actions", more(func(a *partners.AgreementConfig) {
+			a.Action, a.AnswerAction, a.Forms = "Cancel", "AnswerCancel", []eco.FormCode{otherForm}
+		}), "", nil},
+		{"the same action for answers", more(func(a *partners.AgreementConfig) { a.Action, a.Forms = "Cancel", []eco.FormCode{otherForm} }), "agreements[2].answer_action", []string{`"AnswerCertificateOfOrigin" is an action of agreements[0] too`}},
+		{"the same action for certificates", more(func(a *partners.AgreementConfig) { a.AnswerAction, a.Forms = "Answer", []eco.FormCode{otherForm} }), "agreements[2].cpa_id", []string{"agreements[0]"}},
+		{"certificates where the other has answers", more(func(a *partners.AgreementConfig) {
+			a.Action, a.AnswerAction, a.Forms = partners.DefaultAnswerAction, "Answer", []eco.FormCode{otherForm}
+		}), "agreements[2].action", []string{"is an action of agreements[0] too"}},
+		{"answers where the other has certificates", more(func(a *partners.AgreementConfig) {
+			a.Action, a.AnswerAction, a.Forms = "Cancel", a.Action, []eco.FormCode{otherForm}
+		}), "agreements[2].answer_action", []string{`"Submit" is an action of agreements[0] too`}},
+		{"the same actions of another service", more(func(a *partners.AgreementConfig) {
+			a.Service.Value, a.Forms = "urn:services:other", []eco.FormCode{otherForm}
+		}), "", nil},
 		{"same form from the same start", more(func(a *partners.AgreementConfig) { a.CPAID = "next" }), "agreements[2].forms", []string{"NON-PREFERENTIAL", "agreements[0]"}},
 		{"same form from a later start", more(func(a *partners.AgreementConfig) { a.CPAID, a.Start = "next", summer }), "", nil},
 	})

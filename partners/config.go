@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -78,6 +79,8 @@ type PartnerConfig struct {
 	Credentials       []CredentialConfig `yaml:"credentials"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
+	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
+	Concurrency int `yaml:"concurrency"`
 }
 
 // CredentialConfig is a credential of a partner. Several may count at the same time.
@@ -118,13 +121,19 @@ type AgreementConfig struct {
 	// Forms are the forms that travel under this agreement.
 	Forms   []eco.FormCode `yaml:"forms"`
 	Service Service        `yaml:"service"`
-	Action  string         `yaml:"action"`
+	// Action is eb:Action of the message that carries a certificate, AnswerAction that of the business message that answers
+	// it under the same Service; default DefaultAnswerAction. The two differ (ebMS 2.0 §3.1.5).
+	Action       string `yaml:"action"`
+	AnswerAction string `yaml:"answer_action"`
 	// OwnRole and PartnerRole default to the role of the node and of the partner.
 	OwnRole     string `yaml:"own_role"`
 	PartnerRole string `yaml:"partner_role"`
-	// Endpoint is the URL to post to: https, or http with AllowHTTP or a loopback host.
-	Endpoint  string `yaml:"endpoint"`
-	AllowHTTP bool   `yaml:"allow_http"`
+	// Endpoint is the URL to post to: https, or http with AllowHTTP or a loopback host. AckEndpoint is where acknowledgments
+	// and the other signals but errors go, ErrorEndpoint where errors go (ebMS 2.0 §4.2.4.2); both default to Endpoint.
+	Endpoint      string `yaml:"endpoint"`
+	AckEndpoint   string `yaml:"ack_endpoint"`
+	ErrorEndpoint string `yaml:"error_endpoint"`
+	AllowHTTP     bool   `yaml:"allow_http"`
 	// SOAPAction is the value of the HTTP field as it stands there, quotes included; default "ebXML" in double quotes
 	// (ebMS 2.0 appendix B.2).
 	SOAPAction string `yaml:"soap_action"`
@@ -135,8 +144,15 @@ type AgreementConfig struct {
 	AckRequested         *bool `yaml:"ack_requested"`
 	AckSigned            *bool `yaml:"ack_signed"`
 	DuplicateElimination *bool `yaml:"duplicate_elimination"`
-	// SyncReply is SyncReplyNone (default) or SyncReplySignals (ebMS 2.0 §4.3).
+	// SyncReply says what travels in the HTTP response: SyncReplyNone (default) or another value listed there (ebMS 2.0 §4.3).
 	SyncReply string `yaml:"sync_reply"`
+
+	// MessageOrder is OrderNotGuaranteed (default) or OrderGuaranteed (ebMS 2.0 §9), which needs AckRequested,
+	// DuplicateElimination and SyncReplyNone.
+	MessageOrder string `yaml:"message_order"`
+	// OrderGap is how long a received message waits for the ones before it until it is refused with DeliveryFailure, 1
+	// minute to 30 days; default DefaultOrderGap. It plays no part with OrderNotGuaranteed.
+	OrderGap time.Duration `yaml:"order_gap"`
 
 	// Retries counts resends after the first attempt, 0 to MaxRetries; default DefaultRetries. RetryInterval is the
 	// least wait between attempts; default DefaultRetryInterval (ebMS 2.0 §6.4).
@@ -150,8 +166,17 @@ type AgreementConfig struct {
 	AllowSHA1 bool `yaml:"allow_sha1"`
 	// Algorithms are the identifiers of the signature algorithms accepted; empty for those of signing.Policy.
 	Algorithms []string `yaml:"algorithms"`
-	// MaxBytes bounds a message of this agreement in bytes, packaging included; 0 leaves the node's own limit.
+	// MaxBytes bounds a message of this agreement in bytes, packaging included; 0 leaves the node's own limit. MaxParts
+	// bounds its parts, envelope included, likewise.
 	MaxBytes int64 `yaml:"max_bytes"`
+	MaxParts int   `yaml:"max_parts"`
+
+	// Tolerate lists the Deviations of the partner's messages that are accepted; nil for all of them, while a list that
+	// is there and empty accepts none.
+	Tolerate []string `yaml:"tolerate"`
+	// Ping has the partner's Pings answered (ebMS 2.0 §8), MessageStatus its StatusRequests (§7); both default to true.
+	Ping          *bool `yaml:"ping"`
+	MessageStatus *bool `yaml:"message_status"`
 }
 
 // Defaults and bounds of AgreementConfig.
@@ -160,18 +185,38 @@ const (
 	DefaultRetryInterval   = 10 * time.Minute
 	DefaultPersistDuration = 7 * 24 * time.Hour
 	DefaultSOAPAction      = `"ebXML"`
+	DefaultAnswerAction    = "AnswerCertificateOfOrigin"
+	DefaultOrderGap        = 24 * time.Hour
 	MaxRetries             = 1000
 )
 
-// The values of AgreementConfig.SyncReply, named as in CPPA 2.0 syncReplyMode.
+// The values of AgreementConfig.SyncReply, named as in CPPA 2.0 syncReplyMode. Each says what the HTTP response to a message
+// holds (ebMS 2.0 §4.3); what it does not hold is posted as a message of its own.
 const (
-	SyncReplyNone    = "none"
+	// SyncReplyNone: nothing.
+	SyncReplyNone = "none"
+	// SyncReplySignals: the acknowledgment, or the error.
 	SyncReplySignals = "mshSignalsOnly"
+	// SyncReplyBusinessSignals: that, and the business signal: that the certificate was received and verified.
+	SyncReplyBusinessSignals = "signalsOnly"
+	// SyncReplyResponse: the business answer, with the acknowledgment in the same message.
+	SyncReplyResponse = "responseOnly"
+	// SyncReplyBoth: the business signal and the business answer, with the acknowledgment in the same message.
+	SyncReplyBoth = "signalsAndResponse"
 )
 
-// SetDefaults writes the documented default into every field that is unset. It does so before or after decoding alike.
+// The values of AgreementConfig.MessageOrder, named as in CPPA 2.0 messageOrderSemantics.
+const (
+	// OrderNotGuaranteed: messages are taken as they arrive.
+	OrderNotGuaranteed = "NotGuaranteed"
+	// OrderGuaranteed: the messages of a conversation are taken in the order in which they were sent (ebMS 2.0 §9).
+	OrderGuaranteed = "Guaranteed"
+)
+
+// SetDefaults writes the documented default into every field that is unset, before or after decoding alike. Roles and
+// endpoints, which default to what may still change elsewhere, are left to New.
 func (a *AgreementConfig) SetDefaults() {
-	for _, flag := range []**bool{&a.SignatureRequired, &a.AckRequested, &a.DuplicateElimination} {
+	for _, flag := range []**bool{&a.SignatureRequired, &a.AckRequested, &a.DuplicateElimination, &a.Ping, &a.MessageStatus} {
 		if *flag == nil {
 			*flag = new(true)
 		}
@@ -182,18 +227,16 @@ func (a *AgreementConfig) SetDefaults() {
 	if a.Retries == nil {
 		a.Retries = new(DefaultRetries)
 	}
-	if a.RetryInterval == 0 {
-		a.RetryInterval = DefaultRetryInterval
+	if a.Tolerate == nil {
+		a.Tolerate = Deviations()
 	}
-	if a.PersistDuration == 0 {
-		a.PersistDuration = DefaultPersistDuration
-	}
-	if a.SyncReply == "" {
-		a.SyncReply = SyncReplyNone
-	}
-	if a.SOAPAction == "" {
-		a.SOAPAction = DefaultSOAPAction
-	}
+	a.RetryInterval = cmp.Or(a.RetryInterval, DefaultRetryInterval)
+	a.PersistDuration = cmp.Or(a.PersistDuration, DefaultPersistDuration)
+	a.OrderGap = cmp.Or(a.OrderGap, DefaultOrderGap)
+	a.SyncReply = cmp.Or(a.SyncReply, SyncReplyNone)
+	a.MessageOrder = cmp.Or(a.MessageOrder, OrderNotGuaranteed)
+	a.SOAPAction = cmp.Or(a.SOAPAction, DefaultSOAPAction)
+	a.AnswerAction = cmp.Or(a.AnswerAction, DefaultAnswerAction)
 }
 
 // Problem is one thing that is wrong with a Config.

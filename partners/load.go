@@ -110,7 +110,7 @@ func (l *loader) refuseTies() {
 }
 
 func (l *loader) partner(at string, p PartnerConfig) {
-	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role}
+	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Concurrency: p.Concurrency}
 	cas := authorities{
 		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
 		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),
@@ -230,10 +230,12 @@ func (l *loader) agreement(c AgreementConfig, n NodeConfig) {
 		CPAID: c.CPAID, Partner: p.ID,
 		PartnerParty: p.PartyIDs, OwnParty: n.PartyIDs,
 		PartnerRole: cmp.Or(c.PartnerRole, p.Role), OwnRole: cmp.Or(c.OwnRole, n.Role),
-		Service: c.Service, Action: c.Action, Forms: c.Forms, Endpoint: c.Endpoint, SOAPAction: c.SOAPAction,
+		Service: c.Service, Action: c.Action, AnswerAction: c.AnswerAction, Forms: c.Forms, SOAPAction: c.SOAPAction,
+		Endpoint: c.Endpoint, AckEndpoint: cmp.Or(c.AckEndpoint, c.Endpoint), ErrorEndpoint: cmp.Or(c.ErrorEndpoint, c.Endpoint),
 		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
-		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply,
+		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
-		AllowSHA1: c.AllowSHA1, Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, Start: c.Start, End: c.End,
+		AllowSHA1: c.AllowSHA1, Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
+		Tolerate: c.Tolerate, Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
 }

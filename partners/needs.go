@@ -3,6 +3,7 @@ package partners
 import (
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/ecogate/ecogate/eco"
 )
@@ -36,8 +37,13 @@ func (k *checker) partnerCredentials(at string, a AgreementConfig, list string, 
 	has := func(use Use) bool {
 		return slices.ContainsFunc(credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, use) })
 	}
-	if u, err := url.Parse(a.Endpoint); err == nil && u.Scheme == "https" && !has(UseTLSServer) {
-		k.add(at+".endpoint", "is https, and %s has no credential with use %s to know the server by, so nothing could be sent; add one, or take the agreement out",
+	https := func(e endpointConfig) bool {
+		u, err := url.Parse(e.url)
+		return err == nil && u.Scheme == "https"
+	}
+	given := endpoints(a)
+	if i := slices.IndexFunc(given, https); i >= 0 && !has(UseTLSServer) {
+		k.add(at+"."+given[i].key, "is https, and %s has no credential with use %s to know the server by, so nothing could be sent there; add one, or take the agreement out",
 			list, UseTLSServer)
 	}
 	if flag := signingFlag(a); flag != "" && !has(UseMessageSignature) {
@@ -56,9 +62,9 @@ func signingFlag(a AgreementConfig) string {
 	return ""
 }
 
-// Warnings judges what is no error but hardly meant to last: agreements whose partner has no credential to be known by, and
-// forms that agreements name and nobody may issue. A partner that is being prepared has no agreement yet, so nothing is
-// said of it. Like Needs it opens no file.
+// Warnings judges what is no error but hardly meant to last: agreements whose partner has no credential to be known by,
+// waits for a missing message that end while it may still come, and forms that agreements name and nobody may issue. A partner
+// that is being prepared has no agreement yet, so nothing is said of it. Like Needs it opens no file.
 func (c Config) Warnings() []Problem {
 	k := new(checker)
 	for i, a := range c.Agreements {
@@ -68,6 +74,7 @@ func (c Config) Warnings() []Problem {
 				k.partnerCredentials(item("agreements", i), a, item("partners", j)+".credentials", p.Credentials)
 			}
 		}
+		k.orderGap(item("agreements", i)+".order_gap", a)
 		for _, form := range a.Forms {
 			if !c.issued(form, a.Partner) {
 				k.add(item("agreements", i)+".forms", "%s has no issuing body, neither in node.issuers nor under partner %q, so no certificate of it can travel",
@@ -76,6 +83,14 @@ func (c Config) Warnings() []Problem {
 		}
 	}
 	return k.problems
+}
+
+// orderGap: the message before may come until its time to live ends (ebMS 2.0 §6.4 and §9); what gives up sooner refuses
+// messages that only had to wait.
+func (k *checker) orderGap(key string, a AgreementConfig) {
+	if live := time.Duration(*a.Retries+1) * a.RetryInterval; a.MessageOrder == OrderGuaranteed && a.OrderGap < live {
+		k.add(key, "%s is shorter than (retries + 1) x retry_interval (%s), within which the message before may still come", a.OrderGap, live)
+	}
 }
 
 // issued reports whether some body of the node or of partner may issue form, at whatever time.

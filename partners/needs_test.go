@@ -2,6 +2,7 @@ package partners_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ecogate/ecogate/partners"
 )
@@ -25,6 +26,11 @@ func TestAgreementsNeedKeysAndCredentials(t *testing.T) {
 	both := func(a, b func(*partners.Config)) func(*partners.Config) {
 		return func(c *partners.Config) { a(c); b(c) }
 	}
+	order := func(gap time.Duration) func(*partners.Config) {
+		return func(c *partners.Config) {
+			c.Agreements[0].MessageOrder, c.Agreements[0].OrderGap = partners.OrderGuaranteed, gap
+		}
+	}
 	noKeys := func(c *partners.Config) { c.Node.Keys = nil }
 	server, message := partners.UseTLSServer, partners.UseMessageSignature
 	runTests(t, []checkTest{
@@ -36,10 +42,19 @@ func TestAgreementsNeedKeysAndCredentials(t *testing.T) {
 	}, partners.Config.Needs)
 	runTests(t, []checkTest{
 		{"nothing to know the server by", partnerHas(message), "agreements[0].endpoint", []string{"is https", "partners[0].credentials", "tls-server"}},
+		{"nothing to know the server of acknowledgments by", both(partnerHas(message), func(c *partners.Config) {
+			c.Agreements[0].Endpoint, c.Agreements[0].AckEndpoint = "http://127.0.0.1/", "https://tw.example/ack"
+		}), "agreements[0].ack_endpoint", []string{"is https", "tls-server"}},
+		{"nothing to know the server of errors by", both(partnerHas(message), func(c *partners.Config) {
+			c.Agreements[0].Endpoint, c.Agreements[0].ErrorEndpoint = "http://127.0.0.1/", "https://tw.example/error"
+		}), "agreements[0].error_endpoint", []string{"is https", "tls-server"}},
 		{"no TLS", both(partnerHas(message), func(c *partners.Config) { c.Agreements[0].Endpoint = "http://127.0.0.1/" }), "", nil},
 		{"nothing to verify by", partnerHas(server), "agreements[0].signature_required", []string{"partners[0].credentials", "message-signature"}},
 		{"nothing to verify acknowledgments by", both(partnerHas(server), signedAcks), "agreements[0].ack_signed", []string{"message-signature"}},
 		{"nothing to verify", both(partnerHas(server), unsigned), "", nil},
+		{"gap shorter than the time to live", order(13*10*time.Minute - 1), "agreements[0].order_gap", []string{"shorter than (retries + 1) x retry_interval (2h10m0s)"}},
+		{"gap as long as the time to live", order(13 * 10 * time.Minute), "", nil},
+		{"gap that plays no part", both(order(time.Minute), func(c *partners.Config) { c.Agreements[0].MessageOrder = "" }), "", nil},
 		{"a partner that is being prepared", func(c *partners.Config) {
 			c.Partners[0].Credentials, c.Agreements = nil, c.Agreements[1:]
 		}, "", nil},

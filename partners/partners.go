@@ -78,6 +78,8 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
+	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
+	Concurrency int
 }
 
 // Issuer is an issuing body and the forms that it may issue in [From, Until); a zero bound does not restrict.

@@ -118,11 +118,7 @@ func (c *cli) checkFiles(cfg config.Config) error {
 		}
 	}
 	_, err := apiKeys(cfg)
-	problems = append(problems, err)
-	if err := cfg.Store.CheckDir(); err != nil {
-		problems = append(problems, cfg.Problem("store.dir", err.Error()))
-	}
-	return cfg.Join(problems...)
+	return cfg.Join(append(problems, err, cfg.CheckFolders())...)
 }
 
 // apiCredentialProblem gives an error of readAPICredential, whose text begins with a key, the place of the file that it is about.

@@ -22,7 +22,7 @@ func TestRestartIsAskedForWhatOnlyAStartReads(t *testing.T) {
 		{"TLS of the API", "", withTLS, []string{"listeners.api.certificate_file", "listeners.api.key_file"}},
 		{"no TLS of the API", withTLS, "", []string{"listeners.api.certificate_file", "listeners.api.key_file"}},
 		{"several", "log: {level: warn}\n", "listeners: {api: {address: '127.0.0.1:9'}}\nstore: {dir: elsewhere}\nlimits: {parts: 3}\n",
-			[]string{"limits.parts", "listeners.api.address", "log.level", "store.dir"}},
+			[]string{"limits.parts", "limits.spill_dir", "listeners.api.address", "log.level", "store.dir"}},
 		{"a value that goes", "store: {max_bytes: 1MiB}\n", "", []string{"store.max_bytes"}},
 		{"TLS for partners", "", "TLS", []string{"node.keys (TLS on the partners' listener)"}},
 	}

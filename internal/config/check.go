@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,7 +41,7 @@ func (l *loader) check(c Config) {
 	)
 	l.listeners(c)
 	l.apiKeys(c.APIKeys)
-	l.delivery(c.Delivery)
+	l.delivery(c)
 	l.limits(c)
 	l.rules(
 		rule{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", fmt.Sprintf("%q is not debug, info, warn or error", c.Log.Level)},
@@ -135,12 +136,14 @@ func (l *loader) apiKeys(keys []APIKey) {
 	}
 }
 
-func (l *loader) delivery(d Delivery) {
+func (l *loader) delivery(c Config) {
+	d := c.Delivery
 	for _, positive := range []struct {
 		key   string
 		value time.Duration
 	}{
 		{"poll", d.Poll}, {"connect_timeout", d.ConnectTimeout}, {"response_timeout", d.ResponseTimeout}, {"backoff_max", d.BackoffMax},
+		{"breaker_pause", d.BreakerPause},
 	} {
 		l.rules(rule{positive.value <= 0, "delivery." + positive.key, "must be more than 0"})
 	}
@@ -151,6 +154,25 @@ func (l *loader) delivery(d Delivery) {
 		rule{d.Lease <= d.ConnectTimeout+d.ResponseTimeout, "delivery.lease",
 			fmt.Sprintf("%s is not longer than connect_timeout and response_timeout together (%s)", d.Lease, d.ConnectTimeout+d.ResponseTimeout)},
 		rule{d.ResponseMaxBytes < 1024, "delivery.response_max_bytes", "must be at least 1KiB, or acknowledgments do not fit"},
+		rule{d.BreakerFailures < 0, "delivery.breaker_failures", "must be at least 1, or 0 to turn the breaker off"},
+	)
+	l.minRate("delivery.min_rate", d.MinRate, c.Limits.BodyBytes)
+	for i, p := range c.Partners {
+		l.rules(rule{p.Concurrency > d.Workers, fmt.Sprintf("partners[%d].concurrency", i),
+			fmt.Sprintf("%d is more than delivery.workers (%d)", p.Concurrency, d.Workers)})
+	}
+}
+
+// maxTransfer is how long the largest message may take at the least rate. Beyond it the time that is added to timeouts
+// protects nothing.
+const maxTransfer = 24 * time.Hour
+
+func (l *loader) minRate(key string, rate, bodyBytes int64) {
+	least := max(bodyBytes-1, 0)/int64(maxTransfer/time.Second) + 1
+	l.rules(
+		rule{rate <= 0, key, "must be more than 0"},
+		rule{rate > 0 && rate < least, key, fmt.Sprintf("%d bytes per second would let a message of limits.body_bytes (%d) take more than 24h; the least for that is %d",
+			rate, bodyBytes, least)},
 	)
 }
 
@@ -158,13 +180,22 @@ func (l *loader) limits(c Config) {
 	limits := c.Limits
 	l.rules(
 		rule{limits.BodyBytes < 1024, "limits.body_bytes", "must be at least 1KiB"},
-		rule{limits.Parts < 1, "limits.parts", "must be at least 1"},
+		rule{limits.Parts < 1 || limits.Parts > MaxParts, "limits.parts", fmt.Sprintf("%d is not between 1 and %d", limits.Parts, MaxParts)},
 		rule{limits.HeaderBytes < 256, "limits.header_bytes", "must be at least 256"},
 		rule{limits.EnvelopeBytes < 1024 || limits.EnvelopeBytes > limits.BodyBytes, "limits.envelope_bytes", "must be at least 1KiB and at most limits.body_bytes"},
+		rule{limits.SpillBytes < 4096, "limits.spill_bytes", "must be at least 4KiB"},
+		// What is left there by a crash is removed at the next start.
+		rule{limits.SpillDir != "" && filepath.Clean(limits.SpillDir) == filepath.Clean(c.Store.Dir), "limits.spill_dir", "is store.dir; temporary files need a folder of their own"},
 		rule{limits.ReadTimeout <= 0, "limits.read_timeout", "must be more than 0"},
 	)
+	l.minRate("limits.min_rate", limits.MinRate, limits.BodyBytes)
 	for i, a := range c.Agreements {
-		l.rules(rule{a.MaxBytes > limits.BodyBytes, fmt.Sprintf("agreements[%d].max_bytes", i),
-			fmt.Sprintf("%d is more than limits.body_bytes (%d), which bounds every message", a.MaxBytes, limits.BodyBytes)})
+		at := fmt.Sprintf("agreements[%d]", i)
+		l.rules(
+			rule{a.MaxBytes > limits.BodyBytes, at + ".max_bytes",
+				fmt.Sprintf("%d is more than limits.body_bytes (%d), which bounds every message", a.MaxBytes, limits.BodyBytes)},
+			rule{a.MaxParts > limits.Parts, at + ".max_parts",
+				fmt.Sprintf("%d is more than limits.parts (%d), which bounds every message", a.MaxParts, limits.Parts)},
+		)
 	}
 }

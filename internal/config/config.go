@@ -13,7 +13,7 @@
 //   - Anchors, aliases and merge keys of YAML are refused: what an entry says stands in the entry.
 //
 // Rules of the environment: key a.b is ECOGATE_A_B; an entry of a list has its index from 0 in its place
-// (ECOGATE_AGREEMENTS_0_ENDPOINT) and must be in the file; a list of plain values is written with commas.
+// (ECOGATE_AGREEMENTS_0_ENDPOINT) and must be in the file; a list of plain values is written with commas, an empty one as [].
 //
 // Read config.go (the sections), load.go and value.go (how they are filled), check.go (what is refused), effective.go (what came from where).
 package config
@@ -43,7 +43,7 @@ type Config struct {
 // Store is where messages and certificates are kept.
 type Store struct {
 	// Dir is the folder; made if it is not there.
-	Dir string `yaml:"dir" path:"true"`
+	Dir string `yaml:"dir" path:"folder"`
 	// MaxBytes refuses new messages once the store holds so many bytes; 0 for no limit but the disk's.
 	MaxBytes int64 `yaml:"max_bytes"`
 	// LockTimeout is how long to wait for another process to let go of the store.
@@ -128,7 +128,7 @@ func Roles() []Role { return []Role{RoleIssuer, RoleBroker, RoleOfficer, RoleOpe
 
 // Delivery paces the outbound flow.
 type Delivery struct {
-	// Workers is the number of concurrent deliveries; PerPartner caps those to one partner.
+	// Workers is the number of concurrent deliveries; PerPartner caps those to one partner that has no Concurrency of its own.
 	Workers    int `yaml:"workers"`
 	PerPartner int `yaml:"per_partner"`
 	// Poll is the longest wait for due work that was not announced.
@@ -141,17 +141,34 @@ type Delivery struct {
 	ResponseMaxBytes int64 `yaml:"response_max_bytes"`
 	// BackoffMax is the longest wait between attempts at a partner that does not answer.
 	BackoffMax time.Duration `yaml:"backoff_max"`
+	// BreakerFailures is how many attempts in a row at one partner get no usable HTTP answer until deliveries to it are
+	// suspended, but for one probe at a time; 0 never suspends them.
+	BreakerFailures int `yaml:"breaker_failures"`
+	// BreakerPause is the wait before the first probe, doubled after each failed one, BackoffMax at most.
+	BreakerPause time.Duration `yaml:"breaker_pause"`
+	// MinRate is the rate in bytes per second below which a transfer counts as hanging: the size of the message divided by
+	// it is added to ResponseTimeout and Lease.
+	MinRate int64 `yaml:"min_rate"`
 }
 
 // Limits bound what is read of a message from a partner.
 type Limits struct {
+	// BodyBytes bounds the HTTP body, Parts the MIME parts with the envelope, HeaderBytes the header of each part.
 	BodyBytes     int64 `yaml:"body_bytes"`
 	Parts         int   `yaml:"parts"`
 	HeaderBytes   int64 `yaml:"header_bytes"`
 	EnvelopeBytes int64 `yaml:"envelope_bytes"`
-	// ReadTimeout is how long a request may take to arrive.
+	// SpillBytes is the size above which content lies in a temporary file in SpillDir instead of memory.
+	SpillBytes int64 `yaml:"spill_bytes"`
+	// SpillDir is a folder for such files and nothing else; unless given, spill in Store.Dir.
+	SpillDir string `yaml:"spill_dir" path:"folder"`
+	// ReadTimeout is how long a request may take to arrive, beside its size divided by MinRate, in bytes per second.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
+	MinRate     int64         `yaml:"min_rate"`
 }
+
+// MaxParts is the most that Limits.Parts may be.
+const MaxParts = 1024
 
 // Log is what the node writes to standard error.
 type Log struct {
@@ -161,7 +178,8 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
-// Default returns the configuration of a node about which nothing was said; it lacks what only an operator knows.
+// Default returns the configuration of a node about which nothing was said; it lacks what only an operator knows, and
+// Limits.SpillDir, which follows Store.Dir.
 func Default() Config {
 	return Config{
 		Store: Store{Dir: "data", LockTimeout: 5 * time.Second},
@@ -176,9 +194,11 @@ func Default() Config {
 		Delivery: Delivery{
 			Workers: 8, PerPartner: 4, Poll: time.Second, Lease: 2 * time.Minute,
 			ConnectTimeout: 10 * time.Second, ResponseTimeout: time.Minute, ResponseMaxBytes: 1 << 20, BackoffMax: time.Hour,
+			BreakerFailures: 5, BreakerPause: 30 * time.Second, MinRate: 64 << 10,
 		},
 		Limits: Limits{
-			BodyBytes: 25 << 20, Parts: 16, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, ReadTimeout: time.Minute,
+			BodyBytes: 25 << 20, Parts: 100, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, SpillBytes: 1 << 20,
+			ReadTimeout: time.Minute, MinRate: 64 << 10,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

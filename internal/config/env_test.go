@@ -106,3 +106,31 @@ func TestEffectiveTellsOriginsAndMasksSecrets(t *testing.T) {
 		t.Error("the digest of an API key is shown")
 	}
 }
+
+func TestEmptyListsAreNotAbsent(t *testing.T) {
+	const agreement = `partners: [{id: tw, country: TW, party_ids: [{value: "urn:tw"}], anchor_files: [a]}]
+listeners: {partner: {plain_http: true}}
+agreements:
+  - {cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: "urn:s"}, action: a, endpoint: "http://127.0.0.1/", signature_required: false, ack_signed: false`
+	for _, test := range []struct {
+		name, more string
+		environ    []string
+		want       int
+	}{
+		{"not given", "", nil, len(partners.Deviations())},
+		{"a variable that is empty", "", []string{"ECOGATE_AGREEMENTS_0_TOLERATE="}, len(partners.Deviations())},
+		{"a list that is empty", ", tolerate: []", nil, 0},
+		{"a variable with an empty list", ", tolerate: [no-role]", []string{"ECOGATE_AGREEMENTS_0_TOLERATE=[]"}, 0},
+		{"one", ", tolerate: [no-role]", nil, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := load(t, agreement+test.more+"}\n", test.environ...)
+			if got := c.Agreements[0].Tolerate; len(got) != test.want {
+				t.Errorf("got %q", got)
+			}
+			if shown := strings.Contains(c.EffectiveText(), "agreements[0].tolerate = []  #"); shown != (test.want == 0) {
+				t.Errorf("an empty list is shown: %t", shown)
+			}
+		})
+	}
+}

@@ -107,7 +107,7 @@ func comment(lines []string, line int) string {
 // sameValue compares a stated default with the one in effect, in whatever unit it is stated: read as the value of a key
 // that takes such a value, both must be equal.
 func sameValue(stated, value string) bool {
-	if stated == value || strings.Contains(stated, "("+value+")") {
+	if strings.ReplaceAll(stated, ", ", ",") == value || strings.Contains(stated, "("+value+")") {
 		return true
 	}
 	for _, key := range []string{"ECOGATE_DELIVERY_BACKOFF_MAX", "ECOGATE_STORE_MAX_BYTES"} {

@@ -47,11 +47,11 @@ func (c Config) Join(errs ...error) error {
 	return &Error{Problems: all}
 }
 
-// files visits every file that the configuration names; the folder of the store is none.
+// files visits every file that the configuration names; folders are none.
 func (c Config) files(visit func(key, path string)) {
 	walk(reflect.ValueOf(c), func(at leaf) {
 		switch {
-		case at.field.Tag.Get("path") == "" || at.key == "store.dir":
+		case at.field.Tag.Get("path") != "true":
 		case at.value.Kind() == reflect.Slice:
 			for i := range at.value.Len() {
 				visit(fmt.Sprintf("%s[%d]", at.key, i), at.value.Index(i).String())
@@ -82,8 +82,8 @@ func (c Config) MissingFiles() []string {
 // othersRead are the permission bits with which a secret is not one: reading by group and others.
 const othersRead fs.FileMode = 0o044
 
-// Warnings gives what is no error and should not stay so: private keys and API keys that others can read, and what
-// partners.Config.Warnings says. It looks at the modes of files and reads none.
+// Warnings gives what is no error and should not stay so: private keys and API keys that others can read, a breaker_pause that
+// backoff_max cuts short, and what partners.Config.Warnings says. It looks at the modes of files and reads none.
 func (c Config) Warnings() []Problem {
 	var out []Problem
 	seen := map[string]bool{}
@@ -96,6 +96,9 @@ func (c Config) Warnings() []Problem {
 			out = append(out, c.Problem(key, fmt.Sprintf("%s: mode %04o: others can read it; chmod 600", path, info.Mode().Perm())))
 		}
 	})
+	if d := c.Delivery; c.origins["delivery.breaker_pause"] != "" && d.BreakerPause > d.BackoffMax {
+		out = append(out, c.Problem("delivery.breaker_pause", fmt.Sprintf("%s is longer than backoff_max (%s), which is waited instead", d.BreakerPause, d.BackoffMax)))
+	}
 	for _, p := range c.Registry().Warnings() {
 		out = append(out, c.Problem(p.Key, p.Text))
 	}
@@ -133,12 +136,27 @@ func (c Config) APIKeyDigests(check func(secret []byte) error) ([]string, error)
 	return digests, c.Join(problems...)
 }
 
-// CheckDir says whether the store's folder is there, or could be made, and can be written. It leaves nothing behind.
-func (s Store) CheckDir() error {
-	if s.Dir == "" {
+// CheckFolders says whether store.dir and limits.spill_dir are there, or could be made, and can be written. It leaves nothing
+// behind. The error is an *Error.
+func (c Config) CheckFolders() error {
+	store := checkFolder(c.Store.Dir)
+	if store != nil {
+		store = c.Problem("store.dir", store.Error())
+	}
+	if store != nil && c.origins["limits.spill_dir"] == "" {
+		return c.Join(store) // spill lies within it
+	}
+	spill := checkFolder(c.Limits.SpillDir)
+	if spill != nil {
+		spill = c.Problem("limits.spill_dir", spill.Error())
+	}
+	return c.Join(store, spill)
+}
+
+func checkFolder(dir string) error {
+	if dir == "" {
 		return nil // told when the configuration was read
 	}
-	dir := s.Dir
 	for {
 		info, err := os.Stat(dir)
 		if err == nil && !info.IsDir() {

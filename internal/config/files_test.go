@@ -92,8 +92,16 @@ func TestStoreThatCannotBeMadeIsRefused(t *testing.T) {
 		{"where nobody can write", "/proc/ecogate", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if err := (config.Store{Dir: test.dir}).CheckDir(); (err == nil) != test.good {
-				t.Errorf("CheckDir = %v", err)
+			err := load(t, "", "ECOGATE_STORE_DIR="+test.dir).CheckFolders()
+			if test.good && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if !test.good {
+				wantProblem(t, err, "environment ECOGATE_STORE_DIR: store.dir: ")
+			}
+			// The folder within it is not complained about once more.
+			if err != nil && strings.Contains(err.Error(), "spill") {
+				t.Errorf("told twice: %v", err)
 			}
 		})
 	}
@@ -111,5 +119,35 @@ func TestJoinTellsEveryProblemOnce(t *testing.T) {
 	}
 	if err := c.Join(nil, nil); err != nil {
 		t.Errorf("nothing is wrong: %v", err)
+	}
+}
+
+func TestSpillFolderThatCannotBeMadeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	file := save(t, dir, "spill", "", 0o600) // where the default would lie
+	for _, test := range []struct {
+		name, dir string
+		good      bool
+	}{
+		{"to be made", filepath.Join(dir, "a/b"), true},
+		{"a file", file, false},
+		{"by default, a file", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := load(t, "", "ECOGATE_STORE_DIR="+dir, "ECOGATE_LIMITS_SPILL_DIR="+test.dir).CheckFolders()
+			if test.good && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if !test.good && (err == nil || !strings.Contains(err.Error(), "limits.spill_dir: "+file+" is not a folder")) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestFoldersThatAreToBeMadeAreNoMissingFiles(t *testing.T) {
+	c := load(t, "store: {dir: no/such}\nlimits: {spill_dir: no/other}\n")
+	if got := c.MissingFiles(); got != nil {
+		t.Errorf("missing files %q", got)
 	}
 }

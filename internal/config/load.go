@@ -86,6 +86,9 @@ func Parse(path string, text []byte, environ []string) (Config, error) {
 		cfg.Agreements[i].SetDefaults()
 	}
 	l.paths(&cfg)
+	if cfg.Limits.SpillDir == "" && cfg.Store.Dir != "" {
+		cfg.Limits.SpillDir = filepath.Join(cfg.Store.Dir, "spill")
+	}
 	if len(l.problems) == 0 {
 		// A value that could not be read would be complained about twice.
 		l.check(cfg)

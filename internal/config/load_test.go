@@ -49,6 +49,7 @@ func load(t *testing.T, more string, environ ...string) config.Config {
 
 func TestWhatIsNotGivenHasItsDefault(t *testing.T) {
 	c, want := load(t, ""), config.Default()
+	want.Limits.SpillDir = "data/spill"
 	if c.Delivery != want.Delivery || c.Limits != want.Limits || c.Log != want.Log || c.Listeners != want.Listeners || c.Store != want.Store {
 		t.Errorf("got %+v", c)
 	}
@@ -118,6 +119,20 @@ api_keys: [{name: a, role: issuer, key_file: a.key}]
 	}
 }
 
+func TestSpillFolderFollowsTheStore(t *testing.T) {
+	for _, test := range []struct{ name, more, want string }{
+		{"by default", "", "data/spill"},
+		{"another store", "store: {dir: /srv/eco}\n", "/srv/eco/spill"},
+		{"given", "store: {dir: /srv/eco}\nlimits: {spill_dir: /tmp/eco}\n", "/tmp/eco"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := load(t, test.more).Limits.SpillDir; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 func TestMissingFileIsNamed(t *testing.T) {
 	_, err := config.Load("no/such.yaml", nil)
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "no/such.yaml") {
@@ -131,10 +146,10 @@ func TestFileThatIsTooLargeIsRefused(t *testing.T) {
 	wantProblem(t, err, "big.yaml: is larger than 1048576 bytes")
 }
 
-var expectation = regexp.MustCompile(`^# expect: (.+)\n`)
+var expectation = regexp.MustCompile(`^# (expect|warning): (.+)\n`)
 
 // TestHostileFilesAreRefusedWithTheirLine reads ../../testdata/hostile/config: each file says in its first line what must be
-// said of it, after the file's name.
+// said of it, after the file's name, and whether that is an error or the only warning.
 func TestHostileFilesAreRefusedWithTheirLine(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/hostile/config/*.yaml")
 	if err != nil || len(files) < 20 {
@@ -151,11 +166,17 @@ func TestHostileFilesAreRefusedWithTheirLine(t *testing.T) {
 				t.Fatal("no expect: line")
 			}
 			separator := ":"
-			if !regexp.MustCompile(`^\d`).Match(want[1]) {
+			if !regexp.MustCompile(`^\d`).Match(want[2]) {
 				separator = ": "
 			}
-			_, err = config.Load(file, nil)
-			wantProblem(t, err, file+separator+string(want[1]))
+			c, err := config.Load(file, nil)
+			if string(want[1]) == "expect" {
+				wantProblem(t, err, file+separator+string(want[2]))
+				return
+			}
+			if got := c.Warnings(); err != nil || len(got) != 1 || !strings.HasPrefix(got[0].Error(), file+separator+string(want[2])) {
+				t.Errorf("error %v, warnings %v; want one warning with %s", err, got, want[2])
+			}
 		})
 	}
 }

@@ -84,12 +84,18 @@ var notInNames = strings.NewReplacer(".", "_", "[", "_", "]", "")
 
 func envName(key string) string { return Prefix + strings.ToUpper(notInNames.Replace(key)) }
 
+// emptyList stands for a list without members where a list is written as one text.
+const emptyList = "[]"
+
 // setText sets a leaf from the text of a variable: the members of a list are separated by commas.
 func setText(v reflect.Value, text string) error {
 	if !isList(v.Type()) {
 		return setScalar(v, text)
 	}
-	members := strings.Split(text, ",")
+	var members []string
+	if text != emptyList {
+		members = strings.Split(text, ",")
+	}
 	list := reflect.MakeSlice(v.Type(), len(members), len(members))
 	for i, member := range members {
 		if err := setScalar(list.Index(i), strings.TrimSpace(member)); err != nil {
@@ -201,6 +207,8 @@ func format(v reflect.Value) string {
 			return at.Format(time.RFC3339)
 		}
 		return ""
+	case isList(v.Type()) && v.Len() == 0 && !v.IsNil():
+		return emptyList
 	case isList(v.Type()):
 		members := make([]string, v.Len())
 		for i := range members {
