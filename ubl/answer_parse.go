@@ -37,11 +37,14 @@ func (r *reader) answer(root *node, a *eco.Answer) {
 	a.ID = r.token(r.must(root, "cbc:ID"))
 	a.IssueTime = r.instant(root)
 	a.Note = r.joined(r.all(root, "cbc:Note"))
-	sender := r.must(root, "cac:SenderParty")
+	sender, decision := r.must(root, "cac:SenderParty"), r.must(root, "cac:DocumentResponse")
+	response, certificate := r.must(decision, "cac:Response"), r.must(decision, "cac:DocumentReference")
+	if r.err != nil {
+		return
+	}
 	a.Authority = eco.Authority{Name: r.partyName(sender), Country: r.country(r.at(sender, "cac:PostalAddress", "cac:Country"))}
-	decision := r.must(root, "cac:DocumentResponse")
-	r.response(r.must(decision, "cac:Response"), a)
-	a.Certificate = r.answered(r.must(decision, "cac:DocumentReference"))
+	r.response(response, a)
+	a.Certificate = r.answered(certificate)
 	if verdicts := r.all(decision, "cac:LineResponse"); len(verdicts) > 0 {
 		r.fail(verdicts[0], "an answer about the whole certificate", "one about an item")
 	}
