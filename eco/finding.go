@@ -33,7 +33,7 @@ const (
 	CodeRelated         = "D16" // the related certificate is missing or does not fit the status
 )
 
-// Finding is one thing that is wrong or doubtful in a certificate.
+// Finding is one thing that is wrong or doubtful in a certificate or in an answer about one.
 type Finding struct {
 	// Code is the reason code, such as CodeHS.
 	Code string `json:"code"`

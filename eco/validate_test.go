@@ -25,6 +25,7 @@ import (
 //	base: a certificate of testdata/certificates      set: path = JSON value      expect: severity code path
 //
 // with every finding that must come and no other, or, for what is no certificate, "error: part of the text" and the JSON.
+// Files of testdata/hostile/answers say the same of answers of testdata/answers.
 type hostile struct {
 	base          string
 	sets, expects []string
@@ -100,36 +101,48 @@ func TestHostileCertificatesAreFound(t *testing.T) {
 	for _, file := range ecotest.Files(t, "hostile/certificates/data-*.txt") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			h := readHostile(t, file)
-			var tree map[string]any
-			decoder := json.NewDecoder(bytes.NewReader(ecotest.Read(t, h.base)))
-			decoder.UseNumber()
-			if err := decoder.Decode(&tree); err != nil {
-				t.Fatal(err)
-			}
-			for _, set := range h.sets {
-				apply(t, tree, set)
-			}
-			data, err := json.Marshal(tree)
+			c, err := eco.Decode(h.changed(t, ecotest.Read(t, h.base)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := eco.Decode(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var found []string
-			for _, f := range eco.Validate(c, ecotest.Now()) {
-				found = append(found, fmt.Sprintf("%s %s %s", f.Severity, f.Code, f.Path))
-				if f.Text == "" || f.Fix == "" {
-					t.Errorf("%s without text or remedy: %+v", f.Code, f)
-				}
-			}
-			slices.Sort(found)
-			slices.Sort(h.expects)
-			if !slices.Equal(found, h.expects) {
-				t.Errorf("found %q, want %q", found, h.expects)
-			}
+			h.check(t, eco.Validate(c, ecotest.Now()))
 		})
+	}
+}
+
+// changed is the JSON of the base with the file's changes.
+func (h hostile) changed(t *testing.T, base []byte) []byte {
+	t.Helper()
+	var tree map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(base))
+	decoder.UseNumber()
+	if err := decoder.Decode(&tree); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range h.sets {
+		apply(t, tree, set)
+	}
+	data, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// check compares findings with those that the file expects.
+func (h hostile) check(t *testing.T, findings []eco.Finding) {
+	t.Helper()
+	var found []string
+	for _, f := range findings {
+		found = append(found, fmt.Sprintf("%s %s %s", f.Severity, f.Code, f.Path))
+		if f.Text == "" || f.Fix == "" {
+			t.Errorf("%s without text or remedy: %+v", f.Code, f)
+		}
+	}
+	slices.Sort(found)
+	slices.Sort(h.expects)
+	if !slices.Equal(found, h.expects) {
+		t.Errorf("found %q, want %q", found, h.expects)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,6 +15,7 @@ const maxText = 4000
 // multiline are the JSON names of values that may hold several lines.
 var multiline = map[string]bool{
 	"text": true, "remarks": true, "marks": true, "description": true, "criterion_text": true, "package_text": true, "address": true,
+	"note": true,
 }
 
 // printed are the JSON names of values that forms print in English capitals.
@@ -22,7 +24,7 @@ var printed = map[string]bool{"name": true, "lines": true, "marks": true, "descr
 // prose are the JSON names of values that are words; all others are numbers and codes, which white space may not surround.
 var prose = map[string]bool{
 	"name": true, "lines": true, "city": true, "contact": true, "remarks": true, "text": true, "marks": true, "description": true,
-	"criterion_text": true, "package_text": true, "place": true, "officer": true, "address": true, "vessel": true,
+	"criterion_text": true, "package_text": true, "place": true, "officer": true, "address": true, "vessel": true, "note": true,
 }
 
 // listed are the JSON names of lists, whose entries may not be empty.
@@ -33,14 +35,7 @@ var listed = map[string]bool{"lines": true, "invoices": true}
 func (v *validation) checkTexts() {
 	var unusual []string
 	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) {
-		if fault := faultIn(name, text); fault != "" {
-			v.fail(CodeText, path, fault, "mend it at its source")
-			return
-		}
-		if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) {
-			v.warn(CodeText, path, "invisible or direction-changing characters", "remove them: people read something else than machines")
-		}
-		if printed[name] && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsLower(r) }) {
+		if v.checkText(path, name, text) && printed[name] && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsLower(r) }) {
 			unusual = append(unusual, path)
 		}
 	})
@@ -52,6 +47,18 @@ func (v *validation) checkTexts() {
 			v.warn(CodeText, fmt.Sprintf("items[%d].description", i), "the description ends in asterisks that close a box on paper", "leave them out of the data")
 		}
 	}
+}
+
+// checkText looks at the characters of one value and reports whether all can be used.
+func (v *validation) checkText(path, name, text string) bool {
+	if fault := faultIn(name, text); fault != "" {
+		v.fail(CodeText, path, fault, "mend it at its source")
+		return false
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) {
+		v.warn(CodeText, path, "invisible or direction-changing characters", "remove them: people read something else than machines")
+	}
+	return true
 }
 
 // faultIn says what is wrong with the characters of the value of the field with that JSON name, or "".
@@ -83,6 +90,9 @@ func faultIn(name, text string) string {
 
 // walkTexts calls visit for each string below value, with its path and the JSON name of the field that holds it.
 func walkTexts(value reflect.Value, path, name string, visit func(path, name, text string)) {
+	if value.Type() == reflect.TypeFor[time.Time]() {
+		return // Its fields are its own.
+	}
 	switch value.Kind() {
 	case reflect.String:
 		visit(path, name, value.String())

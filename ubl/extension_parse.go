@@ -135,9 +135,14 @@ func (r *reader) formOf(root, application *node) (eco.Form, bool) {
 	id := r.token(r.child(root, "cbc:ProfileID"))
 	title := r.token(r.child(application, "cbc:CertificateType"))
 	for _, form := range eco.Forms() {
-		if id == profile(form.Code) || strings.EqualFold(title, form.Title) || strings.EqualFold(title, string(form.Code)) {
+		if id == profile(form.Code) || isNamed(form, title) {
 			return form, true
 		}
 	}
 	return eco.Form{}, false
+}
+
+// isNamed reports whether words are the form's title or code.
+func isNamed(form eco.Form, words string) bool {
+	return strings.EqualFold(words, form.Title) || strings.EqualFold(words, string(form.Code))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 
@@ -36,17 +37,24 @@ func marshal(c eco.Certificate) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("form: want a known form, found %q", c.Form)
 	}
+	return write("CertificateOfOrigin", nsCertificate, func(w *writer, root *etree.Element) {
+		root.CreateAttr("xmlns:ext", nsExt)
+		w.document(root, &c, form)
+	})
+}
+
+// write makes the octets of a document: UTF-8, an element a line.
+func write(name, space string, fill func(w *writer, root *etree.Element)) ([]byte, error) {
 	tree := etree.NewDocument()
 	// Carriage returns and such must be written as character references: a parser makes line feeds of literal ones.
 	tree.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
 	tree.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
-	root := tree.CreateElement("CertificateOfOrigin")
-	root.CreateAttr("xmlns", nsDocument)
+	root := tree.CreateElement(name)
+	root.CreateAttr("xmlns", space)
 	root.CreateAttr("xmlns:cac", nsCAC)
 	root.CreateAttr("xmlns:cbc", nsCBC)
-	root.CreateAttr("xmlns:ext", nsExt)
 	w := &writer{}
-	w.document(root, &c, form)
+	fill(w, root)
 	if w.err != nil {
 		return nil, w.err
 	}
@@ -61,6 +69,10 @@ func marshal(c eco.Certificate) ([]byte, error) {
 func difference(path string, a, b reflect.Value) string {
 	switch a.Kind() {
 	case reflect.Struct:
+		if instant, ok := a.Interface().(time.Time); ok {
+			other, _ := b.Interface().(time.Time)
+			return unless(instant.Equal(other), path)
+		}
 		for i := range a.NumField() {
 			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
 			inner := strings.Trim(path+"."+name, ".")

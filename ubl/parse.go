@@ -57,6 +57,7 @@ func (s *scope) find(prefix string) *namespace {
 
 // parser builds nodes from the tokens of a document.
 type parser struct {
+	document   string // the namespace whose names go without prefix
 	root       *node
 	current    *node    // the innermost element that is open
 	open       []opened // current is the last one's
@@ -71,15 +72,15 @@ type opened struct {
 	scope *scope
 }
 
-// parse reads octets into nodes. It takes UTF-8 and no document type declaration, so that no entity is ever expanded.
+// parse reads octets into nodes; document is the namespace of the document element that is wanted. It takes UTF-8 and no document type declaration, so that no entity is ever expanded.
 // Comments and processing instructions are dropped, as they are by the canonical form that is signed. Its work is linear in
 // the octets.
-func parse(doc []byte) (*node, error) {
+func parse(doc []byte, document string) (*node, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(doc))
 	decoder.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
 		return nil, fmt.Errorf("want UTF-8, found encoding %.40q", charset)
 	}
-	p := &parser{namespaces: map[string]*namespace{}}
+	p := &parser{document: document, namespaces: map[string]*namespace{}}
 	for {
 		token, err := decoder.RawToken()
 		if err == io.EOF {
@@ -205,6 +206,8 @@ func (p *parser) namespace(uri string) *namespace {
 		space = &namespace{written: "{" + uri + "}", names: map[string]string{}}
 		if prefix, ours := prefixes[uri]; ours {
 			space.written = prefix
+		} else if uri == p.document {
+			space.written = ""
 		}
 		p.namespaces[uri] = space
 	}

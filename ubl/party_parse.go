@@ -12,7 +12,7 @@ func (r *reader) party(n *node) *eco.Party {
 		return nil
 	}
 	p := &eco.Party{
-		Name:    r.text(r.at(r.first(n, "cac:PartyName"), "cbc:Name")),
+		Name:    r.partyName(n),
 		Address: r.address(n),
 		Contact: r.text(r.at(n, "cac:Contact", "cbc:Name")),
 	}
@@ -20,18 +20,19 @@ func (r *reader) party(n *node) *eco.Party {
 		id := r.child(identification, "cbc:ID")
 		p.Identifiers = append(p.Identifiers, eco.Identifier{Scheme: strings.TrimSpace(id.attribute("schemeID")), Value: r.token(id)})
 	}
-	if p.Name == "" {
-		r.legalName(n, p)
-	}
 	return p
 }
 
-// legalName reads the name from where partners put it when they leave PartyName out.
-func (r *reader) legalName(n *node, p *eco.Party) {
-	if registered := r.child(r.first(n, "cac:PartyLegalEntity"), "cbc:RegistrationName"); registered != nil {
-		p.Name = r.text(registered)
+// partyName is a party's name, or the registered one, which is where partners put it when they leave PartyName out.
+func (r *reader) partyName(n *node) string {
+	if name := r.text(r.at(r.first(n, "cac:PartyName"), "cbc:Name")); name != "" {
+		return name
+	}
+	registered := r.child(r.first(n, "cac:PartyLegalEntity"), "cbc:RegistrationName")
+	if registered != nil {
 		r.note(registered, "a party's name read from here instead of from PartyName", "")
 	}
+	return r.text(registered)
 }
 
 // address reads a party's postal address. Partners also use PhysicalLocation, and structured parts instead of lines.

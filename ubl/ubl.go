@@ -1,6 +1,8 @@
-// Package ubl writes certificates of origin as UBL CertificateOfOrigin documents and reads them back. It knows the
-// mapping between eco.Certificate and the document, and nothing else: the signature that it leaves room for is made and
-// checked by package signing over the octets, form rules are checked by eco.Validate, and transport is package ebms's.
+// Package ubl writes certificates of origin as UBL CertificateOfOrigin documents and answers about them as UBL
+// ApplicationResponse documents, and reads both back. It knows the mapping between eco.Certificate, eco.Answer and the
+// documents, and nothing else: the signature that it leaves room for in a certificate is
+// made and checked by package signing over the octets, rules are checked by eco.Validate and eco.ValidateAnswer, and
+// transport is package ebms's. What a document is, its ebMS action says.
 //
 // What is written is the subset of UBL 2.1 that every later 2.x contains, so one document is valid under 2.1 to 2.4. What
 // UBL has no element for goes into an extension of our own (namespace urn:ecogate:origin:1), and into Remarks as words for
@@ -12,8 +14,8 @@
 // the boxes of forms map to elements is our own proposal: UBL says what its elements mean, not which form fills them.
 //
 // Each part of a document has a file that writes it and one that reads it. Read in this order: ubl.go, marshal.go,
-// document.go with document_parse.go, then extension, party, shipment, goods and reference; tree.go and parse.go hold
-// the tools of either side.
+// document.go with document_parse.go, then extension, party, shipment, goods and reference; answer.go with
+// answer_parse.go; tree.go and parse.go hold the tools of either side.
 package ubl
 
 import "encoding/xml"
@@ -27,28 +29,31 @@ const CodeStructure = "T03"
 
 // The namespaces of UBL 2.x documents. They are the same in every 2.x, so a document does not tell its version by them.
 const (
-	nsDocument = "urn:oasis:names:specification:ubl:schema:xsd:CertificateOfOrigin-2"
-	nsCAC      = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
-	nsCBC      = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
-	nsExt      = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2"
-	nsSig      = "urn:oasis:names:specification:ubl:schema:xsd:CommonSignatureComponents-2"
-	nsSac      = "urn:oasis:names:specification:ubl:schema:xsd:SignatureAggregateComponents-2"
-	nsSbc      = "urn:oasis:names:specification:ubl:schema:xsd:SignatureBasicComponents-2"
-	nsDS       = "http://www.w3.org/2000/09/xmldsig#"
+	nsCertificate = "urn:oasis:names:specification:ubl:schema:xsd:CertificateOfOrigin-2"
+	nsAnswer      = "urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2"
+	nsCAC         = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+	nsCBC         = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
+	nsExt         = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2"
+	nsSig         = "urn:oasis:names:specification:ubl:schema:xsd:CommonSignatureComponents-2"
+	nsSac         = "urn:oasis:names:specification:ubl:schema:xsd:SignatureAggregateComponents-2"
+	nsSbc         = "urn:oasis:names:specification:ubl:schema:xsd:SignatureBasicComponents-2"
+	nsDS          = "http://www.w3.org/2000/09/xmldsig#"
 	// nsOrigin is our own extension's namespace and, as its ExtensionURI, its name.
 	nsOrigin = "urn:ecogate:origin:1"
 )
 
-// prefixes are the prefixes that this package writes, and that errors and findings use whatever a partner wrote.
+// prefixes are the prefixes that this package writes, and that errors and findings use whatever a partner wrote. The
+// namespace of the document element has none.
 var prefixes = map[string]string{
-	nsDocument: "", nsCAC: "cac:", nsCBC: "cbc:", nsExt: "ext:", nsSig: "sig:", nsSac: "sac:", nsSbc: "sbc:", nsDS: "ds:", nsOrigin: "eco:",
+	nsCAC: "cac:", nsCBC: "cbc:", nsExt: "ext:", nsSig: "sig:", nsSac: "sac:", nsSbc: "sbc:", nsDS: "ds:", nsOrigin: "eco:",
 }
 
 // Identifiers that documents carry.
 const (
-	ublVersion    = "2.1"
-	customization = "urn:ecogate:ubl-co:1"
-	profilePrefix = "urn:ecogate:profile:"
+	ublVersion          = "2.1"
+	customization       = "urn:ecogate:ubl-co:1"
+	answerCustomization = "urn:ecogate:ubl-answer:1"
+	profilePrefix       = "urn:ecogate:profile:"
 	// extensionID numbers the extensions (UBL 2.1 ch. 5 reserves the form).
 	extensionID = "urn:oasis:names:specification:ubl:extension:"
 	// signatureURI is both the ExtensionURI of enveloped signatures and the SignatureMethod that says so (UBL 2.1 ch. 5).
@@ -61,6 +66,7 @@ const (
 // Code lists and identifier schemes, as the listID and schemeID attributes name them.
 const (
 	listDocumentType = "UNCL1001"
+	listResponse     = "UNCL4343"
 	listMode         = "UNECE Rec 19"
 	listPackage      = "UNECE Rec 21"
 	listHS           = "HS"
@@ -88,7 +94,7 @@ const (
 // signature's extension is the document's first one.
 func SignaturePath() []xml.Name {
 	return []xml.Name{
-		{Space: nsDocument, Local: "CertificateOfOrigin"},
+		{Space: nsCertificate, Local: "CertificateOfOrigin"},
 		{Space: nsExt, Local: "UBLExtensions"},
 		{Space: nsExt, Local: "UBLExtension"},
 		{Space: nsExt, Local: "ExtensionContent"},

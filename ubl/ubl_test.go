@@ -22,7 +22,7 @@ import (
 	"github.com/ecogate/ecogate/ubl"
 )
 
-var update = flag.Bool("update", false, "write the documents of testdata/certificates anew")
+var update = flag.Bool("update", false, "write the documents of testdata/certificates and testdata/answers anew")
 
 func Example() {
 	c := eco.Certificate{
@@ -48,21 +48,7 @@ func TestDocumentsOfTestdata(t *testing.T) {
 	for _, name := range ecotest.Names(t) {
 		t.Run(name, func(t *testing.T) {
 			c := ecotest.Load(t, name)
-			doc := marshal(t, c)
-			file := filepath.Join(ecotest.Root(t), "testdata", "certificates", name+".xml")
-			if *update {
-				if err := os.WriteFile(file, doc, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(doc), "\n")); diff != "" {
-				t.Errorf("%s differs; run with -update if it should:\n%s", file, diff)
-			}
-			back, findings, err := ubl.Unmarshal(want)
+			back, findings, err := ubl.Unmarshal(golden(t, "certificates/"+name+".xml", marshal(t, c)))
 			if err != nil || len(findings) > 0 {
 				t.Fatal(err, findings)
 			}
@@ -71,6 +57,25 @@ func TestDocumentsOfTestdata(t *testing.T) {
 			}
 		})
 	}
+}
+
+// golden compares doc with a file of testdata, and gives what the file holds.
+func golden(t *testing.T, name string, doc []byte) []byte {
+	t.Helper()
+	file := filepath.Join(ecotest.Root(t), "testdata", filepath.FromSlash(name))
+	if *update {
+		if err := os.WriteFile(file, doc, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(doc), "\n")); diff != "" {
+		t.Errorf("%s differs; run with -update if it should:\n%s", file, diff)
+	}
+	return want
 }
 
 func marshal(t testing.TB, c eco.Certificate) []byte {
@@ -109,48 +114,75 @@ func TestCertificateSurvivesItsDocument(t *testing.T) {
 }
 
 func TestDocumentsKeepTheRulesBesideTheSchema(t *testing.T) {
-	check := func(t rapid.TB, c eco.Certificate) {
-		doc, err := ubl.Marshal(c)
+	for _, name := range ecotest.Names(t) {
+		checkRules(t, marshal(t, ecotest.Load(t, name)))
+	}
+	for _, name := range ecotest.AnswerNames(t) {
+		checkRules(t, marshalAnswer(t, ecotest.LoadAnswer(t, name)))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		doc, err := ubl.Marshal(drawCertificate(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		tree := etree.NewDocument()
-		if err := tree.ReadFromBytes(doc); err != nil {
+		checkRules(t, doc)
+		if doc, err = ubl.MarshalAnswer(ecotest.Answer().Draw(t, "answer")); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.HasPrefix(doc, []byte(`<?xml version="1.0" encoding="UTF-8"?>`)) {
-			t.Errorf("IND2, IND3: begins with %.60q", doc)
-		}
-		for _, e := range tree.FindElements("//*") {
-			if len(e.ChildElements()) == 0 && strings.TrimSpace(e.Text()) == "" {
-				t.Errorf("IND5: %s is empty", e.GetPath())
-			}
-			for _, a := range e.Attr {
-				if a.Value == "" {
-					t.Errorf("IND9: %s/@%s is empty", e.GetPath(), a.Key)
-				}
-			}
-			languages := map[string]bool{}
-			for _, child := range e.ChildElements() {
-				switch child.Tag {
-				case "Remarks", "Description", "Information", "ShippingMarks", "DocumentType", "Note":
-					key := child.Tag + child.SelectAttrValue("languageID", "")
-					if languages[key] {
-						t.Errorf("IND7, IND8: two %s of one language", child.GetPath())
-					}
-					languages[key] = true
-				}
-			}
-		}
-	}
-	for _, name := range ecotest.Names(t) {
-		check(t, ecotest.Load(t, name))
-	}
-	rapid.Check(t, func(t *rapid.T) { check(t, drawCertificate(t)) })
+		checkRules(t, doc)
+	})
 }
 
-// TestDocumentsAreValidUBL needs xmllint and the OASIS schemas, which may be passed on but are not part of the project.
+// checkRules looks for breaches of the rules of UBL 2.1 ch. 4.
+func checkRules(t rapid.TB, doc []byte) {
+	t.Helper()
+	tree := etree.NewDocument()
+	if err := tree.ReadFromBytes(doc); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(doc, []byte(`<?xml version="1.0" encoding="UTF-8"?>`)) {
+		t.Errorf("IND2, IND3: begins with %.60q", doc)
+	}
+	for _, e := range tree.FindElements("//*") {
+		if len(e.ChildElements()) == 0 && strings.TrimSpace(e.Text()) == "" {
+			t.Errorf("IND5: %s is empty", e.GetPath())
+		}
+		for _, a := range e.Attr {
+			if a.Value == "" {
+				t.Errorf("IND9: %s/@%s is empty", e.GetPath(), a.Key)
+			}
+		}
+		languages := map[string]bool{}
+		for _, child := range e.ChildElements() {
+			switch child.Tag {
+			case "Remarks", "Description", "Information", "ShippingMarks", "DocumentType", "Note", "StatusReason":
+				key := child.Tag + child.SelectAttrValue("languageID", "")
+				if languages[key] {
+					t.Errorf("IND7, IND8: two %s of one language", child.GetPath())
+				}
+				languages[key] = true
+			}
+		}
+	}
+}
+
 func TestDocumentsAreValidUBL(t *testing.T) {
+	documents := map[string][]byte{}
+	for _, name := range ecotest.Names(t) {
+		documents[name] = marshal(t, ecotest.Load(t, name))
+	}
+	for _, form := range eco.Forms() {
+		for seed := range 10 {
+			documents[fmt.Sprint(form.Code, seed)] = marshal(t, ecotest.Certificate(form.Code).Example(seed))
+		}
+	}
+	checkSchema(t, "CertificateOfOrigin", documents)
+}
+
+// checkSchema validates documents of one type under every version of UBL that they are written for. It needs xmllint and
+// the OASIS schemas, which may be passed on but are not part of the project.
+func checkSchema(t *testing.T, documentType string, documents map[string][]byte) {
+	t.Helper()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
 		t.Skip("xmllint is not installed")
@@ -161,24 +193,16 @@ func TestDocumentsAreValidUBL(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var files []string
-	add := func(name string, c eco.Certificate) {
+	for name, doc := range documents {
 		file := filepath.Join(dir, name+".xml")
-		if err := os.WriteFile(file, marshal(t, c), 0o644); err != nil {
+		if err := os.WriteFile(file, doc, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, file)
 	}
-	for _, name := range ecotest.Names(t) {
-		add(name, ecotest.Load(t, name))
-	}
-	for _, form := range eco.Forms() {
-		for seed := range 10 {
-			add(fmt.Sprint(form.Code, seed), ecotest.Certificate(form.Code).Example(seed))
-		}
-	}
 	for _, version := range []string{"2.1", "2.3", "2.4"} {
 		t.Run(version, func(t *testing.T) {
-			schema := filepath.Join(schemas, version, "maindoc", "UBL-CertificateOfOrigin-"+version+".xsd")
+			schema := filepath.Join(schemas, version, "maindoc", "UBL-"+documentType+"-"+version+".xsd")
 			arguments := append([]string{"--nonet", "--noout", "--schema", schema}, files...)
 			if output, err := exec.Command(xmllint, arguments...).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, output)

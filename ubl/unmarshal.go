@@ -20,14 +20,11 @@ const maxFindings = 50
 // elsewhere: that is kept apart as findings with code CodeStructure, all of them warnings. Whether the certificate
 // follows its form is for eco.Validate.
 func Unmarshal(doc []byte) (eco.Certificate, []eco.Finding, error) {
-	root, err := parse(doc)
+	root, err := open(doc, nsCertificate, "CertificateOfOrigin")
 	if err != nil {
 		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: %w", err)
 	}
-	if root.name != "CertificateOfOrigin" {
-		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: want CertificateOfOrigin in namespace %s, found %.200s", nsDocument, root.name)
-	}
-	r := &reader{noted: map[noted]bool{}, kinds: map[kindKey]int{}}
+	r := newReader()
 	var c eco.Certificate
 	r.document(root, &c)
 	if r.err != nil {
@@ -35,6 +32,18 @@ func Unmarshal(doc []byte) (eco.Certificate, []eco.Finding, error) {
 	}
 	r.unread(root)
 	return c, r.findings, nil
+}
+
+// open parses a document whose document element has that namespace and name.
+func open(doc []byte, space, name string) (*node, error) {
+	root, err := parse(doc, space)
+	if err != nil {
+		return nil, err
+	}
+	if root.name != name {
+		return nil, fmt.Errorf("want %s in namespace %s, found %.200s", name, space, root.name)
+	}
+	return root, nil
 }
 
 // reader takes values out of nodes and remembers the first error, so that the mapping reads without error checks. Its
@@ -45,6 +54,8 @@ type reader struct {
 	noted    map[noted]bool
 	kinds    map[kindKey]int
 }
+
+func newReader() *reader { return &reader{noted: map[noted]bool{}, kinds: map[kindKey]int{}} }
 
 // noted is what was found odd about a kind of element.
 type noted struct {

@@ -30,8 +30,10 @@ import (
 //	expect: code and path of a finding, all of them, and
 //	want: path = JSON value, of the certificate that is read
 //
-// A file without base holds the document itself.
+// A file without base holds the document itself. Files whose names begin with answer- are about answers, and their base is
+// of testdata/answers.
 type hostile struct {
+	answer         bool
 	document       []byte
 	errorText      string
 	expects, wants []string
@@ -44,12 +46,16 @@ func readHostile(t testing.TB, file string) hostile {
 		t.Fatal(err)
 	}
 	archive := txtar.Parse(data)
-	var h hostile
+	h := hostile{answer: strings.HasPrefix(filepath.Base(file), "answer-")}
 	for line := range strings.Lines(string(archive.Comment)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch key {
 		case "base":
-			h.document = marshal(t, ecotest.Load(t, value))
+			if h.answer {
+				h.document = marshalAnswer(t, ecotest.LoadAnswer(t, value))
+			} else {
+				h.document = marshal(t, ecotest.Load(t, value))
+			}
 		case "error":
 			h.errorText = value
 		case "expect":
@@ -80,11 +86,19 @@ func readHostile(t testing.TB, file string) hostile {
 	return h
 }
 
+// unmarshal reads the document as what the file is about.
+func (h hostile) unmarshal() (any, []eco.Finding, error) {
+	if h.answer {
+		return ubl.UnmarshalAnswer(h.document)
+	}
+	return ubl.Unmarshal(h.document)
+}
+
 func TestHostileDocuments(t *testing.T) {
 	for _, file := range ecotest.Files(t, "hostile/ubl/*.txt") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			h := readHostile(t, file)
-			c, findings, err := ubl.Unmarshal(h.document)
+			read, findings, err := h.unmarshal()
 			if h.errorText != "" {
 				if err == nil || !strings.Contains(err.Error(), h.errorText) {
 					t.Errorf("got %v, want an error with %q", err, h.errorText)
@@ -108,7 +122,7 @@ func TestHostileDocuments(t *testing.T) {
 			}
 			for _, want := range h.wants {
 				path, value, _ := strings.Cut(want, " = ")
-				if got := valueAt(t, c, path); got != value {
+				if got := valueAt(t, read, path); got != value {
 					t.Errorf("%s is %s, want %s", path, got, value)
 				}
 			}
@@ -116,10 +130,10 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
-// valueAt is the JSON value at a path such as items.0.hs in the JSON form of c; `""` when there is none.
-func valueAt(t *testing.T, c eco.Certificate, path string) string {
+// valueAt is the JSON value at a path such as items.0.hs in the JSON form of read; `""` when there is none.
+func valueAt(t *testing.T, read any, path string) string {
 	t.Helper()
-	at, err := json.Marshal(c)
+	at, err := json.Marshal(read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,33 +280,38 @@ func TestDamagedDocumentsAreReadOrRefused(t *testing.T) {
 		if err := tree.ReadFromString(rapid.SampledFrom(documents).Draw(t, "document")); err != nil {
 			t.Fatal(err)
 		}
-		for range rapid.IntRange(1, 6).Draw(t, "damages") {
-			elements := tree.FindElements("/CertificateOfOrigin//*")
-			if len(elements) == 0 {
-				break
-			}
-			e := rapid.SampledFrom(elements).Draw(t, "element")
-			switch rapid.SampledFrom([]string{"remove", "repeat", "text", "move", "rename", "attribute"}).Draw(t, "damage") {
-			case "remove":
-				e.Parent().RemoveChild(e)
-			case "repeat":
-				e.Parent().AddChild(e.Copy())
-			case "text":
-				e.SetText(rapid.SampledFrom(texts).Draw(t, "text"))
-			case "move":
-				tree.Root().AddChild(e)
-			case "rename":
-				e.Tag = rapid.SampledFrom(elements).Draw(t, "name").Tag
-			case "attribute":
-				e.Attr = nil
-			}
-		}
+		damage(t, tree, texts)
 		doc, err := tree.WriteToBytes()
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkRewritable(t, doc)
 	})
+}
+
+// damage changes one to six elements below the document element, some of them to hold one of texts.
+func damage(t *rapid.T, tree *etree.Document, texts []string) {
+	for range rapid.IntRange(1, 6).Draw(t, "damages") {
+		elements := tree.FindElements("/*//*")
+		if len(elements) == 0 {
+			break
+		}
+		e := rapid.SampledFrom(elements).Draw(t, "element")
+		switch rapid.SampledFrom([]string{"remove", "repeat", "text", "move", "rename", "attribute"}).Draw(t, "damage") {
+		case "remove":
+			e.Parent().RemoveChild(e)
+		case "repeat":
+			e.Parent().AddChild(e.Copy())
+		case "text":
+			e.SetText(rapid.SampledFrom(texts).Draw(t, "text"))
+		case "move":
+			tree.Root().AddChild(e)
+		case "rename":
+			e.Tag = rapid.SampledFrom(elements).Draw(t, "name").Tag
+		case "attribute":
+			e.Attr = nil
+		}
+	}
 }
 
 // Names are kept once, whatever they are long, and so are the remarks about elements of one name.

@@ -1,8 +1,10 @@
-// Package ecotest gives tests certificates: those of testdata/certificates by name, and any number of generated ones that
-// follow their form. It is imported by tests only.
+// Package ecotest gives tests certificates, and answers about them: those of testdata/certificates and testdata/answers by
+// name, and any number of generated ones that follow their rules. It is imported by tests only.
 package ecotest
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,8 +51,19 @@ func Files(t testing.TB, pattern string) []string {
 // Names are the names of the certificates in testdata/certificates.
 func Names(t testing.TB) []string {
 	t.Helper()
+	return names(t, "certificates")
+}
+
+// AnswerNames are the names of the answers in testdata/answers.
+func AnswerNames(t testing.TB) []string {
+	t.Helper()
+	return names(t, "answers")
+}
+
+func names(t testing.TB, folder string) []string {
+	t.Helper()
 	var names []string
-	for _, file := range Files(t, "certificates/*.json") {
+	for _, file := range Files(t, folder+"/*.json") {
 		names = append(names, strings.TrimSuffix(filepath.Base(file), ".json"))
 	}
 	return names
@@ -74,4 +87,20 @@ func Load(t testing.TB, name string) eco.Certificate {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return c
+}
+
+// LoadAnswer is an answer of testdata/answers, such as "rejected".
+func LoadAnswer(t testing.TB, name string) eco.Answer {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(Root(t), "testdata", "answers", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	var a eco.Answer
+	if err := decoder.Decode(&a); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return a
 }

@@ -23,6 +23,30 @@ func Certificate(code eco.FormCode) *rapid.Generator[eco.Certificate] {
 	})
 }
 
+// Answer generates answers that eco.ValidateAnswer finds no error in, of every kind and about certificates of every form.
+func Answer() *rapid.Generator[eco.Answer] {
+	return rapid.Custom(func(t *rapid.T) eco.Answer {
+		g := generator{t}
+		form := rapid.SampledFrom(eco.Forms()).Draw(t, "form")
+		a := eco.Answer{
+			ID: g.word("id"), Note: g.optional(g.box, "note"),
+			IssueTime: Now().Add(time.Duration(rapid.Int64Range(-1e18, 1e18).Draw(t, "issued"))),
+			Kind:      rapid.SampledFrom([]eco.AnswerKind{eco.AnswerReceived, eco.AnswerAccepted, eco.AnswerRejected}).Draw(t, "kind"),
+			Certificate: eco.AnsweredCertificate{
+				IssuingCountry: g.country("issuing", form.Issuers...), Form: form.Code,
+				Reference: g.reference(form), IssuingBody: g.word("body"),
+			},
+			Authority: eco.Authority{Name: g.word("authority"), Country: g.country("importing", form.Importers...)},
+		}
+		if a.Kind == eco.AnswerRejected {
+			for range g.number("reasons", 1, 4) {
+				a.Reasons = append(a.Reasons, eco.Reason{Code: g.word("code"), Text: g.optional(g.box, "text")})
+			}
+		}
+		return a
+	})
+}
+
 // generator draws parts of a certificate from t.
 type generator struct{ t *rapid.T }
 
