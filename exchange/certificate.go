@@ -18,13 +18,11 @@ import (
 
 // takeCertificate records a verified message that carries a certificate and acknowledges it.
 func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
-	copies, err := n.store.Messages(ctx, MessageQuery{MessageID: r.header.MessageID, Direction: Inbound, State: StateAccepted, Partner: r.agreement.Partner, Limit: 1})
+	copied, err := n.isCopy(ctx, r)
 	if err != nil {
 		return n.unavailable(err)
 	}
-	if len(copies) > 0 && copies[0].Content == r.record.Content {
-		// The unique key in the store decides below; knowing it here spares the work and lets a copy that comes after
-		// its time to live, or after the agreement changed, still get its acknowledgment (ebMS 2.0 §6.5.5).
+	if copied {
 		return n.repeat(ctx, r)
 	}
 	if err := checkHeader(r); err != nil {
@@ -38,18 +36,23 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	return n.record(ctx, r, certificate, document)
 }
 
-// record stores the message with its certificate and its acknowledgment, and only then answers.
+// record stores the message with its certificate and what answers it, and only then answers.
 func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte) ebms.Reply {
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Certificate: certificate, Document: document, Held: r.answersInResponse()}
 	arrival.Message.State = StateAccepted
 	arrival.Message.Certificate = certificate.Key
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.received",
 		Subject: certificate.Key.String(), Detail: "message " + r.record.MessageID}}
-	reply, err := n.acknowledgment(r)
-	if err != nil {
+	if o := r.header.Order; o != nil {
+		arrival.Message.Order = &Order{Sequence: o.Sequence, Reset: o.Reset}
+	}
+	var err error
+	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return n.unavailable(err)
 	}
-	arrival.Reply = reply
+	if arrival.Reply, err = n.replyTo(ctx, r, certificate); err != nil {
+		return n.unavailable(err)
+	}
 	fault.Point("receive.composed")
 	accepted, err := n.accept(ctx, arrival)
 	if err != nil {
@@ -62,13 +65,23 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, "certificate "+certificate.Key.String())
 		n.log.Info("certificate received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
+		n.reportOrder(accepted)
 	}
 	return n.answer(ctx, r, accepted)
 }
 
+// replyTo composes what answers a certificate: its acknowledgment or, where the agreement has business answers travel in the
+// HTTP response, those with the acknowledgment. nil is nothing.
+func (n *Node) replyTo(ctx context.Context, r *reception, c *Certificate) (*Departure, error) {
+	if r.answersInResponse() && r.agreement.SyncReply != partners.SyncReplySignals {
+		return n.answerTo(ctx, r, c)
+	}
+	return n.acknowledgment(r)
+}
+
 // repeat answers a copy of an accepted message with the stored acknowledgment.
 func (n *Node) repeat(ctx context.Context, r *reception) ebms.Reply {
-	arrival := Arrival{Message: r.record, Raw: r.request.Body}
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Held: r.answersInResponse()}
 	arrival.Message.State = StateAccepted
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message.repeated", Subject: r.record.MessageID}}
 	accepted, err := n.accept(ctx, arrival)

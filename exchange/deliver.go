@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,14 @@ func (n *Node) Run(ctx context.Context) error {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
 	free := make(chan struct{}, n.workers)
+	var sweep time.Time
 	for {
+		if now := n.now(); !now.Before(sweep) {
+			if err := n.expelOverdue(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("messages that wait for others", "error", err)
+			}
+			sweep = now.Add(sweepInterval)
+		}
 		jobs := n.claim(ctx, n.workers-len(free))
 		for _, job := range jobs {
 			free <- struct{}{}
@@ -42,7 +50,14 @@ func (n *Node) claim(ctx context.Context, room int) []Job {
 	if room == 0 {
 		return nil
 	}
-	jobs, err := n.store.Claim(ctx, Claim{Owner: n.owner, Now: n.now().UTC(), Lease: n.lease, Max: room, PerPartner: n.perPeer})
+	now := n.now().UTC()
+	caps, err := n.caps(ctx, now)
+	var jobs []Job
+	if err == nil {
+		jobs, err = n.store.Claim(ctx, Claim{
+			Owner: n.owner, Now: now, Lease: n.lease, Max: room, PerPartner: n.perPeer, Caps: caps, MinRate: n.minRate,
+		})
+	}
 	if err != nil && ctx.Err() == nil {
 		n.log.Error("claiming due messages", "error", err)
 	}
@@ -50,6 +65,26 @@ func (n *Node) claim(ctx context.Context, room int) []Job {
 		fault.Point("deliver.claimed")
 	}
 	return jobs
+}
+
+// caps says how many deliveries may be under way at a time to the partners for whom that differs from the rest: none while
+// an operator has paused them, and what the breaker allows.
+func (n *Node) caps(ctx context.Context, now time.Time) (map[string]int, error) {
+	caps := map[string]int{}
+	for _, p := range n.registry.Partners() {
+		limit := cmp.Or(p.Concurrency, n.perPeer)
+		if allowed := n.breaker.allowed(p.ID, limit, now); allowed != n.perPeer {
+			caps[p.ID] = allowed
+		}
+	}
+	pauses, err := n.keeper.Pauses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading pauses: %w", err)
+	}
+	for _, p := range pauses {
+		caps[p.Partner] = 0
+	}
+	return caps, nil
 }
 
 // rest waits until something may be due. It returns false when ctx has ended.
@@ -128,6 +163,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	})
 	ended := n.now().UTC()
 	o.Attempt = Attempt{Began: began, Ended: ended, Status: response.Status}
+	n.noteAnswer(m.Partner, err == nil && response.Status/100 == 2, ended)
 	if err != nil {
 		o.Attempt.Problem = err.Error()
 		n.again(o, m, ended, 0)
@@ -150,19 +186,45 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	n.await(o, m, ended)
 }
 
+// noteAnswer tells the breaker how an attempt ended, and people when deliveries to the partner are suspended or begin again.
+func (n *Node) noteAnswer(partner string, answered bool, now time.Time) {
+	suspended, changed := n.breaker.ended(partner, answered, now)
+	switch {
+	case changed && suspended:
+		until, failures := n.breaker.suspended(partner)
+		n.step("suspended", Message{Partner: partner}, "", fmt.Sprintf("%d attempts in a row failed, next one at %s", failures, until.Format(time.RFC3339)))
+		n.log.Warn("deliveries suspended: the partner does not answer", "partner", partner, "failures", failures, "until", until)
+	case changed:
+		n.step("reachable", Message{Partner: partner}, "", "answers again")
+		n.log.Info("deliveries resumed: the partner answers again", "partner", partner)
+		n.announce()
+	}
+}
+
 // endpoint is where a message goes now: the agreement's address as it stands, so that a moved partner gets what was
 // queued before; the recorded one if the agreement is gone.
 func (n *Node) endpoint(m Message) string {
 	if a, ok := n.agreementOf(m); ok {
-		return a.Endpoint
+		return endpointFor(a, m.Kind)
 	}
 	return m.Endpoint
+}
+
+// endpointFor is where messages of a kind go under an agreement. ebMS 2.0 §4.2.4.2 gives errors a place of their own.
+func endpointFor(a partners.Agreement, kind Kind) string {
+	switch kind {
+	case KindError:
+		return a.ErrorEndpoint
+	case KindAcknowledgment, KindPong, KindStatusResponse:
+		return a.AckEndpoint
+	}
+	return a.Endpoint
 }
 
 // agreementOf is the agreement under which m was composed, as it stands now.
 func (n *Node) agreementOf(m Message) (partners.Agreement, bool) {
 	q := partners.AgreementQuery{Partner: m.Partner, CPAID: m.CPAID}
-	if m.Kind == KindCertificate {
+	if m.Kind == KindCertificate || m.Kind == KindAnswer {
 		q.Service, q.Action = m.Service, m.Action
 	}
 	return n.registry.Agreement(q, n.now())

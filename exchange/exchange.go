@@ -48,8 +48,12 @@ type Node struct {
 	poll     time.Duration
 	lease    time.Duration
 	backoff  time.Duration
+	minRate  int64
 	limits   ebms.Limits
 	owner    string
+	keeper   Keeper
+	breaker  breaker
+	lines    lines
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
 	// jitter returns a number in [0,1).
@@ -71,10 +75,18 @@ func New(o Options) (*Node, error) {
 		poll:    orDefault(o.Poll, time.Second),
 		lease:   orDefault(o.Lease, 2*time.Minute),
 		backoff: orDefault(o.BackoffMax, time.Hour),
+		minRate: o.MinRate,
+		keeper:  o.Keeper,
 		owner:   uuid.NewString(),
 		jitter:  rand.Float64,
 		cpus:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		wake:    make(chan struct{}, 1),
+	}
+	n.breaker = breaker{
+		failures: o.BreakerFailures, pause: orDefault(o.BreakerPause, 30*time.Second), longest: n.backoff, circuits: map[string]*circuit{},
+	}
+	if n.keeper == nil {
+		n.keeper = noKeeper{}
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

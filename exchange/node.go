@@ -15,6 +15,8 @@ import (
 type Options struct {
 	Store    Store
 	Registry *partners.Registry
+	// Keeper keeps pauses and ends messages that waited in vain; nil is a node that has no pauses and no ordered messages.
+	Keeper Keeper
 	// Post delivers bytes to a partner; required for Run.
 	Post Poster
 	// Now is the clock.
@@ -29,6 +31,14 @@ type Options struct {
 	Poll time.Duration
 	// Lease is how long a claimed delivery may take before another worker may claim it (default 2 min).
 	Lease time.Duration
+	// MinRate is the rate in bytes per second below which a delivery counts as hanging: a lease is longer by the time that the
+	// message needs at that rate. 0 does not lengthen it.
+	MinRate int64
+	// BreakerFailures attempts in a row at a partner without a usable HTTP answer suspend deliveries to it, but for one probe at
+	// a time: the first after BreakerPause (default 30 s), the next each after twice the wait, BackoffMax at most. 0 never
+	// suspends them.
+	BreakerFailures int
+	BreakerPause    time.Duration
 	// BackoffMax is the longest wait between attempts at a partner that cannot be reached (default 1 h; a signal waits a minute at
 	// most, and a certificate no longer than the agreement's RetryInterval).
 	BackoffMax time.Duration
@@ -45,7 +55,8 @@ type Poster interface {
 // Event is a step of a flow, for people to watch.
 type Event struct {
 	At time.Time
-	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, stored, receipted, quarantined, failed.
+	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, stored, waiting, available, receipted,
+	// answered, quarantined, failed, suspended, reachable.
 	Step      string
 	MessageID string
 	Reference string
@@ -63,6 +74,9 @@ type Submission struct {
 
 // ErrNotAuthorised: Submit was given a certificate of a body that may not issue this form on this node.
 var ErrNotAuthorised = errors.New("issuing body may not issue this form on this node")
+
+// ErrTooLarge: Submit was given more or larger attachments than the agreement allows.
+var ErrTooLarge = errors.New("message is larger than the agreement allows")
 
 // InvalidError lists what is wrong with a submitted certificate.
 type InvalidError struct{ Findings []eco.Finding }

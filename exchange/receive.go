@@ -37,6 +37,8 @@ type reception struct {
 	established bool
 	verified    *signing.Verified
 	record      Message
+	// inResponse: the message came in the HTTP response to one of ours.
+	inResponse bool
 }
 
 // Receive takes one HTTP request of a partner through the inbound flow and returns the HTTP answer. It never returns a 2xx before what it
@@ -45,14 +47,25 @@ type reception struct {
 func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 	fault.Point("receive.read")
 	r := &reception{request: request}
+	defer r.close()
 	if err := n.examine(r); err != nil {
 		return n.refuse(ctx, r, err)
 	}
 	fault.Point("receive.verified")
-	if r.isSignal() {
+	switch {
+	case r.isSignal():
 		return n.takeSignal(ctx, r)
+	case r.record.Kind == KindAnswer:
+		return n.takeAnswer(ctx, r)
 	}
 	return n.takeCertificate(ctx, r)
+}
+
+// close gives back what reading the message took.
+func (r *reception) close() {
+	if r.pkg != nil {
+		_ = r.pkg.Close()
+	}
 }
 
 // examine does what needs neither the store nor an answer: it reads the message and establishes whose it is.
@@ -68,6 +81,9 @@ func (n *Node) examine(r *reception) error {
 func (n *Node) open(r *reception) error {
 	r.record = newRecord(r.request)
 	pkg, err := ebms.ReadPackage(r.request.ContentType, r.request.Body, n.limits)
+	if refusal := (*ebms.Error)(nil); err != nil && !errors.As(err, &refusal) {
+		return &storeError{fmt.Errorf("reading a message: %w", err)} // a disk that fails is not the sender's fault
+	}
 	if err != nil {
 		return err
 	}
@@ -101,6 +117,9 @@ func (n *Node) authenticate(r *reception) error {
 	if size := r.request.Body.Size(); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
 		return ebms.NewMimeProblem("", fmt.Errorf("message of %d bytes, the agreement allows %d", size, r.agreement.MaxBytes))
 	}
+	if parts := len(r.pkg.Parts) + 1; r.agreement.MaxParts > 0 && parts > r.agreement.MaxParts {
+		return ebms.NewMimeProblem("", fmt.Errorf("message of %d parts, the agreement allows %d", parts, r.agreement.MaxParts))
+	}
 	if err := n.verify(r); err != nil {
 		return err
 	}
@@ -114,6 +133,9 @@ func (n *Node) authenticate(r *reception) error {
 	// SyncReply stands outside the signature (actor next): it stays a hint.
 	header.SyncReply = r.header.SyncReply
 	r.header = header
+	if err := checkTolerated(r); err != nil {
+		return err
+	}
 	r.record.Content, err = contentDigest(r)
 	return err
 }
@@ -132,6 +154,9 @@ func (n *Node) findAgreement(r *reception) error {
 	case err == nil, errors.Is(err, partners.ErrOutsideValidity):
 		r.agreement, r.ended = agreement, err
 		r.record.Partner = agreement.Partner
+		if !r.isSignal() && h.Action == agreement.AnswerAction {
+			r.record.Kind = KindAnswer
+		}
 		return nil
 	case errors.Is(err, partners.ErrUnknownCPA), errors.Is(err, partners.ErrUnknownService):
 		return ebms.NewValueNotRecognized(headerLocation, err)
@@ -163,6 +188,9 @@ func (n *Node) verify(r *reception) error {
 		return nil
 	}
 	verified, err := signing.VerifyMessage(r.pkg.Envelope, signedParts(r.header.Manifest, r.pkg), n.candidates(r, partners.UseMessageSignature), r.policy())
+	if judged := (*signing.Error)(nil); err != nil && !errors.As(err, &judged) {
+		return &storeError{fmt.Errorf("verifying a message: %w", err)}
+	}
 	if err != nil {
 		return ebms.NewSecurityFailure("", err)
 	}
@@ -197,12 +225,49 @@ func checkHeader(r *reception) error {
 		return ebms.NewInconsistent(headerLocation+"/CPAId", r.ended)
 	case !h.TimeToLive.IsZero() && !r.request.Received.Before(h.TimeToLive):
 		return ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", h.TimeToLive))
-	case h.DuplicateElimination && !a.DuplicateElimination:
-		return ebms.NewInconsistent(headerLocation+"/DuplicateElimination", errors.New("DuplicateElimination is present, the agreement says never"))
-	case h.AckRequested != nil && !a.AckRequested:
-		return ebms.NewInconsistent("//Header/AckRequested", errors.New("AckRequested is present, the agreement says never"))
-	case h.AckRequested != nil && h.AckRequested.Signed && !a.AckSigned:
-		return ebms.NewInconsistent("//Header/AckRequested/@signed", errors.New("a signed acknowledgment is asked for, the agreement says unsigned"))
+	case r.record.Kind == KindAnswer:
+		return nil // an answer needs neither: the certificate's own reliability brought it about
+	case h.DuplicateElimination != a.DuplicateElimination:
+		return ebms.NewInconsistent(headerLocation+"/DuplicateElimination", fmt.Errorf("DuplicateElimination is %s, the agreement says %s", present(h.DuplicateElimination), always(a.DuplicateElimination)))
+	case (h.AckRequested != nil) != a.AckRequested:
+		return ebms.NewInconsistent("//Header/AckRequested", fmt.Errorf("AckRequested is %s, the agreement says %s", present(h.AckRequested != nil), always(a.AckRequested)))
+	case h.AckRequested != nil && h.AckRequested.Signed != a.AckSigned:
+		return ebms.NewInconsistent("//Header/AckRequested/@signed", fmt.Errorf("a signed acknowledgment: asked for %t, agreed %t", h.AckRequested.Signed, a.AckSigned))
+	case (h.Order != nil) != (a.MessageOrder == partners.OrderGuaranteed):
+		return ebms.NewInconsistent("//Header/MessageOrder", fmt.Errorf("MessageOrder is %s, the agreement says %s", present(h.Order != nil), a.MessageOrder))
+	}
+	return nil
+}
+
+func present(is bool) string {
+	if is {
+		return "present"
+	}
+	return "absent"
+}
+
+func always(agreed bool) string {
+	if agreed {
+		return "always"
+	}
+	return "never"
+}
+
+// checkTolerated refuses what the message does otherwise than the specification, unless the agreement tolerates it.
+func checkTolerated(r *reception) error {
+	for _, oddity := range r.pkg.Oddities {
+		if !r.agreement.Tolerates(string(oddity)) {
+			return ebms.NewMimeProblem("", fmt.Errorf("packaging has %s, which the agreement does not tolerate", oddity))
+		}
+	}
+	for _, oddity := range r.header.Oddities {
+		if !r.agreement.Tolerates(string(oddity)) {
+			return ebms.NewInconsistent(headerLocation, fmt.Errorf("message has %s, which the agreement does not tolerate", oddity))
+		}
+	}
+	// An answer in an HTTP response has no SOAPAction (ebMS 2.0 appendix B.2.2).
+	if !r.inResponse && r.request.SOAPAction != r.agreement.SOAPAction && !r.agreement.Tolerates(string(ebms.OddSOAPAction)) {
+		return ebms.NewInconsistent("", fmt.Errorf("SOAPAction is %.200q, agreed is %q", r.request.SOAPAction, r.agreement.SOAPAction))
 	}
 	return nil
 }
@@ -214,7 +279,7 @@ func (r *reception) isSignal() bool {
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
 // message asks for it.
 func (r *reception) answersInResponse() bool {
-	return r.agreement.SyncReply == partners.SyncReplySignals && r.header.SyncReply
+	return r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
 }
 
 func kindOf(m *ebms.Message) Kind {
@@ -225,6 +290,14 @@ func kindOf(m *ebms.Message) Kind {
 		return KindAcknowledgment
 	case m.Action == ebms.ActionMessageError:
 		return KindError
+	case m.Action == ebms.ActionPing:
+		return KindPing
+	case m.Action == ebms.ActionPong:
+		return KindPong
+	case m.Action == ebms.ActionStatusRequest:
+		return KindStatusRequest
+	case m.Action == ebms.ActionStatusResponse:
+		return KindStatusResponse
 	}
 	return KindUnknown
 }
@@ -244,6 +317,22 @@ func contentDigest(r *reception) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// isCopy reports whether the message is already there. The unique key in the store decides when it is recorded; knowing it
+// before spares the work and lets a copy that comes after its time to live, or after the agreement changed, still get its
+// answer (ebMS 2.0 §6.5.5).
+func (n *Node) isCopy(ctx context.Context, r *reception) (bool, error) {
+	for _, state := range []State{StateAccepted, StateReceived} {
+		copies, err := n.store.Messages(ctx, MessageQuery{MessageID: r.header.MessageID, Direction: Inbound, State: state, Partner: r.agreement.Partner, Limit: 1})
+		if err != nil {
+			return false, err
+		}
+		if len(copies) > 0 {
+			return copies[0].Content == r.record.Content, nil
+		}
+	}
+	return false, nil
 }
 
 // accept records an arrival. Its error means that nothing may be acknowledged.

@@ -19,6 +19,10 @@ import (
 //   - otherwise: an unsigned ErrorList in the HTTP response only. A signed or posted one would let anybody who knows a MessageId make this
 //     node tell the partner that its own, good message of that id was refused.
 func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply {
+	var failed *storeError
+	if errors.As(cause, &failed) {
+		return n.unavailable(cause)
+	}
 	problem := ebms.AsError(cause)
 	arrival := n.quarantine(r, problem)
 	var must *ebms.MustUnderstandError

@@ -19,14 +19,21 @@ func (n *Node) acknowledgment(r *reception) (*Departure, error) {
 	}
 	defer n.computing()()
 	m := ebms.NewAcknowledgment(r.header, n.signalOptions(r))
+	m.Acknowledgment = n.receipt(r)
+	return n.signal(r, m, KindAcknowledgment, asked.Signed)
+}
+
+// receipt is the Acknowledgment element for a verified message.
+func (n *Node) receipt(r *reception) *ebms.Acknowledgment {
+	ack := ebms.NewAcknowledgment(r.header, n.signalOptions(r)).Acknowledgment
 	if r.verified != nil {
 		for _, reference := range r.verified.References {
-			m.Acknowledgment.References = append(m.Acknowledgment.References, ebms.DigestReference{
+			ack.References = append(ack.References, ebms.DigestReference{
 				URI: reference.URI, DigestMethod: reference.DigestMethod, DigestValue: reference.DigestValue, XML: reference.XML,
 			})
 		}
 	}
-	return n.signal(r, m, KindAcknowledgment, asked.Signed)
+	return ack
 }
 
 // signal seals a signal about the message of r.
@@ -50,27 +57,47 @@ func (n *Node) signalOptions(r *reception) ebms.SignalOptions {
 // takeSignal records a signal and lets it settle the message it refers to. Signals are never answered with signals
 // (ebMS 2.0 §4.2.4.3: no error about an error).
 func (n *Node) takeSignal(ctx context.Context, r *reception) ebms.Reply {
-	if r.record.Kind == KindUnknown {
+	switch r.record.Kind {
+	case KindUnknown:
 		return n.refuse(ctx, r, ebms.NewNotSupported(headerLocation+"/Action", fmt.Errorf("action %q of the message service", r.header.Action)))
+	case KindPing, KindStatusRequest:
+		return n.answerRequest(ctx, r)
 	}
-	if _, err := n.settle(ctx, r); err != nil {
+	if err := n.takeReply(ctx, r); err != nil {
 		return n.refuseSignal(ctx, r, err)
 	}
 	return ebms.Reply{Status: http.StatusNoContent}
 }
 
+// takeReply records what a partner says of a message of ours.
+func (n *Node) takeReply(ctx context.Context, r *reception) error {
+	var err error
+	switch r.record.Kind {
+	case KindAcknowledgment, KindError:
+		_, err = n.settle(ctx, r)
+	case KindPong, KindStatusResponse:
+		err = n.recordResponse(ctx, r)
+	case KindAnswer:
+		_, err = n.recordAnswer(ctx, r)
+	default:
+		err = ebms.NewNotSupported(headerLocation+"/Action", fmt.Errorf("action %q answers nothing", r.header.Action))
+	}
+	return err
+}
+
 // receiveSignal takes a signal that came in the HTTP answer to sent. It returns what an operator should know of it.
 func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Message) string {
-	r := &reception{request: request}
+	r := &reception{request: request, inResponse: true}
+	defer r.close()
 	err := n.open(r)
-	if err == nil && (r.record.Kind != KindAcknowledgment && r.record.Kind != KindError || r.header.RefToMessageID != sent.MessageID) {
-		err = fmt.Errorf("the answer is action %q about message %q, expected an acknowledgment or error about this one", r.header.Action, r.header.RefToMessageID)
+	if err == nil && r.header.RefToMessageID != sent.MessageID {
+		err = fmt.Errorf("the answer is action %q about message %q, expected one about this message", r.header.Action, r.header.RefToMessageID)
 	}
 	if err == nil {
 		err = n.authenticate(r)
 	}
 	if err == nil {
-		_, err = n.settle(ctx, r)
+		err = n.takeReply(ctx, r)
 	}
 	if err == nil {
 		return ""
@@ -99,7 +126,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	if len(found) == 0 {
 		return Accepted{}, ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId", fmt.Errorf("no message %q was sent to %s", about, r.agreement.Partner))
 	}
-	settlement, err := n.judge(r, found[0])
+	settlement, err := n.judge(r, r.record.Kind, found[0])
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -118,9 +145,33 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	return accepted, nil
 }
 
+// bundledReceipt is what an Acknowledgment does that came in a business message (ebMS 2.0 §6.3.2.7); nil without one. One
+// that proves nothing takes nothing from the message around it: the log tells of it, and the message that it speaks of is sent
+// again.
+func (n *Node) bundledReceipt(ctx context.Context, r *reception) (*Settlement, error) {
+	ack := r.header.Acknowledgment
+	if ack == nil {
+		return nil, nil
+	}
+	found, err := n.store.Messages(ctx, MessageQuery{MessageID: ack.RefToMessageID, Direction: Outbound, Partner: r.agreement.Partner, Limit: 1})
+	if err != nil {
+		return nil, &storeError{err}
+	}
+	if len(found) == 0 {
+		n.log.Warn("bundled acknowledgment of a message that was not sent", "message_id", r.record.MessageID, "partner", r.record.Partner, "about", ack.RefToMessageID)
+		return nil, nil
+	}
+	settlement, err := n.judge(r, KindAcknowledgment, found[0])
+	if err != nil {
+		n.log.Warn("bundled acknowledgment proves nothing", "message_id", r.record.MessageID, "partner", r.record.Partner, "about", ack.RefToMessageID, "error", err)
+		return nil, nil
+	}
+	return settlement, nil
+}
+
 // judge says what a signal does to the message it is about: nil means nothing. The agreement of that message decides what the
 // signal must prove, not one that the signal names: a partner may have another agreement that asks for less.
-func (n *Node) judge(r *reception, sent Message) (*Settlement, error) {
+func (n *Node) judge(r *reception, kind Kind, sent Message) (*Settlement, error) {
 	agreement, ok := n.agreementOf(sent)
 	if !ok || r.header.CPAID != sent.CPAID {
 		return nil, ebms.NewInconsistent(headerLocation+"/CPAId", fmt.Errorf("the signal has CPAId %q, the message %q", r.header.CPAID, sent.CPAID))
@@ -129,7 +180,7 @@ func (n *Node) judge(r *reception, sent Message) (*Settlement, error) {
 		return nil, ebms.NewSecurityFailure("//Header", errors.New("the signal is not signed, the agreement of the message asks for signatures"))
 	}
 	settlement := &Settlement{MessageID: sent.MessageID, Partner: sent.Partner, At: r.record.Created}
-	switch r.record.Kind {
+	switch kind {
 	case KindAcknowledgment:
 		if err := checkReceipt(r, sent, agreement.AckSigned); err != nil {
 			return nil, err
@@ -183,7 +234,8 @@ func checkReceipt(r *reception, sent Message, signed bool) error {
 func (n *Node) reportSettled(sent Message, s *Settlement) {
 	if s.State == StateDelivered {
 		n.step("receipted", sent, sent.Certificate.Reference, "acknowledgment verified, digests equal")
-		n.log.Info("message delivered", "message_id", sent.MessageID, "partner", sent.Partner)
+		late := sent.State == StateFailed || sent.State == StateExpired
+		n.log.Info("message delivered", "message_id", sent.MessageID, "partner", sent.Partner, "late", late)
 		return
 	}
 	n.step("failed", sent, sent.Certificate.Reference, s.Reason.Cause)

@@ -258,7 +258,9 @@ type Message struct {
 	// Late: the acknowledgment came after delivery had ended as failed or expired.
 	Late bool `json:"delivered_late,omitempty"`
 
-	// Reply is the Seq of the signal that answers an inbound message; 0 if none.
+	// Answers are what a message of KindAnswer says.
+	Answers []eco.Answer `json:"answers,omitempty"`
+	// Reply is the Seq of the message that answers an inbound message; 0 if none.
 	Reply uint64 `json:"reply,omitempty"`
 	// Copies counts further receipts of an inbound message.
 	Copies int `json:"copies,omitempty"`
@@ -361,6 +363,8 @@ type Departure struct {
 	Raw         Content
 	Certificate *Certificate // nil for signals
 	Document    []byte       // the signed UBL document
+	// Held: the caller posts the message itself, once. It is stored as delivered at once.
+	Held bool
 	// Line names, for one partner, the messages that are to arrive in order; Message then has ConversationID and Order.
 	// Empty if order does not matter.
 	Line  string

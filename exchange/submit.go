@@ -1,11 +1,13 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,15 +20,25 @@ import (
 	"github.com/ecogate/ecogate/ubl"
 )
 
-// Submit accepts an issued certificate for delivery to a partner. When it returns nil the certificate is durable and will be
+// Attachment is a file that travels with a certificate: an invoice, a bill of lading.
+type Attachment struct {
+	// Name is the file's name, for people; may be empty.
+	Name string
+	// ContentType is its media type, with parameters.
+	ContentType string
+	// Content is read while Submit runs, several times.
+	Content Content
+}
+
+// Submit accepts an issued certificate, with its attachments if there are any, for delivery to a partner. When it returns nil the certificate is durable and will be
 // delivered or end in a state that an operator sees. Submitting the same certificate again changes nothing and returns
 // the first message with Fresh false, so a caller that did not see the answer may simply repeat the call. Only if its delivery has
 // failed, because the partner refused it or was not reached in time, does submitting it again send it anew, in a message of its own.
 //
 // Errors: partners.ErrUnknownPartner, partners.ErrNoAgreement, partners.ErrOutsideValidity when the agreement is not in force, ErrNotAuthorised,
-// *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content; anything else means
-// that the outcome is unknown.
-func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certificate) (Submission, error) {
+// ErrTooLarge, *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content or other
+// attachments; anything else means that the outcome is unknown.
+func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certificate, attachments ...Attachment) (Submission, error) {
 	now := n.now().UTC()
 	if _, ok := n.registry.Partner(partner); !ok {
 		return Submission{}, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, partner)
@@ -40,59 +52,109 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 		return Submission{}, err // says what was looked for
 	}
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
-	departure, err := n.prepare(agreement, c, now)
+	load, err := n.prepare(agreement, c, attachments, now)
 	if err != nil {
 		return Submission{}, err
 	}
-	departure.Certificate.Findings = findings
-	departure.Audit = []AuditEntry{{At: now, Actor: actor, Event: "certificate.submitted", Subject: departure.Certificate.Key.String(),
-		Detail: "message " + departure.Message.MessageID + " to " + partner}}
-	n.step("signed", departure.Message, c.Reference, "document and message")
-	return n.enqueue(ctx, departure, findings)
+	load.certificate.Findings = findings
+	load.actor = actor
+	return n.enqueue(ctx, load)
 }
 
-// prepare maps, signs and packs a certificate for its partner.
-func (n *Node) prepare(a partners.Agreement, c eco.Certificate, now time.Time) (Departure, error) {
+// load is what a message will carry.
+type load struct {
+	actor       string
+	agreement   partners.Agreement
+	at          time.Time
+	certificate Certificate
+	document    []byte
+	attachments []Attachment
+}
+
+// prepare maps and signs a certificate for its partner.
+func (n *Node) prepare(a partners.Agreement, c eco.Certificate, attachments []Attachment, now time.Time) (load, error) {
+	if parts := len(attachments) + 2; a.MaxParts > 0 && parts > a.MaxParts || parts > maxParts {
+		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, maxParts))
+	}
 	defer n.computing()()
 	document, signer, err := n.signedDocument(c, now)
 	if err != nil {
-		return Departure{}, err
+		return load{}, err
 	}
-	departure, err := n.compose(a, document, now)
+	content, err := contentOf(c, attachments)
 	if err != nil {
-		return Departure{}, fmt.Errorf("message for %s: %w", c.Reference, err)
+		return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
 	}
-	content, err := json.Marshal(c)
-	if err != nil {
-		return Departure{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
-	}
-	key := keyOf(c)
-	departure.Message.Certificate = key
-	departure.Document = document
-	departure.Certificate = &Certificate{
-		Direction: Outbound, Key: key, State: CertificateReleased, Partner: a.Partner, Message: departure.Message.MessageID,
-		Content: hexDigest(content), Recorded: now, Data: c, DocumentSigner: signer,
-	}
-	return departure, nil
+	return load{
+		agreement: a, at: now, document: document, attachments: attachments,
+		certificate: Certificate{
+			Direction: Outbound, Key: keyOf(c), State: CertificateReleased, Partner: a.Partner,
+			Content: content, Recorded: now, Data: c, DocumentSigner: signer,
+		},
+	}, nil
 }
 
-func (n *Node) enqueue(ctx context.Context, d Departure, findings []eco.Finding) (Submission, error) {
-	fault.Point("submit.composed")
-	results, err := n.store.Enqueue(ctx, []Departure{d})
+// maxParts is how many parts a message has at most, its envelope included: receivers read no more.
+const maxParts = 1024
+
+// contentOf identifies what was submitted: the certificate and the octets of its attachments.
+func contentOf(c eco.Certificate, attachments []Attachment) (string, error) {
+	data, err := json.Marshal(c)
 	if err != nil {
-		return Submission{}, fmt.Errorf("recording certificate %s: %w", d.Certificate.Data.Reference, err)
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(data)
+	for _, a := range attachments {
+		fmt.Fprintf(h, "attachment %q %q %d\n", a.Name, a.ContentType, a.Content.Size())
+		if _, err := io.Copy(h, ebms.NewReader(a.Content)); err != nil {
+			return "", fmt.Errorf("reading attachment %q: %w", a.Name, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (n *Node) enqueue(ctx context.Context, l load) (Submission, error) {
+	reference := l.certificate.Data.Reference
+	compose := func(p place) (Departure, error) {
+		d, err := n.compose(l, p)
+		if err != nil {
+			return d, fmt.Errorf("message for %s: %w", reference, err)
+		}
+		n.step("signed", d.Message, reference, "document and message")
+		fault.Point("submit.composed")
+		return d, nil
+	}
+	result, err := n.enqueueComposed(ctx, l.agreement, compose)
+	if err != nil {
+		return Submission{}, fmt.Errorf("recording certificate %s: %w", reference, err)
 	}
 	fault.Point("submit.committed")
-	r := results[0]
-	if r.Err != nil {
-		return Submission{}, fmt.Errorf("certificate %s: %w", d.Certificate.Data.Reference, r.Err)
+	if result.Err != nil {
+		return Submission{}, fmt.Errorf("certificate %s: %w", reference, result.Err)
 	}
-	if r.Fresh {
-		n.step("queued", r.Message, d.Certificate.Data.Reference, fmt.Sprintf("%d bytes", d.Raw.Size()))
-		n.log.Info("certificate queued", "message_id", r.Message.MessageID, "partner", r.Message.Partner, "reference", d.Certificate.Data.Reference)
+	if result.Fresh {
+		n.step("queued", result.Message, reference, fmt.Sprintf("%d bytes", result.Message.Raw.Size))
+		n.log.Info("certificate queued", "message_id", result.Message.MessageID, "partner", result.Message.Partner, "reference", reference)
 		n.announce()
 	}
-	return Submission{Message: r.Message, Key: d.Certificate.Key, Fresh: r.Fresh, Findings: findings}, nil
+	return Submission{Message: result.Message, Key: l.certificate.Key, Fresh: result.Fresh, Findings: l.certificate.Findings}, nil
+}
+
+// enqueueComposed composes and enqueues one message, in the order that the agreement asks for.
+func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compose func(place) (Departure, error)) (Enqueued, error) {
+	if name := lineOf(a); name != "" {
+		return n.enqueueOrdered(ctx, a.Partner, name, compose)
+	}
+	d, err := compose(place{conversation: uuid.NewString()})
+	if err != nil {
+		return Enqueued{}, err
+	}
+	results, err := n.store.Enqueue(ctx, []Departure{d})
+	if err != nil {
+		return Enqueued{}, err
+	}
+	return results[0], nil
 }
 
 // signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential.
@@ -117,33 +179,60 @@ func (n *Node) signedDocument(c eco.Certificate, now time.Time) ([]byte, string,
 	return document, signing.Fingerprint(key.Chain[0]), nil
 }
 
-// compose makes the signed ebMS message that carries document under the agreement.
-func (n *Node) compose(a partners.Agreement, document []byte, now time.Time) (Departure, error) {
+// compose makes the signed ebMS message that carries a certificate under its agreement.
+func (n *Node) compose(l load, p place) (Departure, error) {
+	defer n.computing()()
+	a := l.agreement
 	id := n.newID()
-	contentID := "co-" + id
-	m := &ebms.Message{
-		From:  ebms.Party{IDs: toEBMS(a.OwnParty), Role: a.OwnRole},
-		To:    ebms.Party{IDs: toEBMS(a.PartnerParty), Role: a.PartnerRole},
-		CPAID: a.CPAID, ConversationID: uuid.NewString(),
-		Service: ebms.Service{Type: a.Service.Type, Value: a.Service.Value}, Action: a.Action,
-		MessageID: id, Timestamp: now, TimeToLive: expiry(a, now),
-		DuplicateElimination: a.DuplicateElimination,
-		Manifest:             []ebms.ManifestReference{{ID: "certificate", Href: ebms.CIDToHref(contentID)}},
-	}
+	m := n.draft(a, id, l.at)
+	m.ConversationID, m.Order, m.Action = p.conversation, p.order.toEBMS(), a.Action
+	m.TimeToLive = expiry(a, l.at)
+	m.DuplicateElimination = a.DuplicateElimination
 	if a.AckRequested {
 		m.AckRequested = &ebms.AckRequested{Signed: a.AckSigned}
 	}
-	m.SyncReply = a.SyncReply == partners.SyncReplySignals
-	parts := []ebms.Part{{ContentID: contentID, ContentType: ubl.MediaType, Content: ebms.Bytes(document)}}
-	d, err := n.seal(m, parts, a.SignatureRequired, now)
+	m.SyncReply = a.SyncReply != partners.SyncReplyNone
+	parts := m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))
+	for i, attachment := range l.attachments {
+		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content)...)
+	}
+	d, err := n.seal(m.Message, parts, a.SignatureRequired, l.at)
 	if err != nil {
 		return Departure{}, err
+	}
+	if size := d.Raw.Size(); a.MaxBytes > 0 && size > a.MaxBytes {
+		return Departure{}, fmt.Errorf("%w: %d bytes, the agreement allows %d", ErrTooLarge, size, a.MaxBytes)
 	}
 	d.Message.Kind = KindCertificate
 	d.Message.Expires = m.TimeToLive
 	d.Message.AckRequired = a.AckRequested
+	d.Message.Order = p.order
 	n.address(&d.Message, a)
+	certificate := l.certificate
+	certificate.Message = id
+	d.Message.Certificate = certificate.Key
+	d.Certificate, d.Document = &certificate, l.document
+	d.Audit = []AuditEntry{{At: l.at, Actor: l.actor, Event: "certificate.submitted", Subject: certificate.Key.String(),
+		Detail: "message " + id + " to " + a.Partner}}
 	return d, nil
+}
+
+// draft is a message of our own under an agreement, as far as every message has it.
+type draft struct{ *ebms.Message }
+
+func (n *Node) draft(a partners.Agreement, id string, now time.Time) draft {
+	return draft{&ebms.Message{
+		From:  ebms.Party{IDs: toEBMS(a.OwnParty), Role: a.OwnRole},
+		To:    ebms.Party{IDs: toEBMS(a.PartnerParty), Role: a.PartnerRole},
+		CPAID: a.CPAID, Service: ebms.Service{Type: a.Service.Type, Value: a.Service.Value},
+		MessageID: id, Timestamp: now,
+	}}
+}
+
+// carry lists a payload in the Manifest and returns its part.
+func (d draft) carry(contentID, id, description, mediaType string, content Content) []ebms.Part {
+	d.Manifest = append(d.Manifest, ebms.ManifestReference{ID: id, Href: ebms.CIDToHref(contentID), Description: description})
+	return []ebms.Part{{ContentID: contentID, ContentType: mediaType, Content: content}}
 }
 
 // seal writes m with parts as the bytes that will be sent, signed if sign is set, and the record that goes with them.
@@ -184,7 +273,7 @@ func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time
 // address fills in where a message goes.
 func (n *Node) address(m *Message, a partners.Agreement) {
 	m.Partner = a.Partner
-	m.Endpoint = a.Endpoint
+	m.Endpoint = endpointFor(a, m.Kind)
 	m.SOAPAction = a.SOAPAction
 }
 

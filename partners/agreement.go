@@ -99,6 +99,24 @@ func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Ag
 	return current(found, at)
 }
 
+// With finds an agreement with a partner for messages of the messaging service itself, such as a Ping: the one of this CPAId,
+// or for an empty cpaID any; of those in force the one that began last. The errors wrap ErrUnknownPartner, ErrUnknownCPA,
+// ErrNoAgreement or ErrOutsideValidity.
+func (r *Registry) With(partner, cpaID string, at time.Time) (Agreement, error) {
+	d := r.data.Load()
+	if _, ok := d.partner(partner); !ok {
+		return Agreement{}, fmt.Errorf("%w: %q", ErrUnknownPartner, partner)
+	}
+	found := filter(d.agreements, func(a *Agreement) bool { return a.Partner == partner && (cpaID == "" || a.CPAID == cpaID) })
+	switch {
+	case len(found) == 0 && cpaID != "":
+		return Agreement{}, fmt.Errorf("partner %q: %w: %q", partner, ErrUnknownCPA, cpaID)
+	case len(found) == 0:
+		return Agreement{}, fmt.Errorf("partner %q: %w", partner, ErrNoAgreement)
+	}
+	return current(found, at)
+}
+
 // AgreementQuery names the agreement under which a message was composed.
 type AgreementQuery struct {
 	Partner, CPAID string
