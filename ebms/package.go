@@ -14,6 +14,7 @@ type Package struct {
 	Envelope []byte
 	// Parts are the payload containers in the order of the body, without the envelope's part.
 	Parts []Part
+	Oddities []Oddity
 }
 
 // Part is a payload container. ebMS 2.0 §2.1.4.
