@@ -1,8 +1,8 @@
 // Package ubl writes certificates of origin as UBL CertificateOfOrigin documents and answers about them as UBL
 // ApplicationResponse documents, and reads both back. It knows the mapping between eco.Certificate, eco.Answer and the
-// documents, and nothing else: the signature that it leaves room for in a certificate is
-// made and checked by package signing over the octets, rules are checked by eco.Validate and eco.ValidateAnswer, and
-// transport is package ebms's. What a document is, its ebMS action says.
+// documents, and nothing else: the signature that it leaves room for in certificates is made and checked by package
+// signing over the octets, rules are checked by eco.Validate and eco.ValidateAnswer, and transport is package ebms's.
+// Which of the two a document is, the caller knows from the message's action.
 //
 // What is written is the subset of UBL 2.1 that every later 2.x contains, so one document is valid under 2.1 to 2.4. What
 // UBL has no element for goes into an extension of our own (namespace urn:ecogate:origin:1), and into Remarks as words for
@@ -24,7 +24,7 @@ import "encoding/xml"
 const MediaType = "application/xml"
 
 // CodeStructure is the code of findings about how a document is built: elements that were not expected or not where they
-// were expected. Findings of Unmarshal are warnings; what cannot be read is an error.
+// were expected. Findings of Unmarshal and UnmarshalAnswer are warnings; what cannot be read is an error.
 const CodeStructure = "T03"
 
 // The namespaces of UBL 2.x documents. They are the same in every 2.x, so a document does not tell its version by them.

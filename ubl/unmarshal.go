@@ -9,7 +9,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 )
 
-// maxFindings bounds what Unmarshal reports about one document.
+// maxFindings bounds what is reported about one document.
 const maxFindings = 50
 
 // Unmarshal reads a certificate from the octets of a document, which are those that a signature was verified over: what
