@@ -133,3 +133,22 @@ func askNothing(c *config.Config) {
 func refuseForm(c *config.Config) {
 	c.Agreements[0].Forms = slices.DeleteFunc(c.Agreements[0].Forms, func(f eco.FormCode) bool { return f == eco.FormNonPreferential })
 }
+
+// hopRequest asks the next message service for an acknowledgment. It stands outside the signature.
+const hopRequest = `<eb:AckRequested eb:version="2.0" soap:mustUnderstand="1" soap:actor="` + ebms.ActorNextMSH + `" eb:signed="false"/>`
+
+// asPing makes a Ping of the draft.
+func (d *draft) asPing() {
+	d.header.Service, d.header.Action = ebms.Service{Value: ebms.MSHService}, ebms.ActionPing
+	d.header.AckRequested, d.header.DuplicateElimination = nil, false
+	d.parts, d.header.Manifest = nil, nil
+}
+
+// ordered has the agreement guarantee the order of messages.
+func ordered(c *config.Config) {
+	c.Agreements[0].MessageOrder = partners.OrderGuaranteed
+	c.Agreements[0].OrderGap = time.Hour
+}
+
+// both does the same to each side's configuration.
+func both(change func(*config.Config)) setup { return setup{kr: change, tw: change} }

@@ -72,9 +72,20 @@ func (r *reception) close() {
 func (n *Node) examine(r *reception) error {
 	defer n.computing()()
 	if err := n.open(r); err != nil {
+		n.establish(r)
 		return err
 	}
 	return n.authenticate(r)
+}
+
+// establish finds out whose a message is whose header breaks a rule, so that its sender can be told in a signed error. It may
+// be told only what the octets that its signature covers say.
+func (n *Node) establish(r *reception) {
+	if r.header == nil || n.findAgreement(r) != nil || n.checkConnection(r) != nil || n.verify(r) != nil {
+		return
+	}
+	covered, _ := ebms.Parse(r.octets)
+	r.established = r.verified != nil && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
 }
 
 // open reads package and header, strictly and within the limits.

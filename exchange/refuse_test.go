@@ -47,6 +47,10 @@ func refusedUnestablished() []refusal {
 			d.key = w.KR.key(w, partners.UseDocumentSignature, "KCCI")
 		}, nil, ebms.CodeSecurityFailure},
 		{"unsigned", nil, func(_ *world, d *draft) { d.key = signing.Key{} }, nil, ebms.CodeSecurityFailure},
+		{"more parts than agreed", func(c *config.Config) { c.Agreements[0].MaxParts = 2 }, func(_ *world, d *draft) {
+			d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))})
+			d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
+		}, nil, ebms.CodeMimeProblem},
 		{"envelope changed after it was signed", nil, func(_ *world, d *draft) {
 			d.tamper = func(p *ebms.Package) { p.Envelope = replace(">c1<", ">c2<")(p.Envelope) }
 		}, nil, ebms.CodeSecurityFailure},
@@ -160,10 +164,24 @@ func refusedEstablished() []refusal {
 			c.Items[0].GrossWeight.Value = "-1"
 			d.content(w.document(c, w.KR.key(w, partners.UseDocumentSignature, "KCCI")))
 		}, nil, ebms.CodeInconsistent},
-		{"unknown action of the message service", nil, func(_ *world, d *draft) {
-			d.header.Service, d.header.Action = ebms.Service{Value: ebms.MSHService}, ebms.ActionPing
-			d.parts, d.header.Manifest = nil, nil
+		{"Ping that was not agreed", func(c *config.Config) { c.Agreements[0].Ping = new(false) }, func(_ *world, d *draft) {
+			d.asPing()
 		}, nil, ebms.CodeNotSupported},
+		{"StatusRequest that was not agreed", func(c *config.Config) { c.Agreements[0].MessageStatus = new(false) }, func(_ *world, d *draft) {
+			d.asPing()
+			d.header.Action, d.header.StatusRequest = ebms.ActionStatusRequest, &ebms.StatusRequest{RefToMessageID: "x@y"}
+		}, nil, ebms.CodeNotSupported},
+		{"AckRequested is missing", nil, func(_ *world, d *draft) { d.header.AckRequested = nil }, nil, ebms.CodeInconsistent},
+		{"unsigned acknowledgment asked for", nil, func(_ *world, d *draft) { d.header.AckRequested.Signed = false }, nil, ebms.CodeInconsistent},
+		{"DuplicateElimination is missing", nil, func(_ *world, d *draft) { d.header.DuplicateElimination = false }, nil, ebms.CodeInconsistent},
+		{"MessageOrder that was not agreed", nil, func(_ *world, d *draft) { d.header.Order = &ebms.MessageOrder{} }, nil, ebms.CodeInconsistent},
+		{"MessageOrder is missing", ordered, nil, nil, ebms.CodeInconsistent},
+		{"acknowledgment by the next MSH asked for", nil, func(_ *world, d *draft) {
+			d.edit = replace("</soap:Header>", hopRequest+"</soap:Header>")
+		}, nil, ebms.CodeNotSupported},
+		{"SOAPAction that is not tolerated", func(c *config.Config) { c.Agreements[0].Tolerate = []string{} }, nil, func(_ *world, r *ebms.Request) {
+			r.SOAPAction = "urn:other"
+		}, ebms.CodeInconsistent},
 	}
 }
 

@@ -46,6 +46,8 @@ type side struct {
 	config   config.Config
 	registry *partners.Registry
 	out      *wire
+	dir      string // of the store
+	options  exchange.Options
 
 	mu    sync.Mutex
 	steps []exchange.Event
@@ -141,7 +143,8 @@ func (w *world) open(s pair.Side, third partners.PartnerConfig, change func(*con
 	side := &side{id: s.ID, config: cfg, out: &wire{world: w}}
 	side.registry, err = partners.New(cfg.Registry())
 	w.must(err)
-	side.store, err = bolt.Open(filepath.Join(w.TempDir(), "store"), bolt.Options{Now: w.now})
+	side.dir = filepath.Join(w.TempDir(), "store")
+	side.store, err = bolt.Open(side.dir, bolt.Options{Now: w.now})
 	w.must(err)
 	w.Cleanup(func() {
 		if err := errors.Join(side.store.Check(context.Background()), side.store.Close()); err != nil {
@@ -159,9 +162,24 @@ func (w *world) open(s pair.Side, third partners.PartnerConfig, change func(*con
 	if w.setup.options != nil {
 		w.setup.options(&options)
 	}
+	options.Keeper, _ = store.(exchange.Keeper)
+	side.options = options
 	side.Node, err = exchange.New(options)
 	w.must(err)
 	return side
+}
+
+// restart closes the side's store and opens it again with a new node, as a process that ends and begins does. Nobody may be
+// running it.
+func (s *side) restart(w *world) {
+	w.Helper()
+	w.must(s.store.Close())
+	var err error
+	s.store, err = bolt.Open(s.dir, bolt.Options{Now: w.now})
+	w.must(err)
+	s.options.Store, s.options.Keeper = s.store, s.store
+	s.Node, err = exchange.New(s.options)
+	w.must(err)
 }
 
 func (s *side) observe(e exchange.Event) {

@@ -1,0 +1,178 @@
+package exchange_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+// available are the references of the certificates of TW in the order in which they became available.
+func (w *world) available() []string {
+	w.Helper()
+	records, err := w.TW.store.Audit(context.Background(), 0, 100_000)
+	w.must(err)
+	var order []string
+	for _, r := range records {
+		if r.Event == "certificate.available" {
+			order = append(order, r.Subject[strings.LastIndex(r.Subject, "/")+1:])
+		}
+	}
+	return order
+}
+
+func TestOrderSurvivesShufflingCopiesAndARestart(t *testing.T) {
+	t.Parallel()
+	const n = 200
+	w := newWorld(t, both(ordered))
+	var posts []ebms.Request
+	var want []string
+	for i := range n {
+		m := w.submit(numbered(sample(t), i)).Message
+		if m.Order == nil || m.Order.Sequence != uint32(i) {
+			t.Fatalf("message %d has order %+v", i, m.Order)
+		}
+		posts = append(posts, w.request(m.ContentType, w.KR.raw(w, m.Raw)))
+		want = append(want, m.Certificate.Reference)
+		if i == n/4 {
+			w.KR.restart(w) // the sender goes on where it was
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	posts = append(posts, posts[:n/2]...) // copies
+	random.Shuffle(len(posts), func(i, j int) { posts[i], posts[j] = posts[j], posts[i] })
+	for i, post := range posts {
+		if reply := w.TW.receive(w, post); reply.Status != 204 {
+			t.Fatalf("answered %d", reply.Status)
+		}
+		if i == len(posts)/2 {
+			w.TW.restart(w)
+		}
+		for _, c := range w.TW.certificates(w) {
+			if waits := !slices.Contains(w.available(), c.Key.Reference); waits != (c.State == exchange.CertificateReceived) && i%50 == 0 {
+				t.Fatalf("certificate %s is %s, waits: %t", c.Key.Reference, c.State, waits)
+			}
+		}
+	}
+	if got := w.available(); !slices.Equal(got, want) {
+		t.Errorf("%d became available, not in the order of %d sent:\n%q", len(got), n, got)
+	}
+	acks := w.TW.messages(w, exchange.MessageQuery{Direction: exchange.Outbound, Kind: exchange.KindAcknowledgment})
+	if len(acks) != n {
+		t.Errorf("%d acknowledgments for %d messages", len(acks), n)
+	}
+}
+
+func TestConcurrentSubmissionsLeaveNoGap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, both(ordered))
+	var running sync.WaitGroup
+	for i := range 20 {
+		running.Go(func() {
+			if _, err := w.KR.Submit(context.Background(), "issuer", "TW", numbered(sample(t), i%15)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	var numbers []uint32
+	conversations := map[string]bool{}
+	for _, m := range w.KR.messages(w, exchange.MessageQuery{Direction: exchange.Outbound}) {
+		numbers = append(numbers, m.Order.Sequence)
+		conversations[m.ConversationID] = true
+	}
+	slices.Sort(numbers)
+	for i, n := range numbers {
+		if n != uint32(i) {
+			t.Fatalf("numbers %v of 15 certificates", numbers)
+		}
+	}
+	if len(numbers) != 15 || len(conversations) != 1 {
+		t.Errorf("%d messages in %d conversations", len(numbers), len(conversations))
+	}
+}
+
+func TestMessagesWaitNoLongerThanAgreed(t *testing.T) {
+	t.Parallel()
+	bubble(t, both(ordered), func(w *world) {
+		w.KR.out.usually(func(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
+			if strings.Contains(string(octets(out.Body)), "SequenceNumber eb:status=\"Continue\">0<") {
+				return ebms.Response{}, errDown
+			}
+			return deliver(octets(out.Body)), nil
+		})
+		first := w.submit(numbered(sample(t), 0)).Message
+		second := w.submit(numbered(sample(t), 1)).Message
+		w.until(time.Minute, "acknowledged", func() bool {
+			return w.KR.message(w, exchange.MessageQuery{MessageID: second.MessageID}).State == exchange.StateDelivered
+		})
+		if c := w.TW.certificate(w); c.State != exchange.CertificateReceived {
+			t.Fatalf("certificate is %s", c.State)
+		}
+		w.until(3*time.Hour, "refused", func() bool {
+			return w.KR.message(w, exchange.MessageQuery{MessageID: second.MessageID}).State == exchange.StateFailed
+		})
+		if m := w.KR.message(w, exchange.MessageQuery{MessageID: second.MessageID}); m.Reason.Code != string(ebms.CodeDeliveryFailure) {
+			t.Errorf("sender was told %+v", m.Reason)
+		}
+		kept := w.TW.message(w, exchange.MessageQuery{MessageID: second.MessageID, Direction: exchange.Inbound})
+		if kept.State != exchange.StateQuarantined || kept.Reason.Code != string(ebms.CodeDeliveryFailure) || w.TW.certificate(w).State != exchange.CertificateRefused {
+			t.Errorf("%s %+v, certificate %s", kept.State, kept.Reason, w.TW.certificate(w).State)
+		}
+		w.until(48*time.Hour, "ended", func() bool {
+			return w.KR.message(w, exchange.MessageQuery{MessageID: first.MessageID}).State.Terminal()
+		})
+		// The line begins anew, and the certificate that was refused can come again.
+		w.KR.out.usually(deliver)
+		again := w.submit(numbered(sample(t), 1)).Message
+		if again.MessageID == second.MessageID || again.ConversationID == second.ConversationID || again.Order.Sequence != 0 {
+			t.Errorf("sent again in conversation %q as number %d", again.ConversationID, again.Order.Sequence)
+		}
+		w.settled(again.MessageID)
+		if c := w.TW.certificate(w); c.State != exchange.CertificateAvailable || c.Message != again.MessageID {
+			t.Errorf("certificate is %s, of message %q", c.State, c.Message)
+		}
+	})
+}
+
+func TestNumberThatAnotherMessageHasIsAConflict(t *testing.T) {
+	t.Parallel()
+	for _, waits := range []bool{true, false} {
+		t.Run(fmt.Sprintf("first one waits %t", waits), func(t *testing.T) {
+			w := newWorld(t, both(ordered))
+			number := uint32(0)
+			if waits {
+				number = 7
+			}
+			for i := range 2 {
+				d := w.certificateDraft(numbered(sample(t), i))
+				d.header.Order = &ebms.MessageOrder{Sequence: number}
+				w.TW.receive(w, d.request(w))
+			}
+			refused := w.TW.message(w, exchange.MessageQuery{State: exchange.StateQuarantined})
+			if refused.Reason.Code != string(ebms.CodeInconsistent) || len(w.TW.certificates(w)) != 1 {
+				t.Errorf("%+v, %d certificates", refused.Reason, len(w.TW.certificates(w)))
+			}
+		})
+	}
+}
+
+func TestResetBeginsTheNumbersAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, both(ordered))
+	for i, order := range []ebms.MessageOrder{{Sequence: 0}, {Sequence: 1}, {Sequence: 0, Reset: true}, {Sequence: 1}} {
+		d := w.certificateDraft(numbered(sample(t), i))
+		d.header.Order = &order
+		w.TW.receive(w, d.request(w))
+	}
+	if got := w.available(); len(got) != 4 {
+		t.Errorf("%d certificates became available, want 4%s", len(got), w.TW.summary(w))
+	}
+}
