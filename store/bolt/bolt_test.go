@@ -61,7 +61,7 @@ func query(t testing.TB, s *bolt.Store, q exchange.MessageQuery) []exchange.Mess
 func departure(id string) exchange.Departure {
 	return exchange.Departure{
 		Message: exchange.Message{Kind: exchange.KindCertificate, MessageID: id, Partner: "TH", Created: start, Due: start, Content: id},
-		Raw:     []byte(strings.Repeat("bytes of "+id+"\n", 100)),
+		Raw:     strings.NewReader(strings.Repeat("bytes of "+id+"\n", 100)),
 		Audit:   []exchange.AuditEntry{{At: start, Actor: "node", Event: "message.queued", Subject: id}},
 	}
 }
@@ -69,7 +69,7 @@ func departure(id string) exchange.Departure {
 func arrival(id string) exchange.Arrival {
 	return exchange.Arrival{
 		Message: exchange.Message{Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: id, Partner: "TH", Created: start, Content: id},
-		Raw:     []byte(strings.Repeat("bytes of "+id+"\n", 100)),
+		Raw:     strings.NewReader(strings.Repeat("bytes of "+id+"\n", 100)),
 		Audit:   []exchange.AuditEntry{{At: start, Actor: "TH", Event: "message.accepted", Subject: id}},
 	}
 }

@@ -33,8 +33,8 @@ func claimLeasesOldestDueFirst(s *suite) {
 				s.Errorf("claimed %+v", m)
 			}
 			same(s, "the stored message", s.message(exchange.MessageQuery{MessageID: j.Message.MessageID}), j.Message)
-			if string(j.Raw) != "bytes of "+j.Message.MessageID {
-				s.Errorf("%s comes with %q", j.Message.MessageID, j.Raw)
+			if octets(j.Raw) != "bytes of "+j.Message.MessageID {
+				s.Errorf("%s comes with %q", j.Message.MessageID, octets(j.Raw))
 			}
 		}
 	}

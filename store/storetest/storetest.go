@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,13 +200,25 @@ func (s *suite) states(reference string) []exchange.CertificateState {
 	return states
 }
 
-func (s *suite) rawIs(ref exchange.RawRef, want []byte) {
+// rawIs fails the test if the bytes at ref are not those of want.
+func (s *suite) rawIs(ref exchange.RawRef, want exchange.Content) {
 	s.Helper()
 	got, err := s.Raw(s.Context(), ref)
-	if err != nil || string(got) != string(want) {
-		s.Errorf("Raw gives %q, %v, want %q", got, err, want)
+	if err != nil || !equal(got, want) {
+		s.Errorf("Raw gives %v, %v, want %d bytes: %.40q", got, err, want.Size(), octets(want))
 	}
 }
+
+// octets are all bytes of c.
+func octets(c exchange.Content) string {
+	b := make([]byte, c.Size())
+	if n, err := c.ReadAt(b, 0); n < len(b) {
+		return fmt.Sprintf("unreadable: %v", err)
+	}
+	return string(b)
+}
+
+func equal(got, want exchange.Content) bool { return octets(got) == octets(want) }
 
 // same fails the test if got is not want.
 func same[V any](t testing.TB, what string, got, want V) {
@@ -227,7 +240,7 @@ func signal(id, partner string) exchange.Departure {
 			Direction: exchange.Outbound, Kind: exchange.KindAcknowledgment, State: exchange.StateQueued, MessageID: id, Partner: partner,
 			Created: start, Due: start, ContentType: "text/xml", Content: digest("content of " + id), Endpoint: "https://partner.example/ebms",
 		},
-		Raw:   []byte("bytes of " + id),
+		Raw:   strings.NewReader("bytes of " + id),
 		Audit: []exchange.AuditEntry{{At: start, Actor: "node", Event: "message.queued", Subject: id}},
 	}
 }
@@ -271,7 +284,7 @@ func inbound(id, partner, content string) exchange.Arrival {
 			Created: start, ContentType: "multipart/related", Content: digest(content),
 			References: []exchange.Reference{{URI: "cid:co", DigestMethod: "sha256", DigestValue: "AAAA"}},
 		},
-		Raw:   []byte("bytes of " + id + " " + content),
+		Raw:   strings.NewReader("bytes of " + id + " " + content),
 		Audit: []exchange.AuditEntry{{At: start, Actor: partner, Event: "message.accepted", Subject: id}},
 	}
 }
