@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,14 +23,6 @@ type arrival struct {
 	audit       []exchange.AuditEntry
 }
 
-func (a *arrival) bytes() int {
-	n := len(a.raw.frame) + len(a.document.frame)
-	if a.reply != nil {
-		n += len(a.reply.raw.frame)
-	}
-	return n
-}
-
 // Accept implements exchange.Store.
 //
 // Of a message whose MessageID the partner used before for other content, only the message itself is stored: not its
@@ -38,18 +31,18 @@ func (a *arrival) bytes() int {
 // travelled in an HTTP response (Held). When a certificate makes others InConflict, the store adds an entry
 // "certificate.conflict".
 func (s *Store) Accept(ctx context.Context, arrivals []exchange.Arrival) ([]exchange.Accepted, error) {
+	in := &intake{store: s}
 	prepared := make([]arrival, len(arrivals))
-	bytes := 0
 	for i := range arrivals {
-		a, err := prepareArrival(&arrivals[i])
+		a, err := in.arrival(ctx, &arrivals[i])
 		if err != nil {
+			in.letGo()
 			return nil, fmt.Errorf("accepting message %q: %w", arrivals[i].Message.MessageID, err)
 		}
 		prepared[i] = a
-		bytes += a.bytes()
 	}
 	var results []exchange.Accepted
-	err := s.submit(ctx, bytes, func(t *transaction) (err error) {
+	err := in.submit(ctx, func(t *transaction) (err error) {
 		results = make([]exchange.Accepted, len(prepared))
 		for i := range prepared {
 			if results[i], err = t.accept(&prepared[i]); err != nil {
@@ -64,8 +57,8 @@ func (s *Store) Accept(ctx context.Context, arrivals []exchange.Arrival) ([]exch
 	return results, nil
 }
 
-func prepareArrival(in *exchange.Arrival) (arrival, error) {
-	m := cloneMessage(in.Message)
+func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival, error) {
+	m := cloneMessage(given.Message)
 	m.Direction = exchange.Inbound
 	if m.State != exchange.StateAccepted && m.State != exchange.StateQuarantined {
 		return arrival{}, fmt.Errorf("state %q is none of an inbound message", m.State)
@@ -73,29 +66,29 @@ func prepareArrival(in *exchange.Arrival) (arrival, error) {
 	if m.State == exchange.StateAccepted && m.MessageID == "" {
 		return arrival{}, errors.New("an accepted message needs a MessageID")
 	}
-	if m.State == exchange.StateQuarantined && in.Certificate != nil {
+	if m.State == exchange.StateQuarantined && given.Certificate != nil {
 		return arrival{}, errors.New("a quarantined message brings no certificate")
 	}
-	c, err := prepareCertificate(in.Certificate, &m, exchange.CertificateAvailable)
+	c, err := prepareCertificate(given.Certificate, &m, exchange.CertificateAvailable)
 	if err != nil {
 		return arrival{}, err
 	}
-	raw, err := readBlob(in.Raw)
-	if err != nil {
+	a := arrival{message: m, certificate: c, held: given.Held, audit: slices.Clone(given.Audit)}
+	if a.raw, err = in.blob(ctx, given.Raw, m.Created); err != nil {
 		return arrival{}, err
 	}
-	a := arrival{
-		message: m, raw: raw, certificate: c, document: newBlob(in.Document), held: in.Held, audit: slices.Clone(in.Audit),
+	if a.document, err = in.blob(ctx, bytes.NewReader(given.Document), m.Created); err != nil {
+		return arrival{}, fmt.Errorf("document: %w", err)
 	}
-	if in.Reply != nil {
-		reply, err := prepareDeparture(in.Reply)
+	if given.Reply != nil {
+		reply, err := in.departure(ctx, given.Reply)
 		if err != nil {
 			return arrival{}, fmt.Errorf("reply: %w", err)
 		}
 		a.reply = &reply
 	}
-	if in.Settles != nil {
-		settles := *in.Settles
+	if given.Settles != nil {
+		settles := *given.Settles
 		if err := checkSettlement(&settles); err != nil {
 			return arrival{}, err
 		}

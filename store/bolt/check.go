@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -29,7 +30,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil {
 		err = s.view(func(tx *bbolt.Tx) error {
 			c.tx = tx
-			for _, step := range []func() error{c.messages, c.certificates, c.indexes, c.rawFiles, c.auditChain} {
+			for _, step := range []func() error{c.messages, c.certificates, c.indexes, c.rawFiles, c.largeFiles, c.auditChain} {
 				if err := step(); err != nil {
 					return err
 				}
@@ -197,6 +198,9 @@ func (c *check) reference(who string, ref exchange.RawRef) error {
 	if err == nil && bytes.Equal(c.tx.Bucket([]byte(bucketRaw)).Get(rawKey(ref.Month, digest)), rawPlace(ref)) {
 		return nil
 	}
+	if err == nil && ref.Offset == 0 && bytes.Equal(c.tx.Bucket([]byte(bucketLarge)).Get(rawKey(ref.Month, digest)), rawSize(ref.Size)) {
+		return nil
+	}
 	return c.problem("%s points at raw bytes %s of %s at %d, which are not there", who, ref.Digest, ref.Month, ref.Offset)
 }
 
@@ -246,6 +250,29 @@ func (c *check) rawFile(f *os.File, month string, end int64) error {
 		}
 	}
 	return nil
+}
+
+// largeFiles reads the files of their own that commits point at. Folders that retention removed are passed over, and so are files
+// that no record points at.
+func (c *check) largeFiles() error {
+	return c.tx.Bucket([]byte(bucketLarge)).ForEach(func(key, size []byte) error {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		month := monthIn(key)
+		if len(key) != len(month)+sha256.Size || len(size) != 8 {
+			return c.problem("key %x -> %x in %s", key, size, bucketLarge)
+		}
+		ref := exchange.RawRef{Month: month, Digest: hex.EncodeToString(key[len(month):]), Size: int64(binary.BigEndian.Uint64(size))}
+		_, err := c.raw.read(c.ctx, ref)
+		switch {
+		case errors.Is(err, exchange.ErrNotFound):
+			return nil
+		case errors.Is(err, exchange.ErrDamaged):
+			return c.fail(err)
+		}
+		return err
+	})
 }
 
 func (c *check) auditChain() error {

@@ -20,6 +20,7 @@ type departure struct {
 	raw         blob
 	certificate *certificateRecord
 	document    blob
+	line        string
 	audit       []exchange.AuditEntry
 }
 
@@ -28,18 +29,18 @@ type departure struct {
 //
 // The store sets what follows from the call itself: Direction, State, and in the certificate Message and Partner.
 func (s *Store) Enqueue(ctx context.Context, departures []exchange.Departure) ([]exchange.Enqueued, error) {
+	in := &intake{store: s}
 	prepared := make([]departure, len(departures))
-	bytes := 0
 	for i := range departures {
-		d, err := prepareDeparture(&departures[i])
+		d, err := in.departure(ctx, &departures[i])
 		if err != nil {
+			in.letGo()
 			return nil, fmt.Errorf("enqueueing message %q: %w", departures[i].Message.MessageID, err)
 		}
 		prepared[i] = d
-		bytes += len(d.raw.frame) + len(d.document.frame)
 	}
 	var results []exchange.Enqueued
-	err := s.submit(ctx, bytes, func(t *transaction) (err error) {
+	err := in.submit(ctx, func(t *transaction) (err error) {
 		results = make([]exchange.Enqueued, len(prepared))
 		for i := range prepared {
 			if results[i], err = t.enqueue(&prepared[i]); err != nil {
@@ -54,7 +55,7 @@ func (s *Store) Enqueue(ctx context.Context, departures []exchange.Departure) ([
 	return results, nil
 }
 
-func prepareDeparture(d *exchange.Departure) (departure, error) {
+func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departure, error) {
 	if d.Message.MessageID == "" {
 		return departure{}, errors.New("an outbound message needs a MessageID")
 	}
@@ -64,13 +65,15 @@ func prepareDeparture(d *exchange.Departure) (departure, error) {
 	if err != nil {
 		return departure{}, err
 	}
-	raw, err := readBlob(d.Raw)
+	raw, err := in.blob(ctx, d.Raw, m.Created)
 	if err != nil {
 		return departure{}, err
 	}
-	return departure{
-		message: m, raw: raw, certificate: c, document: newBlob(d.Document), audit: slices.Clone(d.Audit),
-	}, nil
+	document, err := in.blob(ctx, bytes.NewReader(d.Document), m.Created)
+	if err != nil {
+		return departure{}, fmt.Errorf("document: %w", err)
+	}
+	return departure{message: m, raw: raw, certificate: c, document: document, line: d.Line, audit: slices.Clone(d.Audit)}, nil
 }
 
 // cloneMessage copies m as deep as a caller could change it, with its times in UTC.
@@ -220,7 +223,7 @@ func (t *transaction) release(c *certificateRecord, document blob, at time.Time,
 
 // keepOr keeps b; without content it leaves the reference as it was given, which may be to bytes that are stored.
 func (t *transaction) keepOr(given exchange.RawRef, b blob, at time.Time) (exchange.RawRef, error) {
-	if b.frame == nil {
+	if b.size == 0 {
 		return given, nil
 	}
 	return t.keep(b, at)

@@ -14,7 +14,7 @@ import (
 
 // The buckets of state.db. messages, certificates and audit hold records under their number; entries in ids, references,
 // states, due and leases follow from the records by messageEntries and certificateEntries alone, which Check uses to
-// compare the two; raw and months say where raw bytes lie.
+// compare the two; raw, months and large say where raw bytes lie.
 const (
 	bucketMeta         = "meta"         // "schema" -> decimal version
 	bucketMessages     = "messages"     // seq -> sealed exchange.Message
@@ -27,11 +27,12 @@ const (
 	bucketLeases       = "leases"       // partner, end, seq: those of them that a worker holds
 	bucketRaw          = "raw"          // month, digest -> offset, size
 	bucketMonths       = "months"       // month -> committed length of its raw file
+	bucketLarge        = "large"        // month, digest -> size: content in files of their own
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
-	bucketLeases, bucketRaw, bucketMonths,
+	bucketLeases, bucketRaw, bucketMonths, bucketLarge,
 }
 
 // derivedBuckets follow from the records.

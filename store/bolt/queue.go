@@ -35,7 +35,7 @@ func (s *Store) Claim(ctx context.Context, claim exchange.Claim) ([]exchange.Job
 		return nil, nil
 	}
 	var leased []exchange.Message
-	err = s.submit(ctx, 0, func(t *transaction) (err error) {
+	err = s.submit(ctx, func(t *transaction) (err error) {
 		leased, err = t.lease(claim)
 		return err
 	})
@@ -51,7 +51,7 @@ func (s *Store) jobs(ctx context.Context, leased []exchange.Message, now time.Ti
 	var lost []exchange.Outcome
 	var errs []error
 	for _, m := range leased {
-		raw, err := s.jobRaw(m)
+		raw, err := s.jobRaw(ctx, m)
 		switch {
 		case err == nil:
 			jobs = append(jobs, exchange.Job{Message: m, Raw: raw})
@@ -76,12 +76,11 @@ func (s *Store) jobs(ctx context.Context, leased []exchange.Message, now time.Ti
 	return jobs, nil
 }
 
-func (s *Store) jobRaw(m exchange.Message) (exchange.Content, error) {
+func (s *Store) jobRaw(ctx context.Context, m exchange.Message) (exchange.Content, error) {
 	if m.Raw == (exchange.RawRef{}) {
 		return bytes.NewReader(nil), nil
 	}
-	content, err := s.raw.read(m.Raw)
-	return bytes.NewReader(content), err
+	return s.raw.read(ctx, m.Raw)
 }
 
 // lease gives the chosen messages to the claim's owner.
@@ -213,7 +212,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []exchange.Outcome) ([]bool
 		o.Audit = slices.Clone(o.Audit)
 	}
 	var results []bool
-	err := s.submit(ctx, 0, func(t *transaction) (err error) {
+	err := s.submit(ctx, func(t *transaction) (err error) {
 		results = make([]bool, len(prepared))
 		for i := range prepared {
 			if results[i], err = t.settle(&prepared[i]); err != nil {
