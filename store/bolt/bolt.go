@@ -101,8 +101,10 @@ type Store struct {
 var _ exchange.Store = (*Store)(nil)
 
 const (
-	stateFile     = "state.db"
-	schemaVersion = 1
+	stateFile = "state.db"
+	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
+	// former for damaged and the latter for accepted. What it wrote is a store of version 2 in which there are none.
+	schemaVersion = 2
 	defaultLarge  = 1 << 20
 )
 
@@ -225,7 +227,7 @@ func (s *Store) checkSize() error {
 	})
 }
 
-// prepareBuckets makes what a new store needs and refuses one of a newer version.
+// prepareBuckets makes what a new store needs, or one of an older version lacks, and refuses one of a newer version.
 func (t *transaction) prepareBuckets() error {
 	for _, name := range allBuckets {
 		if _, err := t.tx.CreateBucketIfNotExists([]byte(name)); err != nil {
@@ -234,11 +236,10 @@ func (t *transaction) prepareBuckets() error {
 	}
 	meta := t.tx.Bucket([]byte(bucketMeta))
 	stored := meta.Get([]byte("schema"))
-	if stored == nil {
-		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
-	}
 	version, err := strconv.Atoi(string(stored))
 	switch {
+	case stored == nil, err == nil && 1 <= version && version < schemaVersion:
+		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:
 		return fmt.Errorf("%w: schema version %q", exchange.ErrDamaged, stored)
 	case version > schemaVersion:

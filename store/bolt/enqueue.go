@@ -60,6 +60,12 @@ func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departu
 		return departure{}, errors.New("an outbound message needs a MessageID")
 	}
 	m := cloneMessage(d.Message)
+	if err := checkOrder(&m); err != nil {
+		return departure{}, err
+	}
+	if d.Line != "" && (m.Order == nil || m.ConversationID == "") {
+		return departure{}, fmt.Errorf("a message of line %q needs a ConversationID and an Order", d.Line)
+	}
 	m.Direction, m.State = exchange.Outbound, exchange.StateQueued
 	c, err := prepareCertificate(d.Certificate, &m, exchange.CertificateReleased)
 	if err != nil {
@@ -82,7 +88,19 @@ func cloneMessage(m exchange.Message) exchange.Message {
 	m.References = slices.Clone(m.References)
 	m.Log = slices.Clone(m.Log)
 	m.Reason = cloneReason(m.Reason)
+	if m.Order != nil {
+		order := *m.Order
+		m.Order = &order
+	}
 	return m
+}
+
+// checkOrder: ebMS 2.0 §9.
+func checkOrder(m *exchange.Message) error {
+	if o := m.Order; o != nil && (o.Sequence > exchange.MaxSequence || o.Reset && o.Sequence != 0) {
+		return fmt.Errorf("sequence number %d, Reset %v: numbers run from 0 to %d, a reset begins with 0", o.Sequence, o.Reset, exchange.MaxSequence)
+	}
+	return nil
 }
 
 func cloneReason(r *exchange.Reason) *exchange.Reason {
@@ -126,6 +144,15 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 		return exchange.Enqueued{Message: m}, err
 	}
 	m := d.message
+	if d.line != "" {
+		out, err := t.follow(&m, d.line)
+		if err != nil {
+			return exchange.Enqueued{}, err
+		}
+		if out != nil {
+			return exchange.Enqueued{Err: out}, nil
+		}
+	}
 	if err := t.depart(d, &m, failed); err != nil {
 		return exchange.Enqueued{}, err
 	}
