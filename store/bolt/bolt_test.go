@@ -77,18 +77,22 @@ func arrival(id string) exchange.Arrival {
 func isFull(err error) bool { return errors.Is(err, exchange.ErrFull) }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t testing.TB, dir string) (exchange.Store, func() error) {
-		s, err := bolt.Open(dir, bolt.Options{Now: clock})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s, func() error {
-			if err := s.Check(t.Context()); err != nil {
-				t.Errorf("Check before closing: %v", err)
-			}
-			return s.Close()
-		}
-	})
+	for name, large := range map[string]int64{"content in frames": 0, "content in files of their own": 50} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t testing.TB, dir string) (storetest.Store, func() error) {
+				s, err := bolt.Open(dir, bolt.Options{Now: clock, LargeBytes: large})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s, func() error {
+					if err := s.Check(t.Context()); err != nil {
+						t.Errorf("Check before closing: %v", err)
+					}
+					return s.Close()
+				}
+			})
+		})
+	}
 }
 
 // TestConflictCost has a partner send ever other content under one key, as large as a certificate may be.

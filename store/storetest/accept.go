@@ -59,6 +59,22 @@ func acceptHeldReplyIsDelivered(s *suite) {
 	}
 }
 
+func acceptCopyThatIsNotHeldMakesTheReplyDue(s *suite) {
+	a := answered(inbound("m1@th", "TH", "a"), "ack1@kr", true)
+	m := s.accept(a)[0].Message
+	a.Held, a.Message.Created = false, at(5)
+	s.accept(a)
+	jobs := s.claim(at(5), 10)
+	if len(jobs) != 1 || jobs[0].Message.Seq != m.Reply || !equal(jobs[0].Raw, a.Reply.Raw) {
+		s.Fatalf("%d jobs, want the reply that went in a response before", len(jobs))
+	}
+	s.settle(jobs[0].Message, exchange.StateDelivered, at(6))
+	a.Held = true
+	if s.accept(a); len(s.claim(at(9999), 10)) != 0 {
+		s.Error("the reply to a held copy became due")
+	}
+}
+
 func acceptDuplicateOnlyCounts(s *suite) {
 	first := s.accept(imports("m1@th", "TH", "T1", "a"))[0].Message
 	copied := answered(settling("m1@th", "TH", "out@kr", exchange.StateDelivered), "ack2@kr", false)

@@ -1,8 +1,9 @@
-// Package storetest is the contract of exchange.Store as a test suite that every store passes: each sentence of the
-// interface's comments is a test here, and a model test compares random sequences of calls with a plain in-memory store.
+// Package storetest is the contract of exchange.Store and exchange.Keeper as a test suite that every store passes: each sentence of the
+// interfaces' comments is a test here, and a model test compares random sequences of calls with a plain in-memory store.
 // What only one store promises (files, locks, leases after a restart) is left to that store's own tests.
 //
-// Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, model.go the model.
+// Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, order.go those of messages that have
+// an order, keeper.go those of exchange.Keeper and of large content, model.go the model.
 package storetest
 
 import (
@@ -21,9 +22,15 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 )
 
+// Store is what the suite tests.
+type Store interface {
+	exchange.Store
+	exchange.Keeper
+}
+
 // Opener opens the store that is kept in dir, an empty directory at first, and returns it with the function that closes it.
 // Tests close and open a store again to see that nothing is lost. A store that is kept elsewhere may take dir as a name.
-type Opener func(t testing.TB, dir string) (store exchange.Store, closeStore func() error)
+type Opener func(t testing.TB, dir string) (store Store, closeStore func() error)
 
 // start is the clock of all tests.
 var start = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
@@ -45,6 +52,7 @@ var contract = []struct {
 	{"EnqueueTogetherIsFreshOnce", enqueueTogetherIsFreshOnce},
 	{"AcceptRecordsAll", acceptRecordsAll},
 	{"AcceptHeldReplyIsDelivered", acceptHeldReplyIsDelivered},
+	{"AcceptCopyThatIsNotHeldMakesTheReplyDue", acceptCopyThatIsNotHeldMakesTheReplyDue},
 	{"AcceptDuplicateOnlyCounts", acceptDuplicateOnlyCounts},
 	{"AcceptDuplicateRearmsReply", acceptDuplicateRearmsReply},
 	{"AcceptOtherContentIsQuarantined", acceptOtherContentIsQuarantined},
@@ -56,10 +64,28 @@ var contract = []struct {
 	{"AcceptRefusalOfWhatWasTaken", acceptRefusalOfWhatWasTaken},
 	{"AcceptSettlementFencesOutTheWorker", acceptSettlementFencesOutTheWorker},
 	{"AcceptIsAllOrNothing", acceptIsAllOrNothing},
+	{"AcceptInOrder", acceptInOrder},
+	{"AcceptWaitsForThoseBefore", acceptWaitsForThoseBefore},
+	{"AcceptShuffledInOrder", acceptShuffledInOrder},
+	{"AcceptSequenceOfAnother", acceptSequenceOfAnother},
+	{"AcceptReset", acceptReset},
+	{"AcceptOrderAndConflict", acceptOrderAndConflict},
+	{"AcceptWaitingCertificateByAnotherMessage", acceptWaitingCertificateByAnotherMessage},
+	{"AcceptRefusalOfWhatCameOutOfOrder", acceptRefusalOfWhatCameOutOfOrder},
+	{"EnqueueInLine", enqueueInLine},
+	{"EnqueueLineEnds", enqueueLineEnds},
+	{"ExpelEndsTheWait", expelEndsTheWait},
+	{"ExpelOnlyWhatWaits", expelOnlyWhatWaits},
+	{"ExpelledCertificateComesAgain", expelledCertificateComesAgain},
+	{"ExpelledPlaceIsFree", expelledPlaceIsFree},
+	{"Pauses", pauses},
+	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
 	{"ClaimLetsPartnersTakeTurns", claimLetsPartnersTakeTurns},
 	{"ClaimAfterLeaseEnded", claimAfterLeaseEnded},
 	{"ClaimCapsEachPartner", claimCapsEachPartner},
+	{"ClaimCapsSomePartners", claimCapsSomePartners},
+	{"ClaimLengthensLeasesBySize", claimLengthensLeasesBySize},
 	{"ClaimIsExclusive", claimIsExclusive},
 	{"SettleOutcomes", settleOutcomes},
 	{"SettleUnderStaleFence", settleUnderStaleFence},
@@ -90,7 +116,7 @@ func Run(t *testing.T, open Opener) {
 // suite is one test's store. Its methods fail the test on errors.
 type suite struct {
 	*testing.T
-	exchange.Store
+	Store
 	open       Opener
 	dir        string
 	closeStore func() error
