@@ -295,6 +295,10 @@ type Reason struct {
 // ReasonInconsistent is the ebXML error code for a MessageId that was used for other content.
 const ReasonInconsistent = "Inconsistent"
 
+// ReasonDeliveryFailure is the ebXML error code for a message that was acknowledged and not used, because those before it did not come
+// in time (ebMS 2.0 §9), and for one that was sent and never acknowledged.
+const ReasonDeliveryFailure = "DeliveryFailure"
+
 // Attempt is one ended try to deliver.
 type Attempt struct {
 	Began   time.Time `json:"began"`

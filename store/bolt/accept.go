@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,34 +23,26 @@ type arrival struct {
 	audit       []exchange.AuditEntry
 }
 
-func (a *arrival) bytes() int {
-	n := len(a.raw.frame) + len(a.document.frame)
-	if a.reply != nil {
-		n += len(a.reply.raw.frame)
-	}
-	return n
-}
-
 // Accept implements exchange.Store.
 //
-// Of a message whose MessageID the partner used before for other content, only the message itself is stored: not its
+// Of a message whose MessageID the partner used before for other content, or whose sequence number another one has, only the message itself is stored: not its
 // certificate, its reply, its settlement or its audit entries, which speak of acceptance; the store writes an entry
-// "message.inconsistent" of its own. A stored reply becomes due again at the duplicate's Created, unless a worker holds it or it
-// travelled in an HTTP response (Held). When a certificate makes others InConflict, the store adds an entry
+// "message.inconsistent" of its own. A stored reply becomes due again at the duplicate's Created, unless the duplicate is Held or a worker
+// holds the reply. When a certificate makes others InConflict, the store adds an entry
 // "certificate.conflict".
 func (s *Store) Accept(ctx context.Context, arrivals []exchange.Arrival) ([]exchange.Accepted, error) {
+	in := &intake{store: s}
 	prepared := make([]arrival, len(arrivals))
-	bytes := 0
 	for i := range arrivals {
-		a, err := prepareArrival(&arrivals[i])
+		a, err := in.arrival(ctx, &arrivals[i])
 		if err != nil {
+			in.letGo()
 			return nil, fmt.Errorf("accepting message %q: %w", arrivals[i].Message.MessageID, err)
 		}
 		prepared[i] = a
-		bytes += a.bytes()
 	}
 	var results []exchange.Accepted
-	err := s.submit(ctx, bytes, func(t *transaction) (err error) {
+	err := in.submit(ctx, func(t *transaction) (err error) {
 		results = make([]exchange.Accepted, len(prepared))
 		for i := range prepared {
 			if results[i], err = t.accept(&prepared[i]); err != nil {
@@ -64,8 +57,8 @@ func (s *Store) Accept(ctx context.Context, arrivals []exchange.Arrival) ([]exch
 	return results, nil
 }
 
-func prepareArrival(in *exchange.Arrival) (arrival, error) {
-	m := cloneMessage(in.Message)
+func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival, error) {
+	m := cloneMessage(given.Message)
 	m.Direction = exchange.Inbound
 	if m.State != exchange.StateAccepted && m.State != exchange.StateQuarantined {
 		return arrival{}, fmt.Errorf("state %q is none of an inbound message", m.State)
@@ -73,29 +66,33 @@ func prepareArrival(in *exchange.Arrival) (arrival, error) {
 	if m.State == exchange.StateAccepted && m.MessageID == "" {
 		return arrival{}, errors.New("an accepted message needs a MessageID")
 	}
-	if m.State == exchange.StateQuarantined && in.Certificate != nil {
+	if err := checkOrder(&m); err != nil && m.State == exchange.StateAccepted {
+		return arrival{}, err
+	}
+	m.Settled = time.Time{} // what tells those that were expelled
+	if m.State == exchange.StateQuarantined && given.Certificate != nil {
 		return arrival{}, errors.New("a quarantined message brings no certificate")
 	}
-	c, err := prepareCertificate(in.Certificate, &m, exchange.CertificateAvailable)
+	c, err := prepareCertificate(given.Certificate, &m, exchange.CertificateAvailable)
 	if err != nil {
 		return arrival{}, err
 	}
-	raw, err := readBlob(in.Raw)
-	if err != nil {
+	a := arrival{message: m, certificate: c, held: given.Held, audit: slices.Clone(given.Audit)}
+	if a.raw, err = in.blob(ctx, given.Raw, m.Created); err != nil {
 		return arrival{}, err
 	}
-	a := arrival{
-		message: m, raw: raw, certificate: c, document: newBlob(in.Document), held: in.Held, audit: slices.Clone(in.Audit),
+	if a.document, err = in.blob(ctx, bytes.NewReader(given.Document), m.Created); err != nil {
+		return arrival{}, fmt.Errorf("document: %w", err)
 	}
-	if in.Reply != nil {
-		reply, err := prepareDeparture(in.Reply)
+	if given.Reply != nil {
+		reply, err := in.departure(ctx, given.Reply)
 		if err != nil {
 			return arrival{}, fmt.Errorf("reply: %w", err)
 		}
 		a.reply = &reply
 	}
-	if in.Settles != nil {
-		settles := *in.Settles
+	if given.Settles != nil {
+		settles := *given.Settles
 		if err := checkSettlement(&settles); err != nil {
 			return arrival{}, err
 		}
@@ -111,51 +108,72 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 			return t.acceptAgain(a, first)
 		}
 	}
+	own, taken, err := t.turnOf(&a.message)
+	if err != nil {
+		return exchange.Accepted{}, err
+	}
+	if taken {
+		return t.quarantine(a, fmt.Sprintf("another message of conversation %q has sequence number %d", a.message.ConversationID, a.message.Order.Sequence))
+	}
 	m := a.message
-	var err error
-	if m.Raw, err = t.keepOr(m.Raw, a.raw, m.Created); err != nil {
+	if own != nil && own.waits {
+		m.State = exchange.StateReceived
+	}
+	if err := t.record(a, &m); err != nil {
 		return exchange.Accepted{}, err
 	}
-	if m.Seq, err = t.next(bucketMessages); err != nil {
+	released, err := t.advance(&m, own)
+	if err != nil {
 		return exchange.Accepted{}, err
-	}
-	if a.reply != nil {
-		if m.Reply, err = t.reply(a, m.Created); err != nil {
-			return exchange.Accepted{}, fmt.Errorf("reply: %w", err)
-		}
-	}
-	if err := t.writeMessage(nil, &m); err != nil {
-		return exchange.Accepted{}, err
-	}
-	if err := t.audit(a.audit); err != nil {
-		return exchange.Accepted{}, err
-	}
-	if a.certificate != nil {
-		if err := t.hold(a.certificate, a.document, m.Created); err != nil {
-			return exchange.Accepted{}, err
-		}
 	}
 	settled, err := t.settleBySignal(a.settles, m.MessageID)
 	if err != nil {
 		return exchange.Accepted{}, err
 	}
-	return exchange.Accepted{Message: m, Fresh: true, Settled: settled}, t.fits()
+	return exchange.Accepted{
+		Message: m, Fresh: true, Waits: m.State == exchange.StateReceived, Released: released, Settled: settled,
+	}, t.fits()
 }
 
-// reply records the signal that answers an arrival and returns its number.
-func (t *transaction) reply(a *arrival, at time.Time) (uint64, error) {
-	there, _, err := t.enqueued(a.reply)
+// record writes an arrival's records; m is its message and is completed.
+func (t *transaction) record(a *arrival, m *exchange.Message) (err error) {
+	if m.Raw, err = t.keepOr(m.Raw, a.raw, m.Created); err != nil {
+		return err
+	}
+	if m.Seq, err = t.next(bucketMessages); err != nil {
+		return err
+	}
+	if a.reply != nil {
+		if m.Reply, err = t.reply(a.reply, a.held, m.Created); err != nil {
+			return fmt.Errorf("reply: %w", err)
+		}
+	}
+	if err := t.writeMessage(nil, m); err != nil {
+		return err
+	}
+	if err := t.audit(a.audit); err != nil {
+		return err
+	}
+	if a.certificate == nil {
+		return nil
+	}
+	return t.hold(a.certificate, a.document, m)
+}
+
+// reply records the message that answers an arrival and returns its number. held: it travels in the HTTP response.
+func (t *transaction) reply(d *departure, held bool, at time.Time) (uint64, error) {
+	there, _, err := t.enqueued(d)
 	if err != nil {
 		return 0, err
 	}
 	if there != 0 {
-		return 0, fmt.Errorf("MessageID %q is taken by message %d", a.reply.message.MessageID, there)
+		return 0, fmt.Errorf("MessageID %q is taken by message %d", d.message.MessageID, there)
 	}
-	answer := a.reply.message
-	if a.held {
+	answer := d.message
+	if held {
 		answer.State, answer.Due, answer.Settled = exchange.StateDelivered, time.Time{}, at
 	}
-	err = t.depart(a.reply, &answer, 0)
+	err = t.depart(d, &answer, 0)
 	return answer.Seq, err
 }
 
@@ -166,37 +184,33 @@ func (t *transaction) acceptAgain(a *arrival, first uint64) (exchange.Accepted, 
 		return exchange.Accepted{}, err
 	}
 	if m.Content != a.message.Content {
-		return t.quarantine(a, first)
+		return t.quarantine(a, fmt.Sprintf("message %d of the same partner has the same MessageID and other content", first))
 	}
 	if err := t.changeMessage(&m, func(m *exchange.Message) { m.Copies++ }); err != nil {
 		return exchange.Accepted{}, err
 	}
-	if m.Reply == 0 {
-		return exchange.Accepted{Message: m}, nil
+	result := exchange.Accepted{Message: m, Waits: m.State == exchange.StateReceived}
+	if m.Reply == 0 || a.held {
+		return result, nil
 	}
 	reply, err := loadMessage(t.tx, m.Reply)
 	if err != nil {
 		return exchange.Accepted{}, err
 	}
-	// One that was delivered without an attempt went in the HTTP response, and will again.
-	inResponse := reply.State == exchange.StateDelivered && reply.Attempts == 0
-	if reply.State != exchange.StateSending && !inResponse {
+	if reply.State != exchange.StateSending {
 		err = t.changeMessage(&reply, func(r *exchange.Message) {
 			r.State, r.Due = exchange.StateQueued, a.message.Created
-			r.Reason, r.Settled, r.SettledBy = nil, time.Time{}, ""
+			r.Reason, r.Settled, r.SettledBy, r.Late = nil, time.Time{}, "", false
 		})
 	}
-	return exchange.Accepted{Message: m}, err
+	return result, err
 }
 
-// quarantine stores a message whose MessageID stands for the other content of record first.
-func (t *transaction) quarantine(a *arrival, first uint64) (exchange.Accepted, error) {
+// quarantine stores a message whose MessageID or place in its conversation stands for another one.
+func (t *transaction) quarantine(a *arrival, cause string) (exchange.Accepted, error) {
 	m := a.message
 	m.State = exchange.StateQuarantined
-	m.Reason = &exchange.Reason{
-		Code:  exchange.ReasonInconsistent,
-		Cause: fmt.Sprintf("message %d of the same partner has the same MessageID and other content", first),
-	}
+	m.Reason = &exchange.Reason{Code: exchange.ReasonInconsistent, Cause: cause}
 	var err error
 	if m.Raw, err = t.keepOr(m.Raw, a.raw, m.Created); err != nil {
 		return exchange.Accepted{}, err
@@ -213,19 +227,22 @@ func (t *transaction) quarantine(a *arrival, first uint64) (exchange.Accepted, e
 	return exchange.Accepted{Message: m, Fresh: true, Conflict: true}, t.fits()
 }
 
-// hold stores an imported certificate unless one with its key and content is there. With other content under its key all of
+// hold stores the certificate that m brings unless one with its key and content is there. With other content under its key all of
 // them are in conflict. From the second on each came in conflict and made those before it so: only a lone first one is left to
 // mark, and what is written for a new one does not grow with those before it.
-func (t *transaction) hold(c *certificateRecord, document blob, at time.Time) error {
+func (t *transaction) hold(c *certificateRecord, document blob, m *exchange.Message) error {
 	held := heldUnder(t.tx, exchange.Inbound, c.Key)
-	for _, content := range held {
+	for seq, content := range held {
 		if content == c.Content {
-			return nil
+			return t.confirm(seq, c, document, m)
 		}
 	}
 	record := *c
+	if m.State == exchange.StateReceived {
+		record.State = exchange.CertificateReceived
+	}
 	if len(held) == 0 {
-		return t.keepCertificate(&record, document, at)
+		return t.keepCertificate(&record, document, m.Created)
 	}
 	record.State = exchange.CertificateInConflict
 	if len(held) == 1 {
@@ -235,11 +252,38 @@ func (t *transaction) hold(c *certificateRecord, document blob, at time.Time) er
 			}
 		}
 	}
-	if err := t.keepCertificate(&record, document, at); err != nil {
+	if err := t.keepCertificate(&record, document, m.Created); err != nil {
 		return err
 	}
 	return t.audit([]exchange.AuditEntry{{
-		At: at, Actor: record.Partner, Event: "certificate.conflict", Subject: keyText(record.Key),
+		At: m.Created, Actor: record.Partner, Event: "certificate.conflict", Subject: keyText(record.Key),
 		Detail: fmt.Sprintf("message %q brought other content under the same key", record.Message),
 	}})
+}
+
+// confirm takes a certificate that is held. One that is refused, or that waits while m does not, is from now on the one that m
+// brought.
+func (t *transaction) confirm(seq uint64, c *certificateRecord, document blob, m *exchange.Message) error {
+	var held certificateRecord
+	if err := load(t.tx, bucketCertificates, seq, &held); err != nil {
+		return err
+	}
+	waits := m.State == exchange.StateReceived
+	if !unusable(held.State) || held.State == exchange.CertificateReceived && waits {
+		return nil
+	}
+	before := certificateEntries(&held.Certificate)
+	record := *c
+	record.Seq = seq
+	if waits {
+		record.State = exchange.CertificateReceived
+	}
+	var err error
+	if record.Document, err = t.keepOr(record.Document, document, m.Created); err != nil {
+		return err
+	}
+	if err := t.writeCertificate(&record); err != nil {
+		return err
+	}
+	return t.reindex(before, certificateEntries(&record.Certificate))
 }

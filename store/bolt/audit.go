@@ -30,7 +30,7 @@ type AuditRecord struct {
 // not stop Record, since an event that cannot be recorded must not happen; a full disk does, with exchange.ErrFull.
 func (s *Store) Record(ctx context.Context, entries []exchange.AuditEntry) error {
 	entries = slices.Clone(entries)
-	err := s.submit(ctx, 0, func(t *transaction) error { return t.audit(entries) })
+	err := s.submit(ctx, func(t *transaction) error { return t.audit(entries) })
 	if err != nil {
 		return fmt.Errorf("recording audit entries: %w", err)
 	}

@@ -1,9 +1,9 @@
 package bolt_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +16,7 @@ import (
 // exported is a departure as large as a signed certificate: 20 KB on the wire, half of that the document.
 func exported(i int64) exchange.Departure {
 	d := departure(fmt.Sprintf("%d.bench@kr", i))
-	d.Raw = append(bytes.Repeat([]byte("r"), 20_000), d.Message.MessageID...)
+	d.Raw = strings.NewReader(strings.Repeat("r", 20_000) + d.Message.MessageID)
 	data := eco.Certificate{Form: "AK", Reference: fmt.Sprintf("K%09d", i), IssuingCountry: "KR"}
 	for n := range 5 {
 		data.Items = append(data.Items, eco.Item{Number: n + 1, Description: "seamless pipes of stainless steel", HS: "730441"})

@@ -68,18 +68,22 @@ type Options struct {
 	// known, while Claim, Settle, Record, duplicates and reading go on and may exceed it by the little that they write. So may
 	// one commit, by what bbolt adds to records. The length of state.db runs up to 16 MiB ahead of what is counted, as a hole.
 	MaxBytes int64
-	// Point is called, if not nil, between the durable steps of a commit: "store.raw-synced" when the raw bytes are
-	// durable and no record points at them yet, "store.committed" when all is durable and no caller has its answer yet.
+	// LargeBytes is the size above which content gets a file of its own and is never in memory as a whole; 0 means 1 MiB.
+	LargeBytes int64
+	// Point is called, if not nil, between the durable steps: "store.large-synced" when content is durable in a file of its own,
+	// in the caller's goroutine; "store.raw-synced" when the raw bytes of a commit are durable and no record points at
+	// them yet; "store.committed" when all is durable and no caller has its answer yet. Calls may come together.
 	Point func(name string)
 }
 
 // Store is an exchange.Store. It is safe for concurrent use. Make it with Open; call Close.
 type Store struct {
-	path     string // of state.db
-	db       *bbolt.DB
-	raw      *rawFiles
-	maxBytes int64
-	point    func(string)
+	path       string // of state.db
+	db         *bbolt.DB
+	raw        *rawFiles
+	maxBytes   int64
+	largeBytes int64
+	point      func(string)
 
 	// entry guards closed and sending on requests: senders hold it shared, Close alone.
 	entry    sync.RWMutex
@@ -97,8 +101,11 @@ type Store struct {
 var _ exchange.Store = (*Store)(nil)
 
 const (
-	stateFile     = "state.db"
-	schemaVersion = 1
+	stateFile = "state.db"
+	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
+	// former for damaged and the latter for accepted. What it wrote is a store of version 2 in which there are none.
+	schemaVersion = 2
+	defaultLarge  = 1 << 20
 )
 
 // Open opens the store in dir, or makes one there. It brings the files into order after a crash: it cuts a torn tail off the
@@ -119,8 +126,11 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
 	s := &Store{
-		path: path, db: db, raw: newRawFiles(dir), maxBytes: o.MaxBytes, point: o.Point,
+		path: path, db: db, raw: newRawFiles(dir), maxBytes: o.MaxBytes, largeBytes: o.LargeBytes, point: o.Point,
 		requests: make(chan *request, maxBatch), stopped: make(chan struct{}),
+	}
+	if s.largeBytes == 0 {
+		s.largeBytes = defaultLarge
 	}
 	if s.point == nil {
 		s.point = func(string) {}
@@ -217,7 +227,7 @@ func (s *Store) checkSize() error {
 	})
 }
 
-// prepareBuckets makes what a new store needs and refuses one of a newer version.
+// prepareBuckets makes what a new store needs, or one of an older version lacks, and refuses one of a newer version.
 func (t *transaction) prepareBuckets() error {
 	for _, name := range allBuckets {
 		if _, err := t.tx.CreateBucketIfNotExists([]byte(name)); err != nil {
@@ -226,11 +236,10 @@ func (t *transaction) prepareBuckets() error {
 	}
 	meta := t.tx.Bucket([]byte(bucketMeta))
 	stored := meta.Get([]byte("schema"))
-	if stored == nil {
-		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
-	}
 	version, err := strconv.Atoi(string(stored))
 	switch {
+	case stored == nil, err == nil && 1 <= version && version < schemaVersion:
+		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:
 		return fmt.Errorf("%w: schema version %q", exchange.ErrDamaged, stored)
 	case version > schemaVersion:

@@ -61,7 +61,7 @@ func query(t testing.TB, s *bolt.Store, q exchange.MessageQuery) []exchange.Mess
 func departure(id string) exchange.Departure {
 	return exchange.Departure{
 		Message: exchange.Message{Kind: exchange.KindCertificate, MessageID: id, Partner: "TH", Created: start, Due: start, Content: id},
-		Raw:     []byte(strings.Repeat("bytes of "+id+"\n", 100)),
+		Raw:     strings.NewReader(strings.Repeat("bytes of "+id+"\n", 100)),
 		Audit:   []exchange.AuditEntry{{At: start, Actor: "node", Event: "message.queued", Subject: id}},
 	}
 }
@@ -69,7 +69,7 @@ func departure(id string) exchange.Departure {
 func arrival(id string) exchange.Arrival {
 	return exchange.Arrival{
 		Message: exchange.Message{Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: id, Partner: "TH", Created: start, Content: id},
-		Raw:     []byte(strings.Repeat("bytes of "+id+"\n", 100)),
+		Raw:     strings.NewReader(strings.Repeat("bytes of "+id+"\n", 100)),
 		Audit:   []exchange.AuditEntry{{At: start, Actor: "TH", Event: "message.accepted", Subject: id}},
 	}
 }
@@ -77,18 +77,22 @@ func arrival(id string) exchange.Arrival {
 func isFull(err error) bool { return errors.Is(err, exchange.ErrFull) }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t testing.TB, dir string) (exchange.Store, func() error) {
-		s, err := bolt.Open(dir, bolt.Options{Now: clock})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s, func() error {
-			if err := s.Check(t.Context()); err != nil {
-				t.Errorf("Check before closing: %v", err)
-			}
-			return s.Close()
-		}
-	})
+	for name, large := range map[string]int64{"content in frames": 0, "content in files of their own": 50} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t testing.TB, dir string) (storetest.Store, func() error) {
+				s, err := bolt.Open(dir, bolt.Options{Now: clock, LargeBytes: large})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s, func() error {
+					if err := s.Check(t.Context()); err != nil {
+						t.Errorf("Check before closing: %v", err)
+					}
+					return s.Close()
+				}
+			})
+		})
+	}
 }
 
 // TestConflictCost has a partner send ever other content under one key, as large as a certificate may be.
@@ -156,7 +160,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := open(t, dir, bolt.Options{}).Close(); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, dir, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("2")) })
+	edit(t, dir, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("3")) })
 	if _, err := bolt.Open(dir, bolt.Options{Now: clock}); !errors.Is(err, bolt.ErrSchema) {
 		t.Errorf("%v, want ErrSchema", err)
 	}

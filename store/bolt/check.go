@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -19,7 +20,8 @@ const maxProblems = 20
 
 // Check verifies everything that the store holds as of now: the pages of state.db; that every record reads and matches its
 // checksum and that numbers have no gaps; that each index, the due queue among them, holds exactly the entries that the records
-// ask for; that records point at each other and at raw bytes that are there; every byte of the raw files; and the audit chain. It
+// ask for; that records point at each other and at raw bytes that are there; that what waits for its turn has a place and could not go on; every
+// byte of the raw files and of the files of their own; and the audit chain. It
 // reads all files once. Commits wait while the pages are walked (about 1 s per 4 GB that are cached).
 //
 // It returns nil, or exchange.ErrDamaged with the first 20 problems.
@@ -29,7 +31,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil {
 		err = s.view(func(tx *bbolt.Tx) error {
 			c.tx = tx
-			for _, step := range []func() error{c.messages, c.certificates, c.indexes, c.rawFiles, c.auditChain} {
+			for _, step := range []func() error{c.messages, c.certificates, c.indexes, c.waiting, c.lines, c.pauses, c.rawFiles, c.largeFiles, c.auditChain} {
 				if err := step(); err != nil {
 					return err
 				}
@@ -71,6 +73,7 @@ type check struct {
 	problems []error
 	// indexed counts the entries that the records ask for, by bucket.
 	indexed map[string]int
+	waits   int // messages that wait for those before them
 }
 
 // problem notes a problem; it returns errEnough when there are too many to go on.
@@ -129,6 +132,11 @@ func (c *check) messages() error {
 		if err := c.entries(messageEntries(&m)); err != nil {
 			return err
 		}
+		if m.State == exchange.StateReceived {
+			if err := c.place(&m); err != nil {
+				return err
+			}
+		}
 		return c.reference(fmt.Sprintf("message %d", seq), m.Raw)
 	})
 }
@@ -155,6 +163,71 @@ func (c *check) certificates() error {
 			return err
 		}
 		return c.reference(fmt.Sprintf("certificate %d", seq), r.Document)
+	})
+}
+
+// place verifies that a message which waits has its place, and that others before it are missing.
+func (c *check) place(m *exchange.Message) error {
+	c.waits++
+	if m.Order == nil {
+		return c.problem("message %d waits and has no order", m.Seq)
+	}
+	key := conversationKey(exchange.Inbound, m.Partner, m.ConversationID)
+	var own conversation
+	if _, err := loadKeyed(c.tx, bucketConversations, key, &own); err != nil {
+		return c.fail(err)
+	}
+	waiting := c.tx.Bucket([]byte(bucketWaiting))
+	began := waiting.Get(waitingKey(m.Seq))
+	if began == nil || lastNumber(waiting.Get(placeKey(key, lastNumber(began), m.Order.Sequence))) != m.Seq {
+		return c.problem("message %d waits and has no place in its conversation", m.Seq)
+	}
+	if lastNumber(began) == own.Began && m.Order.Sequence <= own.Next {
+		return c.problem("message %d waits with sequence number %d, %d comes next", m.Seq, m.Order.Sequence, own.Next)
+	}
+	return nil
+}
+
+// waiting verifies that nothing has a place but the messages that wait.
+func (c *check) waiting() error {
+	n := 0
+	err := c.tx.Bucket([]byte(bucketWaiting)).ForEach(func(_, _ []byte) error { n++; return nil })
+	if err == nil && n != 2*c.waits {
+		err = c.problem("index %s holds %d entries for %d messages that wait, expected %d", bucketWaiting, n, c.waits, 2*c.waits)
+	}
+	return err
+}
+
+// lines verifies that all conversations read, and that lines name some of them.
+func (c *check) lines() error {
+	err := c.tx.Bucket([]byte(bucketConversations)).ForEach(func(key, _ []byte) error {
+		_, err := loadKeyed(c.tx, bucketConversations, key, &conversation{})
+		return c.fail(err)
+	})
+	if err != nil {
+		return err
+	}
+	return c.tx.Bucket([]byte(bucketLines)).ForEach(func(key, _ []byte) error {
+		var l line
+		if _, err := loadKeyed(c.tx, bucketLines, key, &l); err != nil {
+			return c.fail(err)
+		}
+		partner, _, err := cutPart(key)
+		if err != nil {
+			return c.fail(err)
+		}
+		own := append(append([]byte{exchange.Outbound[0]}, partner...), part(l.Conversation)...)
+		if c.tx.Bucket([]byte(bucketConversations)).Get(own) == nil {
+			return c.problem("line %x names conversation %q, which is missing", key, l.Conversation)
+		}
+		return nil
+	})
+}
+
+func (c *check) pauses() error {
+	return c.tx.Bucket([]byte(bucketPauses)).ForEach(func(key, _ []byte) error {
+		_, err := loadKeyed(c.tx, bucketPauses, key, &exchange.Pause{})
+		return c.fail(err)
 	})
 }
 
@@ -195,6 +268,9 @@ func (c *check) reference(who string, ref exchange.RawRef) error {
 	}
 	digest, err := hex.DecodeString(ref.Digest)
 	if err == nil && bytes.Equal(c.tx.Bucket([]byte(bucketRaw)).Get(rawKey(ref.Month, digest)), rawPlace(ref)) {
+		return nil
+	}
+	if err == nil && ref.Offset == 0 && bytes.Equal(c.tx.Bucket([]byte(bucketLarge)).Get(rawKey(ref.Month, digest)), rawSize(ref.Size)) {
 		return nil
 	}
 	return c.problem("%s points at raw bytes %s of %s at %d, which are not there", who, ref.Digest, ref.Month, ref.Offset)
@@ -246,6 +322,29 @@ func (c *check) rawFile(f *os.File, month string, end int64) error {
 		}
 	}
 	return nil
+}
+
+// largeFiles reads the files of their own that commits point at. Folders that retention removed are passed over, and so are files
+// that no record points at.
+func (c *check) largeFiles() error {
+	return c.tx.Bucket([]byte(bucketLarge)).ForEach(func(key, size []byte) error {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		month := monthIn(key)
+		if len(key) != len(month)+sha256.Size || len(size) != 8 {
+			return c.problem("key %x -> %x in %s", key, size, bucketLarge)
+		}
+		ref := exchange.RawRef{Month: month, Digest: hex.EncodeToString(key[len(month):]), Size: int64(binary.BigEndian.Uint64(size))}
+		_, err := c.raw.read(c.ctx, ref)
+		switch {
+		case errors.Is(err, exchange.ErrNotFound):
+			return nil
+		case errors.Is(err, exchange.ErrDamaged):
+			return c.fail(err)
+		}
+		return err
+	})
 }
 
 func (c *check) auditChain() error {

@@ -26,23 +26,13 @@ type request struct {
 	// apply makes the call's changes. When another call of the batch fails it runs again in a new transaction, so it
 	// must have no effect outside t but on results that it sets anew.
 	apply func(t *transaction) error
-	bytes int // of raw content
+	bytes int // in frames
 	done  chan error
 }
 
-// submit hands apply to the committer and waits until its effects are durable. If ctx ends first, the outcome is unknown:
-// the call may still be committed. Arguments that apply reads must therefore belong to the store.
-func (s *Store) submit(ctx context.Context, bytes int, apply func(t *transaction) error) error {
-	r := &request{apply: apply, bytes: bytes, done: make(chan error, 1)}
-	if err := s.enter(ctx, r); err != nil {
-		return err
-	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("outcome unknown, it may yet be committed: %w", ctx.Err())
-	}
+// submit is intake.submit for a call without content.
+func (s *Store) submit(ctx context.Context, apply func(t *transaction) error) error {
+	return (&intake{store: s}).submit(ctx, apply)
 }
 
 func (s *Store) enter(ctx context.Context, r *request) error {
@@ -201,7 +191,7 @@ func (s *Store) begin() (*transaction, error) {
 	}
 	t := &transaction{tx: tx, pending: make(map[string]*tail), room: math.MaxInt64}
 	if s.maxBytes > 0 {
-		t.room = s.maxBytes - tx.Size() - s.raw.size
+		t.room = s.maxBytes - tx.Size() - s.raw.logs.Load() - s.raw.large.Load()
 	}
 	return t, nil
 }

@@ -243,7 +243,7 @@ func fillTheDisk(dir string) int {
 		return t.n
 	}
 	long := arrival("long@th")
-	long.Raw = append(long.Raw, long.Raw...)
+	long.Raw = strings.NewReader(strings.Repeat("long\n", 1000))
 	if _, err := s.Accept(context.Background(), []exchange.Arrival{long}); !isFull(err) {
 		t.Errorf("a longer message: %v, want ErrFull", err)
 	}

@@ -20,6 +20,7 @@ type departure struct {
 	raw         blob
 	certificate *certificateRecord
 	document    blob
+	line        string
 	audit       []exchange.AuditEntry
 }
 
@@ -28,18 +29,18 @@ type departure struct {
 //
 // The store sets what follows from the call itself: Direction, State, and in the certificate Message and Partner.
 func (s *Store) Enqueue(ctx context.Context, departures []exchange.Departure) ([]exchange.Enqueued, error) {
+	in := &intake{store: s}
 	prepared := make([]departure, len(departures))
-	bytes := 0
 	for i := range departures {
-		d, err := prepareDeparture(&departures[i])
+		d, err := in.departure(ctx, &departures[i])
 		if err != nil {
+			in.letGo()
 			return nil, fmt.Errorf("enqueueing message %q: %w", departures[i].Message.MessageID, err)
 		}
 		prepared[i] = d
-		bytes += len(d.raw.frame) + len(d.document.frame)
 	}
 	var results []exchange.Enqueued
-	err := s.submit(ctx, bytes, func(t *transaction) (err error) {
+	err := in.submit(ctx, func(t *transaction) (err error) {
 		results = make([]exchange.Enqueued, len(prepared))
 		for i := range prepared {
 			if results[i], err = t.enqueue(&prepared[i]); err != nil {
@@ -54,23 +55,31 @@ func (s *Store) Enqueue(ctx context.Context, departures []exchange.Departure) ([
 	return results, nil
 }
 
-func prepareDeparture(d *exchange.Departure) (departure, error) {
+func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departure, error) {
 	if d.Message.MessageID == "" {
 		return departure{}, errors.New("an outbound message needs a MessageID")
 	}
 	m := cloneMessage(d.Message)
+	if err := checkOrder(&m); err != nil {
+		return departure{}, err
+	}
+	if d.Line != "" && (m.Order == nil || m.ConversationID == "") {
+		return departure{}, fmt.Errorf("a message of line %q needs a ConversationID and an Order", d.Line)
+	}
 	m.Direction, m.State = exchange.Outbound, exchange.StateQueued
 	c, err := prepareCertificate(d.Certificate, &m, exchange.CertificateReleased)
 	if err != nil {
 		return departure{}, err
 	}
-	raw, err := readBlob(d.Raw)
+	raw, err := in.blob(ctx, d.Raw, m.Created)
 	if err != nil {
 		return departure{}, err
 	}
-	return departure{
-		message: m, raw: raw, certificate: c, document: newBlob(d.Document), audit: slices.Clone(d.Audit),
-	}, nil
+	document, err := in.blob(ctx, bytes.NewReader(d.Document), m.Created)
+	if err != nil {
+		return departure{}, fmt.Errorf("document: %w", err)
+	}
+	return departure{message: m, raw: raw, certificate: c, document: document, line: d.Line, audit: slices.Clone(d.Audit)}, nil
 }
 
 // cloneMessage copies m as deep as a caller could change it, with its times in UTC.
@@ -79,7 +88,19 @@ func cloneMessage(m exchange.Message) exchange.Message {
 	m.References = slices.Clone(m.References)
 	m.Log = slices.Clone(m.Log)
 	m.Reason = cloneReason(m.Reason)
+	if m.Order != nil {
+		order := *m.Order
+		m.Order = &order
+	}
 	return m
+}
+
+// checkOrder: ebMS 2.0 §9.
+func checkOrder(m *exchange.Message) error {
+	if o := m.Order; o != nil && (o.Sequence > exchange.MaxSequence || o.Reset && o.Sequence != 0) {
+		return fmt.Errorf("sequence number %d, Reset %v: numbers run from 0 to %d, a reset begins with 0", o.Sequence, o.Reset, exchange.MaxSequence)
+	}
+	return nil
 }
 
 func cloneReason(r *exchange.Reason) *exchange.Reason {
@@ -123,6 +144,15 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 		return exchange.Enqueued{Message: m}, err
 	}
 	m := d.message
+	if d.line != "" {
+		out, err := t.follow(&m, d.line)
+		if err != nil {
+			return exchange.Enqueued{}, err
+		}
+		if out != nil {
+			return exchange.Enqueued{Err: out}, nil
+		}
+	}
 	if err := t.depart(d, &m, failed); err != nil {
 		return exchange.Enqueued{}, err
 	}
@@ -220,7 +250,7 @@ func (t *transaction) release(c *certificateRecord, document blob, at time.Time,
 
 // keepOr keeps b; without content it leaves the reference as it was given, which may be to bytes that are stored.
 func (t *transaction) keepOr(given exchange.RawRef, b blob, at time.Time) (exchange.RawRef, error) {
-	if b.frame == nil {
+	if b.size == 0 {
 		return given, nil
 	}
 	return t.keep(b, at)

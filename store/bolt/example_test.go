@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ecogate/ecogate/exchange"
@@ -31,7 +32,7 @@ func Example() {
 			Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: "20261120-1@customs.example", Partner: "TH",
 			Created: received, Content: "digest of what the signature covers",
 		},
-		Raw:   []byte("the HTTP entity body"),
+		Raw:   strings.NewReader("the HTTP entity body"),
 		Audit: []exchange.AuditEntry{{At: received, Actor: "TH", Event: "message.accepted", Subject: "20261120-1@customs.example"}},
 	}
 	for range 2 { // the partner sends it again because our acknowledgment was lost

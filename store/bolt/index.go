@@ -14,24 +14,30 @@ import (
 
 // The buckets of state.db. messages, certificates and audit hold records under their number; entries in ids, references,
 // states, due and leases follow from the records by messageEntries and certificateEntries alone, which Check uses to
-// compare the two; raw and months say where raw bytes lie.
+// compare the two; raw, months and large say where raw bytes lie.
 const (
-	bucketMeta         = "meta"         // "schema" -> decimal version
-	bucketMessages     = "messages"     // seq -> sealed exchange.Message
-	bucketCertificates = "certificates" // seq -> sealed exchange.Certificate
-	bucketAudit        = "audit"        // seq -> sealed AuditRecord
-	bucketIDs          = "ids"          // MessageID + what it is used for: all uses of one id lie side by side
-	bucketReferences   = "references"   // normalised reference of a certificate
-	bucketStates       = "states"       // state, seq: messages that are neither delivered nor accepted
-	bucketDue          = "due"          // partner, time, seq: outbound messages that are not terminal
-	bucketLeases       = "leases"       // partner, end, seq: those of them that a worker holds
-	bucketRaw          = "raw"          // month, digest -> offset, size
-	bucketMonths       = "months"       // month -> committed length of its raw file
+	bucketMeta          = "meta"          // "schema" -> decimal version
+	bucketMessages      = "messages"      // seq -> sealed exchange.Message
+	bucketCertificates  = "certificates"  // seq -> sealed exchange.Certificate
+	bucketAudit         = "audit"         // seq -> sealed AuditRecord
+	bucketIDs           = "ids"           // MessageID + what it is used for: all uses of one id lie side by side
+	bucketReferences    = "references"    // normalised reference of a certificate
+	bucketStates        = "states"        // state, seq: messages that are neither delivered nor accepted
+	bucketDue           = "due"           // partner, time, seq: outbound messages that are not terminal
+	bucketLeases        = "leases"        // partner, end, seq: those of them that a worker holds
+	bucketRaw           = "raw"           // month, digest -> offset, size
+	bucketMonths        = "months"        // month -> committed length of its raw file
+	bucketConversations = "conversations" // direction, partner, ConversationID -> sealed conversation
+	bucketLines         = "lines"         // partner, Departure.Line -> sealed line
+	bucketWaiting       = "waiting"       // places of the messages that wait for those before them; see order.go
+	bucketPauses        = "pauses"        // partner -> sealed exchange.Pause
+	bucketLarge         = "large"         // month, digest -> size: content in files of their own
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
-	bucketLeases, bucketRaw, bucketMonths,
+	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
+	bucketWaiting, bucketPauses,
 }
 
 // derivedBuckets follow from the records.
@@ -40,7 +46,7 @@ var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketD
 // What an id or reference is used for; the byte that follows it in a key.
 const (
 	useOutbound    = 'o' // ids: the outbound message with it -> seq. Unique.
-	useAccepted    = 'a' // ids: + partner: the accepted inbound message with it -> seq. Unique.
+	useAccepted    = 'a' // ids: + partner: the inbound message with it that was accepted or received -> seq. Unique.
 	useMessage     = 'm' // ids: + seq: every message with it
 	useReply       = 'r' // ids: + seq: messages whose RefToMessageID it is
 	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
@@ -72,7 +78,7 @@ func messageEntries(m *exchange.Message) []entry {
 	switch {
 	case m.Direction == exchange.Outbound:
 		add(bucketIDs, seq, idUse(m.MessageID, useOutbound))
-	case m.State == exchange.StateAccepted:
+	case m.State == exchange.StateAccepted, m.State == exchange.StateReceived, expelled(m):
 		add(bucketIDs, seq, idUse(m.MessageID, useAccepted), part(m.Partner))
 	}
 	if m.Direction == exchange.Outbound && !m.State.Terminal() {
@@ -82,6 +88,11 @@ func messageEntries(m *exchange.Message) []entry {
 		}
 	}
 	return entries
+}
+
+// expelled reports whether m was accepted once: no other inbound message that is in quarantine was ever settled.
+func expelled(m *exchange.Message) bool {
+	return m.State == exchange.StateQuarantined && !m.Settled.IsZero()
 }
 
 // certificateEntries are the index entries of a certificate.

@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -124,14 +123,15 @@ func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bo
 		(q.Before == 0 || c.Seq < q.Before)
 }
 
-// Raw implements exchange.Store. Bytes of a past month whose file was removed are gone by retention.
+// Raw implements exchange.Store. Bytes of a past month whose file or folder was removed are gone by retention. Content above
+// Options.LargeBytes is read once to compare it, in constant memory, and after that from its file.
 func (s *Store) Raw(ctx context.Context, ref exchange.RawRef) (exchange.Content, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading raw bytes: %w", err)
 	}
-	content, err := s.raw.read(ref)
+	content, err := s.raw.read(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("reading raw bytes: %w", err)
 	}
-	return bytes.NewReader(content), nil
+	return content, nil
 }

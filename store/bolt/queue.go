@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, claim exchange.Claim) ([]exchange.Job
 		return nil, nil
 	}
 	var leased []exchange.Message
-	err = s.submit(ctx, 0, func(t *transaction) (err error) {
+	err = s.submit(ctx, func(t *transaction) (err error) {
 		leased, err = t.lease(claim)
 		return err
 	})
@@ -51,7 +52,7 @@ func (s *Store) jobs(ctx context.Context, leased []exchange.Message, now time.Ti
 	var lost []exchange.Outcome
 	var errs []error
 	for _, m := range leased {
-		raw, err := s.jobRaw(m)
+		raw, err := s.jobRaw(ctx, m)
 		switch {
 		case err == nil:
 			jobs = append(jobs, exchange.Job{Message: m, Raw: raw})
@@ -76,12 +77,11 @@ func (s *Store) jobs(ctx context.Context, leased []exchange.Message, now time.Ti
 	return jobs, nil
 }
 
-func (s *Store) jobRaw(m exchange.Message) (exchange.Content, error) {
+func (s *Store) jobRaw(ctx context.Context, m exchange.Message) (exchange.Content, error) {
 	if m.Raw == (exchange.RawRef{}) {
 		return bytes.NewReader(nil), nil
 	}
-	content, err := s.raw.read(m.Raw)
-	return bytes.NewReader(content), err
+	return s.raw.read(ctx, m.Raw)
 }
 
 // lease gives the chosen messages to the claim's owner.
@@ -97,7 +97,7 @@ func (t *transaction) lease(claim exchange.Claim) ([]exchange.Message, error) {
 			return nil, err
 		}
 		err = t.changeMessage(&m, func(m *exchange.Message) {
-			m.State, m.Owner, m.Due = exchange.StateSending, claim.Owner, claim.Now.Add(claim.Lease).UTC()
+			m.State, m.Owner, m.Due = exchange.StateSending, claim.Owner, claim.Now.Add(leaseOf(claim, m.Raw.Size)).UTC()
 			m.Attempts++
 			m.Fence++
 		})
@@ -109,12 +109,21 @@ func (t *transaction) lease(claim exchange.Claim) ([]exchange.Message, error) {
 	return leased, nil
 }
 
+// leaseOf is how long a message of size bytes is leased.
+func leaseOf(claim exchange.Claim, size int64) time.Duration {
+	if claim.MinRate <= 0 {
+		return claim.Lease
+	}
+	return claim.Lease + time.Duration(float64(size)/float64(claim.MinRate)*float64(time.Second))
+}
+
 // lane is one partner's part of the due queue: where it stands, and how many of the partner's messages are leased.
 type lane struct {
 	cursor *bbolt.Cursor
 	prefix []byte
 	key    []byte // the next entry, nil at the end
 	live   int
+	cap    int // of live
 }
 
 // before reports whether l's next message goes before that of other.
@@ -136,7 +145,7 @@ func choose(tx *bbolt.Tx, claim exchange.Claim) ([]uint64, error) {
 	for len(chosen) < claim.Max {
 		var first *lane
 		for _, l := range lanes {
-			if l.key != nil && (claim.PerPartner <= 0 || l.live < claim.PerPartner) && (first == nil || l.before(first)) {
+			if l.key != nil && l.live < l.cap && (first == nil || l.before(first)) {
 				first = l
 			}
 		}
@@ -153,6 +162,14 @@ func choose(tx *bbolt.Tx, claim exchange.Claim) ([]uint64, error) {
 // dueLanes gives the lanes of all partners for whom something is due.
 func dueLanes(tx *bbolt.Tx, claim exchange.Claim) ([]*lane, error) {
 	bucket := tx.Bucket([]byte(bucketDue))
+	caps := make(map[string]int, len(claim.Caps))
+	for partner, n := range claim.Caps {
+		caps[string(part(partner))] = n
+	}
+	usual := claim.PerPartner
+	if usual <= 0 {
+		usual = math.MaxInt
+	}
 	partners := bucket.Cursor()
 	var lanes []*lane
 	for key, _ := partners.First(); key != nil; {
@@ -160,7 +177,10 @@ func dueLanes(tx *bbolt.Tx, claim exchange.Claim) ([]*lane, error) {
 		if err != nil {
 			return nil, fmt.Errorf("due queue: %w", err)
 		}
-		l := &lane{cursor: bucket.Cursor(), prefix: prefix}
+		l := &lane{cursor: bucket.Cursor(), prefix: prefix, cap: usual}
+		if n, ok := caps[string(prefix)]; ok {
+			l.cap = n
+		}
 		l.key, _ = l.cursor.Seek(prefix)
 		if l.stop(claim.Now); l.key != nil {
 			l.live = leasedTo(tx, prefix, claim.Now)
@@ -213,7 +233,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []exchange.Outcome) ([]bool
 		o.Audit = slices.Clone(o.Audit)
 	}
 	var results []bool
-	err := s.submit(ctx, 0, func(t *transaction) (err error) {
+	err := s.submit(ctx, func(t *transaction) (err error) {
 		results = make([]bool, len(prepared))
 		for i := range prepared {
 			if results[i], err = t.settle(&prepared[i]); err != nil {
@@ -297,6 +317,7 @@ func (t *transaction) settleBySignal(s *exchange.Settlement, signal string) (boo
 		return false, err
 	}
 	err = t.changeMessage(&m, func(m *exchange.Message) {
+		m.Late = s.State == exchange.StateDelivered && m.State.Terminal()
 		// Owner stays: the worker that holds the message has its attempt still to record.
 		m.State, m.Reason, m.Due = s.State, s.Reason, time.Time{}
 		m.Settled, m.SettledBy = s.At.UTC(), signal
@@ -315,8 +336,15 @@ func settles(s *exchange.Settlement, m *exchange.Message) bool {
 	switch m.State {
 	case exchange.StateFailed, exchange.StateExpired: // acknowledged late
 		return s.State == exchange.StateDelivered
-	case exchange.StateDelivered: // refused after the bytes were taken; one without an attempt went in an HTTP response
-		return s.State == exchange.StateFailed && !m.AckRequired && m.SettledBy == "" && m.Attempts > 0
+	case exchange.StateDelivered:
+		if s.State != exchange.StateFailed {
+			return false
+		}
+		if m.SettledBy == "" { // refused after the bytes were taken; one without an attempt went in an HTTP response
+			return !m.AckRequired && m.Attempts > 0
+		}
+		// ebMS 2.0 §9: acknowledged, and not used because those before it did not come.
+		return m.Order != nil && s.Reason != nil && s.Reason.Code == exchange.ReasonDeliveryFailure
 	}
 	return !m.State.Terminal()
 }
@@ -326,7 +354,12 @@ func (t *transaction) followMessage(m *exchange.Message) error {
 	if !m.State.Terminal() {
 		return nil
 	}
-	state, from := exchange.CertificateFailed, []exchange.CertificateState{exchange.CertificateReleased, exchange.CertificateSent}
+	if m.State != exchange.StateDelivered {
+		if err := t.breakOff(m); err != nil {
+			return err
+		}
+	}
+	state, from := exchange.CertificateFailed, []exchange.CertificateState{exchange.CertificateReleased, exchange.CertificateSent, exchange.CertificateReceipted}
 	if m.State == exchange.StateDelivered {
 		state, from = exchange.CertificateSent, []exchange.CertificateState{exchange.CertificateReleased, exchange.CertificateFailed}
 		if m.AckRequired {

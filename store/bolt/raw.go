@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -36,34 +38,26 @@ var (
 	rawFilePattern = regexp.MustCompile(`^raw-([0-9]{4}-(?:0[1-9]|1[0-2]))\.log$`)
 )
 
-// blob is content prepared for a raw file, in memory that the store owns.
+// blob is content made ready to be kept: a frame in memory that the store owns, or a file of its own.
 type blob struct {
-	frame  []byte // nil for no content
+	frame  []byte // nil if the content has a file of its own
 	digest [sha256.Size]byte
+	size   int64 // 0 for no content
+	// missing is why the file of its own was not written: there was no room.
+	missing error
 }
 
-func newBlob(content []byte) blob {
-	if len(content) == 0 {
-		return blob{}
+// newBlob reads c into a frame.
+func newBlob(c exchange.Content) (blob, error) {
+	b := blob{size: c.Size(), frame: make([]byte, int64(frameHeader)+c.Size())}
+	content := b.frame[frameHeader:]
+	if n, err := c.ReadAt(content, 0); n < len(content) {
+		return blob{}, fmt.Errorf("reading %d bytes to store: %w", len(content), err)
 	}
-	b := blob{digest: sha256.Sum256(content), frame: make([]byte, 0, frameHeader+len(content))}
-	b.frame = append(b.frame, frameMagic...)
-	b.frame = binary.BigEndian.AppendUint64(b.frame, uint64(len(content)))
-	b.frame = append(b.frame, b.digest[:]...)
-	b.frame = append(b.frame, content...)
-	return b
-}
-
-// readBlob is newBlob for content that may lie elsewhere; nil is no content.
-func readBlob(c exchange.Content) (blob, error) {
-	if c == nil {
-		return blob{}, nil
-	}
-	octets := make([]byte, c.Size())
-	if n, err := c.ReadAt(octets, 0); n < len(octets) {
-		return blob{}, fmt.Errorf("reading %d bytes to store: %w", len(octets), err)
-	}
-	return newBlob(octets), nil
+	b.digest = sha256.Sum256(content)
+	header := binary.BigEndian.AppendUint64(append(b.frame[:0], frameMagic...), uint64(b.size))
+	copy(b.frame[len(header):], b.digest[:])
+	return b, nil
 }
 
 // tail is what a transaction appends to one raw file: frames from offset start.
@@ -75,34 +69,56 @@ type tail struct {
 // keep makes b part of the transaction, to lie in the month of at, and returns where it lies. Bytes that the month has are not
 // stored again.
 func (t *transaction) keep(b blob, at time.Time) (exchange.RawRef, error) {
-	if b.frame == nil {
+	if b.size == 0 {
 		return exchange.RawRef{}, nil
 	}
-	month := at.UTC().Format("2006-01")
-	if !monthPattern.MatchString(month) {
-		return exchange.RawRef{}, fmt.Errorf("instant %s is outside the years 0 to 9999", at)
+	month, err := monthOf(at)
+	if err != nil {
+		return exchange.RawRef{}, err
 	}
-	ref := exchange.RawRef{Digest: hex.EncodeToString(b.digest[:]), Size: int64(len(b.frame) - frameHeader), Month: month}
-	digests := t.tx.Bucket([]byte(bucketRaw))
+	ref := exchange.RawRef{Digest: hex.EncodeToString(b.digest[:]), Size: b.size, Month: month}
 	key := rawKey(month, b.digest[:])
-	if place := digests.Get(key); len(place) == 16 {
+	if place := t.tx.Bucket([]byte(bucketRaw)).Get(key); len(place) == 16 {
 		ref.Offset = int64(binary.BigEndian.Uint64(place))
 		return ref, nil
 	}
+	large := t.tx.Bucket([]byte(bucketLarge))
+	switch {
+	case large.Get(key) != nil:
+		return ref, nil
+	case b.missing != nil:
+		return ref, b.missing
+	case b.frame == nil:
+		return ref, large.Put(key, rawSize(b.size))
+	}
+	return t.appendFrame(b, ref)
+}
+
+// appendFrame gives b its place at the end of the month's file.
+func (t *transaction) appendFrame(b blob, ref exchange.RawRef) (exchange.RawRef, error) {
 	t.spend(len(b.frame))
-	end := t.pending[month]
+	end := t.pending[ref.Month]
 	if end == nil {
-		start := monthEnd(t.tx, month)
+		start := monthEnd(t.tx, ref.Month)
 		end = &tail{start: start, end: start}
-		t.pending[month] = end
+		t.pending[ref.Month] = end
 	}
 	ref.Offset = end.end + int64(frameHeader)
 	end.frames = append(end.frames, b.frame)
 	end.end += int64(len(b.frame))
-	if err := t.setMonthEnd(month, end.end); err != nil {
+	if err := t.setMonthEnd(ref.Month, end.end); err != nil {
 		return ref, err
 	}
-	return ref, digests.Put(key, rawPlace(ref))
+	return ref, t.tx.Bucket([]byte(bucketRaw)).Put(rawKey(ref.Month, b.digest[:]), rawPlace(ref))
+}
+
+// monthOf names the month in which what was created at an instant is kept.
+func monthOf(at time.Time) (string, error) {
+	month := at.UTC().Format("2006-01")
+	if !monthPattern.MatchString(month) {
+		return "", fmt.Errorf("instant %s is outside the years 0 to 9999", at)
+	}
+	return month, nil
 }
 
 func rawKey(month string, digest []byte) []byte { return append([]byte(month), digest...) }
@@ -123,19 +139,22 @@ func (t *transaction) setMonthEnd(month string, end int64) error {
 	return t.tx.Bucket([]byte(bucketMonths)).Put([]byte(month), binary.BigEndian.AppendUint64(nil, uint64(end)))
 }
 
-// rawFiles are the open raw files of a directory.
+// rawFiles are the raw files of a directory.
 type rawFiles struct {
 	dir  string
 	sync func(*os.File) error // syncData, but for tests
-	size int64                // of all files; belongs to the committer
+	// logs is the length of all month's files, large that of all files of their own, written or reserved.
+	logs, large atomic.Int64
 
-	mu     sync.Mutex // guards what follows
-	open   map[string]*os.File
-	closed bool
+	mu      sync.Mutex // guards what follows
+	open    map[string]*os.File
+	folders map[string]bool   // months whose folder is durable
+	held    map[largeFile]int // how many calls under way brought a file of its own
+	closed  bool
 }
 
 func newRawFiles(dir string) *rawFiles {
-	return &rawFiles{dir: dir, sync: syncData, open: make(map[string]*os.File)}
+	return &rawFiles{dir: dir, sync: syncData, open: make(map[string]*os.File), folders: make(map[string]bool), held: make(map[largeFile]int)}
 }
 
 func (r *rawFiles) path(month string) string { return filepath.Join(r.dir, "raw-"+month+".log") }
@@ -164,7 +183,7 @@ func (r *rawFiles) append(pending map[string]*tail) error {
 		if err := r.write(month, t); err != nil {
 			return fmt.Errorf("appending %d bytes to %s at offset %d: %w", t.end-t.start, r.path(month), t.start, err)
 		}
-		r.size += t.end - t.start
+		r.logs.Add(t.end - t.start)
 	}
 	return nil
 }
@@ -210,22 +229,21 @@ func (r *rawFiles) cut(pending map[string]*tail) error {
 			errs = append(errs, fmt.Errorf("cutting %s back to %d bytes: %w", r.path(month), t.start, err))
 		}
 	}
-	size, err := r.total()
-	r.size = size
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, r.count())...)
 }
 
-// total is the size of all raw files.
-func (r *rawFiles) total() (int64, error) {
+// count adds up the lengths of the months' files.
+func (r *rawFiles) count() error {
 	months, err := r.months()
 	var sum int64
 	for _, size := range months {
 		sum += size
 	}
-	return sum, err
+	r.logs.Store(sum)
+	return err
 }
 
-// months are the raw files there are, with their sizes.
+// months are the months' files that there are, with their sizes.
 func (r *rawFiles) months() (map[string]int64, error) {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
@@ -246,10 +264,13 @@ func (r *rawFiles) months() (map[string]int64, error) {
 	return months, nil
 }
 
-// read returns the content at ref after comparing it with frame and digest.
-func (r *rawFiles) read(ref exchange.RawRef) ([]byte, error) {
+// read returns the content at ref after comparing it with its digest.
+func (r *rawFiles) read(ctx context.Context, ref exchange.RawRef) (exchange.Content, error) {
 	if !monthPattern.MatchString(ref.Month) {
 		return nil, fmt.Errorf("raw bytes of month %q: %w", ref.Month, exchange.ErrNotFound)
+	}
+	if ref.Offset == 0 {
+		return r.readLarge(ctx, ref)
 	}
 	f, err := r.file(ref.Month, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -265,7 +286,7 @@ func (r *rawFiles) read(ref exchange.RawRef) ([]byte, error) {
 	if hex.EncodeToString(digest) != ref.Digest {
 		return nil, fmt.Errorf("%s, offset %d: %w: other content than %s", f.Name(), ref.Offset, exchange.ErrDamaged, ref.Digest)
 	}
-	return content, nil
+	return bytes.NewReader(content), nil
 }
 
 // readFrame reads the frame at offset, whose content must have size bytes; size < 0 takes the length from its header.
@@ -341,8 +362,10 @@ func (r *rawFiles) recover(t *transaction, now time.Time) error {
 			}
 		}
 	}
-	r.size, err = r.total()
-	return err
+	if err := r.count(); err != nil {
+		return err
+	}
+	return r.recoverLarge(t, now)
 }
 
 func (r *rawFiles) recoverTail(t *transaction, month string, end int64, now time.Time) error {

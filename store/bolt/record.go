@@ -24,10 +24,43 @@ func seal(record []byte) []byte {
 
 // unseal returns the record's JSON, which is valid during the transaction only.
 func unseal(bucket string, seq uint64, sealed []byte) ([]byte, error) {
-	if len(sealed) < 4 || crc32.Checksum(sealed[4:], castagnoli) != binary.BigEndian.Uint32(sealed) {
+	if !intact(sealed) {
 		return nil, fmt.Errorf("%w: record %d in %s does not match its checksum", exchange.ErrDamaged, seq, bucket)
 	}
 	return sealed[4:], nil
+}
+
+func intact(sealed []byte) bool {
+	return len(sealed) >= 4 && crc32.Checksum(sealed[4:], castagnoli) == binary.BigEndian.Uint32(sealed)
+}
+
+// putKeyed writes a record that has a key instead of a number.
+func (t *transaction) putKeyed(bucket string, key []byte, value any) error {
+	record, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("record %x in %s: %w", key, bucket, err)
+	}
+	sealed := seal(record)
+	t.spend(len(key) + len(sealed))
+	if err := t.tx.Bucket([]byte(bucket)).Put(key, sealed); err != nil {
+		return fmt.Errorf("record %x in %s: %w", key, bucket, err)
+	}
+	return nil
+}
+
+// loadKeyed reads a record that has a key into value, and reports whether it is there.
+func loadKeyed(tx *bbolt.Tx, bucket string, key []byte, value any) (bool, error) {
+	sealed := tx.Bucket([]byte(bucket)).Get(key)
+	if sealed == nil {
+		return false, nil
+	}
+	if !intact(sealed) {
+		return false, fmt.Errorf("%s: %w: record %x in %s does not match its checksum", tx.DB().Path(), exchange.ErrDamaged, key, bucket)
+	}
+	if err := json.Unmarshal(sealed[4:], value); err != nil {
+		return false, fmt.Errorf("%s: record %x in %s: %w: %w", tx.DB().Path(), key, bucket, exchange.ErrDamaged, err)
+	}
+	return true, nil
 }
 
 // put writes a record.

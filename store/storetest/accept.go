@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"fmt"
 	"sync/atomic"
 
@@ -32,13 +33,13 @@ func acceptRecordsAll(s *suite) {
 	want := *a.Certificate
 	want.Seq, want.Document = 1, found[0].Document
 	same(s, "the stored certificate", found[0], want)
-	s.rawIs(found[0].Document, a.Document)
+	s.rawIs(found[0].Document, bytes.NewReader(a.Document))
 
 	reply := s.message(exchange.MessageQuery{RefToMessageID: "m1@th"})
 	if reply.Seq != results[0].Message.Reply || reply.State != exchange.StateQueued || results[1].Message.Reply != 0 {
 		s.Errorf("reply %d is %q; messages name replies %d and %d", reply.Seq, reply.State, results[0].Message.Reply, results[1].Message.Reply)
 	}
-	if jobs := s.claim(start, 10); len(jobs) != 1 || string(jobs[0].Raw) != string(a.Reply.Raw) {
+	if jobs := s.claim(start, 10); len(jobs) != 1 || !equal(jobs[0].Raw, a.Reply.Raw) {
 		s.Errorf("claimed %d jobs, want the reply", len(jobs))
 	}
 }
@@ -55,6 +56,22 @@ func acceptHeldReplyIsDelivered(s *suite) {
 		if jobs := s.claim(at(9999), 10); len(jobs) != 0 {
 			s.Errorf("%d jobs, want none", len(jobs))
 		}
+	}
+}
+
+func acceptCopyThatIsNotHeldMakesTheReplyDue(s *suite) {
+	a := answered(inbound("m1@th", "TH", "a"), "ack1@kr", true)
+	m := s.accept(a)[0].Message
+	a.Held, a.Message.Created = false, at(5)
+	s.accept(a)
+	jobs := s.claim(at(5), 10)
+	if len(jobs) != 1 || jobs[0].Message.Seq != m.Reply || !equal(jobs[0].Raw, a.Reply.Raw) {
+		s.Fatalf("%d jobs, want the reply that went in a response before", len(jobs))
+	}
+	s.settle(jobs[0].Message, exchange.StateDelivered, at(6))
+	a.Held = true
+	if s.accept(a); len(s.claim(at(9999), 10)) != 0 {
+		s.Error("the reply to a held copy became due")
 	}
 }
 
@@ -115,7 +132,7 @@ func acceptDuplicateRearmsReply(s *suite) {
 		if !reply.Due.Equal(at(20)) || reply.Reason != nil || !reply.Settled.IsZero() {
 			s.Errorf("%s: due %s, reason %v, settled %s", c.name, reply.Due, reply.Reason, reply.Settled)
 		}
-		if jobs := s.claim(at(20), 1); len(jobs) != 1 || jobs[0].Message.Seq != m.Reply || string(jobs[0].Raw) != string(a.Reply.Raw) {
+		if jobs := s.claim(at(20), 1); len(jobs) != 1 || jobs[0].Message.Seq != m.Reply || !equal(jobs[0].Raw, a.Reply.Raw) {
 			s.Errorf("%s: the stored reply is not due again", c.name)
 		}
 	}

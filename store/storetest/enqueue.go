@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -22,7 +23,7 @@ func enqueueRecordsAll(s *suite) {
 		same(s, "the stored message", s.message(exchange.MessageQuery{MessageID: want.MessageID}), want)
 		s.rawIs(r.Message.Raw, d.Raw)
 	}
-	if ref := results[0].Message.Raw; ref.Digest != digest(string(first.Raw)) || ref.Size != int64(len(first.Raw)) || ref.Month != "2026-11" {
+	if ref := results[0].Message.Raw; ref.Digest != digest(octets(first.Raw)) || ref.Size != first.Raw.Size() || ref.Month != "2026-11" {
 		s.Errorf("raw reference %+v", ref)
 	}
 	found := s.certificates(exchange.CertificateQuery{Message: "m1@kr"})
@@ -32,7 +33,7 @@ func enqueueRecordsAll(s *suite) {
 	want := *first.Certificate
 	want.Seq, want.Document = 1, found[0].Document
 	same(s, "the stored certificate", found[0], want)
-	s.rawIs(found[0].Document, first.Document)
+	s.rawIs(found[0].Document, bytes.NewReader(first.Document))
 }
 
 func enqueueAgainGivesTheFirstMessage(s *suite) {

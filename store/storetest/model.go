@@ -17,7 +17,7 @@ import (
 type model struct {
 	messages     []exchange.Message
 	certificates []exchange.Certificate
-	raw          map[uint64][]byte // by message number
+	raw          map[uint64]exchange.Content // by message number
 }
 
 func (m *model) outbound(id string) *exchange.Message {
@@ -50,7 +50,7 @@ func (m *model) under(d exchange.Direction, k exchange.CertificateKey) []*exchan
 	return found
 }
 
-func (m *model) add(r exchange.Message, raw []byte, c *exchange.Certificate) *exchange.Message {
+func (m *model) add(r exchange.Message, raw exchange.Content, c *exchange.Certificate) *exchange.Message {
 	r.Seq = uint64(len(m.messages) + 1)
 	m.messages = append(m.messages, r)
 	m.raw[r.Seq] = raw
@@ -252,7 +252,7 @@ func runModel(t *testing.T, open Opener) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		r := &run{T: rt, s: &suite{T: t, open: open, dir: dir}, model: &model{raw: make(map[uint64][]byte)}, now: start}
+		r := &run{T: rt, s: &suite{T: t, open: open, dir: dir}, model: &model{raw: make(map[uint64]exchange.Content)}, now: start}
 		r.s.reopen()
 		defer r.s.close()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -328,7 +328,7 @@ func (r *run) claim(rt *rapid.T) {
 	var got []uint64
 	for _, j := range jobs {
 		got = append(got, j.Message.Seq)
-		if string(j.Raw) != string(r.model.raw[j.Message.Seq]) {
+		if !equal(j.Raw, r.model.raw[j.Message.Seq]) {
 			rt.Fatalf("message %d was claimed with other bytes", j.Message.Seq)
 		}
 	}

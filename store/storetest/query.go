@@ -212,7 +212,7 @@ func reopenedStoreHasEverything(s *suite) {
 	same(s, "messages", s.messages(exchange.MessageQuery{}), messages)
 	same(s, "certificates", s.certificates(exchange.CertificateQuery{}), certificates)
 	for _, c := range certificates {
-		s.rawIs(c.Document, []byte("document "+c.Key.Reference+" a"))
+		s.rawIs(c.Document, strings.NewReader("document "+c.Key.Reference+" a"))
 	}
 	if r := s.accept(imports("m3@th", "TH", "T1", "a"))[0]; r.Fresh || r.Message.Copies != 1 {
 		s.Errorf("a duplicate after reopening: %+v", r)

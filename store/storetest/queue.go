@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,8 +34,8 @@ func claimLeasesOldestDueFirst(s *suite) {
 				s.Errorf("claimed %+v", m)
 			}
 			same(s, "the stored message", s.message(exchange.MessageQuery{MessageID: j.Message.MessageID}), j.Message)
-			if string(j.Raw) != "bytes of "+j.Message.MessageID {
-				s.Errorf("%s comes with %q", j.Message.MessageID, j.Raw)
+			if octets(j.Raw) != "bytes of "+j.Message.MessageID {
+				s.Errorf("%s comes with %q", j.Message.MessageID, octets(j.Raw))
 			}
 		}
 	}
@@ -245,4 +246,48 @@ func settleKeepsTheLastTakenAttempt(s *suite) {
 	try(60, 204)
 	try(61, 503)
 	logIs("taken again", 12, 13, 61)
+}
+
+func claimCapsSomePartners(s *suite) {
+	for i := range 3 {
+		for _, partner := range []string{"TH", "VN", "LA"} {
+			s.enqueue(signal(fmt.Sprint(partner, i), partner))
+		}
+	}
+	claim := func(perPartner int, caps map[string]int) map[string]int {
+		jobs, err := s.Claim(s.Context(), exchange.Claim{Owner: "w", Now: start, Lease: time.Minute, Max: 20, PerPartner: perPartner, Caps: caps})
+		if err != nil {
+			s.Fatal(err)
+		}
+		taken := make(map[string]int)
+		for _, j := range jobs {
+			taken[j.Message.Partner]++
+		}
+		return taken
+	}
+	same(s, "caps", claim(1, map[string]int{"TH": 2, "VN": 0, "MM": 5}), map[string]int{"TH": 2, "LA": 1})
+	same(s, "leases count", claim(1, map[string]int{"TH": 2, "VN": 0}), map[string]int{})
+	same(s, "no cap but of some", claim(0, map[string]int{"LA": 2, "TH": 0}), map[string]int{"LA": 1, "VN": 3})
+}
+
+func claimLengthensLeasesBySize(s *suite) {
+	large := signal("large", "TH")
+	large.Raw = strings.NewReader(strings.Repeat("x", 25_000))
+	s.enqueue(large, signal("small", "VN"))
+	jobs, err := s.Claim(s.Context(), exchange.Claim{Owner: "w", Now: start, Lease: time.Minute, Max: 2, MinRate: 1000})
+	if err != nil || len(jobs) != 2 {
+		s.Fatalf("%d jobs, %v", len(jobs), err)
+	}
+	for _, j := range jobs {
+		want := start.Add(time.Minute + time.Duration(j.Raw.Size())*time.Millisecond)
+		if !j.Message.Due.Equal(want) {
+			s.Errorf("%s is leased until %s, want %s", j.Message.MessageID, j.Message.Due, want)
+		}
+	}
+	if jobs := s.claim(at(84), 9); len(jobs) != 1 || jobs[0].Message.MessageID != "small" {
+		s.Errorf("%d jobs after the lease of the small one", len(jobs))
+	}
+	if jobs := s.claim(at(85), 9); len(jobs) != 1 || jobs[0].Message.MessageID != "large" {
+		s.Errorf("%d jobs after the lease of the large one", len(jobs))
+	}
 }

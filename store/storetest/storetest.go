@@ -1,8 +1,9 @@
-// Package storetest is the contract of exchange.Store as a test suite that every store passes: each sentence of the
-// interface's comments is a test here, and a model test compares random sequences of calls with a plain in-memory store.
+// Package storetest is the contract of exchange.Store and exchange.Keeper as a test suite that every store passes: each sentence of the
+// interfaces' comments is a test here, and a model test compares random sequences of calls with a plain in-memory store.
 // What only one store promises (files, locks, leases after a restart) is left to that store's own tests.
 //
-// Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, model.go the model.
+// Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, order.go those of messages that have
+// an order, keeper.go those of exchange.Keeper and of large content, model.go the model.
 package storetest
 
 import (
@@ -11,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,9 +22,15 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 )
 
+// Store is what the suite tests.
+type Store interface {
+	exchange.Store
+	exchange.Keeper
+}
+
 // Opener opens the store that is kept in dir, an empty directory at first, and returns it with the function that closes it.
 // Tests close and open a store again to see that nothing is lost. A store that is kept elsewhere may take dir as a name.
-type Opener func(t testing.TB, dir string) (store exchange.Store, closeStore func() error)
+type Opener func(t testing.TB, dir string) (store Store, closeStore func() error)
 
 // start is the clock of all tests.
 var start = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
@@ -44,6 +52,7 @@ var contract = []struct {
 	{"EnqueueTogetherIsFreshOnce", enqueueTogetherIsFreshOnce},
 	{"AcceptRecordsAll", acceptRecordsAll},
 	{"AcceptHeldReplyIsDelivered", acceptHeldReplyIsDelivered},
+	{"AcceptCopyThatIsNotHeldMakesTheReplyDue", acceptCopyThatIsNotHeldMakesTheReplyDue},
 	{"AcceptDuplicateOnlyCounts", acceptDuplicateOnlyCounts},
 	{"AcceptDuplicateRearmsReply", acceptDuplicateRearmsReply},
 	{"AcceptOtherContentIsQuarantined", acceptOtherContentIsQuarantined},
@@ -55,10 +64,28 @@ var contract = []struct {
 	{"AcceptRefusalOfWhatWasTaken", acceptRefusalOfWhatWasTaken},
 	{"AcceptSettlementFencesOutTheWorker", acceptSettlementFencesOutTheWorker},
 	{"AcceptIsAllOrNothing", acceptIsAllOrNothing},
+	{"AcceptInOrder", acceptInOrder},
+	{"AcceptWaitsForThoseBefore", acceptWaitsForThoseBefore},
+	{"AcceptShuffledInOrder", acceptShuffledInOrder},
+	{"AcceptSequenceOfAnother", acceptSequenceOfAnother},
+	{"AcceptReset", acceptReset},
+	{"AcceptOrderAndConflict", acceptOrderAndConflict},
+	{"AcceptWaitingCertificateByAnotherMessage", acceptWaitingCertificateByAnotherMessage},
+	{"AcceptRefusalOfWhatCameOutOfOrder", acceptRefusalOfWhatCameOutOfOrder},
+	{"EnqueueInLine", enqueueInLine},
+	{"EnqueueLineEnds", enqueueLineEnds},
+	{"ExpelEndsTheWait", expelEndsTheWait},
+	{"ExpelOnlyWhatWaits", expelOnlyWhatWaits},
+	{"ExpelledCertificateComesAgain", expelledCertificateComesAgain},
+	{"ExpelledPlaceIsFree", expelledPlaceIsFree},
+	{"Pauses", pauses},
+	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
 	{"ClaimLetsPartnersTakeTurns", claimLetsPartnersTakeTurns},
 	{"ClaimAfterLeaseEnded", claimAfterLeaseEnded},
 	{"ClaimCapsEachPartner", claimCapsEachPartner},
+	{"ClaimCapsSomePartners", claimCapsSomePartners},
+	{"ClaimLengthensLeasesBySize", claimLengthensLeasesBySize},
 	{"ClaimIsExclusive", claimIsExclusive},
 	{"SettleOutcomes", settleOutcomes},
 	{"SettleUnderStaleFence", settleUnderStaleFence},
@@ -89,7 +116,7 @@ func Run(t *testing.T, open Opener) {
 // suite is one test's store. Its methods fail the test on errors.
 type suite struct {
 	*testing.T
-	exchange.Store
+	Store
 	open       Opener
 	dir        string
 	closeStore func() error
@@ -199,13 +226,25 @@ func (s *suite) states(reference string) []exchange.CertificateState {
 	return states
 }
 
-func (s *suite) rawIs(ref exchange.RawRef, want []byte) {
+// rawIs fails the test if the bytes at ref are not those of want.
+func (s *suite) rawIs(ref exchange.RawRef, want exchange.Content) {
 	s.Helper()
 	got, err := s.Raw(s.Context(), ref)
-	if err != nil || string(got) != string(want) {
-		s.Errorf("Raw gives %q, %v, want %q", got, err, want)
+	if err != nil || !equal(got, want) {
+		s.Errorf("Raw gives %v, %v, want %d bytes: %.40q", got, err, want.Size(), octets(want))
 	}
 }
+
+// octets are all bytes of c.
+func octets(c exchange.Content) string {
+	b := make([]byte, c.Size())
+	if n, err := c.ReadAt(b, 0); n < len(b) {
+		return fmt.Sprintf("unreadable: %v", err)
+	}
+	return string(b)
+}
+
+func equal(got, want exchange.Content) bool { return octets(got) == octets(want) }
 
 // same fails the test if got is not want.
 func same[V any](t testing.TB, what string, got, want V) {
@@ -227,7 +266,7 @@ func signal(id, partner string) exchange.Departure {
 			Direction: exchange.Outbound, Kind: exchange.KindAcknowledgment, State: exchange.StateQueued, MessageID: id, Partner: partner,
 			Created: start, Due: start, ContentType: "text/xml", Content: digest("content of " + id), Endpoint: "https://partner.example/ebms",
 		},
-		Raw:   []byte("bytes of " + id),
+		Raw:   strings.NewReader("bytes of " + id),
 		Audit: []exchange.AuditEntry{{At: start, Actor: "node", Event: "message.queued", Subject: id}},
 	}
 }
@@ -271,7 +310,7 @@ func inbound(id, partner, content string) exchange.Arrival {
 			Created: start, ContentType: "multipart/related", Content: digest(content),
 			References: []exchange.Reference{{URI: "cid:co", DigestMethod: "sha256", DigestValue: "AAAA"}},
 		},
-		Raw:   []byte("bytes of " + id + " " + content),
+		Raw:   strings.NewReader("bytes of " + id + " " + content),
 		Audit: []exchange.AuditEntry{{At: start, Actor: partner, Event: "message.accepted", Subject: id}},
 	}
 }
