@@ -55,10 +55,8 @@ func TestOrderSurvivesShufflingCopiesAndARestart(t *testing.T) {
 		if i == len(posts)/2 {
 			w.TW.restart(w)
 		}
-		for _, c := range w.TW.certificates(w) {
-			if waits := !slices.Contains(w.available(), c.Key.Reference); waits != (c.State == exchange.CertificateReceived) && i%50 == 0 {
-				t.Fatalf("certificate %s is %s, waits: %t", c.Key.Reference, c.State, waits)
-			}
+		if i%50 == 0 {
+			w.checkWaiting()
 		}
 	}
 	if got := w.available(); !slices.Equal(got, want) {
@@ -67,6 +65,17 @@ func TestOrderSurvivesShufflingCopiesAndARestart(t *testing.T) {
 	acks := w.TW.messages(w, exchange.MessageQuery{Direction: exchange.Outbound, Kind: exchange.KindAcknowledgment})
 	if len(acks) != n {
 		t.Errorf("%d acknowledgments for %d messages", len(acks), n)
+	}
+}
+
+// checkWaiting compares what TW's certificates are with whose turn it was.
+func (w *world) checkWaiting() {
+	w.Helper()
+	available := w.available()
+	for _, c := range w.TW.certificates(w) {
+		if waits := !slices.Contains(available, c.Key.Reference); waits != (c.State == exchange.CertificateReceived) {
+			w.Errorf("certificate %s is %s, waits: %t", c.Key.Reference, c.State, waits)
+		}
 	}
 }
 

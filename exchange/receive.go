@@ -290,7 +290,7 @@ func (r *reception) isSignal() bool {
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
 // message asks for it.
 func (r *reception) answersInResponse() bool {
-	return r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
+	return r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
 }
 
 func kindOf(m *ebms.Message) Kind {

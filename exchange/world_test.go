@@ -276,7 +276,7 @@ func (s *side) message(w *world, q exchange.MessageQuery) exchange.Message {
 
 func (s *side) certificates(w *world) []exchange.Certificate {
 	w.Helper()
-	found, err := s.store.Certificates(context.Background(), exchange.CertificateQuery{})
+	found, err := s.store.Certificates(context.Background(), exchange.CertificateQuery{Limit: 10000})
 	w.must(err)
 	return found
 }

@@ -67,6 +67,9 @@ func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departu
 		return departure{}, fmt.Errorf("a message of line %q needs a ConversationID and an Order", d.Line)
 	}
 	m.Direction, m.State = exchange.Outbound, exchange.StateQueued
+	if d.Held {
+		m.State, m.Due, m.Settled = exchange.StateDelivered, time.Time{}, m.Created
+	}
 	c, err := prepareCertificate(d.Certificate, &m, exchange.CertificateReleased)
 	if err != nil {
 		return departure{}, err
@@ -86,6 +89,7 @@ func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departu
 func cloneMessage(m exchange.Message) exchange.Message {
 	m.Created, m.Due, m.Expires = m.Created.UTC(), m.Due.UTC(), m.Expires.UTC()
 	m.References = slices.Clone(m.References)
+	m.Answers = slices.Clone(m.Answers)
 	m.Log = slices.Clone(m.Log)
 	m.Reason = cloneReason(m.Reason)
 	if m.Order != nil {
