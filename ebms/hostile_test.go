@@ -98,7 +98,7 @@ func receive(t *testing.T, method string, header http.Header, body []byte, l ebm
 }
 
 // read is what a receiver does with a message before it asks whose it is.
-func read(contentType string, body []byte, l ebms.Limits) (*ebms.Message, error) {
+func read(contentType string, body ebms.Content, l ebms.Limits) (*ebms.Message, error) {
 	p, err := ebms.ReadPackage(contentType, body, l)
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func TestParseTakesNamesThatMultiply(t *testing.T) {
 }
 
 func TestReadPackageBoundsTheBody(t *testing.T) {
-	_, err := ebms.ReadPackage("text/xml", make([]byte, 101), ebms.Limits{Body: 100})
+	_, err := ebms.ReadPackage("text/xml", ebms.Bytes(make([]byte, 101)), ebms.Limits{Body: 100})
 	if err == nil || !strings.Contains(err.Error(), "over the limit of 100 (Limits.Body)") {
 		t.Errorf("error %v", err)
 	}
