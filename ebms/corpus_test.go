@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ecogate/ecogate/ebms"
 )
@@ -114,6 +115,9 @@ func octets(tb testing.TB, c ebms.Content) []byte {
 	}
 	return out
 }
+
+// equalPackages compares packages by what they hold.
+var equalPackages = cmp.Options{equalContents, cmpopts.IgnoreUnexported(ebms.Package{}), cmpopts.EquateEmpty()}
 
 // equalContents compares contents by what they hold, wherever they lie.
 var equalContents = cmp.FilterValues(func(a, b ebms.Content) bool { return a != nil && b != nil }, cmp.Comparer(func(a, b ebms.Content) bool {
