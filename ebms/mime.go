@@ -209,7 +209,7 @@ type span struct{ from, to int64 }
 // and after the last. A line that begins like a delimiter and goes on differently is refused, and so is one that a bare
 // line feed precedes: readers disagree on whether it is one.
 func splitParts(w *window, boundary string, limit int) ([]span, error) {
-	delimiter := []byte("\n--" + boundary)
+	delimiter := []byte("--" + boundary)
 	at, err := firstDelimiter(w, delimiter)
 	if err != nil {
 		return nil, err
@@ -244,17 +244,17 @@ func splitParts(w *window, boundary string, limit int) ([]span, error) {
 			return nil, mimeProblem("closing boundary is missing after part %d", len(parts)+1)
 		}
 		parts = append(parts, span{from, to})
-		at = to + int64(len("\r")+len(delimiter))
+		at = to + int64(len("\r\n")+len(delimiter))
 	}
 }
 
 // firstDelimiter returns where the text after the first boundary begins.
 func firstDelimiter(w *window, delimiter []byte) (int64, error) {
-	beginning, err := w.slice(0, w.content.Size(), len(delimiter)-1)
+	beginning, err := w.slice(0, w.content.Size(), len(delimiter))
 	if err != nil {
 		return 0, err
 	}
-	if bytes.Equal(beginning, delimiter[1:]) {
+	if bytes.Equal(beginning, delimiter) {
 		return int64(len(beginning)), nil
 	}
 	before, err := nextDelimiter(w, 0, delimiter)
@@ -262,7 +262,7 @@ func firstDelimiter(w *window, delimiter []byte) (int64, error) {
 		return 0, err
 	}
 	if before < 0 {
-		return 0, mimeProblem("boundary %q does not occur at the beginning of a line", delimiter[len("\n--"):])
+		return 0, mimeProblem("boundary %q does not occur at the beginning of a line", delimiter[len("--"):])
 	}
 	junk, err := w.junk(0, before)
 	if err != nil {
@@ -271,26 +271,29 @@ func firstDelimiter(w *window, delimiter []byte) (int64, error) {
 	if len(junk) > 0 {
 		return 0, mimeProblem("%.40q before the first boundary", junk)
 	}
-	return before + int64(len("\r")+len(delimiter)), nil
+	return before + int64(len("\r\n")+len(delimiter)), nil
 }
 
 // nextDelimiter returns where the line break before the next delimiter begins, which belongs to the delimiter and not to
 // the content; -1 if there is none.
 func nextDelimiter(w *window, from int64, delimiter []byte) (int64, error) {
-	at, err := w.index(from, delimiter)
-	if at < 0 || err != nil {
-		return -1, err
-	}
-	if at > from {
-		before, err := w.slice(at-1, at, 1)
+	for next := from; ; {
+		at, err := w.index(next, delimiter)
+		if at < 0 || err != nil {
+			return -1, err
+		}
+		before, err := w.slice(max(from, at-2), at, 2)
 		if err != nil {
-			return 0, err
+			return -1, err
 		}
-		if before[0] == '\r' {
-			return at - 1, nil
+		if string(before) == "\r\n" {
+			return at - 2, nil
 		}
+		if bytes.HasSuffix(before, []byte("\n")) {
+			return -1, mimeProblem("boundary %q follows a line feed without a carriage return", delimiter[len("--"):])
+		}
+		next = at + 1
 	}
-	return 0, mimeProblem("boundary %q follows a line feed without a carriage return", delimiter[len("\n--"):])
 }
 
 // delimiterEnd reads what follows a boundary on its line. It returns what follows the line, and whether the boundary is
