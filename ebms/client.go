@@ -21,7 +21,8 @@ type Outgoing struct {
 	ContentType string
 	// SOAPAction is written as it is; empty means DefaultSOAPAction.
 	SOAPAction string
-	Body       Content
+	// Body is read as it is sent, and never as a whole into memory. If Post fails it may be read for a moment longer.
+	Body Content
 }
 
 // Response is a complete HTTP answer. ContentType and Body are a message if the partner answers in the response.
@@ -39,6 +40,8 @@ type ClientOptions struct {
 	TLS *tls.Config
 	// Timeout is for one Post from dialling to the last byte of the answer; default one minute.
 	Timeout time.Duration
+	// MinRate makes Timeout longer by what Outgoing.Body takes at this rate, in bytes per second; zero does not.
+	MinRate int64
 	// ConnectTimeout is for dialling and for the TLS handshake, each; zero leaves them to Timeout.
 	ConnectTimeout time.Duration
 	// MaxReply is the size of an answer's body in bytes; default 1 MiB.
@@ -59,6 +62,7 @@ type ClientOptions struct {
 type Client struct {
 	http     http.Client
 	timeout  time.Duration
+	minRate  int64
 	maxReply int64
 	now      func() time.Time
 }
@@ -91,6 +95,7 @@ func NewClient(o ClientOptions) *Client {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		timeout:  o.Timeout,
+		minRate:  o.MinRate,
 		maxReply: o.MaxReply,
 		now:      o.Now,
 	}
@@ -102,15 +107,16 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // Post sends a message and returns the partner's answer, whatever its status. An error means that no complete answer came
 // within the limits of time and size; whether the partner has the message is then unknown.
 func (c *Client) Post(ctx context.Context, out Outgoing) (Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	body := orEmpty(out.Body)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+transferTime(body.Size(), c.minRate))
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, out.URL, NewReader(out.Body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, out.URL, NewReader(body))
 	if err != nil {
 		return Response{}, fmt.Errorf("posting message: %w", err)
 	}
 	// Without these net/http would not know the length, and could not begin again on a connection that the partner had closed.
-	req.ContentLength = out.Body.Size()
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(NewReader(out.Body)), nil }
+	req.ContentLength = body.Size()
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(NewReader(body)), nil }
 	if req.ContentLength == 0 {
 		req.Body = http.NoBody
 	}
@@ -129,17 +135,17 @@ func (c *Client) Post(ctx context.Context, out Outgoing) (Response, error) {
 		return Response{}, fmt.Errorf("posting message: %w", err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxReply+1))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, c.maxReply+1))
 	if err != nil {
 		return Response{}, fmt.Errorf("reading the answer of %s: %w", req.URL.Host, err)
 	}
-	if int64(len(body)) > c.maxReply {
+	if int64(len(answer)) > c.maxReply {
 		return Response{}, fmt.Errorf("answer of %s is over the limit of %d bytes (ClientOptions.MaxReply)", req.URL.Host, c.maxReply)
 	}
 	return Response{
 		Status:      resp.StatusCode,
 		ContentType: resp.Header.Get("Content-Type"),
-		Body:        body,
+		Body:        answer,
 		RetryAfter:  parseRetryAfter(resp.Header.Get("Retry-After"), c.now),
 	}, nil
 }

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/ecogate/ecogate/ebms"
 )
 
@@ -102,6 +105,26 @@ func envelope(tb testing.TB, m *ebms.Message) []byte {
 	}
 	return out
 }
+
+// octets returns what c holds.
+func octets(tb testing.TB, c ebms.Content) []byte {
+	tb.Helper()
+	out, err := ebms.ReadAll(c, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// equalPackages compares packages by what they hold.
+var equalPackages = cmp.Options{equalContents, cmpopts.IgnoreUnexported(ebms.Package{}), cmpopts.EquateEmpty()}
+
+// equalContents compares contents by what they hold, wherever they lie.
+var equalContents = cmp.FilterValues(func(a, b ebms.Content) bool { return a != nil && b != nil }, cmp.Comparer(func(a, b ebms.Content) bool {
+	x, errX := ebms.ReadAll(a, 0)
+	y, errY := ebms.ReadAll(b, 0)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}))
 
 func parse(tb testing.TB, data []byte) *ebms.Message {
 	tb.Helper()

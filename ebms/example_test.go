@@ -30,9 +30,9 @@ func Example() {
 	}
 	// Package signing would sign the envelope here.
 	sent := ebms.Package{Envelope: envelope, Parts: []ebms.Part{
-		{ContentID: "co@vn.example", ContentType: "application/xml", Content: []byte("<CertificateOfOrigin/>")},
+		{ContentID: "co@vn.example", ContentType: "application/xml", Content: ebms.Bytes([]byte("<CertificateOfOrigin/>"))},
 	}}
-	contentType, body, err := sent.Bytes("5f0c9a")
+	contentType, body, err := sent.Pack("5f0c9a")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -49,7 +49,12 @@ func Example() {
 		return
 	}
 	part, _ := received.Resolve(in.Manifest[0].Href)
-	fmt.Printf("%s: %s\n", in.MessageID, part.Content)
+	payload, err := ebms.ReadAll(part.Content, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s: %s\n", in.MessageID, payload)
 
 	ack := ebms.NewAcknowledgment(in, ebms.SignalOptions{MessageID: "1@th.example", Now: now.Add(time.Second)})
 	fmt.Println(ack.Action, "of", ack.RefToMessageID, "to", ack.To.IDs[0].Value)

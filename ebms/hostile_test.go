@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 //	Answer          how the sender is answered: fault (default), MustUnderstand, error, or none
 //	Method          of the request; default POST
 //	Limit-...       a field of Limits
+//	Repeat          a number and a line: the first line of the body that is this one stands there that many times
 //
 // What follows is the header and the body as sent.
 func TestHostileMessagesAreRefused(t *testing.T) {
@@ -30,28 +32,66 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 			expect := take(header, "Expect")
 			says := take(header, "Says")
 			answer := take(header, "Answer")
-			status, m, err := receive(t, take(header, "Method"), header, body, takeLimits(t, header))
-			if _, isStatus := strconv.Atoi(expect); isStatus == nil {
-				if strconv.Itoa(status) != expect {
-					t.Errorf("status %d, want %s", status, expect)
+			method := take(header, "Method")
+			body = expand(t, body, take(header, "Repeat"))
+			limits := takeLimits(t, header)
+			told := ""
+			for _, way := range ways {
+				status, m, err := receive(t, way, method, header, body, limits)
+				if _, isStatus := strconv.Atoi(expect); isStatus == nil {
+					if strconv.Itoa(status) != expect {
+						t.Errorf("%s: status %d, want %s", way.name, status, expect)
+					}
+					continue
 				}
-				return
-			}
-			var e *ebms.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("status %d, error %v; want %s", status, err, expect)
-			}
-			if string(e.Code) != expect || e.Severity != ebms.SeverityError || !strings.Contains(err.Error(), says) {
-				t.Errorf("%s %v; want %s with %q", e.Severity, err, expect, says)
-			}
-			if got := answered(m, err); got != answer && (answer != "" || got != "fault") {
-				t.Errorf("%v: answered with %s, want %q", err, got, answer)
-			}
-			if cause := errors.Unwrap(e); cause == nil || strings.Contains(e.Description+e.Location, cause.Error()) {
-				t.Errorf("the partner is told %q at %q, which repeats the cause %v", e.Description, e.Location, cause)
+				var e *ebms.Error
+				if !errors.As(err, &e) {
+					t.Fatalf("%s: status %d, error %v; want %s", way.name, status, err, expect)
+				}
+				if string(e.Code) != expect || e.Severity != ebms.SeverityError || !strings.Contains(err.Error(), says) {
+					t.Errorf("%s: %s %v; want %s with %q", way.name, e.Severity, err, expect, says)
+				}
+				if got := answered(m, err); got != answer && (answer != "" || got != "fault") {
+					t.Errorf("%s: %v: answered with %s, want %q", way.name, err, got, answer)
+				}
+				if cause := errors.Unwrap(e); cause == nil || strings.Contains(e.Description+e.Location, cause.Error()) {
+					t.Errorf("%s: the partner is told %q at %q, which repeats the cause %v", way.name, e.Description, e.Location, cause)
+				}
+				if told != "" && told != err.Error() {
+					t.Errorf("%s: %v, but %s in another way", way.name, err, told)
+				}
+				told = err.Error()
 			}
 		})
 	}
+}
+
+// ways are those in which a message can be read: it must not matter where it lies.
+var ways = []way{
+	{"in memory", 1 << 30, 1 << 16},
+	{"from a file", 1, 1 << 16},
+	{"from a file in small pieces", 1, 80},
+}
+
+type way struct {
+	name   string
+	spill  int64
+	window int
+}
+
+// expand repeats the line of a Repeat directive.
+func expand(t *testing.T, body []byte, directive string) []byte {
+	t.Helper()
+	if directive == "" {
+		return body
+	}
+	number, line, _ := strings.Cut(directive, " ")
+	n, err := strconv.Atoi(number)
+	before, after, found := bytes.Cut(body, []byte("\r\n"+line+"\r\n"))
+	if err != nil || !found {
+		t.Fatalf("Repeat: %s: no such line, or no number: %v", directive, err)
+	}
+	return slices.Concat(before, []byte("\r\n"), bytes.Repeat([]byte(line+"\r\n"), n), after)
 }
 
 func take(h http.Header, key string) string {
@@ -81,13 +121,14 @@ func takeLimits(t *testing.T, h http.Header) ebms.Limits {
 }
 
 // receive takes a request through all that this package does with one. The status is 299 if Handler took it.
-func receive(t *testing.T, method string, header http.Header, body []byte, l ebms.Limits) (status int, m *ebms.Message, err error) {
+func receive(t *testing.T, way way, method string, header http.Header, body []byte, l ebms.Limits) (status int, m *ebms.Message, err error) {
 	t.Helper()
 	if method == "" {
 		method = http.MethodPost
 	}
+	l.SpillBytes, l.SpillDir = way.spill, t.TempDir()
 	h := ebms.Handler(ebms.HandlerOptions{Limits: l, Now: instant, Receive: func(_ context.Context, r ebms.Request) ebms.Reply {
-		m, err = read(r.ContentType, r.Body, l)
+		m, err = readThrough(way.window, r.ContentType, r.Body, l)
 		return ebms.Reply{Status: 299}
 	}})
 	r := httptest.NewRequest(method, "/ebms", bytes.NewReader(body))
@@ -98,11 +139,16 @@ func receive(t *testing.T, method string, header http.Header, body []byte, l ebm
 }
 
 // read is what a receiver does with a message before it asks whose it is.
-func read(contentType string, body []byte, l ebms.Limits) (*ebms.Message, error) {
-	p, err := ebms.ReadPackage(contentType, body, l)
+func read(contentType string, body ebms.Content, l ebms.Limits) (*ebms.Message, error) {
+	return readThrough(1<<16, contentType, body, l)
+}
+
+func readThrough(window int, contentType string, body ebms.Content, l ebms.Limits) (*ebms.Message, error) {
+	p, err := ebms.ReadPackageThrough(window, contentType, body, l)
 	if err != nil {
 		return nil, err
 	}
+	defer p.Close()
 	m, err := ebms.Parse(p.Envelope)
 	if err != nil {
 		return m, err
@@ -162,7 +208,7 @@ func TestParseTakesNamesThatMultiply(t *testing.T) {
 }
 
 func TestReadPackageBoundsTheBody(t *testing.T) {
-	_, err := ebms.ReadPackage("text/xml", make([]byte, 101), ebms.Limits{Body: 100})
+	_, err := ebms.ReadPackage("text/xml", ebms.Bytes(make([]byte, 101)), ebms.Limits{Body: 100})
 	if err == nil || !strings.Contains(err.Error(), "over the limit of 100 (Limits.Body)") {
 		t.Errorf("error %v", err)
 	}

@@ -2,6 +2,7 @@ package ebms
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -119,7 +120,7 @@ func isAlphanumeric(c byte) bool {
 }
 
 // readRelated reads a multipart/related body. RFC 2387; ebMS 2.0 §2.1.2.
-func readRelated(media mediaType, body []byte, l Limits) (*Package, error) {
+func readRelated(media mediaType, w *window, l Limits) (*Package, error) {
 	if t, ok := media.params["type"]; ok && !strings.EqualFold(t, "text/xml") {
 		return nil, mimeProblem("parameter type is %.80q and not text/xml", t)
 	}
@@ -128,43 +129,66 @@ func readRelated(media mediaType, body []byte, l Limits) (*Package, error) {
 	if boundary == "" || len(boundary) > 70 || strings.HasSuffix(boundary, " ") {
 		return nil, mimeProblem("boundary %.80q is not 1 to 70 characters without a space at its end", boundary)
 	}
-	raw, err := splitParts(body, boundary, l.Parts)
+	raw, err := splitParts(w, boundary, l.Parts)
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]readPart, len(raw))
-	ids := make(map[string]bool, len(raw))
-	for i := range raw {
-		if parts[i], err = readMIMEPart(raw[i], l); err != nil {
-			return nil, mimeProblem("part %d: %w", i+1, err)
-		}
-		if id := parts[i].ContentID; id != "" && ids[id] {
-			return nil, mimeProblem("part %d: Content-ID %.200q occurs twice", i+1, id)
-		}
-		ids[parts[i].ContentID] = true
+	decoded := newSpill(l)
+	p, err := readParts(media, raw, partReader{window: w, spill: decoded, limits: l})
+	if err != nil {
+		_ = decoded.Close()
+		return nil, err
 	}
-	return assemble(media, parts, l)
+	p.decoded = decoded
+	return p, nil
 }
 
-// assemble finds the root part, by the start parameter or as the first (RFC 2387 §3.2), and makes a Package.
-func assemble(media mediaType, parts []readPart, l Limits) (*Package, error) {
+// readParts reads each part and makes a Package of them.
+func readParts(media mediaType, raw []span, r partReader) (*Package, error) {
+	parts := make([]readPart, len(raw))
+	ids := make(map[string]int, len(raw))
+	for i := range raw {
+		var err error
+		if parts[i], err = r.read(raw[i]); err != nil {
+			return nil, inPart(i+1, err)
+		}
+		id := parts[i].ContentID
+		if _, twice := ids[id]; id != "" && twice {
+			return nil, mimeProblem("part %d: Content-ID %.200q occurs twice", i+1, id)
+		}
+		ids[id] = i
+	}
+	return assemble(media, parts, ids, r.limits)
+}
+
+// inPart says which part is wrong, unless it is the storage that is.
+func inPart(number int, err error) error {
+	var storage *storageError
+	if errors.As(err, &storage) {
+		return fmt.Errorf("part %d: %w", number, err)
+	}
+	return mimeProblem("part %d: %w", number, err)
+}
+
+// assemble finds the root part, by the start parameter or as the first (RFC 2387 §3.2), and makes a Package. The map ids
+// of Content-IDs becomes the Package's.
+func assemble(media mediaType, parts []readPart, ids map[string]int, l Limits) (*Package, error) {
 	root := 0
 	if start, ok := media.params["start"]; ok {
 		start = strings.TrimSuffix(strings.TrimPrefix(start, "<"), ">")
-		for root < len(parts) && (start == "" || parts[root].ContentID != start) {
-			root++
-		}
-		if root == len(parts) {
+		if root, ok = ids[start]; !ok || start == "" {
 			return nil, mimeProblem("start %.200q is the Content-ID of no part", start)
 		}
 	}
 	if name := parts[root].media.name; name != "text/xml" {
 		return nil, mimeProblem("the envelope's part has media type %.80q and not text/xml", name)
 	}
-	p := &Package{Envelope: parts[root].octets}
-	if err := checkEnvelope(parts[root].media, p.Envelope, l); err != nil {
+	envelope, err := readEnvelopePart(parts[root].media, parts[root].Content, l)
+	if err != nil {
 		return nil, err
 	}
+	p := &Package{Envelope: envelope, Oddities: packageOddities(media, parts), index: ids}
+	delete(ids, parts[root].ContentID)
 	for i := range parts {
 		if i == root {
 			continue
@@ -172,34 +196,36 @@ func assemble(media mediaType, parts []readPart, l Limits) (*Package, error) {
 		if parts[i].ContentID == "" {
 			return nil, mimeProblem("part %d has no Content-ID", i+1)
 		}
+		ids[parts[i].ContentID] = len(p.Parts)
 		p.Parts = append(p.Parts, parts[i].Part)
 	}
 	return p, nil
 }
 
+// span is where octets lie in a body: from the first to the one after the last.
+type span struct{ from, to int64 }
+
 // splitParts cuts a multipart body at its delimiter lines (RFC 2046 §5.1.1). Only empty lines may stand before the first
-// and after the last. A line that begins like a delimiter and goes on differently is refused: readers disagree on whether
-// it is one.
-func splitParts(body []byte, boundary string, limit int) ([][]byte, error) {
-	delimiter := []byte("\r\n--" + boundary)
-	var rest []byte
-	if bytes.HasPrefix(body, delimiter[2:]) {
-		rest = body[len(delimiter)-2:]
-	} else {
-		before, after, found := bytes.Cut(body, delimiter)
-		if !found {
-			return nil, mimeProblem("boundary %q does not occur at the beginning of a line", boundary)
-		}
-		if junk := bytes.TrimSpace(before); len(junk) > 0 {
-			return nil, mimeProblem("%.40q before the first boundary", junk)
-		}
-		rest = after
+// and after the last. A line that begins like a delimiter and goes on differently is refused, and so is one that a bare
+// line feed precedes: readers disagree on whether it is one.
+func splitParts(w *window, boundary string, limit int) ([]span, error) {
+	delimiter := []byte("--" + boundary)
+	at, err := firstDelimiter(w, delimiter)
+	if err != nil {
+		return nil, err
 	}
-	var parts [][]byte
+	var parts []span
 	for {
-		line, after, last := delimiterEnd(rest)
+		from, last, err := delimiterEnd(w, at)
+		if err != nil {
+			return nil, err
+		}
 		if last {
-			if junk := bytes.TrimSpace(after); len(junk) > 0 {
+			junk, err := w.junk(from, w.content.Size())
+			if err != nil {
+				return nil, err
+			}
+			if len(junk) > 0 {
 				return nil, mimeProblem("%.40q after the last boundary", junk)
 			}
 			if len(parts) == 0 {
@@ -207,43 +233,125 @@ func splitParts(body []byte, boundary string, limit int) ([][]byte, error) {
 			}
 			return parts, nil
 		}
-		if after == nil {
-			return nil, mimeProblem("boundary is followed by %.40q", line)
-		}
 		if len(parts) == limit {
 			return nil, mimeProblem("more than %d parts (Limits.Parts)", limit)
 		}
-		// The line break before a delimiter belongs to the delimiter and not to the content.
-		part, next, found := bytes.Cut(after, delimiter)
-		if !found {
+		to, err := nextDelimiter(w, from, delimiter)
+		if err != nil {
+			return nil, err
+		}
+		if to < 0 {
 			return nil, mimeProblem("closing boundary is missing after part %d", len(parts)+1)
 		}
-		parts, rest = append(parts, part), next
+		parts = append(parts, span{from, to})
+		at = to + int64(len("\r\n")+len(delimiter))
 	}
 }
 
-// delimiterEnd reads what follows a boundary on its line. It returns what follows the line, nil if this is no delimiter.
-func delimiterEnd(s []byte) (line, after []byte, last bool) {
-	if bytes.HasPrefix(s, []byte("--")) {
-		s = s[2:]
-		last = true
+// firstDelimiter returns where the text after the first boundary begins.
+func firstDelimiter(w *window, delimiter []byte) (int64, error) {
+	beginning, err := w.slice(0, w.content.Size(), len(delimiter))
+	if err != nil {
+		return 0, err
 	}
-	line, after, found := bytes.Cut(s, []byte("\r\n"))
-	if len(bytes.Trim(line, " \t")) > 0 || !found && !last {
-		return line, nil, false
+	if bytes.Equal(beginning, delimiter) {
+		return int64(len(beginning)), nil
 	}
-	return line, after, last
+	before, err := nextDelimiter(w, 0, delimiter)
+	if err != nil {
+		return 0, err
+	}
+	if before < 0 {
+		return 0, mimeProblem("boundary %q does not occur at the beginning of a line", delimiter[len("--"):])
+	}
+	junk, err := w.junk(0, before)
+	if err != nil {
+		return 0, err
+	}
+	if len(junk) > 0 {
+		return 0, mimeProblem("%.40q before the first boundary", junk)
+	}
+	return before + int64(len("\r\n")+len(delimiter)), nil
+}
+
+// nextDelimiter returns where the line break before the next delimiter begins, which belongs to the delimiter and not to
+// the content; -1 if there is none.
+func nextDelimiter(w *window, from int64, delimiter []byte) (int64, error) {
+	for next := from; ; {
+		at, err := w.index(next, delimiter)
+		if at < 0 || err != nil {
+			return -1, err
+		}
+		before, err := w.slice(max(from, at-2), at, 2)
+		if err != nil {
+			return -1, err
+		}
+		if string(before) == "\r\n" {
+			return at - 2, nil
+		}
+		if bytes.HasSuffix(before, []byte("\n")) {
+			return -1, mimeProblem("boundary %q follows a line feed without a carriage return", delimiter[len("--"):])
+		}
+		next = at + 1
+	}
+}
+
+// delimiterEnd reads what follows a boundary on its line. It returns what follows the line, and whether the boundary is
+// the closing one.
+func delimiterEnd(w *window, at int64) (after int64, last bool, err error) {
+	size := w.content.Size()
+	dashes, err := w.slice(at, size, 2)
+	if err != nil {
+		return 0, false, err
+	}
+	if last = string(dashes) == "--"; last {
+		at += 2
+	}
+	end, err := w.skipBlanks(at, size)
+	if err != nil {
+		return 0, false, err
+	}
+	lineEnd, err := w.slice(end, size, 2)
+	if err != nil {
+		return 0, false, err
+	}
+	switch {
+	case string(lineEnd) == "\r\n":
+		return end + 2, last, nil
+	case end == size && last:
+		return end, true, nil
+	}
+	line, err := w.slice(at, size, quotable)
+	if err != nil {
+		return 0, false, err
+	}
+	line, _, _ = bytes.Cut(line, []byte("\r\n"))
+	return 0, false, mimeProblem("boundary is followed by %.40q", line)
 }
 
 // encodingDecl finds the encoding of an XML declaration. XML 1.0 §2.8, §4.3.3.
 var encodingDecl = regexp.MustCompile(`^<\?xml[ \t\r\n][^>]*?[ \t\r\n]encoding[ \t\r\n]*=[ \t\r\n]*["']([^"'<>]*)["']`)
 
-// checkEnvelope checks the size of the envelope, and that the charset parameter and the XML declaration name the same
-// encoding, UTF-8 or its subset US-ASCII. ebMS 2.0 §2.1.3.1, §2.2.2.
-func checkEnvelope(media mediaType, envelope []byte, l Limits) error {
-	if int64(len(envelope)) > l.Envelope {
-		return mimeProblem("envelope of %d bytes is over the limit of %d (Limits.Envelope)", len(envelope), l.Envelope)
+// readEnvelopePart takes the envelope into memory, within its limit.
+func readEnvelopePart(media mediaType, c Content, l Limits) ([]byte, error) {
+	if c.Size() > l.Envelope {
+		return nil, mimeProblem("envelope of %d bytes is over the limit of %d (Limits.Envelope)", c.Size(), l.Envelope)
 	}
+	var envelope []byte
+	if m, ok := c.(*memory); ok {
+		envelope = m.octets
+	} else {
+		var err error
+		if envelope, err = ReadAll(c, 0); err != nil {
+			return nil, &storageError{err}
+		}
+	}
+	return envelope, checkCharset(media, envelope)
+}
+
+// checkCharset checks that the charset parameter and the XML declaration name the same encoding, UTF-8 or its subset
+// US-ASCII. ebMS 2.0 §2.1.3.1, §2.2.2.
+func checkCharset(media mediaType, envelope []byte) error {
 	charset, given := media.params["charset"]
 	declared := charset
 	if m := encodingDecl.FindSubmatch(bytes.TrimPrefix(envelope, []byte(byteOrderMark))); m != nil {

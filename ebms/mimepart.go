@@ -2,8 +2,6 @@ package ebms
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -11,16 +9,24 @@ import (
 // maxFolds is the number of continuation lines in the header of one part. Three Content fields need none or few.
 const maxFolds = 16
 
-// readPart is a Part with its media type read.
+// readPart is a Part with what was read beside it.
 type readPart struct {
 	Part
-	media  mediaType
-	octets []byte
+	media mediaType
+	// encoded says that the content came in base64 or quoted-printable, and bareID that the Content-ID had no angle brackets.
+	encoded, bareID bool
 }
 
-// readMIMEPart reads header and content of one part. ebMS 2.0 §2.1.3, §2.1.4; RFC 2045.
-func readMIMEPart(raw []byte, l Limits) (readPart, error) {
-	header, content, err := cutHeader(raw, l.HeaderBytes)
+// partReader reads the parts of one body.
+type partReader struct {
+	window *window
+	spill  *spill // takes what had to be decoded
+	limits Limits
+}
+
+// read reads header and content of one part. ebMS 2.0 §2.1.3, §2.1.4; RFC 2045.
+func (r partReader) read(raw span) (readPart, error) {
+	header, content, err := cutHeader(r.window, raw, r.limits.HeaderBytes)
 	if err != nil {
 		return readPart{}, err
 	}
@@ -42,34 +48,32 @@ func readMIMEPart(raw []byte, l Limits) (readPart, error) {
 		if part.ContentID, err = readContentID(id); err != nil {
 			return readPart{}, err
 		}
+		part.bareID = part.ContentID == id
 	}
-	if part.octets, err = decodeTransfer(fields["content-transfer-encoding"], content); err != nil {
-		return readPart{}, err
-	}
-	part.Content = Bytes(part.octets)
-	return part, nil
+	part.Content, part.encoded, err = r.decodeTransfer(fields["content-transfer-encoding"], content)
+	return part, err
 }
 
-// cutHeader cuts a part at its first empty line.
-func cutHeader(raw []byte, limit int) (header, content []byte, err error) {
-	if len(raw) == 0 {
-		return nil, nil, nil
-	}
-	if bytes.HasPrefix(raw, []byte("\r\n")) {
-		return nil, raw[2:], nil
-	}
+// cutHeader cuts a part at its first empty line. The header is valid until the window moves.
+func cutHeader(w *window, raw span, limit int) (header []byte, content span, err error) {
 	// The cut is looked for within the limit only: content may be large and have no empty line.
-	window := raw[:min(len(raw), limit+4)]
-	end := bytes.Index(window, []byte("\r\n\r\n"))
+	octets, err := w.slice(raw.from, raw.to, limit+4)
+	if err != nil || len(octets) == 0 {
+		return nil, raw, err
+	}
+	if bytes.HasPrefix(octets, []byte("\r\n")) {
+		return nil, span{raw.from + 2, raw.to}, nil
+	}
+	end := bytes.Index(octets, []byte("\r\n\r\n"))
 	switch {
 	case end >= 0:
-		return raw[:end], raw[end+4:], nil
-	case len(window) < len(raw):
-		return nil, nil, fmt.Errorf("header is over the limit of %d bytes (Limits.HeaderBytes)", limit)
-	case bytes.HasSuffix(raw, []byte("\r\n")): // nothing but a header
-		return raw[:len(raw)-2], nil, nil
+		return octets[:end], span{raw.from + int64(end) + 4, raw.to}, nil
+	case int64(len(octets)) < raw.to-raw.from:
+		return nil, span{}, fmt.Errorf("header is over the limit of %d bytes (Limits.HeaderBytes)", limit)
+	case bytes.HasSuffix(octets, []byte("\r\n")): // nothing but a header
+		return octets[:len(octets)-2], span{raw.to, raw.to}, nil
 	}
-	return nil, nil, fmt.Errorf("no empty line between header and content")
+	return nil, span{}, fmt.Errorf("no empty line between header and content")
 }
 
 // readFields reads header fields by lower-case name, with folded lines joined. RFC 822 §3.1. A field that occurs twice is
@@ -128,74 +132,4 @@ func validContentID(id string) bool {
 		}
 	}
 	return id != "" && len(id) <= maxText
-}
-
-// decodeTransfer undoes a Content-Transfer-Encoding. The octets matter to the last: signatures are computed over them
-// (§4.1.3), so that anything that two decoders could read differently is an error. RFC 2045 §6.
-func decodeTransfer(encoding string, content []byte) ([]byte, error) {
-	switch strings.ToLower(encoding) {
-	case "", "7bit", "8bit", "binary":
-		return content, nil
-	case "base64":
-		return decodeBase64(content)
-	case "quoted-printable":
-		return decodeQuotedPrintable(content)
-	}
-	return nil, fmt.Errorf("Content-Transfer-Encoding %.80q is not known", encoding)
-}
-
-// decodeBase64 accepts line breaks anywhere and nothing else outside the alphabet. RFC 2045 §6.8 would have other
-// characters ignored, which hides content.
-func decodeBase64(content []byte) ([]byte, error) {
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(content)))
-	n, err := base64.StdEncoding.Strict().Decode(out, bytes.TrimRight(content, " \t\r\n"))
-	if err != nil {
-		return nil, fmt.Errorf("base64 content: %w", err)
-	}
-	return out[:n], nil
-}
-
-// decodeQuotedPrintable undoes quoted-printable. RFC 2045 §6.7.
-func decodeQuotedPrintable(content []byte) ([]byte, error) {
-	out := make([]byte, 0, len(content))
-	for len(content) > 0 {
-		line, rest, more := bytes.Cut(content, []byte("\r\n"))
-		content = rest
-		line = bytes.TrimRight(line, " \t") // rule 3: white space at the end of a line was added in transport
-		soft := bytes.HasSuffix(line, []byte("="))
-		if soft {
-			line = line[:len(line)-1]
-		}
-		var err error
-		if out, err = appendQuoted(out, line); err != nil {
-			return nil, err
-		}
-		if more && !soft {
-			out = append(out, '\r', '\n')
-		}
-	}
-	return out, nil
-}
-
-// appendQuoted appends one line without its end.
-func appendQuoted(out, line []byte) ([]byte, error) {
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case c == '=':
-			var octet [1]byte
-			if i+3 > len(line) {
-				return nil, fmt.Errorf("quoted-printable content: %q at the end of a line", line[i:])
-			}
-			if _, err := hex.Decode(octet[:], line[i+1:i+3]); err != nil {
-				return nil, fmt.Errorf("quoted-printable content: %q is not two hexadecimal digits", line[i+1:i+3])
-			}
-			out = append(out, octet[0])
-			i += 2
-		case c < 0x20 && c != '\t' || c > 0x7e:
-			return nil, fmt.Errorf("quoted-printable content: octet %#x is not encoded", c)
-		default:
-			out = append(out, c)
-		}
-	}
-	return out, nil
 }

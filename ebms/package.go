@@ -3,19 +3,30 @@ package ebms
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // Package is a message as MIME packs it: the envelope and the payloads beside it. ebMS 2.0 §2.1.2.
+//
+// One that was read must be closed. It may be used by several readers at once, until then.
 type Package struct {
 	// Envelope is the SOAP envelope, exactly as on the wire after decoding its Content-Transfer-Encoding.
 	Envelope []byte
 	// Parts are the payload containers in the order of the body, without the envelope's part.
 	Parts []Part
-	Oddities []Oddity
+	// Oddities are the deviations from the specifications that ReadPackage met and took: values of the constants Oddity...,
+	// sorted and each once.
+	Oddities []string
+
+	index   map[string]int // of Parts by Content-ID, if the package was read
+	decoded *spill         // where decoded parts lie, if they do not lie in memory
 }
+
+// Close gives back the temporary file that parts may lie in; their contents cannot be read any more. A package that was
+// made by hand needs none, and a second call does nothing.
+func (p *Package) Close() error { return p.decoded.Close() }
 
 // Part is a payload container. ebMS 2.0 §2.1.4.
 type Part struct {
@@ -37,6 +48,11 @@ type Limits struct {
 	HeaderBytes int
 	// Envelope is the size of the envelope in bytes; default 1 MiB, and never more than 4 MiB.
 	Envelope int64
+	// SpillBytes is how much of an HTTP entity is kept in memory, in bytes, and how much of parts that had to be decoded;
+	// what is larger lies in a temporary file. Default 1 MiB.
+	SpillBytes int64
+	// SpillDir is the directory of temporary files; default os.TempDir.
+	SpillDir string
 }
 
 // envelopeType is the Content-Type of an envelope. ebMS 2.0 §2.1.3.1.
@@ -59,23 +75,30 @@ func (l Limits) withDefaults() Limits {
 		l.Envelope = 1 << 20
 	}
 	l.Envelope = min(l.Envelope, maxEnvelope)
+	if l.SpillBytes <= 0 {
+		l.SpillBytes = 1 << 20
+	}
 	return l
 }
 
 // ReadPackage reads an HTTP entity with its Content-Type: multipart/related, or a bare envelope as text/xml (§2.1.2,
-// §2.1.3). The Package's parts read from body.
+// §2.1.3). The Package's parts read from body, which must stay readable as long as they are used. The caller closes the
+// Package.
 //
-// It reads what products really write (a start parameter with or without angle brackets, or none; unquoted parameters;
-// names in any case; any of the five transfer encodings) and refuses whatever two readers could understand in two ways.
-// Errors are *Error with CodeMimeProblem; the cause names the limit that was met or what was found.
-func ReadPackage(contentType string, content Content, l Limits) (*Package, error) {
-	l = l.withDefaults()
-	if content.Size() > l.Body {
-		return nil, mimeProblem("body of %d bytes is over the limit of %d (Limits.Body)", content.Size(), l.Body)
-	}
-	body, err := ReadAll(content, 0)
-	if err != nil {
-		return nil, err
+// It takes the same memory for a body of any size: 64 KiB of it at a time, the envelope, and decoded parts up to
+// Limits.SpillBytes. It reads what products really write (a start parameter with or without angle brackets, or none;
+// unquoted parameters; names in any case; any of the five transfer encodings) and refuses whatever two readers could
+// understand in two ways.
+//
+// Errors are *Error with CodeMimeProblem, of which the cause names the limit that was met or what was found. Any other
+// error says that the body could not be read or a part not be kept: nothing is known about the message then.
+func ReadPackage(contentType string, body Content, l Limits) (*Package, error) {
+	return readPackage(contentType, newWindow(orEmpty(body), windowSize), l.withDefaults())
+}
+
+func readPackage(contentType string, body *window, l Limits) (*Package, error) {
+	if size := body.content.Size(); size > l.Body {
+		return nil, mimeProblem("body of %d bytes is over the limit of %d (Limits.Body)", size, l.Body)
 	}
 	media, err := parseMediaType(contentType)
 	if err != nil {
@@ -83,11 +106,11 @@ func ReadPackage(contentType string, content Content, l Limits) (*Package, error
 	}
 	switch media.name {
 	case "text/xml":
-		p := &Package{Envelope: body}
-		if err := checkEnvelope(media, body, l); err != nil {
+		envelope, err := readEnvelopePart(media, body.content, l)
+		if err != nil {
 			return nil, err
 		}
-		return p, nil
+		return &Package{Envelope: envelope}, nil
 	case "multipart/related":
 		return readRelated(media, body, l)
 	}
@@ -98,6 +121,8 @@ func ReadPackage(contentType string, content Content, l Limits) (*Package, error
 // first. The boundary, 1 to 60 letters, digits, dots, hyphens and underscores, decides every byte that is not content, so
 // that equal packages and boundaries give equal bytes. It must not occur in the content: take a new random one for each
 // message. ebMS 2.0 §2.1.2; RFC 2387 §3.
+//
+// The body reads from the contents of the parts, which must stay readable as long as it is used; nothing is copied.
 func (p *Package) Pack(boundary string) (contentType string, body Content, err error) {
 	if len(p.Parts) == 0 {
 		return envelopeType, Bytes(p.Envelope), nil
@@ -108,7 +133,8 @@ func (p *Package) Pack(boundary string) (contentType string, body Content, err e
 	root := "envelope@" + boundary
 	parts := append([]Part{{ContentID: root, ContentType: envelopeType, Content: Bytes(p.Envelope)}}, p.Parts...)
 	seen := make(map[string]bool, len(parts))
-	var out bytes.Buffer
+	var text bytes.Buffer // all that is not content
+	breaks := make([]int, 0, len(parts))
 	for _, part := range parts {
 		if err := writable(part, boundary); err != nil {
 			return "", nil, fmt.Errorf("writing part %q: %w", part.ContentID, err)
@@ -118,15 +144,21 @@ func (p *Package) Pack(boundary string) (contentType string, body Content, err e
 		}
 		seen[part.ContentID] = true
 		// No Content-Transfer-Encoding: HTTP carries octets as they are (Appendix B.2.2).
-		fmt.Fprintf(&out, "--%s\r\nContent-Type: %s\r\nContent-ID: <%s>\r\n\r\n", boundary, part.ContentType, part.ContentID)
-		if _, err := io.Copy(&out, NewReader(part.Content)); err != nil {
-			return "", nil, fmt.Errorf("writing part %q: %w", part.ContentID, err)
-		}
-		out.WriteString("\r\n")
+		fmt.Fprintf(&text, "--%s\r\nContent-Type: %s\r\nContent-ID: <%s>\r\n\r\n", boundary, part.ContentType, part.ContentID)
+		breaks = append(breaks, text.Len())
+		text.WriteString("\r\n")
 	}
-	fmt.Fprintf(&out, "--%s--\r\n", boundary)
+	fmt.Fprintf(&text, "--%s--\r\n", boundary)
+	whole := &joined{contents: make([]Content, 0, 2*len(parts)+1), ends: make([]int64, 0, 2*len(parts)+1)}
+	from := 0
+	for i, part := range parts {
+		whole.add(Bytes(text.Bytes()[from:breaks[i]]))
+		whole.add(part.Content)
+		from = breaks[i]
+	}
+	whole.add(Bytes(text.Bytes()[from:]))
 	contentType = fmt.Sprintf(`multipart/related; type="text/xml"; start="<%s>"; boundary="%s"`, root, boundary)
-	return contentType, Bytes(out.Bytes()), nil
+	return contentType, whole, nil
 }
 
 func plainBoundary(s string) bool {
@@ -154,11 +186,11 @@ func writable(part Part, boundary string) error {
 	if media.composite() {
 		return fmt.Errorf("content type %q is not a single document", media.name)
 	}
-	content, err := ReadAll(part.Content, 0)
+	at, err := newWindow(orEmpty(part.Content), windowSize).index(0, []byte("--"+boundary))
 	if err != nil {
 		return err
 	}
-	if bytes.Contains(content, []byte("--"+boundary)) {
+	if at >= 0 {
 		return fmt.Errorf("content contains the boundary %q", boundary)
 	}
 	return nil
@@ -170,7 +202,8 @@ func CIDToHref(contentID string) string {
 }
 
 // Resolve returns the part that a cid: URI points to. The URI is decoded as RFC 2392 §2 says; since products exist that do
-// not encode, a Content-ID that equals the URI's text as it stands is found as well.
+// not encode, a Content-ID that equals the URI's text as it stands is found as well. In a package that was read, parts
+// are looked up and not searched for: their Content-IDs must not be changed.
 func (p *Package) Resolve(href string) (*Part, bool) {
 	id, ok := cutScheme(href, "cid")
 	if !ok {
@@ -185,12 +218,34 @@ func (p *Package) Resolve(href string) (*Part, bool) {
 }
 
 func (p *Package) part(contentID string) (*Part, bool) {
+	// The index counts only while it is that of Parts: a caller may have replaced them.
+	if len(p.index) == len(p.Parts) {
+		i, ok := p.index[contentID]
+		if !ok {
+			return nil, false
+		}
+		if p.Parts[i].ContentID == contentID {
+			return &p.Parts[i], true
+		}
+	}
 	for i := range p.Parts {
 		if p.Parts[i].ContentID == contentID {
 			return &p.Parts[i], true
 		}
 	}
 	return nil, false
+}
+
+// indexed is the package with an index of its parts, which are the same.
+func (p *Package) indexed() *Package {
+	if p.index != nil {
+		return p
+	}
+	q := &Package{Parts: p.Parts, index: make(map[string]int, len(p.Parts))}
+	for i := range slices.Backward(p.Parts) { // of several with one Content-ID the first is found
+		q.index[p.Parts[i].ContentID] = i
+	}
+	return q
 }
 
 // cutScheme returns what follows scheme and colon; schemes have no case (RFC 3986 §3.1).
@@ -204,6 +259,7 @@ func cutScheme(uri, scheme string) (string, bool) {
 // places to it; both are refused here, so that nothing travels beside what the parties agreed. Errors are *Error with
 // CodeMimeProblem. ebMS 2.0 §3.2.2.
 func (p *Package) CheckManifest(m *Message) error {
+	p = p.indexed()
 	listed := make(map[*Part]bool, len(p.Parts))
 	for _, ref := range m.Manifest {
 		part, ok := p.Resolve(ref.Href)

@@ -16,7 +16,6 @@ const (
 type StatusResponse struct { RefToMessageID string; Status MessageStatus; Timestamp time.Time }
 func NewPong(to *Message, o SignalOptions) *Message { return newSignal(to, o, ActionPong) }
 func NewStatusResponse(to *Message, r StatusResponse, o SignalOptions) *Message { m := newSignal(to, o, ActionStatusResponse); m.StatusResponse = &r; return m }
-func (p *Package) Close() error { return nil }
 func (p *parser) order(e *element) {
 	s := p.sequence(e, atMessageOrder)
 	n := s.required("SequenceNumber")

@@ -14,7 +14,11 @@ import (
 func clock() time.Time { return time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC) }
 
 func receiveEcho(_ context.Context, r ebms.Request) ebms.Reply {
-	return ebms.Reply{Status: 200, ContentType: r.ContentType, Body: r.Body}
+	body, err := ebms.ReadAll(r.Body, 0)
+	if err != nil {
+		return ebms.Reply{Status: 503}
+	}
+	return ebms.Reply{Status: 200, ContentType: r.ContentType, Body: body}
 }
 
 // echo is a handler that gives back what it gets and counts.
@@ -34,7 +38,7 @@ func post(t *testing.T, p *peertest.Peer, body string) (ebms.Response, error) {
 	t.Helper()
 	c := ebms.NewClient(ebms.ClientOptions{Now: clock})
 	t.Cleanup(c.CloseIdleConnections)
-	return c.Post(t.Context(), ebms.Outgoing{URL: p.URL + "/ebms", ContentType: "text/xml", Body: []byte(body)})
+	return c.Post(t.Context(), ebms.Outgoing{URL: p.URL + "/ebms", ContentType: "text/xml", Body: ebms.Bytes([]byte(body))})
 }
 
 func TestPeerFollowsItsScript(t *testing.T) {
