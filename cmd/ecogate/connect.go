@@ -49,7 +49,7 @@ func (p *poster) newClient(partner string) *ebms.Client {
 		TLS:            p.registry.ClientTLS(partner, p.now),
 		ConnectTimeout: p.delivery.ConnectTimeout,
 		Timeout:        p.delivery.ConnectTimeout + p.delivery.ResponseTimeout, MaxReply: p.delivery.ResponseMaxBytes,
-		IdlePerHost: p.delivery.PerPartner, Now: p.now,
+		IdlePerHost: p.delivery.PerPartner, MinRate: p.delivery.MinRate, Now: p.now,
 	})
 }
 

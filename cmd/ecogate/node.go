@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -124,24 +125,38 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Observe: o.Observe,
 		Post:    n.poster,
 		Workers: cfg.Delivery.Workers, PerPartner: cfg.Delivery.PerPartner, Poll: cfg.Delivery.Poll, Lease: cfg.Delivery.Lease, BackoffMax: cfg.Delivery.BackoffMax,
-		Limits: messageLimits(cfg.Limits),
+		MinRate: cfg.Delivery.MinRate, BreakerFailures: cfg.Delivery.BreakerFailures, BreakerPause: cfg.Delivery.BreakerPause,
+		Keeper: n.Store, Limits: messageLimits(cfg.Limits),
 	})
 }
 
+// longestRead is how long the largest message may take to arrive. ebms.Handler cuts off a sender that is slower than agreed long
+// before.
+func longestRead(l config.Limits) time.Duration {
+	return l.ReadTimeout + time.Duration(float64(l.BodyBytes)/float64(l.MinRate)*float64(time.Second))
+}
+
 func messageLimits(l config.Limits) ebms.Limits {
-	return ebms.Limits{Body: l.BodyBytes, Parts: l.Parts, HeaderBytes: int(l.HeaderBytes), Envelope: l.EnvelopeBytes}
+	return ebms.Limits{
+		Body: l.BodyBytes, Parts: l.Parts, HeaderBytes: int(l.HeaderBytes), Envelope: l.EnvelopeBytes,
+		SpillBytes: l.SpillBytes, SpillDir: l.SpillDir,
+	}
 }
 
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	options := api.Options{Node: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready}
+	if err := os.MkdirAll(cfg.Limits.SpillDir, 0o700); err != nil {
+		return fmt.Errorf("folder of temporary files (limits.spill_dir): %w", err)
+	}
 	users, err := api.New(options)
 	if err != nil {
 		return err
 	}
 	messages := http.NewServeMux()
 	messages.Handle(partnerPath, ebms.Handler(ebms.HandlerOptions{
-		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Refused: n.Node.KeepRefused, Now: o.Now, ReadTimeout: cfg.Limits.ReadTimeout,
+		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Refused: n.Node.KeepRefused, Now: o.Now,
+		ReadTimeout: cfg.Limits.ReadTimeout, MinRate: cfg.Limits.MinRate,
 	}))
 
 	partner, err := bind("partner", cfg.Listeners.Partner.Address)
@@ -154,7 +169,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			return fmt.Errorf("partner listener: %w", err)
 		}
 	}
-	partner.serve(messages, cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
+	partner.serve(messages, longestRead(cfg.Limits), newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
 	n.PartnerURL = partner.url() + partnerPath
 
 	door, err := bind("api", cfg.Listeners.API.Address)

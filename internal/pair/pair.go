@@ -34,6 +34,8 @@ type Options struct {
 	// Retries and RetryInterval are the agreement's; zero for 10 and 1 minute.
 	Retries       int
 	RetryInterval time.Duration
+	// BodyBytes is the size of a message that either node takes, with as many parts as can be; zero for the defaults.
+	BodyBytes int64
 	// Workers is the number of concurrent deliveries of each node; zero for 8.
 	Workers int
 	// Keys makes the keys; nil for fresh ones.
