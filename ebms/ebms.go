@@ -99,10 +99,6 @@ type Message struct {
 	// SyncReply asks for the answer in the HTTP response. ebMS 2.0 §4.3.
 	SyncReply bool
 
-	Order          *MessageOrder
-	StatusRequest  *StatusRequest
-	StatusResponse *StatusResponse
-	Oddities       []Oddity
 	// Manifest lists the payloads; empty if the message has none. ebMS 2.0 §3.2.
 	Manifest []ManifestReference
 

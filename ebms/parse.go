@@ -146,7 +146,7 @@ func (p *parser) headerBlock(e *element) {
 		p.extension(e, atSyncReply, true)
 		p.syncReply(e)
 	case "MessageOrder":
-		p.order(e)
+		p.fail(NewNotSupported(atMessageOrder, errors.New("keeping the order of messages (§9) is not supported")))
 	default:
 		p.otherBlock(e)
 		p.fail(NewOtherXML(atHeader, fmt.Errorf("%s is no header block of ebMS 2.0", e.name())))
@@ -196,8 +196,6 @@ func (p *parser) bodyBlock(e *element) {
 	p.extension(e, location, false)
 	if e.local == "Manifest" {
 		p.manifest(e)
-	} else {
-		p.status(e)
 	}
 }
 

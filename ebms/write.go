@@ -24,7 +24,6 @@ func (m *Message) Envelope() ([]byte, error) {
 	w.open("soap:Envelope", "xmlns:soap", nsSOAP, "xmlns:eb", nsEB, "xmlns:xlink", nsXLink)
 	w.open("soap:Header")
 	w.messageHeader(m)
-	w.extras(m)
 	if m.SyncReply {
 		w.empty("eb:SyncReply", headerBlock("soap:actor", ActorNext)...)
 	}
@@ -38,11 +37,7 @@ func (m *Message) Envelope() ([]byte, error) {
 		w.errorList(m.Errors)
 	}
 	w.close("soap:Header")
-	if m.StatusRequest != nil || m.StatusResponse != nil {
-		w.open("soap:Body")
-		w.body(m)
-		w.close("soap:Body")
-	} else if len(m.Manifest) == 0 {
+	if len(m.Manifest) == 0 {
 		w.empty("soap:Body")
 	} else {
 		w.open("soap:Body")
