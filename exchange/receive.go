@@ -196,6 +196,8 @@ func checkHeader(r *reception) error {
 		return ebms.NewInconsistent(headerLocation+"/CPAId", r.ended)
 	case !h.TimeToLive.IsZero() && !r.request.Received.Before(h.TimeToLive):
 		return ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", h.TimeToLive))
+	case h.Order != nil:
+		return ebms.NewNotSupported("//Header/MessageOrder", errors.New("keeping the order of messages (ebMS 2.0 §9) is not supported"))
 	case h.DuplicateElimination && !a.DuplicateElimination:
 		return ebms.NewInconsistent(headerLocation+"/DuplicateElimination", errors.New("DuplicateElimination is present, the agreement says never"))
 	case h.AckRequested != nil && !a.AckRequested:
