@@ -45,6 +45,57 @@ func NewMessageError(to *Message, list ErrorList, o SignalOptions) *Message {
 	return m
 }
 
+// NewPong returns the answer to a Ping. ebMS 2.0 §8.2.
+func NewPong(to *Message, o SignalOptions) *Message { return newSignal(to, o, ActionPong) }
+
+// NewStatusResponse returns the answer to a StatusRequest: r says what became of the message in question. An empty
+// r.RefToMessageID means the one that to asks for. ebMS 2.0 §7.1.2.
+func NewStatusResponse(to *Message, r StatusResponse, o SignalOptions) *Message {
+	if r.RefToMessageID == "" && to.StatusRequest != nil {
+		r.RefToMessageID = to.StatusRequest.RefToMessageID
+	}
+	m := newSignal(to, o, ActionStatusResponse)
+	m.StatusResponse = &r
+	return m
+}
+
+// Inquiry says what a Ping or a StatusRequest needs. All fields but SyncReply are required; parties and CPAID are the
+// agreement's.
+type Inquiry struct {
+	From, To              Party
+	CPAID, ConversationID string
+	MessageID             string
+	// Now is the Timestamp.
+	Now time.Time
+	// SyncReply asks for the answer in the HTTP response. ebMS 2.0 §4.3.
+	SyncReply bool
+}
+
+// NewPing returns a message that asks whether the other message service is there. ebMS 2.0 §8.1.
+func NewPing(q Inquiry) *Message { return newInquiry(q, ActionPing) }
+
+// NewStatusRequest returns a message that asks what became of an earlier message of q.From, the one with this MessageID.
+// ebMS 2.0 §7.1.1.
+func NewStatusRequest(messageID string, q Inquiry) *Message {
+	m := newInquiry(q, ActionStatusRequest)
+	m.StatusRequest = &StatusRequest{RefToMessageID: messageID}
+	return m
+}
+
+func newInquiry(q Inquiry, action string) *Message {
+	return &Message{
+		From:           q.From,
+		To:             q.To,
+		CPAID:          q.CPAID,
+		ConversationID: q.ConversationID,
+		Service:        Service{Value: MSHService},
+		Action:         action,
+		MessageID:      q.MessageID,
+		Timestamp:      q.Now,
+		SyncReply:      q.SyncReply,
+	}
+}
+
 // isError reports whether m says that another message was wrong. Action counts as well as the ErrorList, because m may
 // have been read in part only.
 func (m *Message) isError() bool {

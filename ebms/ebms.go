@@ -10,17 +10,19 @@
 //	HTTP request  --Handler-->  Request                 handler.go   (Appendix B.2)
 //	body          --ReadPackage-->  Package             package.go, mime.go, mimepart.go   (§2.1)
 //	envelope      --Parse-->  Message                   xml.go, soap.go, parse.go, header.go, signal.go   (§2.3, §3, §4.2, §6.3)
+//	                                                    status.go, order.go, hop.go, oddity.go   (§7, §9, §10)
 //	              --Message.Validate                    rules.go, limits.go   (§3.1, §5)
 //
 // and out: Message.Envelope (write.go), Package.Bytes (package.go), Client.Post (client.go). Answers are made by
-// NewAcknowledgment and NewMessageError (answer.go); what the far side is told when something is wrong is an Error
+// NewAcknowledgment, NewMessageError, NewPong and NewStatusResponse, and questions by NewPing and NewStatusRequest (answer.go);
+// what the far side is told when something is wrong is an Error
 // (error.go), or a Fault (fault.go) if its message could not be read far enough to answer in ebXML.
 //
 // Section numbers are those of the ebXML Message Service Specification 2.0 of 1 April 2002. A rule marked "not confirmed"
 // is known from implementations or by hearsay and was not read word by word in the specification.
 //
-// Limits: SMTP (Appendix B.3), MessageOrder (§9), multi-hop routing (§10) and XML encryption are not supported. Message
-// Status (§7) and Ping (§8) messages are parsed as far as their MessageHeader.
+// Limits: SMTP (Appendix B.3), multi-hop routing (§10) and XML encryption are not supported. The header blocks of multi-hop
+// routing are read (Hop) and then refused.
 package ebms
 
 import (
@@ -98,13 +100,22 @@ type Message struct {
 	Errors         *ErrorList
 	// SyncReply asks for the answer in the HTTP response. ebMS 2.0 §4.3.
 	SyncReply bool
+	// Order is nil if the receiver need not keep the order of messages. ebMS 2.0 §9.
+	Order *MessageOrder
+	// Hop is nil unless there are header blocks for the next message service on the way. Validate refuses it. ebMS 2.0 §10.
+	Hop *Hop
 
 	// Manifest lists the payloads; empty if the message has none. ebMS 2.0 §3.2.
 	Manifest []ManifestReference
+	// StatusRequest and StatusResponse are nil unless Action promises them. ebMS 2.0 §7.1.
+	StatusRequest  *StatusRequest
+	StatusResponse *StatusResponse
 
 	// Signed says that the Header has a ds:Signature as its child. Parse sets it and verifies nothing; Envelope ignores
 	// it. ebMS 2.0 §4.1.1.
 	Signed bool
+	// Oddities are the deviations of the envelope that Parse let pass, sorted, each once. Envelope ignores them.
+	Oddities []Oddity
 }
 
 // IsSignal reports whether m is a message of the messaging service itself and not one for a business service.
@@ -114,11 +125,12 @@ func (m *Message) IsSignal() bool { return m.Service.Value == MSHService }
 type AckRequested struct {
 	// Signed asks for a signed acknowledgment that repeats the ds:References of the message.
 	Signed bool
-	// Actor is empty or ActorToPartyMSH, which mean the same.
+	// Actor is empty or ActorToPartyMSH, which mean the same; in a Hop it is ActorNextMSH.
 	Actor string
 }
 
-// Acknowledgment says that a message was received and stored; not that an application accepted it. ebMS 2.0 §6.3.2.
+// Acknowledgment says that a message was received and stored; not that an application accepted it. It is a message of its own
+// (NewAcknowledgment) or rides on a business message to the same party (§6.3.2.7). ebMS 2.0 §6.3.2.
 type Acknowledgment struct {
 	// Timestamp is the instant at which the acknowledged message was received (not confirmed; some products write the
 	// instant of the acknowledgment).
@@ -127,7 +139,7 @@ type Acknowledgment struct {
 	RefToMessageID string
 	// From identifies the acknowledging party; may be empty.
 	From []PartyID
-	// Actor is empty or ActorToPartyMSH, which mean the same.
+	// Actor is empty or ActorToPartyMSH, which mean the same; in a Hop it is ActorNextMSH.
 	Actor string
 	// References repeats the ds:References of the acknowledged message's signature: the receipt cannot be repudiated
 	// once the acknowledgment is signed. ebMS 2.0 §6.3.2.4.

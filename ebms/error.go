@@ -141,6 +141,19 @@ func NewMimeProblem(location string, cause error) *Error {
 // NewUnknown: an error that no other code describes. ebMS 2.0 §4.2.3.4.2.
 func NewUnknown(cause error) *Error { return newError(CodeUnknown, "", cause) }
 
+// AsWarning returns e with SeverityWarning if its code may be a warning: NotSupported, Inconsistent, OtherXml, DeliveryFailure
+// and Unknown. The other codes are errors always, and e is returned as it is. ebMS 2.0 §4.2.3.4.1, §4.2.3.4.2 (that
+// Inconsistent may warn is not confirmed there; §6.3.1.2 has such a case).
+func (e *Error) AsWarning() *Error {
+	switch e.Code {
+	case CodeNotSupported, CodeInconsistent, CodeOtherXML, CodeDeliveryFailure, CodeUnknown:
+		warning := *e
+		warning.Severity = SeverityWarning
+		return &warning
+	}
+	return e
+}
+
 // AsError returns the *Error in err's chain, or an Error with CodeUnknown and err as its Cause. It returns nil for nil.
 func AsError(err error) *Error {
 	if err == nil {

@@ -63,9 +63,11 @@ func (s *sequence) instant(e *element) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	t, err := parseTime(text)
+	t, zoned, err := parseTime(text)
 	if err != nil {
 		s.p.fail(NewOtherXML(location, err))
+	} else if !zoned {
+		s.p.odd(OddityTimeWithoutZone)
 	}
 	return t
 }

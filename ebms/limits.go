@@ -9,10 +9,11 @@ const (
 	maxText        = 1 << 10 // an identifier, type, role, URI, code or digest
 	maxDescription = 4 << 10 // a text for people
 
-	maxPartyIDs     = 16  // of one party
-	maxReferences   = 100 // of a Manifest, and of an Acknowledgment
-	maxErrors       = 100 // of an ErrorList
-	maxDescriptions = 16  // of one element, each in a language of its own
+	maxPartyIDs     = 16                // of one party
+	maxReferences   = 1024              // of a Manifest
+	maxDigests      = maxReferences + 1 // of an Acknowledgment: each payload, and the envelope (§4.1.3)
+	maxErrors       = 100               // of an ErrorList
+	maxDescriptions = 16                // of one element, each in a language of its own
 )
 
 func tooLong(location string, limit int) *Error {
@@ -46,10 +47,16 @@ func withinLimits(m *Message) *Error {
 	if ack := m.Acknowledgment; ack != nil {
 		c.text(atAcknowledgment+"/RefToMessageId", ack.RefToMessageID)
 		c.partyIDs(atAcknowledgment+"/From", ack.From)
-		c.count(atAcknowledgment, len(ack.References), maxReferences, "References")
+		c.count(atAcknowledgment, len(ack.References), maxDigests, "References")
 		for _, ref := range ack.References {
 			c.text(atDigest, ref.URI, ref.DigestMethod, ref.DigestValue)
 		}
+	}
+	if m.StatusRequest != nil {
+		c.text(atStatusRequest+"/RefToMessageId", m.StatusRequest.RefToMessageID)
+	}
+	if m.StatusResponse != nil {
+		c.text(atStatusResponse+"/RefToMessageId", m.StatusResponse.RefToMessageID)
 	}
 	if m.Errors != nil {
 		c.count(atErrorList, len(m.Errors.Errors), maxErrors, "Errors")

@@ -18,7 +18,7 @@ type Package struct {
 	Parts []Part
 	// Oddities are the deviations from the specifications that ReadPackage met and took: values of the constants Oddity...,
 	// sorted and each once.
-	Oddities []string
+	Oddities []Oddity
 
 	index   map[string]int // of Parts by Content-ID, if the package was read
 	decoded *spill         // where decoded parts lie, if they do not lie in memory

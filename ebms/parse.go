@@ -28,8 +28,11 @@ const (
 	atError          = atErrorList + "/Error"
 	atSyncReply      = "//Header/SyncReply"
 	atMessageOrder   = "//Header/MessageOrder"
+	atSequenceNumber = atMessageOrder + "/SequenceNumber"
 	atManifest       = "//Body/Manifest"
 	atReference      = atManifest + "/Reference"
+	atStatusRequest  = "//Body/StatusRequest"
+	atStatusResponse = "//Body/StatusResponse"
 )
 
 // MustUnderstandError is the cause of an Error from Parse for a header block that nobody here understands and that may not
@@ -47,8 +50,8 @@ func (e *MustUnderstandError) Error() string {
 // A returned error is an *Error: CodeOtherXML for what breaks the schema, CodeNotSupported, CodeInconsistent or
 // CodeValueNotRecognized for the rest. If nevertheless the message's From, To, CPAId, ConversationId and MessageId were
 // read, Parse returns the message beside the error, as far as it was read, so that the sender can be answered with
-// NewMessageError; it is good for nothing else. A text over the limits of Validate counts as not read. Otherwise the message is nil, and FaultReply makes the answer. If the envelope
-// holds a SOAP Fault, that *Fault is the cause of the error.
+// NewMessageError; it is good for nothing else. A text over the limits of Validate counts as not read. Otherwise the message
+// is nil, and FaultReply makes the answer. If the envelope holds a SOAP Fault, that *Fault is the cause of the error.
 func Parse(envelope []byte) (*Message, error) {
 	tree, err := readEnvelope(envelope)
 	if err != nil {
@@ -67,6 +70,7 @@ func Parse(envelope []byte) (*Message, error) {
 	for _, block := range tree.body {
 		p.bodyBlock(block)
 	}
+	p.oddities()
 	if p.err == nil {
 		p.fail(AsError(p.m.Validate()))
 	}
@@ -88,7 +92,7 @@ func (m *Message) addressable() bool {
 // is the one that counts.
 type parser struct {
 	m    *Message
-	seen map[string]bool // local names of the eb blocks that were read
+	seen map[string]bool // local names of the eb blocks that were read, with the actor of those for the next hop
 	err  *Error
 }
 
@@ -124,11 +128,16 @@ func (p *parser) headerBlock(e *element) {
 		p.otherBlock(e)
 		return
 	}
-	if p.seen[e.local] {
-		p.fail(p.repeated(e))
+	// The schema has two AckRequested and two Acknowledgment, each for an actor of its own (§6.3.1.1, §6.3.2.1).
+	name := e.local
+	if actor, _ := e.attribute(nsSOAP, "actor"); actor == ActorNextMSH {
+		name += " " + actor
+	}
+	if p.seen[name] {
+		p.fail(NewOtherXML("//Header/"+e.local, fmt.Errorf("second %s", e.local)))
 		return
 	}
-	p.seen[e.local] = true
+	p.seen[name] = true
 	switch e.local {
 	case "MessageHeader":
 		p.extension(e, atMessageHeader, true)
@@ -146,21 +155,12 @@ func (p *parser) headerBlock(e *element) {
 		p.extension(e, atSyncReply, true)
 		p.syncReply(e)
 	case "MessageOrder":
-		p.fail(NewNotSupported(atMessageOrder, errors.New("keeping the order of messages (§9) is not supported")))
+		p.extension(e, atMessageOrder, true)
+		p.messageOrder(e)
 	default:
 		p.otherBlock(e)
 		p.fail(NewOtherXML(atHeader, fmt.Errorf("%s is no header block of ebMS 2.0", e.name())))
 	}
-}
-
-// repeated says what is wrong with a second block of a kind. The schema has two AckRequested and two Acknowledgment when
-// the second is for the next hop, which is not supported (§6.3.1.1, §10).
-func (p *parser) repeated(e *element) *Error {
-	location := "//Header/" + e.local
-	if actor, _ := e.attribute(nsSOAP, "actor"); actor == ActorNextMSH {
-		return NewNotSupported(location, errors.New("actor nextMSH: multi-hop is not supported"))
-	}
-	return NewOtherXML(location, fmt.Errorf("second %s", e.local))
 }
 
 // otherBlock decides on a block that is not ours: SOAP 1.1 §4.2.3 lets it pass unless it must be understood by us. We act as
@@ -194,8 +194,13 @@ func (p *parser) bodyBlock(e *element) {
 	}
 	p.seen[e.local] = true
 	p.extension(e, location, false)
-	if e.local == "Manifest" {
+	switch e.local {
+	case "Manifest":
 		p.manifest(e)
+	case "StatusRequest":
+		p.statusRequest(e)
+	case "StatusResponse":
+		p.statusResponse(e)
 	}
 }
 
@@ -208,10 +213,14 @@ func (p *parser) extension(e *element, location string, header bool) {
 	case v != version:
 		p.fail(NewInconsistent(location, fmt.Errorf("eb:version %.40q and not %s", v, version)))
 	}
+	must, ok := e.attribute(nsSOAP, "mustUnderstand")
 	if !header {
+		if ok {
+			p.odd(OddityMustUnderstandInBody)
+		}
 		return
 	}
-	switch must, ok := e.attribute(nsSOAP, "mustUnderstand"); {
+	switch {
 	case !ok:
 		p.fail(NewOtherXML(location, errors.New("no mustUnderstand")))
 	case must != "1" && must != "true":
@@ -223,13 +232,10 @@ func (p *parser) extension(e *element, location string, header bool) {
 func (p *parser) actor(e *element, location string) string {
 	actor, _ := e.attribute(nsSOAP, "actor")
 	switch actor {
-	case "", ActorToPartyMSH:
+	case "", ActorToPartyMSH, ActorNextMSH:
 		return actor
-	case ActorNextMSH:
-		p.fail(NewNotSupported(location, errors.New("actor nextMSH: multi-hop is not supported")))
-	default:
-		p.fail(NewInconsistent(location, fmt.Errorf("actor %.200q is not one of ebMS 2.0", actor)))
 	}
+	p.fail(NewInconsistent(location, fmt.Errorf("actor %.200q is not one of ebMS 2.0", actor)))
 	return ""
 }
 
@@ -244,19 +250,20 @@ func (p *parser) syncReply(e *element) {
 // dateTime is the form of xsd:dateTime that messages have. XML Schema Part 2 §3.2.7.
 var dateTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$`)
 
-// parseTime reads an xsd:dateTime. Times are UTC (§3.1.6.2): one without a zone, as some products write, is taken as that.
-func parseTime(s string) (time.Time, error) {
+// parseTime reads an xsd:dateTime, and says whether it has a zone. Times are UTC (§3.1.6.2): one without a zone, as some
+// products write, is taken as that.
+func parseTime(s string) (at time.Time, zoned bool, err error) {
 	m := dateTime.FindStringSubmatch(s)
 	if m == nil {
-		return time.Time{}, fmt.Errorf("%.80q is not a dateTime", s)
+		return time.Time{}, false, fmt.Errorf("%.80q is not a dateTime", s)
 	}
 	layout := time.RFC3339
-	if m[2] == "" {
+	if zoned = m[2] != ""; !zoned {
 		layout = "2006-01-02T15:04:05"
 	}
-	t, err := time.Parse(layout, s)
+	at, err = time.Parse(layout, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("reading dateTime: %w", err)
+		return time.Time{}, false, fmt.Errorf("reading dateTime: %w", err)
 	}
-	return t.UTC(), nil
+	return at.UTC(), zoned, nil
 }

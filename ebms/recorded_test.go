@@ -21,19 +21,20 @@ var update = flag.Bool("update", false, "write the recorded message of this prod
 var products = []struct {
 	name  string
 	parts []string // Content-ID, media type and size of each
-	odd   []string
+	odd   []ebms.Oddity
 	want  ebms.Message
 }{
 	{
 		name:  "hermes", // no start parameter, Content-Id, namespaces declared on each block, base64 with &#13;
 		parts: []string{"payload-1 application/octet-stream 218"},
-		odd:   []string{ebms.OddityNoStart},
+		odd:   []ebms.Oddity{ebms.OddityNoStart},
 		want: ebms.Message{
 			From: urn("urn:customs:vn"), To: urn("urn:customs:th"), CPAID: "vn-th-1", ConversationID: "conversation-7",
 			Service: ebms.Service{Value: "http://customs.example/origin"}, Action: "Submit",
 			MessageID: "20261120-101500-00017@10.1.2.3", Timestamp: instant().Add(123 * time.Millisecond), DuplicateElimination: true,
 			AckRequested: &ebms.AckRequested{Signed: true, Actor: ebms.ActorToPartyMSH}, Signed: true,
 			Manifest: []ebms.ManifestReference{{ID: "payload-1", Href: "cid:payload-1"}},
+			Oddities: []ebms.Oddity{ebms.OddityNoRole},
 		},
 	},
 	{
@@ -43,6 +44,7 @@ var products = []struct {
 			Service: ebms.Service{Value: ebms.MSHService}, Action: ebms.ActionAcknowledgment,
 			MessageID: "20261120-101502-00003@10.9.8.7", Timestamp: instant().Add(2001 * time.Millisecond),
 			RefToMessageID: "20261120-101500-00017@10.1.2.3", DuplicateElimination: true, Signed: true,
+			Oddities: []ebms.Oddity{ebms.OddityDuplicateEliminationOnSignal},
 			Acknowledgment: &ebms.Acknowledgment{
 				Timestamp: instant().Add(2001 * time.Millisecond), RefToMessageID: "20261120-101500-00017@10.1.2.3",
 				From: urn("urn:customs:th").IDs, Actor: ebms.ActorToPartyMSH, References: []ebms.DigestReference{
@@ -55,7 +57,7 @@ var products = []struct {
 	{
 		name:  "nhs-spine", // unquoted type and start, boundary of dashes, blank lines before it, no roles, times without zone
 		parts: []string{"hl7@spine.example application/xml; charset=UTF-8 218", "scan@spine.example image/tiff 256"},
-		odd:   []string{ebms.OddityStartWithoutBrackets, ebms.OddityTransferEncoding},
+		odd:   []ebms.Oddity{ebms.OddityStartWithoutBrackets, ebms.OddityTransferEncoding},
 		want: ebms.Message{
 			From:  ebms.Party{IDs: []ebms.PartyID{{Type: "urn:example:partyType:serviceInstance", Value: "A91424-9199121"}}},
 			To:    ebms.Party{IDs: []ebms.PartyID{{Type: "urn:example:partyType:serviceInstance", Value: "B86041-822103"}}},
@@ -67,6 +69,7 @@ var products = []struct {
 				{ID: "_7CCC8E6C", Href: "cid:hl7@spine.example", Description: "the record"},
 				{ID: "_scan", Href: "cid:scan@spine.example", Description: "a scan"},
 			},
+			Oddities: []ebms.Oddity{ebms.OddityMessageIDForm, ebms.OddityMustUnderstandInBody, ebms.OddityNoRole, ebms.OddityTimeWithoutZone},
 		},
 	},
 	{
@@ -97,18 +100,91 @@ var products = []struct {
 	{
 		name:  "tibco", // names in odd case, boundary without quotes, closing boundary without line end, MessageId without @
 		parts: []string{"payload-1 application/octet-stream 218"},
-		odd:   []string{ebms.OddityNoStart},
+		odd:   []ebms.Oddity{ebms.OddityNoStart},
 		want: ebms.Message{
 			From: urn("urn:customs:vn"), To: urn("urn:customs:th"), CPAID: "vn-th-1", ConversationID: "conversation-7",
 			Service: ebms.Service{Value: "http://customs.example/origin"}, Action: "Submit",
 			MessageID: "m1814t0017", Timestamp: instant().Add(123 * time.Millisecond), DuplicateElimination: true,
 			AckRequested: &ebms.AckRequested{Signed: true, Actor: ebms.ActorToPartyMSH},
 			Manifest:     []ebms.ManifestReference{{ID: "payload-1", Href: "cid:payload-1"}},
+			Oddities:     []ebms.Oddity{ebms.OddityMessageIDForm, ebms.OddityNoRole},
 		},
 	},
 	{name: "webmethods", parts: []string{"certificate text/xml 218"}, want: webMethods()}, // schemaLocation file:, Schema, a header block of its own
-	{name: "nav-partner", parts: []string{"certificate application/pkcs7-mime; smime-type=enveloped-data 300"}, odd: []string{ebms.OddityTransferEncoding}, want: webMethods()},
-	{name: "envelope-last-quoted-printable", parts: []string{"certificate text/plain; charset=utf-8 53"}, odd: []string{ebms.OddityTransferEncoding}, want: webMethods()},
+	{name: "nav-partner", parts: []string{"certificate application/pkcs7-mime; smime-type=enveloped-data 300"}, odd: []ebms.Oddity{ebms.OddityTransferEncoding}, want: webMethods()},
+	{name: "envelope-last-quoted-printable", parts: []string{"certificate text/plain; charset=utf-8 53"}, odd: []ebms.Oddity{ebms.OddityTransferEncoding}, want: webMethods()},
+	{name: "hermes-ping", want: hermesSignal(ebms.ActionPing, "20261120-101500-00021@10.1.2.3", nil)},
+	{name: "hermes-pong", want: hermesSignal(ebms.ActionPong, "20261120-101501-00004@10.9.8.7", func(m *ebms.Message) {
+		m.RefToMessageID = "20261120-101500-00021@10.1.2.3"
+	})},
+	{name: "hermes-status-request", want: hermesSignal(ebms.ActionStatusRequest, "20261120-101500-00022@10.1.2.3", func(m *ebms.Message) {
+		m.StatusRequest = &ebms.StatusRequest{RefToMessageID: "20261120-101500-00017@10.1.2.3"}
+	})},
+	{name: "hermes-status-response", want: hermesSignal(ebms.ActionStatusResponse, "20261120-101501-00005@10.9.8.7", func(m *ebms.Message) {
+		m.RefToMessageID = "20261120-101500-00022@10.1.2.3"
+		m.StatusResponse = &ebms.StatusResponse{
+			RefToMessageID: "20261120-101500-00017@10.1.2.3", Status: ebms.StatusProcessed, Timestamp: instant().Add(-time.Minute),
+		}
+	})},
+	{
+		name:  "hermes-ordered", // status Continue said, which is the default
+		parts: []string{"payload-1 application/octet-stream 184"},
+		odd:   []ebms.Oddity{ebms.OddityNoStart},
+		want: ebms.Message{
+			From: urn("urn:customs:vn"), To: urn("urn:customs:th"), CPAID: "vn-th-1", ConversationID: "conversation-7",
+			Service: ebms.Service{Value: "http://customs.example/origin"}, Action: "Submit",
+			MessageID: "20261120-101500-00023@10.1.2.3", Timestamp: instant().Add(123 * time.Millisecond), DuplicateElimination: true,
+			AckRequested: &ebms.AckRequested{Actor: ebms.ActorToPartyMSH}, Order: &ebms.MessageOrder{Sequence: 17},
+			Manifest: []ebms.ManifestReference{{ID: "payload-1", Href: "cid:payload-1"}}, Oddities: []ebms.Oddity{ebms.OddityNoRole},
+		},
+	},
+	{
+		name: "ebms-core-acknowledgment", // unsigned; a Role within its From, which says nothing
+		want: coreSignal(ebms.ActionAcknowledgment, "cf1c2b1e-7a55-4a0b-9c55-0d9d2f4b8a11@gateway.example", func(m *ebms.Message) {
+			m.Acknowledgment = &ebms.Acknowledgment{
+				Timestamp: m.Timestamp, RefToMessageID: m.RefToMessageID, From: m.From.IDs, Actor: ebms.ActorToPartyMSH,
+			}
+		}),
+	},
+	{
+		name: "ebms-core-warning",
+		want: coreSignal(ebms.ActionMessageError, "df1c2b1e-7a55-4a0b-9c55-0d9d2f4b8a11@gateway.example", func(m *ebms.Message) {
+			m.Errors = &ebms.ErrorList{HighestSeverity: ebms.SeverityWarning, Errors: []ebms.Error{
+				{Code: ebms.CodeNotSupported, Severity: ebms.SeverityWarning, Location: "//Header/SyncReply", Description: "SyncReply is ignored."},
+			}}
+		}),
+	},
+	{
+		name: "nhs-spine-acknowledgment", // unsigned, bare UUIDs, times without zone; no Role is no oddity on a signal
+		want: ebms.Message{
+			From:  ebms.Party{IDs: []ebms.PartyID{{Type: "urn:example:partyType:serviceInstance", Value: "B86041-822103"}}},
+			To:    ebms.Party{IDs: []ebms.PartyID{{Type: "urn:example:partyType:serviceInstance", Value: "A91424-9199121"}}},
+			CPAID: "S2001919A2011852", ConversationID: "79F49A34-9798-404C-AEC4-FD38DD81C138",
+			Service: ebms.Service{Value: ebms.MSHService}, Action: ebms.ActionAcknowledgment,
+			MessageID: "0F2C9A51-66B1-4E47-9A1D-2C1A5B7D3E20", Timestamp: instant().Add(2 * time.Second),
+			RefToMessageID: "7CCC8E6C-2D1C-4A3F-9C1B-6F5B3B1E2A10",
+			Acknowledgment: &ebms.Acknowledgment{
+				Timestamp: instant().Add(2 * time.Second), RefToMessageID: "7CCC8E6C-2D1C-4A3F-9C1B-6F5B3B1E2A10",
+				From:  []ebms.PartyID{{Type: "urn:example:partyType:serviceInstance", Value: "B86041-822103"}},
+				Actor: ebms.ActorToPartyMSH,
+			},
+			Oddities: []ebms.Oddity{ebms.OddityMessageIDForm, ebms.OddityTimeWithoutZone},
+		},
+	},
+	{name: "no-payload", want: webMethodsAnswer(nil)}, // a business message as text/xml
+	{
+		name:  "bundled-acknowledgment",
+		parts: []string{"answer text/xml; charset=UTF-8 26"},
+		want: webMethodsAnswer(func(m *ebms.Message) {
+			m.RefToMessageID = "m1814t0001"
+			m.Manifest = []ebms.ManifestReference{{ID: "r1", Href: "cid:answer"}}
+			m.Acknowledgment = &ebms.Acknowledgment{
+				Timestamp: instant().Add(-2 * time.Second), RefToMessageID: "m1814t0001", From: m.From.IDs, Actor: ebms.ActorToPartyMSH,
+				References: []ebms.DigestReference{{URI: "cid:certificate", DigestMethod: "http://www.w3.org/2001/04/xmlenc#sha256",
+					DigestValue: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
+			}
+		}),
+	},
 	{name: "ecogate", parts: []string{"certificate@vn.example application/xml 6", "invoice@vn.example application/pdf 5"}, want: *business()},
 }
 
@@ -125,7 +201,48 @@ func webMethods() ebms.Message {
 		CPAID: "nav:70079", ConversationID: "c-1", Service: ebms.Service{Type: "string", Value: "Origin"}, Action: "Certificate",
 		MessageID: "m1814t0001", Timestamp: instant(), DuplicateElimination: true,
 		Manifest: []ebms.ManifestReference{{ID: "r1", Href: "cid:certificate", Role: "urn:example:role:certificate"}},
+		Oddities: []ebms.Oddity{ebms.OddityMessageIDForm},
 	}
+}
+
+// hermesSignal is sent by VN at the instant if it asks, and by TH one second later if it answers.
+func hermesSignal(action, id string, change func(*ebms.Message)) ebms.Message {
+	m := ebms.Message{
+		From: urn("urn:customs:vn"), To: urn("urn:customs:th"), CPAID: "vn-th-1", ConversationID: "conversation-7",
+		Service: ebms.Service{Value: ebms.MSHService}, Action: action, MessageID: id, Timestamp: instant(),
+	}
+	if change != nil {
+		change(&m)
+	}
+	if m.RefToMessageID != "" {
+		m.From, m.To, m.Timestamp = m.To, m.From, instant().Add(time.Second)
+	}
+	return m
+}
+
+func coreSignal(action, id string, change func(*ebms.Message)) ebms.Message {
+	m := ebms.Message{
+		From: oin("00000001234567890000", "SENDER"), To: oin("00000009876543210000", "RECEIVER"), CPAID: "cpa_origin_1",
+		ConversationID: "6f1c2b1e-7a55-4a0b-9c55-0d9d2f4b8a11", Service: ebms.Service{Value: ebms.MSHService}, Action: action,
+		MessageID: id, Timestamp: instant().Add(123 * time.Millisecond), RefToMessageID: "6f1c2b1e-7a55-4a0b-9c55-0d9d2f4b8a11@gateway.example",
+	}
+	change(&m)
+	return m
+}
+
+// webMethodsAnswer answers the message that webMethods returns.
+func webMethodsAnswer(change func(*ebms.Message)) ebms.Message {
+	m := ebms.Message{
+		From:  ebms.Party{IDs: []ebms.PartyID{{Type: "org", Value: "889640782"}}, Role: "Authority"},
+		To:    ebms.Party{IDs: []ebms.PartyID{{Type: "org", Value: "974761076"}}, Role: "Issuer"},
+		CPAID: "nav:70079", ConversationID: "c-1", Service: ebms.Service{Type: "string", Value: "Origin"}, Action: "Answer",
+		MessageID: "answer-1@authority.example", Timestamp: instant(), DuplicateElimination: true,
+		AckRequested: &ebms.AckRequested{Signed: true, Actor: ebms.ActorToPartyMSH},
+	}
+	if change != nil {
+		change(&m)
+	}
+	return m
 }
 
 func TestMessagesOfProductsAreRead(t *testing.T) {

@@ -7,11 +7,11 @@ import (
 )
 
 // Validate checks the rules that hold within one message whatever the parties agreed. Parse and Envelope call it, so that
-// nothing is written that would be refused when read. Texts are bounded to 1 KiB, those for people to 4 KiB, and lists to a
-// hundred entries, PartyIds to 16. The error is an *Error.
+// nothing is written that would be refused when read. Texts are bounded to 1 KiB, those for people to 4 KiB. A
+// Manifest has up to 1,024 References, an Acknowledgment 1,025, an ErrorList 100 entries, a party 16 PartyIds. The error is an *Error.
 func (m *Message) Validate() error {
 	for _, rule := range []func(*Message) *Error{
-		withinLimits, requiredValues, parties, serviceURI, timeToLive, answersRefer, blocksTogether,
+		withinLimits, requiredValues, parties, serviceURI, timeToLive, oneHop, answersRefer, statusBodies, errorList, blocksTogether, signalBlocks, ordered,
 	} {
 		if err := rule(m); err != nil {
 			return err
@@ -124,21 +124,68 @@ func answersRefer(m *Message) *Error {
 	return nil
 }
 
-// blocksTogether: which header blocks exclude each other. ebMS 2.0 §5.
+// errorList: it is not empty and no worse than it says, since what is done about it goes by HighestSeverity. One that says
+// worse than it holds is let pass. ebMS 2.0 §4.2.3.1.
+func errorList(m *Message) *Error {
+	if m.Errors == nil {
+		return nil
+	}
+	if len(m.Errors.Errors) == 0 {
+		return NewOtherXML(atErrorList, errors.New("no Error"))
+	}
+	for i := range m.Errors.Errors {
+		if m.Errors.Errors[i].Severity == SeverityError && m.Errors.HighestSeverity != SeverityError {
+			return NewInconsistent(atErrorList, fmt.Errorf("highestSeverity %s with an Error of severity Error", m.Errors.HighestSeverity))
+		}
+	}
+	return nil
+}
+
+// blocksTogether: which header blocks exclude each other. An Acknowledgment and an ErrorList of warnings may ride on a
+// business message. ebMS 2.0 §5, §6.3.2.7.
 func blocksTogether(m *Message) *Error {
 	if m.Acknowledgment != nil && m.Acknowledgment.RefToMessageID == "" {
 		return NewOtherXML(atAcknowledgment+"/RefToMessageId", errors.New("empty"))
-	}
-	if m.Errors != nil && len(m.Errors.Errors) == 0 {
-		return NewOtherXML(atErrorList, errors.New("no Error"))
 	}
 	failed := m.Errors != nil && m.Errors.HighestSeverity == SeverityError
 	if failed && len(m.Manifest) > 0 {
 		return NewInconsistent(atManifest, errors.New("payload together with an ErrorList of severity Error"))
 	}
-	// §6.3.1: neither an acknowledgment nor an error is acknowledged; two message services would go on forever.
-	if m.AckRequested != nil && (failed || m.IsSignal() && m.Action == ActionAcknowledgment) {
-		return NewInconsistent(atAckRequested, fmt.Errorf("AckRequested on a %s", m.Action))
+	// §4.2.4.3: what says that a message was wrong says nothing else. An Acknowledgment with such a list would be taken for a
+	// receipt by one reader and for a refusal by another.
+	if failed && !(m.IsSignal() && m.Action == ActionMessageError) {
+		return NewInconsistent(atErrorList, fmt.Errorf("ErrorList of severity Error on a message of action %.200q", m.Action))
+	}
+	// §6.3.1: no signal is acknowledged; two message services would go on forever.
+	if m.AckRequested != nil && m.IsSignal() {
+		return NewInconsistent(atAckRequested, fmt.Errorf("AckRequested on a %.200s", m.Action))
+	}
+	return nil
+}
+
+// signalBlocks: what a signal carries besides what its Action promises. No service takes a payload from it. An Acknowledgment
+// may come with a MessageError, about the same message. Ping, Pong and StatusRequest are nothing but themselves, and a
+// StatusResponse may come with warnings. ebMS 2.0 §5, §7.1, §8 (not confirmed for the Acknowledgment).
+func signalBlocks(m *Message) *Error {
+	if !m.IsSignal() {
+		return nil
+	}
+	if len(m.Manifest) > 0 {
+		return NewInconsistent(atManifest, fmt.Errorf("payload on a %s", m.Action))
+	}
+	switch m.Action {
+	case ActionAcknowledgment:
+	case ActionMessageError:
+		if m.Acknowledgment != nil && m.Acknowledgment.RefToMessageID != m.RefToMessageID {
+			return NewInconsistent(atAcknowledgment, errors.New("Acknowledgment of another message than the ErrorList is about"))
+		}
+	default:
+		if m.Acknowledgment != nil {
+			return NewInconsistent(atAcknowledgment, fmt.Errorf("Acknowledgment on a %s", m.Action))
+		}
+		if m.Errors != nil && m.Action != ActionStatusResponse {
+			return NewInconsistent(atErrorList, fmt.Errorf("ErrorList on a %s", m.Action))
+		}
 	}
 	return nil
 }

@@ -16,6 +16,10 @@ func (p *parser) ackRequested(e *element) {
 		p.fail(NewOtherXML(atAckRequested, fmt.Errorf("eb:signed is %.40q and not a boolean", signed)))
 	}
 	p.sequence(e, atAckRequested).end()
+	if ask.Actor == ActorNextMSH {
+		p.hop().AckRequested = ask
+		return
+	}
 	p.m.AckRequested = ask
 }
 
@@ -29,13 +33,17 @@ func (p *parser) acknowledgment(e *element) {
 		ack.From = p.party(e, atAcknowledgment+"/From").IDs
 	}
 	for e := s.optional(nsDS, "Reference"); e != nil; e = s.optional(nsDS, "Reference") {
-		if len(ack.References) == maxReferences {
-			p.fail(tooMany(atAcknowledgment, maxReferences, "References"))
+		if len(ack.References) == maxDigests {
+			p.fail(tooMany(atAcknowledgment, maxDigests, "References"))
 			break
 		}
 		ack.References = append(ack.References, p.digestReference(e))
 	}
 	s.end()
+	if ack.Actor == ActorNextMSH {
+		p.hop().Acknowledgment = ack
+		return
+	}
 	p.m.Acknowledgment = ack
 }
 

@@ -301,15 +301,15 @@ func TestOddPackagesAreReadAndNamed(t *testing.T) {
 	const rest = "Content-Type: text/xml\r\n\r\n<a/>\r\n--b--"
 	for _, test := range []struct {
 		name, contentType, body string
-		want                    []string
+		want                    []ebms.Oddity
 	}{
 		{"as the specifications say", `multipart/related; type="text/xml"; start="<e>"; boundary=b`, "--b\r\nContent-ID: <e>\r\n" + rest, nil},
 		{"bare envelope", "text/xml", "<a/>", nil},
-		{"nothing but a boundary", "multipart/related; boundary=b", "--b\r\n" + rest, []string{ebms.OddityNoStart, ebms.OddityTypeParameterMissing}},
+		{"nothing but a boundary", "multipart/related; boundary=b", "--b\r\n" + rest, []ebms.Oddity{ebms.OddityNoStart, ebms.OddityTypeParameterMissing}},
 		{"no brackets", "multipart/related; type=text/xml; start=e; boundary=b", "--b\r\nContent-ID: e\r\n" + rest,
-			[]string{ebms.OddityContentIDWithoutBrackets, ebms.OddityStartWithoutBrackets}},
+			[]ebms.Oddity{ebms.OddityContentIDWithoutBrackets, ebms.OddityStartWithoutBrackets}},
 		{"encoded", `multipart/related; type="text/xml"; start="<e>"; boundary=b`,
-			"--b\r\nContent-ID: <e>\r\nContent-Transfer-Encoding: Quoted-Printable\r\n" + rest, []string{ebms.OddityTransferEncoding}},
+			"--b\r\nContent-ID: <e>\r\nContent-Transfer-Encoding: Quoted-Printable\r\n" + rest, []ebms.Oddity{ebms.OddityTransferEncoding}},
 		{"eight bits are not encoded", `multipart/related; type="text/xml"; start="<e>"; boundary=b`,
 			"--b\r\nContent-ID: <e>\r\nContent-Transfer-Encoding: 8bit\r\n" + rest, nil},
 	} {
@@ -324,4 +324,3 @@ func TestOddPackagesAreReadAndNamed(t *testing.T) {
 		})
 	}
 }
-

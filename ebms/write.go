@@ -27,6 +27,9 @@ func (m *Message) Envelope() ([]byte, error) {
 	if m.SyncReply {
 		w.empty("eb:SyncReply", headerBlock("soap:actor", ActorNext)...)
 	}
+	if m.Order != nil {
+		w.messageOrder(m.Order)
+	}
 	if ask := m.AckRequested; ask != nil {
 		w.empty("eb:AckRequested", headerBlock("soap:actor", actorOf(ask.Actor), "eb:signed", strconv.FormatBool(ask.Signed))...)
 	}
@@ -37,13 +40,7 @@ func (m *Message) Envelope() ([]byte, error) {
 		w.errorList(m.Errors)
 	}
 	w.close("soap:Header")
-	if len(m.Manifest) == 0 {
-		w.empty("soap:Body")
-	} else {
-		w.open("soap:Body")
-		w.manifest(m.Manifest)
-		w.close("soap:Body")
-	}
+	w.body(m)
 	w.close("soap:Envelope")
 	if w.err != nil {
 		return nil, fmt.Errorf("writing envelope: %w", w.err)

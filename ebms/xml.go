@@ -9,10 +9,13 @@ import (
 	"strings"
 )
 
-// Bounds on an envelope's XML. A message with a hundred payloads, each signed and acknowledged, stays below a fifth of them.
+// Bounds on an envelope's XML. The largest message that is meant to be read has 1,024 payloads (maxReferences), is signed, and
+// acknowledges another of that size. In canonical form, where every empty element has an end tag too, a Reference of the
+// Manifest with Schema and Description takes 6 tags, and a ds:Reference 6, or 16 with the three Transforms of an envelope
+// (§4.1.3), one of them with an XPath: 1,024×6 + 1,025×16 + 1,025×6 = 28,694, and some hundreds for header and KeyInfo.
 const (
 	maxDepth      = 64
-	maxTags       = 20_000 // start tags, end tags, comments and processing instructions
+	maxTags       = 40_000 // start tags, end tags, comments and processing instructions
 	maxAttributes = 64     // of one element, namespace declarations included
 	maxBindings   = 128    // namespace declarations of the elements that are open
 	maxName       = 256    // bytes of a prefix or local name

@@ -277,7 +277,7 @@ func checkTolerated(r *reception) error {
 		}
 	}
 	// An answer in an HTTP response has no SOAPAction (ebMS 2.0 appendix B.2.2).
-	if !r.inResponse && r.request.SOAPAction != r.agreement.SOAPAction && !r.agreement.Tolerates(string(ebms.OddSOAPAction)) {
+	if !r.inResponse && r.request.SOAPAction != r.agreement.SOAPAction && !r.agreement.Tolerates(string(ebms.OdditySOAPAction)) {
 		return ebms.NewInconsistent("", fmt.Errorf("SOAPAction is %.200q, agreed is %q", r.request.SOAPAction, r.agreement.SOAPAction))
 	}
 	return nil
