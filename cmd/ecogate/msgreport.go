@@ -128,7 +128,7 @@ type credentialReport struct {
 
 type verdict struct {
 	Valid bool `json:"valid"`
-	// Identified: the signature was checked under a credential from the command line, not under the message's own.
+	// Identified: valid under a credential of the command line, not only under the message's own.
 	Identified bool   `json:"identified"`
 	Reason     string `json:"reason,omitempty"`
 }
@@ -188,9 +188,9 @@ func examine(pkg *ebms.Package, policy signing.Policy) (*examination, error) {
 // judge asks the code that a node asks, in a node's order. Its error is that of reading a part; anything that is wrong with
 // the message is in the verdict.
 func (x *examination) judge(given []candidate) (verdict, error) {
-	v := verdict{Identified: len(given) > 0}
+	var v verdict
 	x.candidates = given
-	if !v.Identified {
+	if len(given) == 0 {
 		for _, x509Cert := range x.inspection.Credentials {
 			x.candidates = append(x.candidates, candidate{x509Cert, ownKeyInfo})
 		}
@@ -203,7 +203,7 @@ func (x *examination) judge(given []candidate) (verdict, error) {
 		v.Reason = reason.Error()
 		return v, nil
 	}
-	v.Valid = true
+	v.Valid, v.Identified = true, len(given) > 0
 	return v, nil
 }
 
