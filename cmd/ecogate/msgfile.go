@@ -58,13 +58,19 @@ func (c *cli) openInput(name string) (*input, error) {
 	return spool(f)
 }
 
-// spool copies a stream to a file that is gone once it is closed.
+// spool copies a stream to a file that is gone once it is closed, and where the system allows it whatever ends the program.
 func spool(r io.Reader) (*input, error) {
 	f, err := os.CreateTemp("", "ecogate-message-*")
 	if err != nil {
 		return nil, fmt.Errorf("keeping the input: %w", err)
 	}
-	closeFile := func() { f.Close(); os.Remove(f.Name()) }
+	unnamed := os.Remove(f.Name()) == nil
+	closeFile := func() {
+		f.Close()
+		if !unnamed {
+			os.Remove(f.Name())
+		}
+	}
 	size, err := io.Copy(f, r)
 	if err != nil {
 		closeFile()

@@ -253,6 +253,27 @@ func TestVerifyReadsEveryFormOfAMessage(t *testing.T) {
 	}
 }
 
+// A part that is signed and that the Manifest does not list is refused by a node, and here.
+func TestVerifyHoldsThePartsToTheManifest(t *testing.T) {
+	pki := pkitest.NewTest(t, pkitest.Options{Country: "VN", Organisation: "Customs"})
+	signer := pki.Must(pki.Issue(pkitest.Request{Name: "node VN", Use: pkitest.MessageSignature}))
+	signed, _, err := signing.SignMessage(readFile(t, offline+"unsigned.xml"), []signing.Part{
+		{URI: "cid:certificate@vn.example", Content: ebms.Bytes([]byte("a"))}, {URI: "cid:invoice@vn.example", Content: ebms.Bytes([]byte("b"))},
+		{URI: "cid:unlisted", Content: ebms.Bytes([]byte("c"))},
+	}, signing.Key{Signer: signer.Key, Chain: signer.Chain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"verify", "-"}
+	for uri, content := range map[string]string{"cid:certificate@vn.example": "a", "cid:invoice@vn.example": "b", "cid:unlisted": "c"} {
+		args = append(args, "--part", uri+"="+writeTemp(t, "part", []byte(content)))
+	}
+	code, stdout, _ := offlineRun(t, bytes.NewReader(signed), args...)
+	if code != exitNotValid || !strings.HasPrefix(lastLine(stdout), "not valid: MimeProblem at //Body/Manifest") {
+		t.Errorf("exit code %d: %s", code, stdout)
+	}
+}
+
 // A SOAP Fault and an empty message of the messaging service are messages too.
 func TestInspectSaysWhatAMessageIs(t *testing.T) {
 	fault := ebms.Fault{Code: ebms.FaultClient, Text: "no such\u202e thing " + strings.Repeat("x", 400)}
