@@ -112,7 +112,7 @@ func TestMessagesWaitNoLongerThanAgreed(t *testing.T) {
 	t.Parallel()
 	bubble(t, both(ordered), func(w *world) {
 		w.KR.out.usually(func(out ebms.Outgoing, deliver func([]byte) ebms.Response) (ebms.Response, error) {
-			if strings.Contains(string(octets(out.Body)), "SequenceNumber eb:status=\"Continue\">0<") {
+			if strings.Contains(string(octets(out.Body)), ">0</eb:SequenceNumber>") {
 				return ebms.Response{}, errDown
 			}
 			return deliver(octets(out.Body)), nil

@@ -198,7 +198,7 @@ func (n *Node) verify(r *reception) error {
 		r.established = true
 		return nil
 	}
-	verified, err := signing.VerifyMessage(r.pkg.Envelope, signedParts(r.header.Manifest, r.pkg), n.candidates(r, partners.UseMessageSignature), r.policy())
+	verified, err := signing.VerifyMessage(r.pkg.Envelope, SignedParts(r.header.Manifest, r.pkg), n.candidates(r, partners.UseMessageSignature), r.policy())
 	if judged := (*signing.Error)(nil); err != nil && !errors.As(err, &judged) {
 		return &storeError{fmt.Errorf("verifying a message: %w", err)}
 	}
@@ -319,7 +319,7 @@ func contentDigest(r *reception) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "envelope %d\n", len(r.octets))
 	h.Write(r.octets)
-	parts := signedParts(r.header.Manifest, r.pkg)
+	parts := SignedParts(r.header.Manifest, r.pkg)
 	slices.SortFunc(parts, func(a, b signing.Part) int { return strings.Compare(a.URI, b.URI) })
 	for _, p := range parts {
 		fmt.Fprintf(h, "part %d %q\n", p.Content.Size(), p.URI)

@@ -127,9 +127,6 @@ func refusedEstablished() []refusal {
 		{"signed acknowledgment against the agreement", func(c *config.Config) { c.Agreements[0].AckSigned = new(false) }, nil, nil, ebms.CodeInconsistent},
 		{"DuplicateElimination against the agreement", func(c *config.Config) { c.Agreements[0].DuplicateElimination = new(false) },
 			nil, nil, ebms.CodeInconsistent},
-		{"order of messages is asked for", nil, func(_ *world, d *draft) {
-			d.header.Order, d.header.SyncReply = &ebms.MessageOrder{}, false
-		}, nil, ebms.CodeNotSupported},
 		{"form that is not agreed", refuseForm, nil, nil, ebms.CodeValueNotRecognized},
 		{"document is no XML", nil, func(_ *world, d *draft) { d.content([]byte("%PDF-1.7")) }, nil, ebms.CodeSecurityFailure},
 		{"document is unsigned", nil, func(w *world, d *draft) {

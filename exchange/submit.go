@@ -248,7 +248,7 @@ func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time
 		if err != nil {
 			return Departure{}, fmt.Errorf("message signature: %w", err)
 		}
-		signed, references, err := signing.SignMessage(envelope, signedParts(m.Manifest, &pkg), key)
+		signed, references, err := signing.SignMessage(envelope, SignedParts(m.Manifest, &pkg), key)
 		if err != nil {
 			return Departure{}, fmt.Errorf("message signature: %w", err)
 		}
@@ -287,9 +287,9 @@ func headerInto(record *Message, m *ebms.Message) {
 	record.Action = m.Action
 }
 
-// signedParts pairs every part with the URI that a ds:Reference names it by: the Manifest's spelling, byte for byte (ebMS 2.0
+// SignedParts pairs every part with the URI that a ds:Reference names it by: the Manifest's spelling, byte for byte (ebMS 2.0
 // §4.1.3), or for a part that the Manifest does not name, the one that its Content-ID gives.
-func signedParts(manifest []ebms.ManifestReference, pkg *ebms.Package) []signing.Part {
+func SignedParts(manifest []ebms.ManifestReference, pkg *ebms.Package) []signing.Part {
 	spelled := make(map[*ebms.Part]string, len(manifest))
 	for _, r := range manifest {
 		if part, ok := pkg.Resolve(r.Href); ok {

@@ -21,25 +21,34 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	header, err := readEnvelope(doc)
+	element, err := messageSignature(doc)
 	if err != nil {
 		return nil, err
-	}
-	element, found, err := theSignature(doc)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, failAt(header, ErrUnsigned, "SOAP:Header has no ds:Signature")
-	}
-	if parent, _ := element.Parent(); parent != header {
-		return nil, failAt(element, ErrMalformed, "ds:Signature is not a child of SOAP:Header")
 	}
 	s, err := readSignature(element, p, reading{filter: true, parts: len(parts)})
 	if err != nil {
 		return nil, err
 	}
 	return s.verify(doc, parts, candidates)
+}
+
+// messageSignature gives the signature of an envelope: the only one in it, as a child of SOAP:Header.
+func messageSignature(doc *c14n.Document) (c14n.Element, error) {
+	header, err := readEnvelope(doc)
+	if err != nil {
+		return c14n.Element{}, err
+	}
+	element, found, err := theSignature(doc)
+	if err != nil {
+		return c14n.Element{}, err
+	}
+	if !found {
+		return c14n.Element{}, failAt(header, ErrUnsigned, "SOAP:Header has no ds:Signature")
+	}
+	if parent, _ := element.Parent(); parent != header {
+		return c14n.Element{}, failAt(element, ErrMalformed, "ds:Signature is not a child of SOAP:Header")
+	}
+	return element, nil
 }
 
 // SignMessage puts a signature over an ebMS envelope and its parts into the envelope, as the last child of SOAP:Header

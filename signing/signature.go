@@ -60,8 +60,8 @@ type hint struct {
 // attributes, comments or processing instructions that the schema does not name, no ds:Object. withFilter allows the XPath
 // transform of ebMS.
 func readSignature(e c14n.Element, p Policy, around reading) (*signature, error) {
-	if limit := maxSignature + max(0, around.parts-maxReferences)*maxReference; e.Size() > limit {
-		return nil, failAt(e, ErrMalformed, "ds:Signature is longer than %d octets", limit)
+	if err := checkSize(e, around.parts); err != nil {
+		return nil, err
 	}
 	for inner := range e.Descendants() {
 		if inner.Interrupted() {
@@ -94,6 +94,14 @@ func readSignature(e c14n.Element, p Policy, around reading) (*signature, error)
 	return s, c.end()
 }
 
+// checkSize bounds a ds:Signature over so many parts.
+func checkSize(e c14n.Element, parts int) error {
+	if limit := maxSignature + max(0, parts-maxReferences)*maxReference; e.Size() > limit {
+		return failAt(e, ErrMalformed, "ds:Signature is longer than %d octets", limit)
+	}
+	return nil
+}
+
 // readSignedInfo reads ds:SignedInfo (XMLDSig Core 1.1 §4.4).
 func (s *signature) readSignedInfo(p Policy, around reading) error {
 	c, err := open(s.signedInfo, "Id")
@@ -117,7 +125,7 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 	if s.algorithm, err = p.signature(uri); err != nil {
 		return placed(err, e)
 	}
-	limit := max(maxReferences, around.parts+1)
+	limit := referenceLimit(around.parts)
 	s.byURI = make(map[string]int)
 	for len(c.rest) > 0 {
 		if e, err = c.take("Reference"); err != nil {
@@ -138,6 +146,9 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 	}
 	return nil
 }
+
+// referenceLimit is the number of References that a signature over so many parts may have.
+func referenceLimit(parts int) int { return max(maxReferences, parts+1) }
 
 // readReference reads a ds:Reference (XMLDSig Core 1.1 §4.4.3). It refers to the whole document or to a part of this
 // message: an Id could be carried by two elements, and nothing is fetched from elsewhere.

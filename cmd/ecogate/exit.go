@@ -11,13 +11,17 @@ import (
 	"github.com/ecogate/ecogate/api"
 )
 
-// The exit codes; exitHelp tells users about them.
+// The exit codes; exitHelp tells users about them. "msg verify" and "msg inspect" have three: exitOK, exitNotValid and
+// exitUnreadable.
 const (
 	exitOK       = 0
 	exitFailure  = 1
 	exitUsage    = 2
 	exitNotFound = 3
 	exitRefused  = 4
+
+	exitNotValid   = 1
+	exitUnreadable = 2
 )
 
 // usageError is a command line that makes no sense.
@@ -42,13 +46,23 @@ type refused struct{ error }
 
 func (e *refused) Unwrap() error { return e.error }
 
+// unreadable marks whatever keeps an offline command from its answer.
+type unreadable struct{ error }
+
+func (e *unreadable) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
 	var usage *usageError
 	var no *refused
+	var unread *unreadable
 	var p *api.Problem
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errNotValid):
+		return exitNotValid
+	case errors.As(err, &unread):
+		return exitUnreadable
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &no):

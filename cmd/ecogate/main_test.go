@@ -39,7 +39,12 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[worldKey{}] = new(world)
 			certificates, err := filepath.Abs("../../testdata/certificates")
+			if err != nil {
+				return err
+			}
 			env.Setenv("CERTIFICATES", certificates)
+			messages, err := filepath.Abs(offline)
+			env.Setenv("OFFLINE", messages)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

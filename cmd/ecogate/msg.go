@@ -12,7 +12,7 @@ import (
 )
 
 func (c *cli) msgCommand() *cobra.Command {
-	return group("msg", "List and show messages", c.msgList(), c.msgShow())
+	return group("msg", "List, show and verify messages", c.msgList(), c.msgShow(), c.msgVerify(), c.msgInspect())
 }
 
 func (c *cli) msgList() *cobra.Command {

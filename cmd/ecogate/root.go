@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +46,8 @@ const answerTime = time.Minute
 
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
-"serve" runs a node. The verbs under "co" and "msg" talk to a running node's API; they need its address
+"serve" runs a node. The verbs under "co" and "msg" talk to a running node's API, but for "msg verify" and "msg inspect", which
+need nothing but a file. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
@@ -57,6 +61,7 @@ const exitHelp = `Exit codes:
   2  usage: the command line is wrong
   3  not found: no such certificate, message, document or partner, or none that this key may see
   4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
+"msg verify" and "msg inspect" have their own: 0 valid or read, 1 not valid, 2 unreadable or usage.
 `
 
 // run is the program without its process: it parses args, does what they say, and returns the exit code.
@@ -68,7 +73,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNotValid) { // that was told in the report
 		c.complain(err)
 	}
 	return exitCode(err)
@@ -207,10 +212,33 @@ func (c *cli) print(v any, table func(*columns)) error {
 
 // encoder writes JSON for programs that a person may read too.
 func encoder(w io.Writer) *json.Encoder {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(escaping{w})
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e
+}
+
+// escaping writes JSON so that it cannot steer a terminal: what does not print (JSON leaves DEL, the C1 controls and the marks
+// of direction as they are) becomes an escape, which means the same. An Encoder writes a value at once.
+type escaping struct{ io.Writer }
+
+func (w escaping) Write(p []byte) (int, error) {
+	out := make([]byte, 0, len(p))
+	for _, r := range string(p) {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	if _, err := w.Writer.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // columns writes rows of cells. Values come from partners: what could steer a terminal is shown as "?".

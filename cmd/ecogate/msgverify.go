@@ -1,0 +1,332 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/signing"
+)
+
+const verifyHelp = `Verify a message offline: its form, that its signature covers the envelope and every part, and that nothing was changed.
+No node and no configuration are needed; the code is the one with which a node judges what it receives.
+
+` + messageFileHelp + `
+
+With --credential the signer must be one of the X.509 certificates in those files. Without it the signature is checked under
+the certificate inside the message, which proves that nothing was changed and not who sent it. Neither looks at revocation,
+nor at what was agreed; validity at the message's Timestamp is a remark.
+
+Exit codes of this command:
+  0  valid
+  1  not valid; the last line says why
+  2  unreadable, or the command line is wrong`
+
+const inspectHelp = `Show what a message says and how it is signed, offline. Nothing is judged: see "ecogate msg verify".
+
+` + messageFileHelp + `
+
+Exit codes of this command:
+  0  the message could be read, whatever it says
+  2  unreadable, or the command line is wrong`
+
+// errNotValid ends "msg verify" with its exit code, after the report has told everything.
+var errNotValid = errors.New("not valid")
+
+func (c *cli) msgVerify() *cobra.Command {
+	var parts, files []string
+	var allowSHA1 bool
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Verify a message in a file, offline",
+		Long:  verifyHelp,
+		Args:  arguments("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			given, err := readCandidates(files)
+			if err != nil {
+				return &unreadable{err}
+			}
+			return c.examineFile(args[0], parts, signing.Policy{AllowSHA1: allowSHA1}, func(x *examination) (*verdict, error) {
+				v, err := x.judge(given)
+				return &v, err
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
+	flags.BoolVar(&allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+	partFlag(cmd, &parts)
+	return cmd
+}
+
+func (c *cli) msgInspect() *cobra.Command {
+	var parts []string
+	cmd := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Show what a message in a file says, offline",
+		Long:  inspectHelp,
+		Args:  arguments("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			// SHA-1 may be looked at: nothing is believed here.
+			return c.examineFile(args[0], parts, signing.Policy{AllowSHA1: true}, func(*examination) (*verdict, error) { return nil, nil })
+		},
+	}
+	partFlag(cmd, &parts)
+	return cmd
+}
+
+func partFlag(cmd *cobra.Command, parts *[]string) {
+	cmd.Flags().StringArrayVar(parts, "part", nil, "`cid:ID=FILE`: a part of an envelope that is alone; may be repeated")
+}
+
+// readCandidates reads the credentials of the command line.
+func readCandidates(files []string) ([]candidate, error) {
+	var out []candidate
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("credential: %w", err)
+		}
+		credentials, err := signing.ReadCredentials(data)
+		if err != nil {
+			return nil, fmt.Errorf("credential %s: %w", name, err)
+		}
+		for _, x509Cert := range credentials {
+			out = append(out, candidate{x509Cert, "--credential " + name})
+		}
+	}
+	return out, nil
+}
+
+// examineFile reads a message from a file, has it judged and prints the report. Every error but errNotValid means that the
+// message, or something that it needs, is unreadable.
+func (c *cli) examineFile(name string, partFiles []string, policy signing.Policy, judge func(*examination) (*verdict, error)) error {
+	r, err := c.reportFile(name, partFiles, policy, judge)
+	if err != nil {
+		return &unreadable{err}
+	}
+	if err := c.print(r, func(w *columns) { reportFields(w, r) }); err != nil {
+		return &unreadable{err}
+	}
+	if r.Verdict != nil && !r.Verdict.Valid {
+		return errNotValid
+	}
+	return nil
+}
+
+func (c *cli) reportFile(name string, partFiles []string, policy signing.Policy, judge func(*examination) (*verdict, error)) (*messageReport, error) {
+	parts, closeParts, err := c.openParts(partFiles)
+	if err != nil {
+		return nil, err
+	}
+	defer closeParts()
+	file, err := c.openInput(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.close()
+	pkg, err := readMessage(file, parts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", inputName(name), err)
+	}
+	x, err := examine(pkg, policy)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", inputName(name), err)
+	}
+	v, err := judge(x)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", inputName(name), err)
+	}
+	r, err := x.report()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", inputName(name), err)
+	}
+	r.Verdict = v
+	return r, nil
+}
+
+// reportRows writes a report's lines; all that a message says passes through shown.
+type reportRows struct{ *columns }
+
+func (w reportRows) field(name, value string) { w.columns.field(name, shown(value)) }
+
+// reportFields writes a report for a person. The verdict is the last line.
+func reportFields(c *columns, r *messageReport) {
+	w := reportRows{c}
+	kind := r.Kind
+	if kind == kindBusiness {
+		kind = "business message"
+	}
+	w.field("kind", kind)
+	w.field("problem", r.Problem)
+	if r.Fault != nil {
+		w.field("fault", r.Fault.Code+": "+r.Fault.Text)
+	}
+	if r.Service != nil {
+		headerFields(w, r)
+	}
+	for _, e := range r.Errors {
+		w.field("error", join(": ", join(" at ", e.Severity+" "+e.Code, e.Location), e.Description))
+	}
+	if r.Acknowledgment != nil {
+		acknowledgmentFields(w, r.Acknowledgment)
+	}
+	for _, p := range r.Parts {
+		w.field("part", join(", ", p.URI, p.ContentType, fmt.Sprintf("%d bytes", p.Size)))
+		w.field("  sha256", p.SHA256)
+	}
+	signatureFields(w, r)
+	if r.Verdict != nil {
+		w.row(shown(r.Verdict.String()))
+	}
+}
+
+func headerFields(w reportRows, r *messageReport) {
+	w.field("service", r.Service.String())
+	w.field("action", r.Action)
+	partyFields(w, "from", r.From)
+	partyFields(w, "to", r.To)
+	w.field("agreement", r.CPAID)
+	w.field("conversation", r.ConversationID)
+	w.field("message", r.MessageID)
+	w.field("refers to", r.RefToMessageID)
+	w.field("timestamp", precise(r.Timestamp))
+	w.field("time to live", precise(r.TimeToLive))
+	w.field("description", r.Description)
+	var asks []string
+	if r.DuplicateElimination {
+		asks = append(asks, "duplicate elimination")
+	}
+	if ask := r.AckRequested; ask != nil {
+		kind := "unsigned acknowledgment"
+		if ask.Signed {
+			kind = "signed acknowledgment"
+		}
+		asks = append(asks, join(" of ", kind, ask.Actor))
+	}
+	if r.SyncReply {
+		asks = append(asks, "answer in the response (outside every signature)")
+	}
+	for _, ask := range asks {
+		w.field("asks for", ask)
+	}
+}
+
+func partyFields(w reportRows, name string, p *partyReport) {
+	for _, id := range p.IDs {
+		w.field(name, id.String())
+	}
+	w.field(name+" role", p.Role)
+}
+
+func acknowledgmentFields(w reportRows, ack *ackReport) {
+	w.field("acknowledges", ack.RefToMessageID)
+	w.field("received", precise(ack.Timestamp))
+	for _, id := range ack.From {
+		w.field("acknowledged by", id.String())
+	}
+	w.field("acknowledged as", ack.Actor)
+	for _, d := range ack.References {
+		w.field("confirms", join(" ", target(d.URI), algorithmName(d.DigestMethod), d.DigestValue))
+	}
+}
+
+func signatureFields(w reportRows, r *messageReport) {
+	s := r.Signature
+	if s == nil {
+		w.row("signature", "none")
+		return
+	}
+	w.field("signature", algorithmName(s.Algorithm))
+	w.field("refused", s.Refused)
+	for _, ref := range s.References {
+		finding := ref.Finding
+		if ref.Reason != "" {
+			finding += ": " + ref.Reason
+		}
+		w.field("reference", join(" ", target(ref.URI), algorithmName(ref.DigestMethod))+": "+finding)
+	}
+	for _, uri := range s.Uncovered {
+		w.field("not covered", uri)
+	}
+	if r.Signer != nil {
+		credentialFields(w, "signed by", *r.Signer)
+		return
+	}
+	for _, named := range r.KeyInfo {
+		credentialFields(w, "names as signer", named)
+	}
+}
+
+func credentialFields(w reportRows, name string, c credentialReport) {
+	w.field(name, c.Subject)
+	w.field("  from", c.Source)
+	w.field("  issuer", c.Issuer)
+	w.field("  serial", c.Serial)
+	w.field("  sha256", c.SHA256)
+	w.field("  key", c.Key)
+	w.field("  validity", join("; ", instant(c.NotBefore)+" to "+instant(c.NotAfter), c.Remark))
+}
+
+// target names what a reference is to.
+func target(uri string) string {
+	if uri == "" {
+		return "envelope"
+	}
+	return uri
+}
+
+func (t typedText) String() string {
+	if t.Type == "" {
+		return t.Value
+	}
+	return t.Value + " (" + t.Type + ")"
+}
+
+// join joins what is not empty.
+func join(separator string, texts ...string) string {
+	out := ""
+	for _, text := range texts {
+		if text != "" && out != "" {
+			out += separator
+		}
+		out += text
+	}
+	return out
+}
+
+// precise keeps the fractions of a second, which tell two messages apart.
+func precise(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// maxShown is how many characters of one text are shown.
+const maxShown = 300
+
+// shown makes a text of a partner safe for a terminal: what does not print, or turns the direction of what does, is
+// written as its number, and a long text is cut.
+func shown(s string) string {
+	var b strings.Builder
+	count := 0
+	for _, r := range s {
+		if count++; count > maxShown {
+			fmt.Fprintf(&b, "… (%d bytes)", len(s))
+			break
+		}
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,179 @@
+package signing
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
+)
+
+// Inspection is what a person wants to see of a message's signature, true or not. Nothing of it is a verdict: only
+// [VerifyMessage] says whether a signature is valid, and what is read here may have been written by anybody.
+type Inspection struct {
+	// Refused says why VerifyMessage reads the signature no further than its grammar and the policy: there is none, there
+	// are several, an algorithm is not allowed. It is an [*Error], and nil if the signature is one that can be verified.
+	Refused error
+	// Algorithm is the URI of the signature algorithm as written; "" if there is none to be found.
+	Algorithm string
+	// References are those of ds:SignedInfo in its order, at most as many as a signature may have.
+	References []InspectedReference
+	// Uncovered are the URIs of the parts that no reference names, in the order of the parts.
+	Uncovered []string
+	// Credentials are those that ds:KeyInfo carries and that can be read, in its order.
+	Credentials []*x509.Certificate
+}
+
+// InspectedReference is a ds:Reference, and how what it names compares with it.
+type InspectedReference struct {
+	// URI, DigestMethod and DigestValue are as in [Reference]; "" where they could not be read.
+	URI, DigestMethod, DigestValue string
+	Finding                        Finding
+	// Reason says why a reference was not read; nil for the other findings.
+	Reason error
+}
+
+// Finding is the comparison of one reference with what it names.
+type Finding string
+
+// The findings.
+const (
+	// FindingMatches: the digest is that of what is there.
+	FindingMatches Finding = "matches"
+	// FindingDiffers: what is there is not what was digested.
+	FindingDiffers Finding = "differs"
+	// FindingNoPart: the reference names a part that the message has not.
+	FindingNoPart Finding = "no such part"
+	// FindingNotRead: the reference breaks the grammar or the policy, so nothing was digested for it.
+	FindingNotRead Finding = "not read"
+)
+
+// InspectMessage reads the signature of an ebMS message (ebMS 2.0 §4.1.3) as VerifyMessage does, and where VerifyMessage
+// stops it goes on: each reference is compared by itself. It takes no decision and checks no signature value. The envelope
+// and each part are read once at most. The error is an [*Error] of kind ErrMalformed if
+// the envelope is not XML, or that of reading a part.
+func InspectMessage(envelope []byte, parts []Part, p Policy) (*Inspection, error) {
+	doc, err := parse(envelope)
+	if err != nil {
+		return nil, err
+	}
+	i := inspector{doc: doc, policy: p, parts: make(map[string]Content, len(parts)), seen: map[string]bool{}}
+	for _, part := range parts {
+		i.parts[part.URI] = part.Content
+	}
+	out := &Inspection{}
+	i.element, out.Refused = messageSignature(doc)
+	if out.Refused == nil {
+		out.Refused = checkSize(i.element, len(parts))
+	}
+	if out.Refused == nil {
+		_, out.Refused = readSignature(i.element, p, reading{filter: true, parts: len(parts)})
+		err = i.read(out)
+	}
+	covered := make(map[string]bool, len(out.References))
+	for _, r := range out.References {
+		covered[r.URI] = true
+	}
+	for _, part := range parts {
+		if !covered[part.URI] {
+			out.Uncovered = append(out.Uncovered, part.URI)
+		}
+	}
+	return out, err
+}
+
+// inspector is one InspectMessage on its way.
+type inspector struct {
+	doc     *c14n.Document
+	element c14n.Element // ds:Signature
+	policy  Policy
+	parts   map[string]Content // by URI
+	seen    map[string]bool    // URIs that references named before
+}
+
+// read takes what there is to see from a ds:Signature of whatever form. Its error is that of reading a part.
+func (i *inspector) read(out *Inspection) error {
+	for _, child := range i.element.Children() {
+		switch {
+		case child.Is(dsigSpace, "SignedInfo"):
+			if err := i.readSignedInfo(child, out); err != nil {
+				return err
+			}
+		case child.Is(dsigSpace, "KeyInfo"):
+			out.Credentials = append(out.Credentials, carried(child)...)
+		}
+	}
+	return nil
+}
+
+func (i *inspector) readSignedInfo(e c14n.Element, out *Inspection) error {
+	for _, child := range e.Children() {
+		switch {
+		case child.Is(dsigSpace, "SignatureMethod") && out.Algorithm == "":
+			out.Algorithm, _ = child.Attribute("", "Algorithm")
+		case child.Is(dsigSpace, "Reference"):
+			if len(out.References) == referenceLimit(len(i.parts)) {
+				return nil // Refused says that there are too many
+			}
+			r, err := i.inspect(child)
+			if err != nil {
+				return err
+			}
+			out.References = append(out.References, r)
+		}
+	}
+	return nil
+}
+
+// inspect compares one reference with what it names. A second one to the same thing is not read: a hostile signature names
+// a large part a thousand times.
+func (i *inspector) inspect(e c14n.Element) (InspectedReference, error) {
+	r, reason := readReference(e, i.policy, true)
+	if reason == nil && i.seen[r.uri] {
+		reason = failAt(e, ErrMalformed, "there is more than one Reference to %q", r.uri)
+	}
+	out := InspectedReference{URI: r.uri, DigestMethod: r.digestURI, DigestValue: base64.StdEncoding.EncodeToString(r.digest)}
+	if reason != nil {
+		out.Finding, out.Reason = FindingNotRead, reason
+		return out, nil
+	}
+	i.seen[r.uri] = true
+	content, found := i.parts[r.uri]
+	var digest []byte
+	var err error
+	switch {
+	case r.uri == "":
+		digest = sum(r.hash, i.doc.Canonical(r.documentMethod(i.element)))
+	case !found:
+		out.Finding = FindingNoPart
+		return out, nil
+	default:
+		if digest, err = sumContent(r.hash, content); err != nil {
+			return out, fmt.Errorf("reading the part %q: %w", r.uri, err)
+		}
+	}
+	out.Finding = FindingDiffers
+	if bytes.Equal(digest, r.digest) {
+		out.Finding = FindingMatches
+	}
+	return out, nil
+}
+
+// carried gives the credentials in a ds:KeyInfo that can be read.
+func carried(keyInfo c14n.Element) []*x509.Certificate {
+	var credentials []*x509.Certificate
+	for e := range keyInfo.Descendants() {
+		if !e.Is(dsigSpace, "X509Certificate") {
+			continue
+		}
+		der, err := octets(e)
+		if err != nil {
+			continue
+		}
+		if x509Cert, err := x509.ParseCertificate(der); err == nil {
+			credentials = append(credentials, x509Cert)
+		}
+	}
+	return credentials
+}
