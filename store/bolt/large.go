@@ -329,25 +329,20 @@ func verifyLarge(ctx context.Context, f *os.File, ref exchange.RawRef) error {
 	return nil
 }
 
-// recoverLarge removes temporary files and counts the others. Folders of past months may be gone, by retention.
+// recoverLarge removes temporary files and counts the others.
 func (r *rawFiles) recoverLarge(t *transaction, now time.Time) error {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
 		return err
 	}
-	there := make(map[string]bool)
 	for _, e := range entries {
 		name := folderPattern.FindStringSubmatch(e.Name())
 		if name == nil || !e.IsDir() {
 			continue
 		}
-		there[name[1]] = true
 		if err := r.recoverFolder(t, name[1], now); err != nil {
 			return err
 		}
-	}
-	if newest, _ := t.tx.Bucket([]byte(bucketLarge)).Cursor().Last(); newest != nil && !there[monthIn(newest)] {
-		return fmt.Errorf("%s: %w: the folder is gone", r.folder(monthIn(newest)), exchange.ErrDamaged)
 	}
 	return nil
 }

@@ -346,10 +346,8 @@ func (r *rawFiles) recover(t *transaction, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if newest, _ := t.tx.Bucket([]byte(bucketMonths)).Cursor().Last(); newest != nil {
-		if _, there := sizes[string(newest)]; !there {
-			return fmt.Errorf("%s: %w: the file is gone", r.path(string(newest)), exchange.ErrDamaged)
-		}
+	if err := r.checkNewest(t.tx); err != nil {
+		return err
 	}
 	for month, size := range sizes {
 		end := monthEnd(t.tx, month)
@@ -366,6 +364,24 @@ func (r *rawFiles) recover(t *transaction, now time.Time) error {
 		return err
 	}
 	return r.recoverLarge(t, now)
+}
+
+// checkNewest verifies that what holds the newest month's bytes is there: retention removes past months only.
+func (r *rawFiles) checkNewest(tx *bbolt.Tx) error {
+	frames, _ := tx.Bucket([]byte(bucketMonths)).Cursor().Last()
+	large, _ := tx.Bucket([]byte(bucketLarge)).Cursor().Last()
+	newest := max(string(frames), monthIn(large))
+	for _, held := range []struct {
+		month, path string
+	}{{string(frames), r.path(newest)}, {monthIn(large), r.folder(newest)}} {
+		if newest == "" || held.month != newest {
+			continue
+		}
+		if _, err := os.Stat(held.path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w: it is gone", held.path, exchange.ErrDamaged)
+		}
+	}
+	return nil
 }
 
 func (r *rawFiles) recoverTail(t *transaction, month string, end int64, now time.Time) error {

@@ -3,8 +3,11 @@ package storetest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +21,29 @@ type model struct {
 	messages     []exchange.Message
 	certificates []exchange.Certificate
 	raw          map[uint64]exchange.Content // by message number
+	places       map[string]*places          // inbound, by partner and conversation
+	conversation map[string]*sent            // outbound, by partner and conversation
+	lines        map[string]string           // the conversation of each line, by partner and name
+	pauses       map[string]exchange.Pause
+}
+
+// places are the numbers of the messages with each sequence number of a conversation since its last reset.
+type places struct {
+	taken map[uint32]uint64
+	next  uint32
+}
+
+// sent is an outbound conversation.
+type sent struct {
+	next   uint32
+	closed bool
+}
+
+func newModel() *model {
+	return &model{
+		raw: make(map[uint64]exchange.Content), places: make(map[string]*places), conversation: make(map[string]*sent),
+		lines: make(map[string]string), pauses: make(map[string]exchange.Pause),
+	}
 }
 
 func (m *model) outbound(id string) *exchange.Message {
@@ -29,10 +55,12 @@ func (m *model) outbound(id string) *exchange.Message {
 	return nil
 }
 
+// accepted finds the message with an id that was accepted or received, also if it was expelled then.
 func (m *model) accepted(partner, id string) *exchange.Message {
 	for i := range m.messages {
 		r := &m.messages[i]
-		if r.Direction == exchange.Inbound && r.State == exchange.StateAccepted && r.Partner == partner && r.MessageID == id {
+		was := r.State != exchange.StateQuarantined || !r.Settled.IsZero()
+		if r.Direction == exchange.Inbound && was && r.Partner == partner && r.MessageID == id {
 			return r
 		}
 	}
@@ -62,7 +90,34 @@ func (m *model) add(r exchange.Message, raw exchange.Content, c *exchange.Certif
 	return &m.messages[r.Seq-1]
 }
 
-// enqueue returns what Enqueue says of d: the message's number, whether it is fresh, whether it is in conflict.
+// next is what the next message of a line has; no conversation if none is open.
+func (m *model) next(partner, line string) (conversation string, sequence uint32) {
+	c := m.conversation[partner+" "+m.lines[partner+" "+line]]
+	if c == nil || c.closed || c.next > exchange.MaxSequence {
+		return "", 0
+	}
+	return m.lines[partner+" "+line], c.next
+}
+
+// follow records that d continues its line, or reports that it does not.
+func (m *model) follow(d exchange.Departure) bool {
+	conversation, next := m.next(d.Message.Partner, d.Line)
+	key := d.Message.Partner + " " + d.Message.ConversationID
+	if d.Message.Order.Sequence != next || conversation != "" && conversation != d.Message.ConversationID {
+		return false
+	}
+	if conversation == "" {
+		if m.conversation[key] != nil {
+			return false
+		}
+		m.conversation[key] = &sent{}
+		m.lines[d.Message.Partner+" "+d.Line] = d.Message.ConversationID
+	}
+	m.conversation[key].next++
+	return true
+}
+
+// enqueue returns what Enqueue says of d: the message's number, whether it is fresh, whether it is in conflict or out of line.
 func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 	var failed *exchange.Certificate
 	if d.Certificate != nil {
@@ -83,6 +138,9 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 		}
 		return there.Seq, false, false
 	}
+	if d.Line != "" && !m.follow(d) {
+		return 0, false, true
+	}
 	if failed != nil {
 		again := *d.Certificate
 		again.Seq = failed.Seq
@@ -92,30 +150,106 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 	return m.add(d.Message, d.Raw, d.Certificate).Seq, true, false
 }
 
-// accept returns what Accept says of a; the message's number, fresh, conflict, settled.
-func (m *model) accept(a exchange.Arrival) (uint64, bool, bool, bool) {
-	if first := m.accepted(a.Message.Partner, a.Message.MessageID); first != nil && a.Message.State == exchange.StateAccepted {
-		if first.Content != a.Message.Content {
+// accepted is what Accept says of a message.
+type accepted struct {
+	Seq                             uint64
+	Fresh, Conflict, Waits, Settled bool
+	Released                        []uint64
+}
+
+func (m *model) accept(a exchange.Arrival) accepted {
+	key := a.Message.Partner + " " + a.Message.ConversationID
+	var own *places
+	if a.Message.State == exchange.StateAccepted {
+		first := m.accepted(a.Message.Partner, a.Message.MessageID)
+		if first != nil && first.Content == a.Message.Content {
+			first.Copies++
+			if !a.Held {
+				m.rearm(first.Reply, a.Message.Created)
+			}
+			return accepted{Seq: first.Seq, Waits: first.State == exchange.StateReceived}
+		}
+		taken := false
+		if o := a.Message.Order; o != nil {
+			if m.places[key] == nil || o.Reset && first == nil {
+				m.places[key] = &places{taken: make(map[uint32]uint64)}
+			}
+			own = m.places[key]
+			taken = own.taken[o.Sequence] != 0
+		}
+		if first != nil || taken {
 			a.Message.State = exchange.StateQuarantined
-			return m.add(a.Message, a.Raw, nil).Seq, true, true, false
+			return accepted{Seq: m.add(a.Message, a.Raw, nil).Seq, Fresh: true, Conflict: true}
 		}
-		first.Copies++
-		m.rearm(first.Reply, a.Message.Created)
-		return first.Seq, false, false, false
 	}
-	seq := m.add(a.Message, a.Raw, nil).Seq
+	result := accepted{Fresh: true, Waits: own != nil && a.Message.Order.Sequence > own.next}
+	if result.Waits {
+		a.Message.State = exchange.StateReceived
+	}
+	result.Seq = m.add(a.Message, a.Raw, nil).Seq
 	if a.Reply != nil {
-		reply := a.Reply.Message
-		if a.Held {
-			reply.State, reply.Due, reply.Settled = exchange.StateDelivered, time.Time{}, a.Message.Created
-		}
-		number := m.add(reply, a.Reply.Raw, nil).Seq
-		m.messages[seq-1].Reply = number
+		m.messages[result.Seq-1].Reply = m.reply(*a.Reply, a.Held, a.Message.Created)
 	}
 	if a.Certificate != nil {
-		m.hold(*a.Certificate)
+		m.hold(*a.Certificate, result.Waits)
 	}
-	return seq, true, false, m.settleBySignal(a.Settles, a.Message.MessageID)
+	if own != nil {
+		own.taken[a.Message.Order.Sequence] = result.Seq
+		for seq := own.taken[own.next]; seq != 0; seq = own.taken[own.next] {
+			own.next++
+			if m.messages[seq-1].State == exchange.StateReceived {
+				m.admit(&m.messages[seq-1])
+				result.Released = append(result.Released, seq)
+			}
+		}
+	}
+	result.Settled = m.settleBySignal(a.Settles, a.Message.MessageID)
+	return result
+}
+
+func (m *model) reply(d exchange.Departure, held bool, at time.Time) uint64 {
+	reply := d.Message
+	if held {
+		reply.State, reply.Due, reply.Settled = exchange.StateDelivered, time.Time{}, at
+	}
+	return m.add(reply, d.Raw, nil).Seq
+}
+
+// admit accepts a message that waited.
+func (m *model) admit(r *exchange.Message) {
+	r.State = exchange.StateAccepted
+	if c := m.unusable(r); c != nil {
+		c.State, c.Message, c.Partner = exchange.CertificateAvailable, r.MessageID, r.Partner
+	}
+}
+
+// unusable is the certificate that a message brought or confirmed, if it waits or is refused.
+func (m *model) unusable(r *exchange.Message) *exchange.Certificate {
+	for _, c := range m.under(exchange.Inbound, r.Certificate) {
+		if c.State == exchange.CertificateReceived || c.State == exchange.CertificateRefused {
+			return c
+		}
+	}
+	return nil
+}
+
+func (m *model) expel(e exchange.Expulsion) bool {
+	if e.Seq == 0 || e.Seq > uint64(len(m.messages)) || m.messages[e.Seq-1].State != exchange.StateReceived {
+		return false
+	}
+	reply := uint64(0)
+	if e.Reply != nil {
+		reply = m.reply(*e.Reply, false, e.At)
+	}
+	r := &m.messages[e.Seq-1]
+	r.State, r.Reason, r.Settled, r.Reply = exchange.StateQuarantined, &e.Reason, e.At, reply
+	if own := m.places[r.Partner+" "+r.ConversationID]; own.taken[r.Order.Sequence] == r.Seq {
+		delete(own.taken, r.Order.Sequence)
+	}
+	if c := m.unusable(r); c != nil && c.Message == r.MessageID && c.Partner == r.Partner {
+		c.State = exchange.CertificateRefused
+	}
+	return true
 }
 
 func (m *model) rearm(seq uint64, due time.Time) {
@@ -123,16 +257,23 @@ func (m *model) rearm(seq uint64, due time.Time) {
 		return
 	}
 	r := &m.messages[seq-1]
-	if r.State == exchange.StateSending || r.State == exchange.StateDelivered && r.Attempts == 0 {
+	if r.State == exchange.StateSending {
 		return
 	}
-	r.State, r.Due, r.Reason, r.Settled, r.SettledBy = exchange.StateQueued, due, nil, time.Time{}, ""
+	r.State, r.Due, r.Reason, r.Settled, r.SettledBy, r.Late = exchange.StateQueued, due, nil, time.Time{}, "", false
 }
 
-func (m *model) hold(c exchange.Certificate) {
+func (m *model) hold(c exchange.Certificate, waits bool) {
+	if waits {
+		c.State = exchange.CertificateReceived
+	}
 	held := m.under(exchange.Inbound, c.Key)
 	for _, h := range held {
 		if h.Content == c.Content {
+			if h.State == exchange.CertificateRefused || h.State == exchange.CertificateReceived && !waits {
+				c.Seq = h.Seq
+				*h = c
+			}
 			return
 		}
 	}
@@ -154,15 +295,21 @@ func (m *model) settleBySignal(s *exchange.Settlement, signal string) bool {
 	}
 	late := s.State == exchange.StateDelivered && (r.State == exchange.StateFailed || r.State == exchange.StateExpired)
 	refused := s.State == exchange.StateFailed && r.State == exchange.StateDelivered && !r.AckRequired && r.SettledBy == "" && r.Attempts > 0
-	if r.State.Terminal() && !late && !refused {
+	unused := s.State == exchange.StateFailed && r.State == exchange.StateDelivered && r.SettledBy != "" && r.Order != nil &&
+		s.Reason.Code == exchange.ReasonDeliveryFailure
+	if r.State.Terminal() && !late && !refused && !unused {
 		return false
 	}
-	r.State, r.Reason, r.Due, r.Settled, r.SettledBy = s.State, s.Reason, time.Time{}, s.At, signal
-	m.follow(r)
+	r.State, r.Reason, r.Due, r.Settled, r.SettledBy, r.Late = s.State, s.Reason, time.Time{}, s.At, signal, late
+	m.ended(r)
 	return true
 }
 
-func (m *model) follow(r *exchange.Message) {
+// ended moves what follows a message that has reached a state.
+func (m *model) ended(r *exchange.Message) {
+	if c := m.conversation[r.Partner+" "+r.ConversationID]; c != nil && r.Order != nil && r.State.Terminal() && r.State != exchange.StateDelivered {
+		c.closed = true
+	}
 	for i := range m.certificates {
 		c := &m.certificates[i]
 		switch {
@@ -192,7 +339,10 @@ func (m *model) claim(c exchange.Claim) []uint64 {
 	}
 	var claimed []uint64
 	for len(claimed) < c.Max {
-		due = slices.DeleteFunc(due, func(r *exchange.Message) bool { return c.PerPartner > 0 && leased[r.Partner] >= c.PerPartner })
+		due = slices.DeleteFunc(due, func(r *exchange.Message) bool {
+			limit, ok := c.Caps[r.Partner]
+			return leased[r.Partner] >= limit && (ok || c.PerPartner > 0 && leased[r.Partner] >= c.PerPartner)
+		})
 		if len(due) == 0 {
 			break
 		}
@@ -203,6 +353,9 @@ func (m *model) claim(c exchange.Claim) []uint64 {
 		due = due[1:]
 		leased[r.Partner]++
 		r.State, r.Owner, r.Due = exchange.StateSending, c.Owner, c.Now.Add(c.Lease)
+		if c.MinRate > 0 {
+			r.Due = r.Due.Add(time.Duration(m.raw[r.Seq].Size()) * time.Second / time.Duration(c.MinRate))
+		}
 		r.Attempts++
 		r.Fence++
 		claimed = append(claimed, r.Seq)
@@ -226,7 +379,7 @@ func (m *model) settle(o exchange.Outcome) bool {
 	if o.State.Terminal() {
 		r.Settled = o.Attempt.Ended
 	}
-	m.follow(r)
+	m.ended(r)
 	return true
 }
 
@@ -252,11 +405,12 @@ func runModel(t *testing.T, open Opener) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		r := &run{T: rt, s: &suite{T: t, open: open, dir: dir}, model: &model{raw: make(map[uint64]exchange.Content)}, now: start}
+		r := &run{T: rt, s: &suite{T: t, open: open, dir: dir}, model: newModel(), now: start}
 		r.s.reopen()
 		defer r.s.close()
 		rt.Repeat(map[string]func(*rapid.T){
-			"enqueue": r.enqueue, "accept": r.accept, "claim": r.claim, "settle": r.settle, "reopen": r.reopen, "": r.compare,
+			"enqueue": r.enqueue, "accept": r.accept, "claim": r.claim, "settle": r.settle, "expel": r.expel, "pause": r.pause,
+			"reopen": r.reopen, "": r.compare,
 		})
 	})
 }
@@ -284,6 +438,12 @@ func (r *run) enqueue(rt *rapid.T) {
 		d = exportTo(partner, id, fmt.Sprintf("K%d", r.pick(rt, "reference", 5)), fmt.Sprint(r.pick(rt, "content", 4)/3))
 		d.Message.AckRequired = r.pick(rt, "acknowledgment", 2) == 0
 	}
+	if r.pick(rt, "large", 4) == 0 {
+		d.Raw = strings.NewReader(strings.Repeat("bytes of "+id, 200))
+	}
+	if r.pick(rt, "line", 3) == 0 {
+		d = r.inLine(rt, d)
+	}
 	d.Message.Due = r.now.Add(time.Duration(r.pick(rt, "delay", 3)) * time.Minute)
 	got := r.s.enqueue(d)[0]
 	seq, fresh, conflict := r.model.enqueue(d)
@@ -292,15 +452,27 @@ func (r *run) enqueue(rt *rapid.T) {
 	}
 }
 
+// inLine puts d into a line, mostly where it belongs.
+func (r *run) inLine(rt *rapid.T, d exchange.Departure) exchange.Departure {
+	conversation, next := r.model.next(d.Message.Partner, "line")
+	if conversation == "" || r.pick(rt, "another conversation", 6) == 0 {
+		conversation, next = fmt.Sprintf("c%d", r.pick(rt, "conversation", 6)), 0
+	}
+	return inLine(d, "line", conversation, next+uint32(r.pick(rt, "gap", 6)/5))
+}
+
 func (r *run) accept(rt *rapid.T) {
 	partner, content := r.partner(rt), fmt.Sprint(r.pick(rt, "content", 4)/3)
-	id := fmt.Sprintf("in%d", r.pick(rt, "id", 6))
+	id := fmt.Sprintf("in%d", r.pick(rt, "id", 9))
 	a := inbound(id, partner, content)
 	switch r.pick(rt, "kind", 4) {
 	case 0:
 		a = imports(id, partner, fmt.Sprintf("T%d", r.pick(rt, "reference", 3)), content)
 	case 1:
 		a = settling(id, partner, fmt.Sprintf("m%d", r.pick(rt, "about", 12)), []exchange.State{exchange.StateDelivered, exchange.StateFailed}[r.pick(rt, "to", 2)])
+		if a.Settles.Reason != nil && r.pick(rt, "not used", 2) == 0 {
+			a.Settles.Reason.Code = exchange.ReasonDeliveryFailure
+		}
 	case 2:
 		a.Message.State = exchange.StateQuarantined
 	}
@@ -309,18 +481,71 @@ func (r *run) accept(rt *rapid.T) {
 		a = answered(a, fmt.Sprintf("reply%d", r.calls), r.pick(rt, "held", 2) == 0)
 		a.Reply.Message.Due = r.now
 	}
+	if r.pick(rt, "large", 4) == 0 {
+		a.Raw = strings.NewReader(strings.Repeat("bytes of "+id, 200))
+	}
+	if r.pick(rt, "order", 2) == 0 {
+		a = inOrder(a, fmt.Sprint("c", r.pick(rt, "conversation", 2)), uint32(r.pick(rt, "sequence", 5)))
+		a.Message.Order.Reset = a.Message.Order.Sequence == 0 && r.pick(rt, "reset", 3) == 0
+	}
 	a.Message.Created = r.now
 	got := r.s.accept(a)[0]
-	seq, fresh, conflict, settled := r.model.accept(a)
-	if got.Message.Seq != seq || got.Fresh != fresh || got.Conflict != conflict || got.Settled != settled {
-		rt.Fatalf("Accept %s of %s: message %d, fresh %v, conflict %v, settled %v; want %d, %v, %v, %v",
-			id, partner, got.Message.Seq, got.Fresh, got.Conflict, got.Settled, seq, fresh, conflict, settled)
+	told := accepted{Seq: got.Message.Seq, Fresh: got.Fresh, Conflict: got.Conflict, Waits: got.Waits, Settled: got.Settled}
+	for _, m := range got.Released {
+		told.Released = append(told.Released, m.Seq)
+	}
+	if want := r.model.accept(a); !reflect.DeepEqual(told, want) {
+		rt.Fatalf("Accept %s of %s: %+v, want %+v", id, partner, told, want)
+	}
+}
+
+func (r *run) expel(rt *rapid.T) {
+	if len(r.model.messages) == 0 {
+		rt.Skip("nothing to expel")
+	}
+	seq := uint64(r.pick(rt, "message", len(r.model.messages)) + 1)
+	for _, m := range r.model.messages {
+		if m.State == exchange.StateReceived && r.pick(rt, "this one", 2) == 0 {
+			seq = m.Seq
+		}
+	}
+	e := expulsion(seq, r.now, nil)
+	if r.pick(rt, "told", 3) > 0 {
+		r.calls++
+		e.Reply = failure(fmt.Sprintf("reply%d", r.calls), r.model.messages[seq-1].MessageID)
+	}
+	got, err := r.s.Expel(r.s.Context(), []exchange.Expulsion{e})
+	if want := r.model.expel(e); err != nil || got[0] != want {
+		rt.Fatalf("Expel %d: %v, %v, want %v", seq, got, err, want)
+	}
+}
+
+func (r *run) pause(rt *rapid.T) {
+	p := exchange.Pause{Partner: r.partner(rt), By: "operator", Since: r.now}
+	r.model.pauses[p.Partner] = p
+	if r.pick(rt, "resume", 2) == 0 {
+		p.Since = time.Time{}
+		delete(r.model.pauses, p.Partner)
+	}
+	if err := r.s.SetPause(r.s.Context(), p, nil); err != nil {
+		rt.Fatal(err)
+	}
+	got, err := r.s.Pauses(r.s.Context())
+	if err != nil {
+		rt.Fatal(err)
+	}
+	want := slices.SortedFunc(maps.Values(r.model.pauses), func(a, b exchange.Pause) int { return cmp.Compare(a.Partner, b.Partner) })
+	if !slices.Equal(got, want) {
+		rt.Fatalf("Pauses: %+v, want %+v", got, want)
 	}
 }
 
 func (r *run) claim(rt *rapid.T) {
 	r.now = r.now.Add(time.Duration(r.pick(rt, "later", 90)) * time.Second)
-	c := exchange.Claim{Owner: "w", Now: r.now, Lease: time.Minute, Max: r.pick(rt, "max", 5), PerPartner: r.pick(rt, "cap", 3)}
+	c := exchange.Claim{Owner: "w", Now: r.now, Lease: time.Minute, Max: r.pick(rt, "max", 5), PerPartner: r.pick(rt, "cap", 3), MinRate: int64(r.pick(rt, "rate", 2)) * 100}
+	if r.pick(rt, "caps", 2) == 0 {
+		c.Caps = map[string]int{r.partner(rt): r.pick(rt, "its cap", 4)}
+	}
 	jobs, err := r.s.Claim(r.s.Context(), c)
 	if err != nil {
 		rt.Fatal(err)
@@ -360,6 +585,9 @@ func (r *run) reopen(rt *rapid.T) {
 	if r.pick(rt, "reopen", 3) == 0 {
 		r.s.reopen()
 		r.model.reopened(r.s)
+		for _, m := range r.s.messages(exchange.MessageQuery{Limit: 1000}) {
+			r.s.rawIs(m.Raw, r.model.raw[m.Seq])
+		}
 	}
 }
 
@@ -389,11 +617,15 @@ func (r *run) compare(rt *rapid.T) {
 }
 
 // deref makes a message printable for comparison.
-func deref(m exchange.Message) [2]any {
+func deref(m exchange.Message) [3]any {
 	reason := exchange.Reason{}
 	if m.Reason != nil {
 		reason = *m.Reason
 	}
-	m.Reason = nil
-	return [2]any{m, reason}
+	order := "none"
+	if m.Order != nil {
+		order = fmt.Sprintf("%+v", *m.Order)
+	}
+	m.Reason, m.Order = nil, nil
+	return [3]any{m, reason, order}
 }
