@@ -324,4 +324,3 @@ func TestOddPackagesAreReadAndNamed(t *testing.T) {
 		})
 	}
 }
-
