@@ -3,6 +3,7 @@ package ebms_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 )
 
-// FuzzReadPackage: what is read is within the limits, names its parts without doubt, and comes back from its own bytes.
+// FuzzReadPackage: what is read is within the limits, names its parts without doubt, is the same wherever it lies, and
+// comes back from its own bytes.
 func FuzzReadPackage(f *testing.F) {
 	for _, pattern := range []string{recorded, hostile} {
 		for _, file := range corpus(f, pattern) {
@@ -23,6 +25,7 @@ func FuzzReadPackage(f *testing.F) {
 	limits := ebms.Limits{Body: 64 << 10, Parts: 4, HeaderBytes: 1 << 10, Envelope: 32 << 10}
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		p, err := ebms.ReadPackage(contentType, ebms.Bytes(body), limits)
+		readElsewhere(t, contentType, body, limits, p, err)
 		if err != nil {
 			var e *ebms.Error
 			if !errors.As(err, &e) || e.Code != ebms.CodeMimeProblem || e.Cause == nil {
@@ -115,4 +118,20 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("%q is %v", value, got)
 		}
 	})
+}
+
+// readElsewhere reads a message that lies elsewhere, in small pieces and with parts in a file, and compares what was read.
+func readElsewhere(t *testing.T, contentType string, body []byte, l ebms.Limits, want *ebms.Package, wantErr error) {
+	l.SpillBytes = 1
+	got, err := ebms.ReadPackageThrough(80, contentType, outside{ebms.Bytes(body)}, l)
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+		t.Fatalf("error %v, but %v in memory", err, wantErr)
+	}
+	if err != nil {
+		return
+	}
+	defer got.Close()
+	if diff := cmp.Diff(want, got, equalPackages); diff != "" {
+		t.Fatalf("package differs (-in memory +elsewhere)\n%s", diff)
+	}
 }
