@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go, messages.go and client.go.
+// certificates.go with submission.go and upload.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission
@@ -16,10 +16,17 @@
 //	GET  /api/v1/messages                    officer, operator           200, MessagePage
 //	GET  /api/v1/messages/{id}               officer, operator           200, exchange.Message
 //	GET  /api/v1/messages/{id}/raw           officer, operator           200, the bytes as they travelled
+//	GET  /api/v1/messages/{id}/parts         officer, operator           200, list of exchange.Part
+//	GET  /api/v1/messages/{id}/parts/{n}     officer, operator           200, the octets of one payload
+//	GET  /api/v1/partners                    officer, operator           200, list of exchange.PartnerStatus
+//	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
+//	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
+//	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
+//	POST /api/v1/partners/{id}/message-status  officer, operator         200, exchange.MessageStatus
 //	GET  /healthz, /readyz                   anyone                      200 or 503
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
-// have a path of their own. {id} is a record's number or a percent-encoded MessageId.
+// have a path of their own. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
 package api
 
 import (
@@ -37,7 +44,18 @@ import (
 
 // Submitter takes a certificate for delivery; *exchange.Node is one.
 type Submitter interface {
-	Submit(ctx context.Context, actor, partner string, c eco.Certificate) (exchange.Submission, error)
+	Submit(ctx context.Context, actor, partner string, c eco.Certificate, attachments ...exchange.Attachment) (exchange.Submission, error)
+}
+
+// Operator is what officers and operators ask of a node apart from its store; *exchange.Node is one. What it does to partners, and
+// what it asks them, it audits itself.
+type Operator interface {
+	Partners(ctx context.Context) ([]exchange.PartnerStatus, error)
+	Pause(ctx context.Context, actor, partner, why string) error
+	Resume(ctx context.Context, actor, partner string) error
+	Ping(ctx context.Context, actor, partner, cpaID string) (exchange.Ping, error)
+	AskStatus(ctx context.Context, actor, partner, messageID string) (exchange.MessageStatus, error)
+	Parts(ctx context.Context, m exchange.Message) (*exchange.Parts, error)
 }
 
 // Reader is what the API reads of an exchange.Store.
@@ -52,10 +70,11 @@ type Auditor interface {
 	Record(ctx context.Context, entries []exchange.AuditEntry) error
 }
 
-// Options are the API's collaborators and limits. Node, Store, Audit and Now are required.
+// Options are the API's collaborators and limits. Node, Operator, Store, Audit and Now are required.
 type Options struct {
-	Node  Submitter
-	Store Reader
+	Node     Submitter
+	Operator Operator
+	Store    Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -68,16 +87,24 @@ type Options struct {
 	Log *slog.Logger
 	// Ready says whether the node can do its work; nil asks the store.
 	Ready func(context.Context) error
-	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody.
-	MaxBody int64
+	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
+	// may be larger; 0 means DefaultMaxAttachments.
+	MaxBody, MaxAttachments int64
+	// SpillDir is the folder for attachments on their way, in files that are unlinked as soon as they are open; "" means os.TempDir.
+	SpillDir string
 	// Timeout bounds the work for one request; 0 means DefaultTimeout.
 	Timeout time.Duration
+	// MinRate is the rate in bytes per second below which a large body counts as hanging: what has n bytes may take n/MinRate beside
+	// Timeout. 0 means DefaultMinRate.
+	MinRate int64
 }
 
 // Defaults of Options.
 const (
-	DefaultMaxBody = 4 << 20
-	DefaultTimeout = 30 * time.Second
+	DefaultMaxBody        = 4 << 20
+	DefaultMaxAttachments = 100 << 20
+	DefaultTimeout        = 30 * time.Second
+	DefaultMinRate        = 64 << 10
 )
 
 // base is the path under which this version of the API lives.
@@ -89,8 +116,8 @@ type server struct {
 
 // New returns the handler of the users' listener. Keys may be replaced while it serves.
 func New(o Options) (http.Handler, error) {
-	if o.Node == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
-		return nil, errors.New("api: Options.Node, Store, Audit and Now are required")
+	if o.Node == nil || o.Operator == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
+		return nil, errors.New("api: Options.Node, Operator, Store, Audit and Now are required")
 	}
 	s := &server{Options: o.withDefaults()}
 	e := s.echo()
@@ -103,6 +130,14 @@ func New(o Options) (http.Handler, error) {
 	e.GET(base+"/messages", s.messages, watch)
 	e.GET(base+"/messages/:id", s.message, watch)
 	e.GET(base+"/messages/:id/raw", s.rawMessage, watch)
+	e.GET(base+"/messages/:id/parts", s.parts, watch)
+	e.GET(base+"/messages/:id/parts/:n", s.part, watch)
+	e.GET(base+"/partners", s.partners, watch)
+	e.POST(base+"/partners/:id/message-status", s.messageStatus, watch)
+	operate := s.allow(RoleOperator)
+	e.POST(base+"/partners/:id/pause", s.pause, operate)
+	e.POST(base+"/partners/:id/resume", s.resume, operate)
+	e.POST(base+"/partners/:id/ping", s.ping, operate)
 	return e, nil
 }
 
@@ -134,8 +169,14 @@ func (o Options) withDefaults() Options {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
+	if o.MaxAttachments == 0 {
+		o.MaxAttachments = DefaultMaxAttachments
+	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
+	}
+	if o.MinRate == 0 {
+		o.MinRate = DefaultMinRate
 	}
 	if o.Ready == nil {
 		o.Ready = storeAnswers(o.Store)

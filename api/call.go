@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -19,10 +20,13 @@ const HeaderCorrelationID = "X-Correlation-Id"
 
 var correlationIDs = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
-// call is what is known of a request besides HTTP: its number, and after authentication whose it is.
+// call is what is known of a request besides HTTP: its number, after authentication whose it is, and its context and body without
+// the bounds that hold for most.
 type call struct {
 	correlation string
 	key         Key
+	ctx         context.Context
+	body        io.ReadCloser
 }
 
 type callKey struct{}
@@ -43,7 +47,10 @@ func (s *server) envelope(next echo.HandlerFunc) echo.HandlerFunc {
 		if !correlationIDs.MatchString(k.correlation) {
 			k.correlation = rand.Text()
 		}
-		ctx, cancel := context.WithTimeout(context.WithValue(c.Request().Context(), callKey{}, k), s.Timeout)
+		whole, end := context.WithCancel(context.WithValue(c.Request().Context(), callKey{}, k))
+		defer end()
+		k.ctx, k.body = whole, c.Request().Body
+		ctx, cancel := context.WithTimeout(whole, s.Timeout)
 		defer cancel()
 		r := c.Request().WithContext(ctx)
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, s.MaxBody)

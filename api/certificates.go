@@ -73,12 +73,16 @@ type Document struct {
 
 // submit answers POST /certificates. It may be repeated: the same certificate gives the same message.
 func (s *server) submit(c echo.Context) error {
-	partner, certificate, err := readSubmission(c.Request())
+	in, err := s.readSubmission(c)
+	defer in.close()
 	if err != nil {
 		return err
 	}
-	actor := callOf(c).key.Name
-	submission, err := s.Node.Submit(c.Request().Context(), actor, partner, certificate)
+	if len(in.attachments) > 0 {
+		s.extend(c, s.timeFor(in.size()))
+	}
+	actor, partner, certificate := callOf(c).key.Name, in.partner, in.certificate
+	submission, err := s.Node.Submit(c.Request().Context(), actor, partner, certificate, in.attachments...)
 	if err != nil {
 		err = fmt.Errorf("submitting %s to %s: %w", certificate.Reference, partner, err)
 		return s.auditRefusal(c, certificate.Reference+" to "+partner, err)
@@ -187,6 +191,7 @@ func (s *server) document(c echo.Context) error {
 
 // serveRaw answers with stored bytes as they are, for download.
 func (s *server) serveRaw(c echo.Context, ref exchange.RawRef, mediaType, name string) error {
+	s.extend(c, s.timeFor(ref.Size)) // the store compares all bytes with their digest before it hands them out
 	content, err := s.Store.Raw(c.Request().Context(), ref)
 	if errors.Is(err, exchange.ErrNotFound) {
 		return problem(CodeDropped, "")
@@ -194,13 +199,26 @@ func (s *server) serveRaw(c echo.Context, ref exchange.RawRef, mediaType, name s
 	if err != nil {
 		return fmt.Errorf("reading stored bytes %s: %w", ref.Digest, err)
 	}
-	h := c.Response().Header()
-	h.Set(echo.HeaderContentType, mediaType)
-	h.Set(echo.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("ETag", `"`+ref.Digest+`"`)
-	h.Set(echo.HeaderCacheControl, "private, no-cache")
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, io.NewSectionReader(content, 0, content.Size()))
+	s.serveContent(c, download{content: content, mediaType: mediaType, name: name, tag: ref.Digest})
 	return nil
+}
+
+// download is octets that a user takes home.
+type download struct {
+	content         exchange.Content
+	mediaType, name string
+	// tag is the same for the same octets.
+	tag string
+}
+
+// serveContent streams a download, for as long as the client takes it at Options.MinRate. RFC 9110 §14: ranges.
+func (s *server) serveContent(c echo.Context, d download) {
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, d.mediaType)
+	h.Set(echo.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": d.name}))
+	h.Set("ETag", `"`+d.tag+`"`)
+	h.Set(echo.HeaderCacheControl, "private, no-cache")
+	http.ServeContent(s.pacedWriter(c), c.Request(), "", time.Time{}, io.NewSectionReader(d.content, 0, d.content.Size()))
 }
 
 // oneOf reads an optional query parameter that takes one of a few values.

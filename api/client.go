@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,7 +29,7 @@ type Client struct {
 	http *http.Client
 }
 
-// maxAnswer bounds what a client reads of an answer, in bytes.
+// maxAnswer bounds what a client reads of an answer into memory, in bytes.
 const maxAnswer = 256 << 20
 
 // NewClient returns a client of the node whose API is at root, such as "https://gateway.customs.example:8443". The transport
@@ -46,12 +46,17 @@ func NewClient(root, key string, transport http.RoundTripper) (*Client, error) {
 	}}, nil
 }
 
-// Submit hands a certificate in its JSON form to the node for delivery to a partner. The node reads it strictly. Submit may be
-// repeated after any error: the same certificate is taken once.
-func (c *Client) Submit(ctx context.Context, partner string, certificate json.RawMessage) (Submission, error) {
-	body, err := json.Marshal(submissionRequest{Partner: partner, Certificate: certificate})
+// Submit hands a certificate in its JSON form to the node for delivery to a partner, with attachments, which are streamed. The node
+// reads it strictly. Submit may be repeated after any error: the same certificate is taken once.
+func (c *Client) Submit(ctx context.Context, partner string, certificate json.RawMessage, attachments ...exchange.Attachment) (Submission, error) {
+	body, err := jsonBody(submissionRequest{Partner: partner, Certificate: certificate})
 	if err != nil {
 		return Submission{}, fmt.Errorf("certificate: %w", err)
+	}
+	if len(attachments) > 0 {
+		if body, err = formBody(body, attachments); err != nil {
+			return Submission{}, err
+		}
 	}
 	var s Submission
 	err = c.call(ctx, http.MethodPost, base+"/certificates", body, &s)
@@ -116,11 +121,62 @@ func (c *Client) Message(ctx context.Context, id string) (exchange.Message, erro
 	return m, err
 }
 
-// RawMessage returns a message's bytes as they travelled, and their media type.
-func (c *Client) RawMessage(ctx context.Context, id string) (contentType string, body []byte, err error) {
-	header, body, err := c.do(ctx, http.MethodGet, messagePath(id)+"/raw", nil)
-	return header.Get(echo.HeaderContentType), body, err
+// RawMessage writes a message's bytes, as they travelled, to w, and returns their media type. After an error a part of them may have
+// been written.
+func (c *Client) RawMessage(ctx context.Context, id string, w io.Writer) (contentType string, err error) {
+	return c.fetch(ctx, messagePath(id)+"/raw", w)
 }
+
+// Parts lists the payloads of a message.
+func (c *Client) Parts(ctx context.Context, id string) ([]exchange.Part, error) {
+	var list []exchange.Part
+	err := c.call(ctx, http.MethodGet, messagePath(id)+"/parts", nil, &list)
+	return list, err
+}
+
+// Part writes the octets of a message's n-th payload, counted from 1, to w, and returns their media type. After an error a part of
+// them may have been written.
+func (c *Client) Part(ctx context.Context, id string, n int, w io.Writer) (contentType string, err error) {
+	return c.fetch(ctx, messagePath(id)+"/parts/"+strconv.Itoa(n), w)
+}
+
+// Partners tells how deliveries to each partner stand.
+func (c *Client) Partners(ctx context.Context) ([]exchange.PartnerStatus, error) {
+	var list []exchange.PartnerStatus
+	err := c.call(ctx, http.MethodGet, base+"/partners", nil, &list)
+	return list, err
+}
+
+// Pause holds back everything that goes to a partner until Resume; why may be empty.
+func (c *Client) Pause(ctx context.Context, partner, why string) (p exchange.PartnerStatus, err error) {
+	err = c.post(ctx, partnerPath(partner)+"/pause", map[string]string{"why": why}, &p)
+	return p, err
+}
+
+// Resume ends a pause.
+func (c *Client) Resume(ctx context.Context, partner string) (p exchange.PartnerStatus, err error) {
+	err = c.call(ctx, http.MethodPost, partnerPath(partner)+"/resume", nil, &p)
+	return p, err
+}
+
+// Ping asks a partner whether it is there, under the agreement of this CPAId or, if it is empty, any. The node waits for the
+// answer for 1 second to 2 minutes, in whole seconds. The error is exchange.ErrNoAnswer with what the node met if no answer came.
+func (c *Client) Ping(ctx context.Context, partner, cpaID string, wait time.Duration) (p exchange.Ping, err error) {
+	err = c.post(ctx, waiting(partnerPath(partner)+"/ping", wait), map[string]string{"cpa_id": cpaID}, &p)
+	return p, err
+}
+
+// AskStatus asks a partner what became of a message; wait and errors are those of Ping.
+func (c *Client) AskStatus(ctx context.Context, partner, messageID string, wait time.Duration) (s exchange.MessageStatus, err error) {
+	err = c.post(ctx, waiting(partnerPath(partner)+"/message-status", wait), map[string]string{"message_id": messageID}, &s)
+	return s, err
+}
+
+func waiting(path string, wait time.Duration) string {
+	return path + "?timeout=" + strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
+}
+
+func partnerPath(id string) string { return base + "/partners/" + url.PathEscape(id) }
 
 func messagePath(id string) string { return base + "/messages/" + url.PathEscape(id) }
 
@@ -137,8 +193,17 @@ func withQuery(path string, q url.Values) string {
 	return path + "?" + q.Encode()
 }
 
-// call exchanges JSON.
-func (c *Client) call(ctx context.Context, method, target string, in []byte, out any) error {
+// post sends JSON and reads JSON.
+func (c *Client) post(ctx context.Context, target string, in, out any) error {
+	body, err := jsonBody(in)
+	if err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	return c.call(ctx, http.MethodPost, target, body, out)
+}
+
+// call sends a body, nil for none, and reads JSON.
+func (c *Client) call(ctx context.Context, method, target string, in *requestBody, out any) error {
 	_, body, err := c.do(ctx, method, target, in)
 	if err != nil {
 		return err
@@ -149,35 +214,67 @@ func (c *Client) call(ctx context.Context, method, target string, in []byte, out
 	return nil
 }
 
-// do sends one request and reads the whole answer. target is a path, escaped, with its query.
-func (c *Client) do(ctx context.Context, method, target string, in []byte) (http.Header, []byte, error) {
-	if !strings.HasPrefix(target, base+"/") {
-		return nil, nil, fmt.Errorf("path %q is not one of this API", target)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.root+target, bytes.NewReader(in))
+// do sends one request and reads the whole answer.
+func (c *Client) do(ctx context.Context, method, target string, in *requestBody) (http.Header, []byte, error) {
+	res, err := c.send(ctx, method, target, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("request: %w", err)
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	body, err := c.readAll(res)
+	return res.Header, body, err
+}
+
+// fetch writes an answer to w as it comes, of whatever size.
+func (c *Client) fetch(ctx context.Context, target string, w io.Writer) (contentType string, err error) {
+	res, err := c.send(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(w, res.Body); err != nil {
+		return "", fmt.Errorf("answer of %s: %w", c.root, err)
+	}
+	return res.Header.Get(echo.HeaderContentType), nil
+}
+
+// send sends one request and returns the answer if it is a success. target is a path, escaped, with its query.
+func (c *Client) send(ctx context.Context, method, target string, in *requestBody) (*http.Response, error) {
+	if !strings.HasPrefix(target, base+"/") {
+		return nil, fmt.Errorf("path %q is not one of this API", target)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.root+target, nil)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
 	}
 	req.Header.Set(echo.HeaderAuthorization, "Bearer "+c.key)
 	if in != nil {
-		req.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+		in.into(req)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, err // *url.Error names method and address
+		return nil, err // *url.Error names method and address
+	}
+	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusCreated {
+		return res, nil
 	}
 	defer res.Body.Close()
+	body, err := c.readAll(res)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.problem(res, body)
+}
+
+func (c *Client) readAll(res *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("answer of %s: %w", c.root, err)
+		return nil, fmt.Errorf("answer of %s: %w", c.root, err)
 	}
 	if len(body) > maxAnswer {
-		return nil, nil, fmt.Errorf("answer of %s: longer than %d bytes", c.root, maxAnswer)
+		return nil, fmt.Errorf("answer of %s: longer than %d bytes", c.root, maxAnswer)
 	}
-	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated {
-		return nil, nil, c.problem(res, body)
-	}
-	return res.Header, body, nil
+	return body, nil
 }
 
 // problem reads an answer that is not a success.

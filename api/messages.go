@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,12 +54,8 @@ func (s *server) messages(c echo.Context) error {
 
 // messageQuery reads the filters. A value that matches nothing by construction is an error, so that a typo does not look like calm.
 func messageQuery(c echo.Context) (q exchange.MessageQuery, err error) {
-	for name := range c.QueryParams() {
-		switch name {
-		case "partner", "message_id", "ref_to_message_id", "direction", "kind", "state", "limit", "before":
-		default:
-			return q, problem(CodeParameter, fmt.Sprintf("there is no parameter %q", name))
-		}
+	if err := onlyParameters(c, "partner", "message_id", "ref_to_message_id", "direction", "kind", "state", "limit", "before"); err != nil {
+		return q, err
 	}
 	q.Partner = c.QueryParam("partner")
 	q.MessageID = c.QueryParam("message_id")
@@ -66,11 +63,12 @@ func messageQuery(c echo.Context) (q exchange.MessageQuery, err error) {
 	if q.Direction, err = oneOf(c, "direction", exchange.Inbound, exchange.Outbound); err != nil {
 		return q, err
 	}
-	if q.Kind, err = oneOf(c, "kind", exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindUnknown); err != nil {
+	if q.Kind, err = oneOf(c, "kind", exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindAnswer,
+		exchange.KindPing, exchange.KindPong, exchange.KindStatusRequest, exchange.KindStatusResponse, exchange.KindUnknown); err != nil {
 		return q, err
 	}
 	if q.State, err = oneOf(c, "state", exchange.StateQueued, exchange.StateSending, exchange.StateAwaiting, exchange.StateDelivered,
-		exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled, exchange.StateAccepted, exchange.StateQuarantined); err != nil {
+		exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled, exchange.StateReceived, exchange.StateAccepted, exchange.StateQuarantined); err != nil {
 		return q, err
 	}
 	limit, err := number(c, "limit", defaultPage, maxPage)
@@ -80,6 +78,16 @@ func messageQuery(c echo.Context) (q exchange.MessageQuery, err error) {
 	q.Limit = int(limit)
 	q.Before, err = number(c, "before", 0, 1<<63)
 	return q, err
+}
+
+// onlyParameters refuses a query parameter that has none of these names.
+func onlyParameters(c echo.Context, names ...string) error {
+	for name := range c.QueryParams() {
+		if !slices.Contains(names, name) {
+			return problem(CodeParameter, fmt.Sprintf("there is no parameter %q", name))
+		}
+	}
+	return nil
 }
 
 // number reads an optional query parameter from 1 to most.
@@ -97,7 +105,7 @@ func number(c echo.Context, name string, absent, most uint64) (uint64, error) {
 
 // message answers GET /messages/{id}.
 func (s *server) message(c echo.Context) error {
-	m, err := s.findMessage(c, "message.read")
+	m, err := s.findMessage(c, "message.read", "")
 	if err != nil {
 		return err
 	}
@@ -106,7 +114,7 @@ func (s *server) message(c echo.Context) error {
 
 // rawMessage answers GET /messages/{id}/raw with the HTTP entity body as it travelled, under the media type that it had.
 func (s *server) rawMessage(c echo.Context) error {
-	m, err := s.findMessage(c, "message.raw_read")
+	m, err := s.findMessage(c, "message.raw_read", "")
 	if err != nil {
 		return err
 	}
@@ -126,12 +134,12 @@ func extension(mediaType string) string {
 }
 
 // findMessage finds the message that the path names, and audits that it was read.
-func (s *server) findMessage(c echo.Context, event string) (exchange.Message, error) {
+func (s *server) findMessage(c echo.Context, event, detail string) (exchange.Message, error) {
 	id, err := param(c, "id")
 	if err != nil {
 		return exchange.Message{}, err
 	}
-	if err := s.audit(c, event, id, ""); err != nil {
+	if err := s.audit(c, event, id, detail); err != nil {
 		return exchange.Message{}, err
 	}
 	m, found, err := s.messageByID(c.Request().Context(), id)
@@ -154,6 +162,7 @@ func (s *server) messageByID(ctx context.Context, id string) (exchange.Message, 
 	queries := []exchange.MessageQuery{
 		{MessageID: id, Direction: exchange.Outbound, Limit: 1},
 		{MessageID: id, State: exchange.StateAccepted, Limit: 1},
+		{MessageID: id, State: exchange.StateReceived, Limit: 1},
 		{MessageID: id, Limit: 1},
 	}
 	if seq, err := strconv.ParseUint(id, 10, 64); err == nil && seq != 0 {

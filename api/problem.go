@@ -48,7 +48,9 @@ const (
 	CodeNotFound        Code = "not_found"
 	CodeNoPath          Code = "no_such_path"
 	CodeUnknownPartner  Code = "unknown_partner"
+	CodeUnknownCPA      Code = "unknown_agreement"
 	CodeMethod          Code = "method_not_allowed"
+	CodeTooSlow         Code = "too_slow"
 	CodeConflict        Code = "conflict"
 	CodeInConflict      Code = "certificate_in_conflict"
 	CodeDropped         Code = "bytes_dropped"
@@ -57,8 +59,11 @@ const (
 	CodeInvalid         Code = "invalid_certificate"
 	CodeNoAgreement     Code = "no_agreement"
 	CodeNotInForce      Code = "agreement_not_in_force"
+	CodeOverAgreement   Code = "over_agreement"
+	CodeUnreadable      Code = "unreadable_message"
 	CodeInternal        Code = "internal"
 	CodeDamaged         Code = "stored_bytes_damaged"
+	CodeNoAnswer        Code = "no_answer"
 	CodeFull            Code = "store_full"
 	CodeUnavailable     Code = "unavailable"
 	CodeNotReady        Code = "not_ready"
@@ -86,17 +91,23 @@ var kinds = []kind{
 	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
 	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: partners.ErrUnknownPartner, tell: true},
+	{code: CodeUnknownCPA, status: http.StatusNotFound, title: "No agreement with this partner has this CPAId", cause: partners.ErrUnknownCPA, tell: true},
 	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
+	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
 	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
-	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body must be application/json"},
+	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
 	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
 	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
+	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
+	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
+	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
+	{code: CodeNoAnswer, status: http.StatusBadGateway, title: "The partner gave no answer that could be used", cause: exchange.ErrNoAnswer, tell: true},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
 	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
 	{code: CodeNotReady, status: http.StatusServiceUnavailable, title: "The node is not ready"},

@@ -7,75 +7,87 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
 )
 
-// submissionRequest is the body of POST /certificates.
+// submissionRequest is the body of POST /certificates, or its part "submission".
 type submissionRequest struct {
 	Partner     string          `json:"partner"`
 	Certificate json.RawMessage `json:"certificate"`
 }
 
-// readSubmission reads a body strictly: a member that is unknown or given twice would be data that its sender thinks was
-// signed and sent.
-func readSubmission(r *http.Request) (partner string, c eco.Certificate, err error) {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
-	if err != nil || mediaType != echo.MIMEApplicationJSON {
-		return "", c, problem(CodeMediaType, "")
-	}
-	in, err := decodeSubmission(json.NewDecoder(r.Body))
-	if err == nil {
-		c, err = eco.Decode(in.Certificate)
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return "", c, err
-	}
-	if err != nil {
-		return "", c, problem(CodeMalformed, err.Error())
-	}
-	return in.Partner, c, nil
+// submission is what POST /certificates was given. close is called after use.
+type submission struct {
+	partner     string
+	certificate eco.Certificate
+	attachments []exchange.Attachment
+	spill       *spill
 }
 
-// decodeSubmission reads the two members, each once, and the end of the input. encoding/json by itself takes the last of
-// several and any spelling of a name.
+func (in submission) close() { in.spill.close() }
+
+// size is the number of octets of all attachments.
+func (in submission) size() (n int64) {
+	for _, a := range in.attachments {
+		n += a.Content.Size()
+	}
+	return n
+}
+
+// readSubmission reads a body strictly: a member or part that is unknown or given twice would be data that its sender thinks was
+// signed and sent. What it returns is to be closed after an error too.
+func (s *server) readSubmission(c echo.Context) (submission, error) {
+	mediaType, parameters, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	switch {
+	case err != nil:
+		return submission{}, problem(CodeMediaType, err.Error())
+	case mediaType == echo.MIMEApplicationJSON:
+		in, err := readCertificate(c.Request().Body)
+		if err != nil {
+			return in, bodyProblem("", err)
+		}
+		return in, nil
+	case mediaType == echo.MIMEMultipartForm:
+		return s.readUpload(c, parameters["boundary"])
+	}
+	return submission{}, problem(CodeMediaType, fmt.Sprintf("want %s or %s, found %s", echo.MIMEApplicationJSON, echo.MIMEMultipartForm, mediaType))
+}
+
+// readCertificate reads the JSON of a submission.
+func readCertificate(r io.Reader) (in submission, err error) {
+	request, err := decodeSubmission(json.NewDecoder(r))
+	if err != nil {
+		return in, err
+	}
+	in.partner = request.Partner
+	in.certificate, err = eco.Decode(request.Certificate)
+	return in, err
+}
+
 func decodeSubmission(d *json.Decoder) (in submissionRequest, err error) {
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return in, errors.Join(errors.New(`want a JSON object with the members "partner" and "certificate"`), err)
-	}
-	seen := make(map[string]bool)
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return in, fmt.Errorf("after octet %d: %w", d.InputOffset(), err)
-		}
-		name, _ := token.(string) // the decoder takes nothing else for a name
-		switch {
-		case seen[name]:
-			return in, fmt.Errorf("member %q is given twice", name)
-		case name == "partner":
-			err = d.Decode(&in.Partner)
-		case name == "certificate":
-			err = d.Decode(&in.Certificate)
-		default:
-			return in, fmt.Errorf(`there is no member %q; want "partner" and "certificate"`, name)
-		}
-		if err != nil {
-			return in, fmt.Errorf("member %q: %w", name, err)
-		}
-		seen[name] = true
-	}
-	if _, err := d.Token(); err != nil {
-		return in, fmt.Errorf("after octet %d: %w", d.InputOffset(), err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return in, fmt.Errorf("more data after the JSON object, which ends at octet %d", d.InputOffset())
+	if err := decodeObject(d, member{"partner", &in.Partner}, member{"certificate", &in.Certificate}); err != nil {
+		return in, err
 	}
 	if in.Partner == "" || len(in.Certificate) == 0 || string(in.Certificate) == "null" {
 		return in, errors.New(`members "partner" and "certificate" are required`)
 	}
 	return in, nil
+}
+
+// bodyProblem tells what is wrong with a body that could not be read, and in which part of it.
+func bodyProblem(part string, err error) error {
+	var tooLarge *http.MaxBytesError
+	var disk *diskError
+	switch {
+	case errors.As(err, &tooLarge), errors.As(err, &disk):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem(CodeTooSlow, "")
+	}
+	return problem(CodeMalformed, part+err.Error())
 }

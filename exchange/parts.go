@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ecogate/ecogate/ebms"
@@ -27,9 +28,12 @@ type Parts struct {
 // Close gives back what reading the message took. Contents must not be read any more.
 func (p *Parts) Close() error { return p.pkg.Close() }
 
+// ErrUnreadable: the stored bytes are no message that could be taken apart.
+var ErrUnreadable = errors.New("stored bytes are no message")
+
 // Parts reads the payloads of a stored message: the certificate's document and its attachments, or answers. Those of a message in
-// quarantine are what its sender wrote, and nothing more is known of them. Errors: those of Store.Raw; *ebms.Error if the stored
-// bytes are no message.
+// quarantine are what its sender wrote, and nothing more is known of them. Errors: those of Store.Raw; ErrUnreadable, with
+// the *ebms.Error, if the stored bytes are no message.
 func (n *Node) Parts(ctx context.Context, m Message) (*Parts, error) {
 	raw, err := n.store.Raw(ctx, m.Raw)
 	if err != nil {
@@ -37,7 +41,7 @@ func (n *Node) Parts(ctx context.Context, m Message) (*Parts, error) {
 	}
 	pkg, err := ebms.ReadPackage(m.ContentType, raw, n.limits)
 	if err != nil {
-		return nil, fmt.Errorf("stored message %d: %w", m.Seq, err)
+		return nil, fmt.Errorf("stored message %d: %w: %w", m.Seq, ErrUnreadable, err)
 	}
 	names := map[*ebms.Part]string{}
 	if header, err := ebms.Parse(pkg.Envelope); err == nil {
