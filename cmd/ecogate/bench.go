@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +43,7 @@ func (c *cli) benchCommand() *cobra.Command {
 	flags.IntVar(&b.messages, "messages", 3000, "`number` of certificates to exchange per size")
 	flags.IntVar(&b.inFlight, "in-flight", 64, "`number` of certificates under way at the same time")
 	flags.IntSliceVar(&b.sizes, "kilobytes", []int{5, 20}, "`sizes` of the UBL document in KB")
+	flags.Int64Var(&b.attachment, "attachment", 0, "`MiB` of an attachment to each certificate")
 	flags.StringVar(&b.algorithm, "algorithm", string(pkitest.RSA2048), "kind of all signing keys: RSA-2048 or P-256")
 	flags.BoolVar(&b.tls, "tls", false, "mutual TLS between the nodes in place of plain HTTP")
 	flags.StringVar(&b.syncReply, "sync-reply", "none", "where acknowledgments travel: `none` (own connection) or mshSignalsOnly (HTTP response)")
@@ -51,6 +56,7 @@ type bench struct {
 	*cli
 	messages, inFlight int
 	sizes              []int
+	attachment         int64 // MiB
 	algorithm          string
 	tls                bool
 	syncReply, dir     string
@@ -68,8 +74,12 @@ type benchResult struct {
 	P99 float64 `json:"p99_ms"`
 	// CPU is user and system time of both nodes per message, in milliseconds.
 	CPU float64 `json:"cpu_ms_per_message"`
-	// PeakRSS is the largest resident memory of the process so far, in MB.
+	// PeakRSS is the largest resident memory of the process so far, in MB; Growth is by how much it grew under the load, both
+	// nodes together, 0 where the system does not tell.
 	PeakRSS float64 `json:"peak_rss_mb"`
+	Growth  float64 `json:"rss_growth_mb"`
+	// AttachmentBytes is the size of the attachment to each certificate.
+	AttachmentBytes int64 `json:"attachment_bytes,omitempty"`
 }
 
 func (b *bench) run(ctx context.Context) error {
@@ -86,10 +96,10 @@ func (b *bench) run(ctx context.Context) error {
 	}
 	return b.print(results, func(w *columns) {
 		w.row(fmt.Sprintf("%d CPUs, %s, %s keys, TLS: %s, syncReplyMode %s", runtime.GOMAXPROCS(0), runtime.Version(), b.algorithm, yesNo(b.tls), b.syncReply))
-		w.row("DOCUMENT", "MESSAGES", "IN FLIGHT", "ACKED/S", "P50 MS", "P99 MS", "CPU MS/MSG", "PEAK RSS MB")
+		w.row("DOCUMENT", "ATTACHMENT", "MESSAGES", "IN FLIGHT", "ACKED/S", "P50 MS", "P99 MS", "CPU MS/MSG", "PEAK RSS MB", "RSS GROWTH MB")
 		for _, r := range results {
-			w.row(strconv.Itoa(r.DocumentBytes)+" B", strconv.Itoa(r.Messages), strconv.Itoa(r.InFlight), fmt.Sprintf("%.0f", r.AckedPerSec),
-				fmt.Sprintf("%.1f", r.P50), fmt.Sprintf("%.1f", r.P99), fmt.Sprintf("%.2f", r.CPU), fmt.Sprintf("%.0f", r.PeakRSS))
+			w.row(strconv.Itoa(r.DocumentBytes)+" B", strconv.FormatInt(r.AttachmentBytes>>20, 10)+" MiB", strconv.Itoa(r.Messages), strconv.Itoa(r.InFlight), fmt.Sprintf("%.3g", r.AckedPerSec),
+				fmt.Sprintf("%.1f", r.P50), fmt.Sprintf("%.1f", r.P99), fmt.Sprintf("%.2f", r.CPU), fmt.Sprintf("%.0f", r.PeakRSS), fmt.Sprintf("%.0f", r.Growth))
 		}
 	})
 }
@@ -105,7 +115,7 @@ func (b *bench) measure(ctx context.Context, size int) (benchResult, error) {
 		return benchResult{}, fmt.Errorf("folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	two, err := pair.Make(dir, pair.Options{Algorithm: pkitest.Algorithm(b.algorithm), PlainHTTP: !b.tls, SyncReply: b.syncReply, Workers: b.inFlight})
+	two, err := pair.Make(dir, pair.Options{Algorithm: pkitest.Algorithm(b.algorithm), PlainHTTP: !b.tls, SyncReply: b.syncReply, Workers: b.inFlight, BodyBytes: b.bodyBytes()})
 	if err != nil {
 		return benchResult{}, err
 	}
@@ -138,6 +148,7 @@ func (b *bench) load(ctx context.Context, kr *runningNode, r *receipts, c eco.Ce
 	latencies := make([]time.Duration, b.messages)
 	var next atomic.Int64
 	var workers sync.WaitGroup
+	rest := restRSS()
 	cpu, began := cpuTime(), b.now()
 	for range min(b.inFlight, b.messages) {
 		workers.Go(func() {
@@ -167,17 +178,62 @@ func (b *bench) load(ctx context.Context, kr *runningNode, r *receipts, c eco.Ce
 		P50:         milliseconds(latencies[len(latencies)/2]),
 		P99:         milliseconds(latencies[len(latencies)*99/100]),
 		CPU:         milliseconds(cpuTime()-cpu) / float64(b.messages),
-		PeakRSS:     peakRSS(),
+		PeakRSS:     peakRSS(), Growth: max(0, peakRSS()-rest), AttachmentBytes: b.attachment << 20,
 	}, nil
 }
 
 // exchange submits c and returns when its receipt is recorded.
 func (b *bench) exchange(ctx context.Context, node *exchange.Node, receipts *receipts, c eco.Certificate) error {
-	s, err := node.Submit(ctx, "bench", "TW", c)
+	s, err := node.Submit(ctx, "bench", "TW", c, b.attachments()...)
 	if err != nil {
 		return err
 	}
 	return receipts.await(ctx, s.Message.MessageID)
+}
+
+// bodyBytes is the size of a message that the nodes must take; 0 for what they take anyway.
+func (b *bench) bodyBytes() int64 {
+	if b.attachment == 0 {
+		return 0
+	}
+	return (b.attachment + 16) << 20
+}
+
+// attachments are those of one certificate. Each differs from all others, so that none is stored only once.
+func (b *bench) attachments() []exchange.Attachment {
+	if b.attachment == 0 {
+		return nil
+	}
+	return []exchange.Attachment{{
+		Name: "attachment.bin", ContentType: "application/octet-stream", Content: noise{seed: rand.Uint64(), size: b.attachment << 20},
+	}}
+}
+
+// noise is content that is made when it is read and cannot be compressed.
+type noise struct {
+	seed uint64
+	size int64
+}
+
+// Size implements exchange.Content.
+func (n noise) Size() int64 { return n.size }
+
+// ReadAt implements io.ReaderAt.
+func (n noise) ReadAt(p []byte, offset int64) (int, error) {
+	read := 0
+	for read < len(p) && offset < n.size {
+		x := (uint64(offset/8) + n.seed) * 0x9E3779B97F4A7C15
+		x ^= x >> 29
+		var word [8]byte
+		binary.LittleEndian.PutUint64(word[:], x*0xBF58476D1CE4E5B9)
+		within := offset % 8
+		count := copy(p[read:], word[within:min(8, within+n.size-offset)])
+		read, offset = read+count, offset+int64(count)
+	}
+	if read < len(p) {
+		return read, io.EOF
+	}
+	return read, nil
 }
 
 // numbered is c under a reference of its own.
@@ -221,6 +277,13 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// restRSS gives unused memory back, has the system forget the peak so far, and returns the resident memory that is left, in MB.
+func restRSS() float64 {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // where it cannot, the growth is understated: peaks before count
+	return peakRSS()
 }
 
 // peakRSS is the largest resident memory of the process so far in MB; 0 where /proc does not tell.
