@@ -163,7 +163,7 @@ func refusedEstablished() []refusal {
 		}, nil, ebms.CodeInconsistent},
 		{"unknown action of the message service", nil, func(_ *world, d *draft) {
 			d.header.Service, d.header.Action = ebms.Service{Value: ebms.MSHService}, ebms.ActionPing
-			d.parts, d.header.Manifest = nil, nil
+			d.parts, d.header.Manifest, d.header.AckRequested = nil, nil, nil
 		}, nil, ebms.CodeNotSupported},
 	}
 }
