@@ -45,7 +45,7 @@ func NewMessageError(to *Message, list ErrorList, o SignalOptions) *Message {
 	return m
 }
 
-// NewPong returns the answer to a Ping. ebMS 2.0 §8.2.
+// NewPong returns the answer to a Ping. ebMS 2.0 §8.
 func NewPong(to *Message, o SignalOptions) *Message { return newSignal(to, o, ActionPong) }
 
 // NewStatusResponse returns the answer to a StatusRequest: r says what became of the message in question. An empty
@@ -71,7 +71,7 @@ type Inquiry struct {
 	SyncReply bool
 }
 
-// NewPing returns a message that asks whether the other message service is there. ebMS 2.0 §8.1.
+// NewPing returns a message that asks whether the other message service is there. ebMS 2.0 §8.
 func NewPing(q Inquiry) *Message { return newInquiry(q, ActionPing) }
 
 // NewStatusRequest returns a message that asks what became of an earlier message of q.From, the one with this MessageID.

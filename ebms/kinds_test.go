@@ -2,6 +2,7 @@ package ebms_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -214,5 +215,32 @@ func TestErrorCodesKeepTheirSeverities(t *testing.T) {
 				t.Error("AsWarning changes the error itself")
 			}
 		})
+	}
+}
+
+// A signed message of 1,024 payloads that acknowledges another one, in canonical form.
+func TestLargestMessageIsRead(t *testing.T) {
+	m := business()
+	m.Manifest = nil
+	data := string(envelope(t, m))
+	var manifest, signature, acknowledged strings.Builder
+	for i := range 1025 {
+		const digest = `<ds:DigestMethod Algorithm="urn:d"></ds:DigestMethod><ds:DigestValue>AA==</ds:DigestValue></ds:Reference>`
+		reference := fmt.Sprintf(`<ds:Reference URI="cid:%d@x">`, i)
+		signature.WriteString(reference + `<ds:Transforms><ds:Transform Algorithm="urn:a"></ds:Transform><ds:Transform Algorithm="urn:b"><ds:XPath>x</ds:XPath></ds:Transform>` +
+			`<ds:Transform Algorithm="urn:c"></ds:Transform></ds:Transforms>` + digest)
+		acknowledged.WriteString(reference + digest)
+		if i > 0 {
+			fmt.Fprintf(&manifest, `<eb:Reference xlink:href="cid:%d@x"><eb:Schema eb:location="urn:s"></eb:Schema>`+
+				`<eb:Description xml:lang="en">a</eb:Description></eb:Reference>`, i)
+		}
+	}
+	data = strings.Replace(data, "<soap:Body/>", `<soap:Body><eb:Manifest eb:version="2.0">`+manifest.String()+"</eb:Manifest></soap:Body>", 1)
+	data = strings.Replace(data, "</soap:Header>", `<eb:Acknowledgment xmlns:ds="http://www.w3.org/2000/09/xmldsig#" eb:version="2.0" soap:mustUnderstand="1">`+
+		`<eb:Timestamp>2026-11-20T10:15:00Z</eb:Timestamp><eb:RefToMessageId>a@x</eb:RefToMessageId>`+acknowledged.String()+`</eb:Acknowledgment>`+
+		`<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">`+signature.String()+`</ds:Signature></soap:Header>`, 1)
+	got := parse(t, []byte(data))
+	if len(got.Manifest) != 1024 || len(got.Acknowledgment.References) != 1025 || !got.Signed {
+		t.Errorf("%d References, %d acknowledged, signed %v", len(got.Manifest), len(got.Acknowledgment.References), got.Signed)
 	}
 }

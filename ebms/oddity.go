@@ -29,7 +29,7 @@ const (
 // The oddities of the envelope, which Parse collects. ebMS 2.0 §2.3, §3.1.
 const (
 	// OddityNoRole: a party of a business message has no Role, which the specification leaves optional and other products
-	// insist on (§3.1.1.2). NHS Spine, and Hermes if its partnership names none.
+	// insist on (§3.1.1.2). NHS Spine.
 	OddityNoRole Oddity = "no-role"
 	// OddityTimeWithoutZone: a time does not say that it is UTC, and is taken as that (§3.1.6.2). NHS Spine.
 	OddityTimeWithoutZone Oddity = "time-without-zone"

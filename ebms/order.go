@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// MaxSequence is the highest SequenceNumber. ebMS 2.0 §9.1.1.
+// MaxSequence is the highest SequenceNumber (eight digits; not confirmed). ebMS 2.0 §9.
 const MaxSequence = 99_999_999
 
 // MessageOrder asks the receiver to hand the messages of a conversation to the application in the order in which they were
@@ -18,7 +18,7 @@ type MessageOrder struct {
 	Reset bool
 }
 
-// messageOrder reads MessageOrder. ebMS 2.0 §9.1.
+// messageOrder reads MessageOrder. ebMS 2.0 §9.
 func (p *parser) messageOrder(e *element) {
 	order := &MessageOrder{}
 	s := p.sequence(e, atMessageOrder)
@@ -35,7 +35,7 @@ func (p *parser) messageOrder(e *element) {
 	p.m.Order = order
 }
 
-// sequenceNumber reads a SequenceNumber: digits, eight at the most. ebMS 2.0 §9.1.1.
+// sequenceNumber reads a SequenceNumber: digits, eight at the most. ebMS 2.0 §9.
 func (p *parser) sequenceNumber(text string) uint32 {
 	for _, c := range []byte(text) {
 		if c < '0' || c > '9' {
@@ -52,7 +52,7 @@ func (p *parser) sequenceNumber(text string) uint32 {
 }
 
 // ordered: what a MessageOrder needs and excludes. Order can only be kept where each message comes once and surely. ebMS 2.0
-// §9.1, §9.2.
+// §9.
 func ordered(m *Message) *Error {
 	if m.Order == nil {
 		return nil
@@ -74,7 +74,7 @@ func ordered(m *Message) *Error {
 	return nil
 }
 
-// messageOrder writes MessageOrder. Continue is the schema's default and not written. ebMS 2.0 §9.1.
+// messageOrder writes MessageOrder. Continue is the schema's default and not written. ebMS 2.0 §9.
 func (w *writer) messageOrder(order *MessageOrder) {
 	var status []string
 	if order.Reset {

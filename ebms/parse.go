@@ -128,7 +128,7 @@ func (p *parser) headerBlock(e *element) {
 		p.otherBlock(e)
 		return
 	}
-	// The schema has two AckRequested and two Acknowledgment, each for an actor of its own (§6.3.1.1, §6.3.2.1).
+	// The schema has two AckRequested and two Acknowledgment, each for an actor of its own (§6.3.1.1, §6.3.2).
 	name := e.local
 	if actor, _ := e.attribute(nsSOAP, "actor"); actor == ActorNextMSH {
 		name += " " + actor
