@@ -46,8 +46,8 @@ type Store interface {
 	// the Arrival is, and Conflict is set. Messages in any other state are always recorded.
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
-	// certificate is not stored twice; if it was CertificateRefused, it is as if it came now. With other Content both are kept
-	// and both become CertificateInConflict.
+	// certificate is not stored twice; if it was CertificateRefused, or CertificateReceived and this message waits for none, it is
+	// as if it came now. With other Content both are kept and both become CertificateInConflict.
 	//
 	// A message with an Order is used in its place only (ebMS 2.0 §9). If messages before it are missing it is stored as
 	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
@@ -87,7 +87,9 @@ type Store interface {
 type Keeper interface {
 	// Expel ends messages that waited in vain for those before them (ebMS 2.0 §9). A message that is StateReceived becomes
 	// StateQuarantined with the Reason, its certificate CertificateRefused, and the Reply is enqueued and answers copies of
-	// the message from now on; that is true in the result. One in any other state stays as it is.
+	// the message from now on; that is true in the result. Settled tells when. Its MessageID stays taken, its place in the
+	// conversation is free again. Its certificate stays as it is if another message brought it too and was accepted. A message in
+	// any other state stays as it is.
 	Expel(ctx context.Context, expulsions []Expulsion) ([]bool, error)
 
 	// SetPause begins or, with a zero Since, ends the pause of deliveries to a partner.
@@ -252,7 +254,7 @@ type Message struct {
 	// Log tells each attempt that has ended, oldest first. At most 50 are kept: the newest, and with a Status of 2xx the
 	// last even if it is older, so that the log tells for ever whether the partner took the message.
 	Log []Attempt `json:"log,omitempty"`
-	// Settled is when a terminal state was reached; SettledBy the MessageID of the acknowledgment or error that did it.
+	// Settled is when an outbound message reached a terminal state, or an inbound one was expelled; SettledBy the MessageID of the acknowledgment or error that did it.
 	Settled   time.Time `json:"settled,omitzero"`
 	SettledBy string    `json:"settled_by,omitempty"`
 	// Late: the acknowledgment came after delivery had ended as failed or expired.
@@ -370,7 +372,7 @@ type Departure struct {
 	// Held: the caller posts the message itself, once. It is stored as delivered at once.
 	Held bool
 	// Line names, for one partner, the messages that are to arrive in order; Message then has ConversationID and Order.
-	// Empty if order does not matter.
+	// Empty if order does not matter, and in replies.
 	Line  string
 	Audit []AuditEntry
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/ecogate/ecogate/exchange"
 )
 
@@ -77,6 +79,9 @@ func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival
 	if err != nil {
 		return arrival{}, err
 	}
+	if in.copy, err = in.store.isCopy(&m); err != nil {
+		return arrival{}, err
+	}
 	a := arrival{message: m, certificate: c, held: given.Held, audit: slices.Clone(given.Audit)}
 	if a.raw, err = in.blob(ctx, given.Raw, m.Created); err != nil {
 		return arrival{}, err
@@ -85,11 +90,9 @@ func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival
 		return arrival{}, fmt.Errorf("document: %w", err)
 	}
 	if given.Reply != nil {
-		reply, err := in.departure(ctx, given.Reply)
-		if err != nil {
-			return arrival{}, fmt.Errorf("reply: %w", err)
+		if a.reply, err = in.reply(ctx, given.Reply); err != nil {
+			return arrival{}, err
 		}
-		a.reply = &reply
 	}
 	if given.Settles != nil {
 		settles := *given.Settles
@@ -100,6 +103,37 @@ func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival
 		a.settles = &settles
 	}
 	return a, nil
+}
+
+// isCopy reports whether m is a copy of a message that is there, so that large content is not written in vain. The transaction decides
+// again, and cannot decide otherwise: what was accepted once stays so.
+func (s *Store) isCopy(m *exchange.Message) (is bool, err error) {
+	if m.State != exchange.StateAccepted {
+		return false, nil
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		first := unique(tx, acceptedKey(m.Partner, m.MessageID))
+		if first == 0 {
+			return nil
+		}
+		there, err := loadMessage(tx, first)
+		is = there.Content == m.Content
+		return err
+	})
+	return is && err == nil, err
+}
+
+// reply makes a message ready that answers another one.
+func (in *intake) reply(ctx context.Context, given *exchange.Departure) (*departure, error) {
+	if given.Line != "" {
+		return nil, fmt.Errorf("reply %q: a reply stands in no line, and this one in %q", given.Message.MessageID, given.Line)
+	}
+	in.copy = false
+	d, err := in.departure(ctx, given)
+	if err != nil {
+		return nil, fmt.Errorf("reply: %w", err)
+	}
+	return &d, nil
 }
 
 func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {

@@ -1,21 +1,27 @@
-// Package bolt is exchange.Store on local files, for one process: records in one go.etcd.io/bbolt file, and the bytes of
-// messages in one append-only file per month. It knows how records, indexes, the delivery queue and the audit log lie on
-// disk and when they are durable. What a message means, when it is tried again and who may ask is left to exchange.
+// Package bolt is exchange.Store and exchange.Keeper on local files, for one process: records in one go.etcd.io/bbolt file, and the
+// bytes of messages in one append-only file per month, or in files of their own if they are many. It knows how records, indexes,
+// the delivery queue and the audit log lie on disk and when they are durable. What a message means, when it is tried again and
+// who may ask is left to exchange.
 //
 // # Files
 //
 //	state.db          records, indexes, due queue, unique keys, audit chain (bbolt; see index.go for the buckets)
 //	raw-2026-11.log   bytes on the wire and signed documents of that month (UTC, by Message.Created), see raw.go
+//	raw-2026-11/      those above Options.LargeBytes, each in a file named by its SHA-256, see large.go
 //
-// Equal bytes are stored once per month. Nothing in a raw file is ever changed or removed; retention removes whole files of
-// past months, after which Raw returns exchange.ErrNotFound for them. Files are made with mode 0600, the directory 0700.
+// Equal bytes are stored once per month. Nothing that a record points at is ever changed or removed; retention removes the
+// file and the folder of past months, after which Raw returns exchange.ErrNotFound for them. Files are made with mode 0600,
+// directories 0700.
 //
 // # Guarantees
 //
-// One goroutine commits. It takes all calls that wait, applies each whole or not at all, appends and syncs their raw bytes,
-// then commits one bbolt transaction (two syncs), then answers. There is no timer: a lone caller waits for its own three
-// syncs, many callers share them. What a loss of process or power leaves:
+// Content above LargeBytes is written to its file and synced in the caller's goroutine. Then one goroutine commits. It takes
+// all calls that wait, applies each whole or not at all, appends and syncs their raw bytes, then commits one bbolt
+// transaction (two syncs), then answers. There is no timer: a lone caller waits for its own three syncs, many callers share
+// them. What a loss of process or power leaves:
 //
+//	in a file of its own        nothing; what has a temporary name is removed when the store is opened
+//	after it, before the commit nothing of the call; the whole file is kept, no record points at it
 //	before the raw sync         nothing of the batch; a torn tail of the raw file is cut when the store is opened
 //	after it, before the commit nothing of the batch; whole frames at the end of the raw file are kept, no record points at them
 //	after the commit            all of the batch, answered or not
@@ -26,8 +32,9 @@
 //
 // This rests on fdatasync being honest. Network file systems and ext4 with fast_commit are not.
 //
-// Read bolt.go (open, close), commit.go (the committer), index.go (what is found how), record.go, then enqueue.go, accept.go
-// and queue.go for the four writing methods, query.go for the reading ones, audit.go, and check.go.
+// Read bolt.go (open, close), commit.go (the committer), raw.go and large.go (content), index.go (what is found how), record.go, then
+// enqueue.go, accept.go and queue.go for the four writing methods, order.go for messages that have an order, query.go for the
+// reading methods, keeper.go for those of exchange.Keeper, audit.go, and check.go.
 package bolt
 
 import (
@@ -76,7 +83,7 @@ type Options struct {
 	Point func(name string)
 }
 
-// Store is an exchange.Store. It is safe for concurrent use. Make it with Open; call Close.
+// Store is an exchange.Store and an exchange.Keeper. It is safe for concurrent use. Make it with Open; call Close.
 type Store struct {
 	path       string // of state.db
 	db         *bbolt.DB
@@ -109,7 +116,7 @@ const (
 )
 
 // Open opens the store in dir, or makes one there. It brings the files into order after a crash: it cuts a torn tail off the
-// raw files, with an entry in the audit log, and voids the leases of the process before.
+// raw files and removes files that were not written to their end, with entries in the audit log, and voids the leases of the process before.
 //
 // Errors: ErrLocked if another process has it open, ErrSchema if a newer version wrote it, exchange.ErrDamaged with the
 // file's name and, for raw files, the offset, if something is missing that was once durable.

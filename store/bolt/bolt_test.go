@@ -221,7 +221,7 @@ func TestClosedStoreSaysSo(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	errs := make([]error, 8)
+	errs := make([]error, 11)
 	_, errs[0] = s.Enqueue(ctx, []exchange.Departure{departure("m2")})
 	_, errs[1] = s.Accept(ctx, []exchange.Arrival{arrival("m3")})
 	_, errs[2] = s.Settle(ctx, []exchange.Outcome{{Seq: 1, State: exchange.StateFailed}})
@@ -230,6 +230,9 @@ func TestClosedStoreSaysSo(t *testing.T) {
 	_, errs[5] = s.Raw(ctx, accepted[0].Message.Raw)
 	_, errs[6] = s.Audit(ctx, 0, 0)
 	errs[7] = s.Record(ctx, []exchange.AuditEntry{{At: start, Event: "message.read"}})
+	_, errs[8] = s.Expel(ctx, []exchange.Expulsion{{Seq: 1}})
+	errs[9] = s.SetPause(ctx, exchange.Pause{Partner: "TH", Since: start}, nil)
+	_, errs[10] = s.Pauses(ctx)
 	for i, err := range errs {
 		if !errors.Is(err, bolt.ErrClosed) {
 			t.Errorf("call %d: %v, want ErrClosed", i, err)

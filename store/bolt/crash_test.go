@@ -48,7 +48,7 @@ func child(t *testing.T, role, dir string, env ...string) *exec.Cmd {
 
 // writeUntilKilled enqueues and accepts with 8 writers and prints each MessageID once the store has answered for it.
 func writeUntilKilled(dir string) int {
-	s, err := bolt.Open(dir, bolt.Options{Now: clock})
+	s, err := bolt.Open(dir, bolt.Options{Now: clock, LargeBytes: smallFrames.LargeBytes})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -86,6 +86,12 @@ func writeOne(s *bolt.Store, id string, n int) error {
 		}
 	}
 	a := arrival(id)
+	if n%4 == 2 {
+		a = largeArrival(id)
+	}
+	if n%4 == 3 { // every second one waits for the next
+		a.Message.ConversationID, a.Message.Order = id[:strings.LastIndex(id, "-")], &exchange.Order{Sequence: uint32(n/4) ^ 1}
+	}
 	reply := departure("reply-" + id)
 	a.Reply = &reply
 	_, err := s.Accept(ctx, []exchange.Arrival{a})
@@ -117,6 +123,11 @@ func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
 		}
 		if left := query(t, s, exchange.MessageQuery{State: exchange.StateSending}); len(left) != 0 {
 			t.Fatalf("%d leases outlived their process", len(left))
+		}
+		for _, name := range folder(t, dir) {
+			if strings.HasPrefix(name, "new-") {
+				t.Fatalf("%s outlived its process", name)
+			}
 		}
 		if err := s.Check(t.Context()); err != nil {
 			t.Fatal(err)
@@ -161,10 +172,10 @@ func runAndKill(t *testing.T, dir string) []string {
 	return ids
 }
 
-// dieAtPoint kills its process at the named point of the second commit.
+// dieAtPoint kills its process when it passes the named point for the second time.
 func dieAtPoint(dir, name string) int {
 	passed := 0
-	s, err := bolt.Open(dir, bolt.Options{Now: clock, Point: func(at string) {
+	s, err := bolt.Open(dir, bolt.Options{Now: clock, LargeBytes: smallFrames.LargeBytes, Point: func(at string) {
 		if at != name {
 			return
 		}
@@ -178,36 +189,48 @@ func dieAtPoint(dir, name string) int {
 		return 1
 	}
 	for _, id := range []string{"first@th", "second@th"} {
-		if _, err := s.Accept(context.Background(), []exchange.Arrival{arrival(id)}); err != nil {
+		if _, err := s.Accept(context.Background(), []exchange.Arrival{arrivalAtPoint(id)}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
 	return 1
 }
 
+// arrivalAtPoint has content in a frame and content in a file of its own.
+func arrivalAtPoint(id string) exchange.Arrival {
+	a := largeArrival(id)
+	a.Document = []byte("document of " + id)
+	a.Certificate = &exchange.Certificate{Key: exchange.CertificateKey{Country: "TH", Form: "AK", Reference: id}, Content: id}
+	return a
+}
+
 func TestKilledBetweenTheDurableSteps(t *testing.T) {
 	for _, c := range []struct {
 		point  string
 		stored int
-	}{{"store.raw-synced", 0}, {"store.committed", 1}} {
+	}{{"store.large-synced", 0}, {"store.raw-synced", 0}, {"store.committed", 1}} {
 		t.Run(c.point, func(t *testing.T) {
 			dir := t.TempDir()
 			cmd := child(t, "point", dir, "ECOGATE_STORE_POINT="+c.point)
 			if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() > 0 {
 				t.Fatalf("the process did not die at the point: %v", err)
 			}
-			s := open(t, dir, bolt.Options{})
+			s := open(t, dir, smallFrames)
+			check(t, s)
 			if n := len(query(t, s, exchange.MessageQuery{MessageID: "first@th"})); n != 1 {
 				t.Errorf("%d records of the message before, want 1", n)
 			}
 			if n := len(query(t, s, exchange.MessageQuery{MessageID: "second@th"})); n != c.stored {
 				t.Errorf("%d records of the message at the point, want %d", n, c.stored)
 			}
-			size := rawSize(t, dir)
-			if results, err := s.Accept(t.Context(), []exchange.Arrival{arrival("second@th")}); err != nil || results[0].Fresh != (c.stored == 0) {
+			size, files := rawSize(t, dir), len(folder(t, dir))
+			if results, err := s.Accept(t.Context(), []exchange.Arrival{arrivalAtPoint("second@th")}); err != nil || results[0].Fresh != (c.stored == 0) {
 				t.Errorf("the sender's retry: %+v, %v", results, err)
 			}
-			if again := rawSize(t, dir); again != size {
+			if again := len(folder(t, dir)); files != 2 || again != 2 {
+				t.Errorf("%d files of their own, then %d, want 2", files, again)
+			}
+			if again := rawSize(t, dir); again != size && c.point != "store.large-synced" {
 				t.Errorf("bytes that lay in the raw file were stored again: %d, then %d bytes", size, again)
 			}
 			check(t, s)
@@ -246,6 +269,14 @@ func fillTheDisk(dir string) int {
 	long.Raw = strings.NewReader(strings.Repeat("long\n", 1000))
 	if _, err := s.Accept(context.Background(), []exchange.Arrival{long}); !isFull(err) {
 		t.Errorf("a longer message: %v, want ErrFull", err)
+	}
+	huge := arrival("huge@th")
+	huge.Raw = pattern(size + 100_000)
+	if _, err := s.Accept(context.Background(), []exchange.Arrival{huge}); !isFull(err) {
+		t.Errorf("content in a file of its own: %v, want ErrFull", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "raw-2026-11")); err != nil || len(left) != 0 {
+		t.Errorf("%d files of their own are left, %v", len(left), err)
 	}
 	if after, err := os.Stat(path); err != nil || after.Size() != sizeBefore.Size() {
 		t.Errorf("a refused message left bytes behind: %v, %v", after.Size()-sizeBefore.Size(), err)

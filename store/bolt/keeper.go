@@ -30,12 +30,12 @@ func (s *Store) Expel(ctx context.Context, expulsions []exchange.Expulsion) ([]b
 		e := expulsion{Expulsion: expulsions[i]}
 		e.Audit = slices.Clone(e.Audit)
 		if e.Expulsion.Reply != nil {
-			reply, err := in.departure(ctx, e.Expulsion.Reply)
+			reply, err := in.reply(ctx, e.Expulsion.Reply)
 			if err != nil {
 				in.letGo()
-				return nil, fmt.Errorf("expelling message %d: reply: %w", e.Seq, err)
+				return nil, fmt.Errorf("expelling message %d: %w", e.Seq, err)
 			}
-			e.reply = &reply
+			e.reply = reply
 		}
 		prepared[i] = e
 	}

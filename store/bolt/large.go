@@ -55,14 +55,21 @@ type intake struct {
 	store *Store
 	bytes int         // in frames, which the committer writes
 	held  []largeFile // that the call wrote and no commit may point at yet
+	copy  bool        // what comes is a copy of a message that is there: the transaction will not keep its content
 }
+
+// errCopy is never seen: what was accepted once stays so.
+var errCopy = errors.New("the content of a copy was to be kept")
 
 // blob makes c ready to be kept in the month of at; nil is no content.
 func (in *intake) blob(ctx context.Context, c exchange.Content, at time.Time) (blob, error) {
 	switch {
 	case c == nil || c.Size() == 0:
 		return blob{}, nil
-	case c.Size() > in.store.largeBytes:
+	case c.Size() <= in.store.largeBytes:
+	case in.copy:
+		return blob{size: c.Size(), missing: errCopy}, nil
+	default:
 		return in.large(ctx, c, at)
 	}
 	b, err := newBlob(c)

@@ -340,7 +340,7 @@ func (r *rawFiles) close() error {
 
 // recover compares each raw file with its committed end. A shorter file has lost durable bytes. In a longer one a crash left
 // frames that no record points at: the whole ones stay and are found by their digest again, the rest is a torn write and
-// is cut. Files of past months may be gone, by retention.
+// is cut. Then it looks after the files of their own. Those of past months may be gone, by retention.
 func (r *rawFiles) recover(t *transaction, now time.Time) error {
 	sizes, err := r.months()
 	if err != nil {
