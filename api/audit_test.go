@@ -50,8 +50,8 @@ func TestReadsAndRefusalsAreRecordedAndLogged(t *testing.T) {
 	}}
 	long := strings.Repeat("x", 1023) + "é"
 	tests := []struct {
-		name, secret, method, target, event, subject, detail string
-		node                                                 submitter
+		name, secret, method, target, event, subject, detail, body string
+		node                                                       submitter
 	}{
 		{name: "look-up", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234", event: "certificate.looked_up", subject: "VN-KR 25/02/01234"},
 		{name: "look-up of what is not there", secret: brokerSecret, target: "certificates/NONE%2F1", event: "certificate.looked_up", subject: "NONE/1"},
@@ -60,6 +60,13 @@ func TestReadsAndRefusalsAreRecordedAndLogged(t *testing.T) {
 		{name: "list", secret: operatorSecret, target: "messages?partner=KR", event: "messages.listed", subject: "partner=KR"},
 		{name: "message", secret: operatorSecret, target: "messages/in@kr", event: "message.read", subject: "in@kr"},
 		{name: "bytes", secret: operatorSecret, target: "messages/1/raw", event: "message.raw_read", subject: "1"},
+		{name: "parts", secret: officerSecret, target: "messages/1/parts", event: "message.parts_listed", subject: "1"},
+		{name: "part", secret: officerSecret, target: "messages/in@kr/parts/2", event: "message.part_read", subject: "in@kr", detail: " part 2"},
+		{name: "partners", secret: officerSecret, target: "partners", event: "partners.listed"},
+		{name: "message at the partner", secret: officerSecret, method: "POST", target: "partners/KR/message-status", body: `{"message_id":"m1@la"}`,
+			event: "message.status_asked", subject: "m1@la", detail: " of KR"},
+		{name: "role that may not operate", secret: officerSecret, method: "POST", target: "partners/KR/pause", event: "access.refused",
+			subject: "POST /api/v1/partners/:id/pause", detail: " forbidden"},
 		{name: "role that may not", secret: brokerSecret, target: "messages/1", event: "access.refused", subject: "GET /api/v1/messages/:id", detail: " forbidden"},
 		{name: "certificate that breaks rules", secret: issuerSecret, method: "POST", target: "certificates", node: refusing(rules),
 			event: "certificate.refused", subject: "LA26010137 to KR", detail: " invalid_certificate D04 D11"},
@@ -68,11 +75,14 @@ func TestReadsAndRefusalsAreRecordedAndLogged(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			f := serve(t, func(o *api.Options) { o.Node = test.node })
+			f := serve(t, func(o *api.Options) {
+				o.Node = test.node
+				o.Operator = &operator{parts: func(exchange.Message) (*exchange.Parts, error) { return nil, exchange.ErrUnreadable }}
+			})
 			f.imported("VN-KR 25/02/01234", "in@kr", "said")
 			before := len(f.recorded(0))
-			body := ""
-			if test.method == "POST" {
+			body := test.body
+			if test.target == "certificates" {
 				body = submissionBody(t)
 			}
 			f.request(test.secret, test.method, "/api/v1/"+test.target, body, "X-Correlation-Id", "case-7")
@@ -142,11 +152,37 @@ func (u unreadable) Raw(context.Context, exchange.RawRef) (exchange.Content, err
 	return nil, nil
 }
 
+// nobody is a node that must not be asked.
+type nobody struct{ t *testing.T }
+
+func (n nobody) Partners(context.Context) ([]exchange.PartnerStatus, error) {
+	n.t.Error("partners were read")
+	return nil, nil
+}
+
+func (n nobody) AskStatus(context.Context, string, string, string) (exchange.MessageStatus, error) {
+	n.t.Error("a partner was asked")
+	return exchange.MessageStatus{}, nil
+}
+
+func (n nobody) Parts(context.Context, exchange.Message) (*exchange.Parts, error) {
+	n.t.Error("parts were read")
+	return nil, exchange.ErrUnreadable
+}
+
+func (n nobody) Ping(context.Context, string, string, string) (exchange.Ping, error) {
+	n.t.Error("a partner was pinged")
+	return exchange.Ping{}, nil
+}
+
+func (n nobody) Pause(context.Context, string, string, string) error { return nil }
+func (n nobody) Resume(context.Context, string, string) error        { return nil }
+
 func TestNothingIsReadThatCannotBeRecorded(t *testing.T) {
 	submission := submissionBody(t)
 	for _, cause := range []error{fmt.Errorf("recording: %w", exchange.ErrFull), errors.New("disk sda1"), context.DeadlineExceeded} {
 		f := serve(t, func(o *api.Options) {
-			o.Store, o.Node = unreadable{t}, refusing(exchange.ErrConflict)
+			o.Store, o.Node, o.Operator = unreadable{t}, refusing(exchange.ErrConflict), nobody{t}
 			o.Audit = auditor(func([]exchange.AuditEntry) error { return cause })
 		})
 		for _, test := range []struct{ secret, method, target, body string }{
@@ -155,6 +191,10 @@ func TestNothingIsReadThatCannotBeRecorded(t *testing.T) {
 			{operatorSecret, "GET", "messages", ""},
 			{operatorSecret, "GET", "messages/1", ""},
 			{operatorSecret, "GET", "messages/1/raw", ""},
+			{operatorSecret, "GET", "messages/1/parts", ""},
+			{operatorSecret, "GET", "messages/1/parts/1", ""},
+			{operatorSecret, "GET", "partners", ""},
+			{operatorSecret, "POST", "partners/KR/message-status", `{"message_id":"m1@la"}`},
 			{brokerSecret, "GET", "messages", ""},
 			{issuerSecret, "POST", "certificates", submission},
 		} {
@@ -171,7 +211,7 @@ func TestNothingIsReadThatCannotBeRecorded(t *testing.T) {
 
 func TestAnAuditorIsRequired(t *testing.T) {
 	f := serve(t, nil)
-	_, err := api.New(api.Options{Node: submitter(accepting), Store: f.store, Now: func() time.Time { return now }})
+	_, err := api.New(api.Options{Node: submitter(accepting), Operator: new(operator), Store: f.store, Now: func() time.Time { return now }})
 	if err == nil || !strings.Contains(err.Error(), "Audit") {
 		t.Errorf("New without an auditor: %v", err)
 	}

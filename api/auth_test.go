@@ -6,10 +6,13 @@ import (
 	"testing"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/exchange"
 )
 
 func TestRolesOpenWhatIsTheirs(t *testing.T) {
-	f := serve(t, nil)
+	f := serve(t, func(o *api.Options) {
+		o.Operator = &operator{parts: func(exchange.Message) (*exchange.Parts, error) { return nil, exchange.ErrUnreadable }}
+	})
 	f.exported("LA 26-010137", "out@la")             // certificate 1, message 1
 	f.imported("VN-KR 25/02/01234", "in@kr", "said") // certificate 2, message 2
 	submission := `{"partner":"KR","certificate":` + string(certificateJSON(t)) + `}`
@@ -33,6 +36,13 @@ func TestRolesOpenWhatIsTheirs(t *testing.T) {
 		{"list messages", "GET", "/api/v1/messages", "", [6]int{anonymous, anonymous, no, no, ok, ok}},
 		{"read a message", "GET", "/api/v1/messages/1", "", [6]int{anonymous, anonymous, no, no, ok, ok}},
 		{"read a message's bytes", "GET", "/api/v1/messages/1/raw", "", [6]int{anonymous, anonymous, no, no, ok, ok}},
+		{"list a message's parts", "GET", "/api/v1/messages/1/parts", "", [6]int{anonymous, anonymous, no, no, 422, 422}},
+		{"read a message's part", "GET", "/api/v1/messages/1/parts/1", "", [6]int{anonymous, anonymous, no, no, 422, 422}},
+		{"list partners", "GET", "/api/v1/partners", "", [6]int{anonymous, anonymous, no, no, ok, ok}},
+		{"pause a partner", "POST", "/api/v1/partners/KR/pause", "", [6]int{anonymous, anonymous, no, no, no, ok}},
+		{"resume a partner", "POST", "/api/v1/partners/KR/resume", "", [6]int{anonymous, anonymous, no, no, no, ok}},
+		{"ping a partner", "POST", "/api/v1/partners/KR/ping", "", [6]int{anonymous, anonymous, no, no, no, ok}},
+		{"ask a partner", "POST", "/api/v1/partners/KR/message-status", `{"message_id":"m1@la"}`, [6]int{anonymous, anonymous, no, no, ok, ok}},
 		{"path that does not exist", "GET", "/api/v1/nothing", "", [6]int{anonymous, anonymous, none, none, none, none}},
 		{"path outside the API", "GET", "/", "", [6]int{anonymous, anonymous, none, none, none, none}},
 		{"liveness", "GET", "/healthz", "", [6]int{ok, ok, ok, ok, ok, ok}},

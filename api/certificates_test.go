@@ -51,8 +51,9 @@ func TestSubmitHandsTheCertificateToTheNode(t *testing.T) {
 	}
 }
 
-// TestSubmitRefusesHostileBodies posts the files of testdata/hostile/api: a header "expect: STATUS CODE", an empty line,
-// then the body, in which @CERTIFICATE@ stands for a good certificate. Adding a file adds a test.
+// TestSubmitRefusesHostileBodies posts the files of testdata/hostile/api: a header "expect: STATUS CODE" and perhaps "content-type:
+// TYPE", which is application/json otherwise; an empty line; then the body, in which @CERTIFICATE@ stands for a good certificate and
+// @MANY@ for 1100 letters. The lines of a multipart body end with CR LF on the wire. Adding a file adds a test.
 func TestSubmitRefusesHostileBodies(t *testing.T) {
 	f := serve(t, func(o *api.Options) {
 		o.Node = submitter(func(string, string, eco.Certificate) (exchange.Submission, error) {
@@ -71,8 +72,14 @@ func TestSubmitRefusesHostileBodies(t *testing.T) {
 				t.Fatal(err)
 			}
 			header, body, _ := strings.Cut(string(data), "\n\n")
-			body = strings.ReplaceAll(body, "@CERTIFICATE@", string(certificateJSON(t)))
-			got := f.request(issuerSecret, "POST", "/api/v1/certificates", body)
+			header, contentType, multipart := strings.Cut(header, "\ncontent-type: ")
+			if multipart {
+				body = strings.ReplaceAll(body, "\n", "\r\n")
+			} else {
+				contentType = "application/json"
+			}
+			body = strings.NewReplacer("@CERTIFICATE@", string(certificateJSON(t)), "@MANY@", strings.Repeat("x", 1100)).Replace(body)
+			got := f.request(issuerSecret, "POST", "/api/v1/certificates", body, "Content-Type", contentType)
 			p := got.problem(t)
 			if want := fmt.Sprintf("expect: %d %s", got.status, p.Code); header != want || p.Detail == "" {
 				t.Errorf("%s, but the answer is %d %s with %q", header, got.status, p.Code, p.Detail)

@@ -48,7 +48,7 @@ func FuzzSubmission(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		var reached *eco.Certificate
 		handler, err := api.New(api.Options{
-			Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
+			Operator: new(operator), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
 			Node: submitter(func(actor, partner string, c eco.Certificate) (exchange.Submission, error) {
 				reached = &c
 				return accepting(actor, partner, c)
@@ -73,11 +73,11 @@ func FuzzSubmission(f *testing.F) {
 
 // FuzzPath asks for arbitrary paths. Nothing is there, so nothing may be found, and nothing may break.
 func FuzzPath(f *testing.F) {
-	for _, path := range []string{"certificates/VN-KR%2025%2F02%2F01234", "certificates/%", "documents/1", "messages/1/raw", "messages?limit=%zz", "messages/a%2Fb", "certificates"} {
+	for _, path := range []string{"certificates/VN-KR%2025%2F02%2F01234", "certificates/%", "documents/1", "messages/1/raw", "messages?limit=%zz", "messages/a%2Fb", "messages/1/parts/%31", "messages/1/parts", "partners/x", "certificates"} {
 		f.Add(path)
 	}
 	handler, err := api.New(api.Options{
-		Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(f, keys()), Node: submitter(accepting), Now: func() time.Time { return now },
+		Operator: new(operator), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(f, keys()), Node: submitter(accepting), Now: func() time.Time { return now },
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -93,7 +93,7 @@ func FuzzPath(f *testing.F) {
 		switch res.Code {
 		case http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed:
 		case http.StatusOK:
-			if req.URL.Path != "/api/v1/messages" { // the list, which is empty
+			if req.URL.Path != "/api/v1/messages" && req.URL.Path != "/api/v1/partners" { // lists
 				t.Fatalf("%s is found: %s", path, res.Body)
 			}
 		default:

@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ecogate/ecogate/api"
@@ -78,12 +80,44 @@ func TestMessagesArePaged(t *testing.T) {
 func TestMessageFiltersRefuseTypos(t *testing.T) {
 	f := serve(t, nil)
 	for _, query := range []string{
-		"direction=in", "kind=co", "state=Failed", "limit=0", "limit=501", "limit=many", "limit=-1", "before=x", "before=-1", "stat=failed",
+		"direction=in", "kind=co", "state=Failed", "limit=0", "limit=501", "limit=many", "limit=-1", "before=x", "before=-1", "stat=failed", "kind=status+requests", "state=receive",
 	} {
 		got := f.request(operatorSecret, "GET", "/api/v1/messages?"+query, "")
 		if p := got.problem(t); got.status != http.StatusBadRequest || p.Code != api.CodeParameter || p.Detail == "" {
 			t.Errorf("%s: status %d, problem %+v", query, got.status, p)
 		}
+	}
+}
+
+func TestMessagesAreFilteredByEveryKindAndState(t *testing.T) {
+	f := serve(t, nil)
+	for _, kind := range []exchange.Kind{
+		exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindAnswer, exchange.KindPing, exchange.KindPong,
+		exchange.KindStatusRequest, exchange.KindStatusResponse, exchange.KindUnknown,
+	} {
+		if _, err := f.client(operatorSecret).Messages(t.Context(), exchange.MessageQuery{Kind: kind}); err != nil {
+			t.Errorf("kind %s: %v", kind, err)
+		}
+	}
+	for _, state := range []exchange.State{
+		exchange.StateQueued, exchange.StateSending, exchange.StateAwaiting, exchange.StateDelivered, exchange.StateFailed, exchange.StateExpired,
+		exchange.StateCancelled, exchange.StateReceived, exchange.StateAccepted, exchange.StateQuarantined,
+	} {
+		if _, err := f.client(operatorSecret).Messages(t.Context(), exchange.MessageQuery{State: state}); err != nil {
+			t.Errorf("state %s: %v", state, err)
+		}
+	}
+}
+
+func TestRawMessageComesInRanges(t *testing.T) {
+	f := serve(t, nil)
+	f.imported("B1", "in@kr", "said")
+	got := f.request(officerSecret, "GET", "/api/v1/messages/1/raw", "", "Range", "bytes=4-5")
+	if got.status != http.StatusPartialContent || string(got.body) != "of" || got.header.Get("Content-Range") != "bytes 4-5/12" {
+		t.Errorf("status %d, body %q, header %v", got.status, got.body, got.header)
+	}
+	if got := f.request(officerSecret, "GET", "/api/v1/messages/1/raw", "", "Range", "bytes=99-"); got.status != http.StatusRequestedRangeNotSatisfiable {
+		t.Errorf("beyond the end: status %d", got.status)
 	}
 }
 
@@ -148,9 +182,10 @@ func TestRawMessageComesAsItTravelled(t *testing.T) {
 		{"3", "application/octet-stream", "raw refused", "message-3.xml"},
 	}
 	for _, test := range tests {
-		contentType, body, err := f.client(officerSecret).RawMessage(t.Context(), test.id)
-		if err != nil || contentType != test.contentType || string(body) != test.body {
-			t.Errorf("%s: %q of type %q, error %v", test.id, body, contentType, err)
+		var body strings.Builder
+		contentType, err := f.client(officerSecret).RawMessage(t.Context(), test.id, &body)
+		if err != nil || contentType != test.contentType || body.String() != test.body {
+			t.Errorf("%s: %q of type %q, error %v", test.id, body.String(), contentType, err)
 		}
 		got := f.request(officerSecret, "GET", "/api/v1/messages/"+test.id+"/raw", "")
 		if got.header.Get("Content-Disposition") != "attachment; filename="+test.name || got.header.Get("X-Content-Type-Options") != "nosniff" ||
@@ -158,7 +193,7 @@ func TestRawMessageComesAsItTravelled(t *testing.T) {
 			t.Errorf("%s: a browser might show it: %v", test.id, got.header)
 		}
 	}
-	if _, _, err := f.client(officerSecret).RawMessage(t.Context(), "99"); !errors.Is(err, exchange.ErrNotFound) {
+	if _, err := f.client(officerSecret).RawMessage(t.Context(), "99", io.Discard); !errors.Is(err, exchange.ErrNotFound) {
 		t.Errorf("error = %v, want not found", err)
 	}
 }

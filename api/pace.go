@@ -44,7 +44,9 @@ func (s *server) pacedBody(c echo.Context) *pacedBody {
 
 // Read gives os.ErrDeadlineExceeded when the client is too slow.
 func (b *pacedBody) Read(p []byte) (int, error) {
-	_ = b.connection.SetReadDeadline(b.began.Add(b.server.timeFor(b.read)))
+	end := b.began.Add(b.server.timeFor(b.read))
+	_ = b.connection.SetReadDeadline(end)
+	_ = b.connection.SetWriteDeadline(end.Add(b.server.Timeout)) // a body that is refused gets its answer too
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	return n, err

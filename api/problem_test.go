@@ -34,6 +34,7 @@ func TestStatusTableHoldsBothWays(t *testing.T) {
 		{"agreement not in force", fmt.Errorf("CPAId a: %w", partners.ErrOutsideValidity), 422, api.CodeNotInForce, partners.ErrOutsideValidity, "CPAId a", false},
 		{"not authorised", fmt.Errorf("%w: KCCI", exchange.ErrNotAuthorised), 403, api.CodeNotAuthorised, exchange.ErrNotAuthorised, "KCCI", false},
 		{"conflict", fmt.Errorf("certificate A1: %w", exchange.ErrConflict), 409, api.CodeConflict, exchange.ErrConflict, "A1", false},
+		{"over the agreement", fmt.Errorf("%w: 9 bytes, the agreement allows 8", exchange.ErrTooLarge), 422, api.CodeOverAgreement, exchange.ErrTooLarge, "9 bytes", false},
 		{"not found", fmt.Errorf("%w: %w", exchange.ErrNotFound, secret), 404, api.CodeNotFound, exchange.ErrNotFound, "", true},
 		{"damaged", fmt.Errorf("%w: %w", exchange.ErrDamaged, secret), 500, api.CodeDamaged, exchange.ErrDamaged, "", true},
 		{"full", fmt.Errorf("%w: %w", exchange.ErrFull, secret), 503, api.CodeFull, exchange.ErrFull, "nothing was written", true},
@@ -125,9 +126,14 @@ func TestDamagedAndDroppedBytesAreToldApart(t *testing.T) {
 		{exchange.ErrDamaged, 500, api.CodeDamaged},
 		{exchange.ErrNotFound, 410, api.CodeDropped},
 	} {
-		f := serve(t, func(o *api.Options) { o.Store = damage{o.Store, test.err} })
+		f := serve(t, func(o *api.Options) {
+			o.Store = damage{o.Store, test.err}
+			o.Operator = &operator{parts: func(exchange.Message) (*exchange.Parts, error) {
+				return nil, fmt.Errorf("stored message 1: %w", test.err)
+			}}
+		})
 		f.imported("B1", "in@kr", "said")
-		for _, path := range []string{"/api/v1/messages/1/raw", "/api/v1/documents/1"} {
+		for _, path := range []string{"/api/v1/messages/1/raw", "/api/v1/documents/1", "/api/v1/messages/1/parts", "/api/v1/messages/1/parts/1"} {
 			got := f.request(officerSecret, "GET", path, "")
 			if p := got.problem(t); got.status != test.status || p.Code != test.code {
 				t.Errorf("%s: status %d, problem %+v; want %d %s", path, got.status, p, test.status, test.code)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -56,11 +57,72 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// submitter answers Submit with a function.
+// submitter answers Submit with a function, whatever is attached.
 type submitter func(actor, partner string, c eco.Certificate) (exchange.Submission, error)
 
-func (f submitter) Submit(_ context.Context, actor, partner string, c eco.Certificate) (exchange.Submission, error) {
+func (f submitter) Submit(_ context.Context, actor, partner string, c eco.Certificate, _ ...exchange.Attachment) (exchange.Submission, error) {
 	return f(actor, partner, c)
+}
+
+// taker answers Submit with a function that looks at the attachments.
+type taker func(c eco.Certificate, attachments []exchange.Attachment) error
+
+func (f taker) Submit(_ context.Context, actor, partner string, c eco.Certificate, attachments ...exchange.Attachment) (exchange.Submission, error) {
+	if err := f(c, attachments); err != nil {
+		return exchange.Submission{}, err
+	}
+	return accepting(actor, partner, c)
+}
+
+// operator is a node with the partners KR and TW, which does what it is told and answers with what it has. It keeps what it was
+// asked in words.
+type operator struct {
+	paused *exchange.Pause // of KR
+	err    error
+	asked  []string
+	// within is how much time the last question had.
+	within time.Duration
+	parts  func(exchange.Message) (*exchange.Parts, error)
+}
+
+func (o *operator) Partners(context.Context) ([]exchange.PartnerStatus, error) {
+	return []exchange.PartnerStatus{{ID: "KR", Name: "Korea Customs Service", Pause: o.paused}, {ID: "TW", Name: "Customs Administration", Failures: 5, Suspended: now}}, nil
+}
+
+func (o *operator) Pause(_ context.Context, actor, partner, why string) error {
+	o.asked = append(o.asked, fmt.Sprintf("%s pauses %s: %s", actor, partner, why))
+	o.paused = &exchange.Pause{Partner: partner, Since: now, By: actor, Why: why}
+	return o.err
+}
+
+func (o *operator) Resume(_ context.Context, actor, partner string) error {
+	o.asked = append(o.asked, fmt.Sprintf("%s resumes %s", actor, partner))
+	o.paused = nil
+	return o.err
+}
+
+func (o *operator) Ping(ctx context.Context, actor, partner, cpaID string) (exchange.Ping, error) {
+	o.note(ctx, fmt.Sprintf("%s pings %s under %q", actor, partner, cpaID))
+	return exchange.Ping{
+		Partner: partner, CPAID: "urn:cpa", Endpoint: "https://kr.example/ebms", MessageID: "ping@la", Sent: now, Status: 204,
+		Took: time.Second, Answered: now.Add(2 * time.Second), RoundTrip: 2 * time.Second, Signer: "ab12",
+	}, o.err
+}
+
+func (o *operator) AskStatus(ctx context.Context, actor, partner, messageID string) (exchange.MessageStatus, error) {
+	o.note(ctx, fmt.Sprintf("%s asks %s about %s", actor, partner, messageID))
+	return exchange.MessageStatus{Partner: partner, MessageID: messageID, Status: "Processed", Received: now, Answered: now}, o.err
+}
+
+func (o *operator) note(ctx context.Context, what string) {
+	o.asked = append(o.asked, what)
+	if end, ok := ctx.Deadline(); ok {
+		o.within = time.Until(end)
+	}
+}
+
+func (o *operator) Parts(_ context.Context, m exchange.Message) (*exchange.Parts, error) {
+	return o.parts(m)
 }
 
 // accepting takes every certificate as a fresh one.
@@ -130,7 +192,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 	})
 	f := &fixture{t: t, store: store, log: new(logBuffer)}
 	o := api.Options{
-		Node: submitter(accepting), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
+		Node: submitter(accepting), Operator: new(operator), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
 	if adjust != nil {
