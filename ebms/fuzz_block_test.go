@@ -39,7 +39,7 @@ func blocks(tb testing.TB, names ...string) []string {
 			if strings.HasPrefix(caseName(file), "limit-") {
 				continue // large, and no better as a seed
 			}
-			if p, err := ebms.ReadPackage(header.Get("Content-Type"), body, ebms.Limits{}); err == nil {
+			if p, err := ebms.ReadPackage(header.Get("Content-Type"), ebms.Bytes(body), ebms.Limits{}); err == nil {
 				found = append(found, elements(p.Envelope, names)...)
 			}
 		}
