@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,19 +34,41 @@ type crash struct {
 	at    string // node
 	point string
 	hit   int
-	// sync makes acknowledgments travel in the HTTP response.
-	sync bool
+	travel
+}
+
+// travel is how certificates and what answers them travel.
+type travel struct {
+	// sync is the agreement's syncReplyMode, ordered has it guarantee the order of messages.
+	sync    string
+	ordered bool
+	// large gives each certificate an attachment that no commit holds.
+	large bool
 }
 
 func (c crash) String() string {
 	text := fmt.Sprintf("%s %s %d", c.at, c.point, c.hit)
-	if c.sync {
-		text += " sync"
+	if c.sync != "" {
+		text += " " + c.sync
+	}
+	if c.ordered {
+		text += " ordered"
+	}
+	if c.large {
+		text += " large"
 	}
 	return text
 }
 
-// crashes are all named points, each on every node that passes it, with some of them for acknowledgments in HTTP responses.
+var (
+	signals = travel{sync: partners.SyncReplySignals}
+	answers = travel{sync: partners.SyncReplyBoth}
+	inOrder = travel{ordered: true}
+	big     = travel{large: true}
+)
+
+// crashes are all named points, each on every node that passes it, with some of them for answers in HTTP responses, for
+// ordered messages and for large ones.
 var crashes = []crash{
 	{at: "KR", point: "submit.composed", hit: 1},
 	{at: "KR", point: "submit.committed", hit: 2},
@@ -59,14 +82,14 @@ var crashes = []crash{
 	{at: "KR", point: "receive.read", hit: 2},
 	{at: "KR", point: "receive.verified", hit: 2},
 	{at: "KR", point: "signal.verified", hit: 1},
-	{at: "KR", point: "signal.verified", hit: 3, sync: true},
+	{at: "KR", point: "signal.verified", hit: 3, travel: signals},
 	{at: "KR", point: "signal.committed", hit: 3},
-	{at: "KR", point: "signal.committed", hit: 1, sync: true},
+	{at: "KR", point: "signal.committed", hit: 1, travel: signals},
 	{at: "TW", point: "receive.read", hit: 3},
 	{at: "TW", point: "receive.verified", hit: 2},
 	{at: "TW", point: "receive.composed", hit: 2},
 	{at: "TW", point: "receive.committed", hit: 2},
-	{at: "TW", point: "receive.committed", hit: 1, sync: true},
+	{at: "TW", point: "receive.committed", hit: 1, travel: signals},
 	{at: "TW", point: "store.raw-synced", hit: 1},
 	{at: "TW", point: "store.committed", hit: 1},
 	{at: "TW", point: "store.committed", hit: 3},
@@ -74,6 +97,18 @@ var crashes = []crash{
 	{at: "TW", point: "deliver.posting", hit: 2},
 	{at: "TW", point: "deliver.posted", hit: 2},
 	{at: "TW", point: "deliver.settled", hit: 2},
+	{at: "KR", point: "answer.verified", hit: 2, travel: answers},
+	{at: "KR", point: "answer.committed", hit: 2, travel: answers},
+	{at: "TW", point: "receive.committed", hit: 2, travel: answers},
+	{at: "KR", point: "submit.composed", hit: 3, travel: inOrder},
+	{at: "KR", point: "submit.committed", hit: 3, travel: inOrder},
+	{at: "KR", point: "store.committed", hit: 2, travel: inOrder},
+	{at: "TW", point: "receive.composed", hit: 2, travel: inOrder},
+	{at: "TW", point: "store.committed", hit: 2, travel: inOrder},
+	{at: "KR", point: "store.large-synced", hit: 2, travel: big},
+	{at: "KR", point: "store.committed", hit: 1, travel: big},
+	{at: "TW", point: "store.large-synced", hit: 2, travel: big},
+	{at: "TW", point: "store.raw-synced", hit: 1, travel: big},
 }
 
 func TestEveryNamedPointHasItsCrash(t *testing.T) {
@@ -109,7 +144,7 @@ func TestCrashesLoseNothing(t *testing.T) {
 	for _, c := range crashes {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			l := newLedger(t, program, c.sync)
+			l := newLedger(t, program, c.travel)
 			victim, other := l.kr, l.tw
 			if c.at == "TW" {
 				victim, other = l.tw, l.kr
@@ -124,7 +159,7 @@ func TestCrashesLoseNothing(t *testing.T) {
 	}
 	t.Run("both nodes", func(t *testing.T) {
 		t.Parallel()
-		l := newLedger(t, program, false)
+		l := newLedger(t, program, travel{})
 		l.start(l.tw, "ECOGATE_FAULT=receive.committed:3")
 		l.start(l.kr, "ECOGATE_FAULT=deliver.posted:2")
 		l.submit(l.references(5))
@@ -151,7 +186,7 @@ func crashAtRandom(t *testing.T, program string) {
 			t.Fatalf("ECOGATE_CRASH_ROUNDS: %v", err)
 		}
 	}
-	l := newLedger(t, program, false)
+	l := newLedger(t, program, travel{})
 	l.start(l.kr)
 	l.start(l.tw)
 	for round := range rounds {
@@ -178,18 +213,33 @@ func crashAtRandom(t *testing.T, program string) {
 // ledger remembers what a submitter was told, to compare with what the two nodes know in the end.
 type ledger struct {
 	*corridor
+	travel
 	mu sync.Mutex
 	// answered has every reference that was submitted, and the MessageID that the answer named; empty without an answer.
 	answered map[string]string
 }
 
-func newLedger(t *testing.T, program string, sync bool) *ledger {
+func newLedger(t *testing.T, program string, how travel) *ledger {
 	t.Helper()
-	o := pair.Options{Algorithm: pkitest.P256, RetryInterval: 2 * time.Second, Retries: 100}
-	if sync {
-		o.SyncReply = partners.SyncReplySignals
+	o := pair.Options{Algorithm: pkitest.P256, RetryInterval: 2 * time.Second, Retries: 100, SyncReply: how.sync, Ordered: how.ordered}
+	return &ledger{corridor: newCorridor(t, program, o), travel: how, answered: make(map[string]string)}
+}
+
+// reply is the kind of message that answers a certificate.
+func (l *ledger) reply() exchange.Kind {
+	if l.sync == partners.SyncReplyBoth {
+		return exchange.KindAnswer
 	}
-	return &ledger{corridor: newCorridor(t, program, o), answered: make(map[string]string)}
+	return exchange.KindAcknowledgment
+}
+
+// attachments are those of a certificate: the same whenever it is submitted, and for each certificate others.
+func (l *ledger) attachments(reference string) []exchange.Attachment {
+	if !l.large {
+		return nil
+	}
+	content := bytes.Repeat([]byte(reference+"\n"), 2<<20/len(reference))
+	return []exchange.Attachment{{Name: reference + ".txt", ContentType: "text/plain", Content: bytes.NewReader(content)}}
 }
 
 // references are n new references.
@@ -239,7 +289,7 @@ func (l *ledger) submit(references []string) {
 		calls.Go(func() {
 			ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 			defer cancel()
-			s, err := client.Submit(ctx, "TW", data)
+			s, err := client.Submit(ctx, "TW", data, l.attachments(reference)...)
 			l.note(reference, s, err)
 		})
 	}
@@ -329,8 +379,8 @@ func (l *ledger) compare() {
 		}
 		sent := kr.one(l.t, exchange.Outbound, exchange.KindCertificate, c.Message)
 		accepted := tw.one(l.t, exchange.Inbound, exchange.KindCertificate, c.Message)
-		ack := tw.about(l.t, exchange.Outbound, exchange.KindAcknowledgment, c.Message)
-		receipt := kr.about(l.t, exchange.Inbound, exchange.KindAcknowledgment, c.Message)
+		ack := tw.about(l.t, exchange.Outbound, l.reply(), c.Message)
+		receipt := kr.about(l.t, exchange.Inbound, l.reply(), c.Message)
 		if sent.State != exchange.StateDelivered || sent.SettledBy != receipt.MessageID {
 			l.t.Errorf("%s: sent message is %q by %q, want delivered by %q", c.Key, sent.State, sent.SettledBy, receipt.MessageID)
 		}

@@ -31,6 +31,8 @@ type Options struct {
 	PlainHTTP bool
 	// SyncReply is the agreement's syncReplyMode; empty for none.
 	SyncReply string
+	// Ordered has the agreement guarantee the order of messages; not together with SyncReply.
+	Ordered bool
 	// Retries and RetryInterval are the agreement's; zero for 10 and 1 minute.
 	Retries       int
 	RetryInterval time.Duration
