@@ -13,7 +13,8 @@ import (
 // endless is Content of any size that takes no memory: a text that repeats.
 type endless struct{ size int64 }
 
-const pattern = "<item>Gạo nếp - \r\n--</item>\r\n" // with line breaks and dashes, where a boundary could begin
+// pattern has line breaks and dashes, where a boundary could begin. It is long for the sake of the race detector.
+var pattern = strings.Repeat("<item>Gạo nếp - \r\n--</item>\r\n", 3000)
 
 func (e endless) Size() int64 { return e.size }
 
