@@ -51,7 +51,8 @@ type HandlerOptions struct {
 	ReadTimeout time.Duration
 	// MinRate gives a body more time as it comes, in bytes per second: ReadTimeout and what the bytes that came take at this
 	// rate. A large message from an honest sender is read to its end, and one that trickles in is cut. Zero gives no more.
-	// If it is set, the deadline of the server (http.Server.ReadTimeout) is lifted for the body.
+	// If it is set, the deadlines of the server (ReadTimeout and WriteTimeout of http.Server) are lifted for the body, and the
+	// reply may take ReadTimeout.
 	MinRate int64
 	// Unavailable is told why a request was answered 503, for a log; nil is allowed.
 	Unavailable func(context.Context, error)
@@ -75,7 +76,14 @@ func Handler(o HandlerOptions) http.Handler {
 		o.ReadTimeout = time.Minute
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeReply(w, o.serve(w, r))
+		reply := o.serve(w, r)
+		if o.MinRate > 0 {
+			// The server's deadline was set before the body came. The reply has as much time as a body that does not come.
+			control := http.NewResponseController(w)
+			_ = control.SetWriteDeadline(time.Time{})
+			defer startPace(o.ReadTimeout, 0, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) }).stop()
+		}
+		writeReply(w, reply)
 	})
 }
 

@@ -69,7 +69,7 @@ func TestHandlerGivesTimeToABodyAsItComes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newPipes()
-				server := &http.Server{ReadTimeout: test.serverLimit, Handler: ebms.Handler(ebms.HandlerOptions{
+				server := &http.Server{ReadTimeout: test.serverLimit, WriteTimeout: test.serverLimit, Handler: ebms.Handler(ebms.HandlerOptions{
 					Now: time.Now, ReadTimeout: 10 * time.Second, MinRate: test.minRate,
 					Receive: func(context.Context, ebms.Request) ebms.Reply { return ebms.Reply{Status: 204} },
 				})}

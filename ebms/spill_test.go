@@ -98,17 +98,20 @@ func TestHandlerAsksToComeAgainIfABodyCannotBeKept(t *testing.T) {
 	}
 }
 
-// encodedPackage is a message with one part in base64 that holds n times three octets.
-func encodedPackage(n int) (contentType string, body []byte) {
-	return "multipart/related; boundary=b", []byte("--b\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--b\r\nContent-Type: text/plain\r\nContent-ID: <p>\r\n" +
-		"Content-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("QUJD\r\n", n) + "--b--")
+// encodedType is the Content-Type of an encodedBody.
+const encodedType = "multipart/related; boundary=b"
+
+// encodedBody is a message with one part in this encoding.
+func encodedBody(encoding, content string) []byte {
+	return []byte("--b\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--b\r\nContent-Type: text/plain\r\nContent-ID: <p>\r\n" +
+		"Content-Transfer-Encoding: " + encoding + "\r\n\r\n" + content + "\r\n--b--")
 }
 
 func TestPackageGivesItsFileBackWhenClosed(t *testing.T) {
-	contentType, body := encodedPackage(1000)
+	body := encodedBody("base64", strings.Repeat("QUJD\r\n", 1000))
 	for _, spill := range []int64{1, 2999, 3000} {
 		dir := t.TempDir()
-		p, err := ebms.ReadPackage(contentType, ebms.Bytes(body), ebms.Limits{SpillBytes: spill, SpillDir: dir})
+		p, err := ebms.ReadPackage(encodedType, ebms.Bytes(body), ebms.Limits{SpillBytes: spill, SpillDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,9 +183,9 @@ func (f failing) ReadAt(p []byte, offset int64) (int, error) {
 
 // Whoever cannot read the message does not know what is wrong with it, and must not refuse it.
 func TestReadPackageDoesNotBlameTheMessageForTheStorage(t *testing.T) {
-	contentType, body := encodedPackage(1000)
+	body := encodedBody("base64", strings.Repeat("QUJD\r\n", 1000))
 	for from := int64(0); from < int64(len(body)); from += 40 {
-		_, err := ebms.ReadPackageThrough(80, contentType, failing{ebms.Bytes(body), from}, ebms.Limits{})
+		_, err := ebms.ReadPackageThrough(80, encodedType, failing{ebms.Bytes(body), from}, ebms.Limits{})
 		var e *ebms.Error
 		if errors.As(err, &e) || !errors.Is(err, errDisk) {
 			t.Fatalf("unreadable from %d on: %v", from, err)
@@ -192,7 +195,7 @@ func TestReadPackageDoesNotBlameTheMessageForTheStorage(t *testing.T) {
 	if !errors.Is(err, errDisk) {
 		t.Errorf("envelope: %v", err)
 	}
-	_, err = ebms.ReadPackage(contentType, ebms.Bytes(body), ebms.Limits{SpillBytes: 1, SpillDir: filepath.Join(t.TempDir(), "missing")})
+	_, err = ebms.ReadPackage(encodedType, ebms.Bytes(body), ebms.Limits{SpillBytes: 1, SpillDir: filepath.Join(t.TempDir(), "missing")})
 	var e *ebms.Error
 	if errors.As(err, &e) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
@@ -212,11 +215,10 @@ func TestTransferEncodingsDoNotDependOnThePieces(t *testing.T) {
 			"quoted-printable": {"a", "=41", "=", "=4", " ", "\t", "\r\n", "\r", "=\r\n", strings.Repeat(" ", 100), "~"},
 		}[encoding]
 		content := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 20).Draw(t, "content"), "")
-		body := []byte("--b\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--b\r\nContent-Type: text/plain\r\nContent-ID: <p>\r\n" +
-			"Content-Transfer-Encoding: " + encoding + "\r\n\r\n" + content + "\r\n--b--")
-		want, wantErr := ebms.ReadPackage("multipart/related; boundary=b", ebms.Bytes(body), ebms.Limits{})
+		body := encodedBody(encoding, content)
+		want, wantErr := ebms.ReadPackage(encodedType, ebms.Bytes(body), ebms.Limits{})
 		window := rapid.IntRange(10, 100).Draw(t, "window")
-		got, err := ebms.ReadPackageThrough(window, "multipart/related; boundary=b", outside{ebms.Bytes(body)}, ebms.Limits{SpillBytes: 7})
+		got, err := ebms.ReadPackageThrough(window, encodedType, outside{ebms.Bytes(body)}, ebms.Limits{SpillBytes: 7})
 		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
 			t.Fatalf("%v, but %v in memory", err, wantErr)
 		}
@@ -230,6 +232,41 @@ func TestTransferEncodingsDoNotDependOnThePieces(t *testing.T) {
 			t.Fatalf("%q, %v; but %q, %v in memory", y, errY, x, errX)
 		}
 	})
+}
+
+// Padding ends the content, even if it is where a decoder takes a breath.
+func TestBase64EndsAtItsPadding(t *testing.T) {
+	for _, groups := range []int{0, 1, 1022, 1023, 1024, 1025, 2047, 2048} {
+		for _, test := range []struct {
+			end string
+			ok  bool
+		}{{"QQ==", true}, {"QQ==QUJD", false}, {"QQ==Q", false}, {"QUJD ", true}, {"QUJD QUJD", false}} {
+			body := encodedBody("base64", strings.Repeat("QUJD", groups)+test.end)
+			p, err := ebms.ReadPackage(encodedType, ebms.Bytes(body), ebms.Limits{})
+			if (err == nil) != test.ok || test.ok && p.Parts[0].Content.Size() < int64(3*groups) {
+				t.Fatalf("%d groups and %q: %v", groups, test.end, err)
+			}
+		}
+	}
+}
+
+// White space of several octets may be cut in two by a window.
+func TestWhiteSpaceAroundTheBoundariesMayBeLong(t *testing.T) {
+	for shift := range 5 {
+		space := strings.Repeat(" ", shift) + strings.Repeat("\u2003", 200)
+		body := space + "\r\n--b   " + strings.Repeat("\t", 200) + "\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--b--" + strings.Repeat(" ", 200) + "\r\n" + space
+		for _, test := range []struct{ name, body, says string }{
+			{"nothing else", body, ""},
+			{"junk before", "\u2003x" + body, "before the first boundary"},
+			{"junk after", body + "x\u2003", `"x" after the last boundary`},
+			{"junk on the line", strings.Replace(body, "\t\r\n", "\tx\r\n", 1), "boundary is followed by"},
+		} {
+			_, err := ebms.ReadPackageThrough(80, "multipart/related; boundary=b", outside{ebms.Bytes([]byte(test.body))}, ebms.Limits{})
+			if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%s, shifted by %d: %v, want %q", test.name, shift, err, test.says)
+			}
+		}
+	}
 }
 
 // outside is Content of which nobody knows that it lies in memory.
@@ -290,6 +327,10 @@ func TestManifestOfAThousandParts(t *testing.T) {
 		if err := p.CheckManifest(&ebms.Message{Manifest: m.Manifest[:999]}); err == nil || !strings.Contains(err.Error(), "part-999") {
 			t.Errorf("%s, not listed: %v", name, err)
 		}
+	}
+	read.Parts[7], read.Parts[8] = read.Parts[8], read.Parts[7]
+	if part, ok := read.Resolve(m.Manifest[7].Href); !ok || string(octets(t, part.Content)) != "part-7%@vn.example" {
+		t.Errorf("after parts were exchanged, %s leads to %v", m.Manifest[7].Href, part)
 	}
 	read.Parts = read.Parts[1:]
 	if part, ok := read.Resolve(m.Manifest[7].Href); !ok || string(octets(t, part.Content)) != part.ContentID {
