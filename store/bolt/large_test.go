@@ -207,6 +207,73 @@ func TestLargeContentOfManyCalls(t *testing.T) {
 	check(t, s)
 }
 
+// TestLargeContentThatAnotherCallNeeds: a call that fails leaves what another one under way brought too.
+func TestLargeContentThatAnotherCallNeeds(t *testing.T) {
+	written, goOn := make(chan bool), make(chan bool)
+	o := smallFrames
+	o.Point = func(name string) {
+		if name == "store.large-synced" {
+			written <- true
+			<-goOn
+		}
+	}
+	s := open(t, t.TempDir(), o)
+	acceptOne(t, s, arrival("m0@th"))
+	accept := func(id, content string) chan error {
+		a := largeArrival("both")
+		a.Message.MessageID, a.Message.Content = id, content
+		answer := make(chan error)
+		reply := departure("taken@kr")
+		reply.Message.Content = content
+		a.Reply = &reply
+		go func() {
+			_, err := s.Accept(context.Background(), []exchange.Arrival{a})
+			answer <- err
+		}()
+		<-written
+		return answer
+	}
+	good := accept("m1@th", "good")
+	bad := accept("m2@th", "bad") // for its reply's MessageID, if it comes second
+	goOn <- true
+	goOn <- true
+	errs := []error{<-good, <-bad}
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("%v; %v; want one to fail", errs[0], errs[1])
+	}
+	check(t, s)
+}
+
+// TestRoomThatLargeContentTakes: bytes that come again take no more room, and those of a failed call none.
+func TestRoomThatLargeContentTakes(t *testing.T) {
+	s := open(t, t.TempDir(), bolt.Options{LargeBytes: 2000, MaxBytes: 1_000_000})
+	accept := func(id string, size int64) error {
+		a := arrival(id)
+		a.Raw = pattern(size)
+		_, err := s.Accept(t.Context(), []exchange.Arrival{a})
+		return err
+	}
+	bolt.SetSync(s, func(*os.File) error { return syscall.EIO })
+	for i := range 5 {
+		if err := accept("m0@th", 400_000); !errors.Is(err, syscall.EIO) {
+			t.Errorf("attempt %d: %v", i, err)
+		}
+	}
+	bolt.SetSync(s, (*os.File).Sync)
+	for i := range 5 {
+		if err := accept(fmt.Sprintf("m%d@th", i), 400_000); err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if err := accept("m5@th", 400_001); err != nil {
+		t.Errorf("other bytes: %v", err)
+	}
+	if err := accept("m6@th", 400_002); !isFull(err) {
+		t.Errorf("more than there is room for: %v", err)
+	}
+	check(t, s)
+}
+
 func TestLargeContentAfterTheContextEnded(t *testing.T) {
 	committing, goOn := make(chan bool), make(chan bool)
 	dir := t.TempDir()

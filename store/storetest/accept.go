@@ -169,6 +169,7 @@ func acceptQuarantinedIsAlwaysRecorded(s *suite) {
 	bad := inbound("m1@th", "TH", "a")
 	bad.Message.State = exchange.StateQuarantined
 	bad.Message.Reason = &exchange.Reason{Code: "SecurityFailure", Cause: "forged"}
+	bad.Message.Settled = at(1) // which only expelled messages have
 	unread := bad
 	unread.Message.MessageID, unread.Message.Partner, unread.Message.Kind = "", "", exchange.KindUnknown
 	for _, a := range []exchange.Arrival{bad, unread, bad, unread} {

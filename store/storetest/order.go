@@ -193,9 +193,19 @@ func acceptWaitingCertificateByAnotherMessage(s *suite) {
 	same(s, "brought without an order", s.states("T1"), []exchange.CertificateState{exchange.CertificateAvailable})
 	s.expel(first.Seq, nil)
 	same(s, "after the first was expelled", s.states("T1"), []exchange.CertificateState{exchange.CertificateAvailable})
+	s.accept(numbered(0))
+	s.accept(inOrder(inbound("m1b@th", "TH", "x"), "c", 1)) // the turn of m2@th has come
 	if found := s.certificates(exchange.CertificateQuery{Message: "m9@th"}); len(found) != 1 {
 		s.Errorf("%d certificates are those of the message that brought it, want 1", len(found))
 	}
+	s.accept(inOrder(imports("m4@th", "TH", "T4", "a"), "c", 4))
+	second := s.accept(inOrder(imports("m5@th", "TH", "T4", "a"), "c", 5))[0].Message
+	s.expel(second.Seq, nil)
+	same(s, "after one that confirmed it was expelled", s.states("T4"), []exchange.CertificateState{exchange.CertificateReceived})
+	answer := inOrder(inbound("m6@th", "TH", "b"), "d", 1) // names the certificate and does not bring it
+	answer.Message.Kind, answer.Message.Certificate = exchange.KindAnswer, certificate("T4", "a").Key
+	s.accept(answer, inOrder(inbound("m7@th", "TH", "b"), "d", 0))
+	same(s, "after an answer about it", s.states("T4"), []exchange.CertificateState{exchange.CertificateReceived})
 }
 
 // acceptRefusalOfWhatCameOutOfOrder: the partner acknowledged a message and could not use it, since those before it did not come.
