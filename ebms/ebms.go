@@ -8,12 +8,13 @@
 // The way of a message in, and the order to read the package:
 //
 //	HTTP request  --Handler-->  Request                 handler.go   (Appendix B.2)
-//	body          --ReadPackage-->  Package             package.go, mime.go, mimepart.go   (§2.1)
+//	              (spill.go, pace.go: how a body of any size is taken, content.go: what is read of it)
+//	body          --ReadPackage-->  Package             package.go, window.go, mime.go, mimepart.go, transfer.go, mimeoddity.go   (§2.1)
 //	envelope      --Parse-->  Message                   xml.go, soap.go, parse.go, header.go, signal.go   (§2.3, §3, §4.2, §6.3)
 //	                                                    status.go, order.go, hop.go, oddity.go   (§7, §9, §10)
 //	              --Message.Validate                    rules.go, limits.go   (§3.1, §5)
 //
-// and out: Message.Envelope (write.go), Package.Bytes (package.go), Client.Post (client.go). Answers are made by
+// and out: Message.Envelope (write.go), Package.Pack (package.go), Client.Post (client.go). Answers are made by
 // NewAcknowledgment, NewMessageError, NewPong and NewStatusResponse, and questions by NewPing and NewStatusRequest (answer.go);
 // what the far side is told when something is wrong is an Error
 // (error.go), or a Fault (fault.go) if its message could not be read far enough to answer in ebXML.

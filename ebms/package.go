@@ -58,7 +58,7 @@ type Limits struct {
 // envelopeType is the Content-Type of an envelope. ebMS 2.0 §2.1.3.1.
 const envelopeType = "text/xml; charset=UTF-8"
 
-// maxEnvelope bounds what Parse reads, whatever the Limits say. A hundred acknowledged payloads need a tenth of it.
+// maxEnvelope bounds what Parse reads, whatever the Limits say. A thousand acknowledged payloads need half of it.
 const maxEnvelope = 4 << 20
 
 func (l Limits) withDefaults() Limits {

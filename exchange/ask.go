@@ -56,7 +56,7 @@ func (n *Node) Ping(ctx context.Context, actor, partner, cpaID string) (Ping, er
 	if err != nil {
 		return Ping{}, err
 	}
-	asked, err := n.ask(ctx, actor, agreement, KindPing, func(m *ebms.Message) { m.Action = ebms.ActionPing })
+	asked, err := n.ask(ctx, actor, agreement, KindPing, ebms.NewPing)
 	if err != nil {
 		return Ping{}, err
 	}
@@ -82,9 +82,7 @@ func (n *Node) AskStatus(ctx context.Context, actor, partner, messageID string) 
 	if err != nil {
 		return MessageStatus{}, err
 	}
-	asked, err := n.ask(ctx, actor, agreement, KindStatusRequest, func(m *ebms.Message) {
-		m.Action, m.StatusRequest = ebms.ActionStatusRequest, &ebms.StatusRequest{RefToMessageID: messageID}
-	})
+	asked, err := n.ask(ctx, actor, agreement, KindStatusRequest, func(q ebms.Inquiry) *ebms.Message { return ebms.NewStatusRequest(messageID, q) })
 	if err != nil {
 		return MessageStatus{}, err
 	}
@@ -108,13 +106,14 @@ type asked struct {
 }
 
 // ask sends one request and waits for its answer, in the HTTP response or in a message of its own.
-func (n *Node) ask(ctx context.Context, actor string, a partners.Agreement, kind Kind, fill func(*ebms.Message)) (asked, error) {
+func (n *Node) ask(ctx context.Context, actor string, a partners.Agreement, kind Kind, compose func(ebms.Inquiry) *ebms.Message) (asked, error) {
 	now := n.now().UTC()
-	m := n.draft(a, n.newID(), now)
-	m.ConversationID, m.Service = uuid.NewString(), ebms.Service{Value: ebms.MSHService}
-	m.SyncReply = a.SyncReply != partners.SyncReplyNone
-	fill(m.Message)
-	d, err := n.seal(m.Message, nil, a.SignatureRequired, now)
+	own, their := parties(a)
+	m := compose(ebms.Inquiry{
+		From: own, To: their, CPAID: a.CPAID, ConversationID: uuid.NewString(), MessageID: n.newID(), Now: now,
+		SyncReply: a.SyncReply != partners.SyncReplyNone,
+	})
+	d, err := n.seal(m, nil, a.SignatureRequired, now)
 	if err != nil {
 		return asked{}, fmt.Errorf("%s for %s: %w", kind, a.Partner, err)
 	}

@@ -86,10 +86,9 @@ func (n *Node) overdue(m Message) (Expulsion, bool, error) {
 	}
 	cause := fmt.Errorf("number %d of conversation %q waited %s for others before it", m.Order.Sequence, m.ConversationID, agreement.OrderGap)
 	problem := ebms.NewDeliveryFailure(ebms.SeverityError, "//Header/MessageOrder", cause)
+	own, their := parties(agreement)
 	about := &ebms.Message{
-		From:  ebms.Party{IDs: toEBMS(agreement.PartnerParty), Role: agreement.PartnerRole},
-		To:    ebms.Party{IDs: toEBMS(agreement.OwnParty), Role: agreement.OwnRole},
-		CPAID: m.CPAID, ConversationID: m.ConversationID, Service: ebms.Service{Value: m.Service}, Action: m.Action, MessageID: m.MessageID,
+		From: their, To: own, CPAID: m.CPAID, ConversationID: m.ConversationID, Service: ebms.Service{Value: m.Service}, Action: m.Action, MessageID: m.MessageID,
 	}
 	message := ebms.NewMessageError(about, ebms.NewErrorList(problem), ebms.SignalOptions{MessageID: n.newID(), Now: now})
 	if message == nil {

@@ -48,9 +48,10 @@ func (n *Node) signal(r *reception, m *ebms.Message, kind Kind, sign bool) (*Dep
 }
 
 func (n *Node) signalOptions(r *reception) ebms.SignalOptions {
+	own, _ := parties(r.agreement)
 	return ebms.SignalOptions{
 		MessageID: n.newID(), Now: n.now().UTC(), Received: r.request.Received.UTC(),
-		Self: ebms.Party{IDs: toEBMS(r.agreement.OwnParty), Role: r.agreement.OwnRole},
+		Self: own,
 	}
 }
 

@@ -221,12 +221,16 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 type draft struct{ *ebms.Message }
 
 func (n *Node) draft(a partners.Agreement, id string, now time.Time) draft {
+	own, their := parties(a)
 	return draft{&ebms.Message{
-		From:  ebms.Party{IDs: toEBMS(a.OwnParty), Role: a.OwnRole},
-		To:    ebms.Party{IDs: toEBMS(a.PartnerParty), Role: a.PartnerRole},
-		CPAID: a.CPAID, Service: ebms.Service{Type: a.Service.Type, Value: a.Service.Value},
+		From: own, To: their, CPAID: a.CPAID, Service: ebms.Service{Type: a.Service.Type, Value: a.Service.Value},
 		MessageID: id, Timestamp: now,
 	}}
+}
+
+// parties are the two ends of an agreement.
+func parties(a partners.Agreement) (own, their ebms.Party) {
+	return ebms.Party{IDs: toEBMS(a.OwnParty), Role: a.OwnRole}, ebms.Party{IDs: toEBMS(a.PartnerParty), Role: a.PartnerRole}
 }
 
 // carry lists a payload in the Manifest and returns its part.

@@ -130,12 +130,6 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 	})
 }
 
-// longestRead is how long the largest message may take to arrive. ebms.Handler cuts off a sender that is slower than agreed long
-// before.
-func longestRead(l config.Limits) time.Duration {
-	return l.ReadTimeout + time.Duration(float64(l.BodyBytes)/float64(l.MinRate)*float64(time.Second))
-}
-
 func messageLimits(l config.Limits) ebms.Limits {
 	return ebms.Limits{
 		Body: l.BodyBytes, Parts: l.Parts, HeaderBytes: int(l.HeaderBytes), Envelope: l.EnvelopeBytes,
@@ -157,6 +151,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	messages.Handle(partnerPath, ebms.Handler(ebms.HandlerOptions{
 		Limits: messageLimits(cfg.Limits), Receive: n.Node.Receive, Refused: n.Node.KeepRefused, Now: o.Now,
 		ReadTimeout: cfg.Limits.ReadTimeout, MinRate: cfg.Limits.MinRate,
+		Unavailable: func(_ context.Context, err error) { n.log.Error("request answered 503", "error", err) },
 	}))
 
 	partner, err := bind("partner", cfg.Listeners.Partner.Address)
@@ -169,7 +164,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			return fmt.Errorf("partner listener: %w", err)
 		}
 	}
-	partner.serve(messages, longestRead(cfg.Limits), newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
+	partner.serve(messages, cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
 	n.PartnerURL = partner.url() + partnerPath
 
 	door, err := bind("api", cfg.Listeners.API.Address)
