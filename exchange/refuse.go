@@ -99,8 +99,16 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:maxCause], "") + " ..."
 }
 
-// keep records a refused message and then gives the answer.
+// keep records a refused message and then gives the answer. An acknowledgment that it carried counts all the same: it was
+// verified with the header, and what was wrong is beside it.
 func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Reply) ebms.Reply {
+	if r.record.Content != "" && !r.isSignal() {
+		settles, err := n.bundledReceipt(ctx, r)
+		if err != nil {
+			return n.unavailable(err)
+		}
+		a.Settles = settles
+	}
 	if _, err := n.accept(ctx, a); err != nil {
 		return n.unavailable(err)
 	}

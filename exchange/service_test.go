@@ -124,6 +124,11 @@ func TestAnswersThatComeByThemselvesAreHeldToTheCertificate(t *testing.T) {
 				if in.State != exchange.StateQuarantined || in.Reason.Code != string(test.code) {
 					t.Errorf("%s %+v, want quarantined %s", in.State, in.Reason, test.code)
 				}
+				// The acknowledgment beside an answer that is not usable was verified all the same.
+				proves := test.code != ebms.CodeSecurityFailure
+				if got := w.KR.message(w, exchange.MessageQuery{MessageID: sent.MessageID}); (got.State == exchange.StateDelivered) != proves {
+					t.Errorf("the message is %s, its acknowledgment was verified: %t", got.State, proves)
+				}
 				return
 			}
 			if in.State != exchange.StateAccepted || in.Kind != exchange.KindAnswer || len(in.Answers) != 1 || in.Answers[0].Kind != eco.AnswerAccepted {
