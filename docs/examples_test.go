@@ -181,9 +181,8 @@ func mirror(kr partners.Config) partners.Config {
 	agreement := kr.Agreements[0]
 	agreement.Partner = kr.Node.ID
 	agreement.OwnRole, agreement.PartnerRole = agreement.PartnerRole, agreement.OwnRole
-	for _, endpoint := range []*string{&agreement.Endpoint, &agreement.AckEndpoint, &agreement.ErrorEndpoint} {
-		*endpoint = strings.Replace(*endpoint, ".tw.", ".kr.", 1)
-	}
+	agreement.Endpoint = strings.Replace(agreement.Endpoint, ".tw.", ".kr.", 1)
+	agreement.AckEndpoint, agreement.ErrorEndpoint = "", "" // a node of this program has one address for everything
 	body := kr.Node.Issuers[0]
 	return partners.Config{
 		Node: partners.NodeConfig{
