@@ -84,7 +84,7 @@ func TestArchitectureListsEveryCrashPoint(t *testing.T) {
 	}
 	slices.Sort(told)
 	slices.Sort(named)
-	if !slices.Equal(told, slices.Compact(named)) {
+	if told, named = slices.Compact(told), slices.Compact(named); !slices.Equal(told, named) {
 		t.Errorf("architecture.md lists the points %q, the source has %q", told, named)
 	}
 }
