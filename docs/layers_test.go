@@ -3,6 +3,7 @@ package docs_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,4 +58,33 @@ func layers(t *testing.T) map[string][]string {
 		allowed[room] = strings.Fields(may)
 	}
 	return allowed
+}
+
+// The list of crash points in architecture.md is that of the source.
+func TestArchitectureListsEveryCrashPoint(t *testing.T) {
+	text := section(t, read(t, "architecture.md"), "## Crash points")
+	var told, named []string
+	for _, m := range regexp.MustCompile("`([a-z]+\\.[a-z-]+)`").FindAllStringSubmatch(text, -1) {
+		told = append(told, m[1])
+	}
+	call := regexp.MustCompile(`\b(?:fault\.Point|\.point)\("([^"]+)"\)`)
+	for _, dir := range []string{"../exchange", "../store/bolt"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, m := range call.FindAllStringSubmatch(read(t, file), -1) {
+				named = append(named, m[1])
+			}
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(named)
+	if told, named = slices.Compact(told), slices.Compact(named); !slices.Equal(told, named) {
+		t.Errorf("architecture.md lists the points %q, the source has %q", told, named)
+	}
 }

@@ -94,7 +94,7 @@ func (n *Node) takeAnswer(ctx context.Context, r *reception) ebms.Reply {
 		return n.refuse(ctx, r, err)
 	}
 	if accepted.Conflict {
-		return n.answerConflict(ctx, r)
+		return n.answerConflict(ctx, r, accepted.PlaceTaken)
 	}
 	return n.answer(ctx, r, accepted)
 }
@@ -223,7 +223,7 @@ func (n *Node) answerRequest(ctx context.Context, r *reception) ebms.Reply {
 		return n.unavailable(err)
 	}
 	if accepted.Conflict {
-		return n.answerConflict(ctx, r)
+		return n.answerConflict(ctx, r, accepted.PlaceTaken)
 	}
 	return n.answer(ctx, r, accepted)
 }

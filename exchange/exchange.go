@@ -1,5 +1,5 @@
 // Package exchange is the heart of a node: the flow of a certificate of origin out to a partner (submit.go, deliver.go, retry.go) and
-// in from one (receive.go, certificate.go, signal.go, refuse.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
+// in from one (receive.go, certificate.go, answer.go, signal.go, refuse.go), and the questions to one (ask.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
 // trust (partners), and leaves durability to a Store, whose contract is in store.go.
 //
 // # What delivery guarantees
@@ -9,7 +9,8 @@
 //     ends is a state that an operator sees. The begin of an attempt is durable before the first byte is sent.
 //   - Twice? The same bytes may reach the partner more than once (a crash, a lost acknowledgment). They carry one MessageId;
 //     the receiving node stores one certificate and repeats its stored acknowledgment (ebMS 2.0 §6.5).
-//   - Reordered? Yes: messages of one partner travel side by side, and a failed one does not hold up the next.
+//   - Reordered? Yes: messages of one partner travel side by side, and a failed one does not hold up the next. Under an agreement
+//     that guarantees order they are numbered, and the receiving node uses them in their order (ebMS 2.0 §9; line.go, order.go).
 //   - After a crash? Leases of a dead process end at once when the store is opened again, or when they run out; work goes on from
 //     the stored bytes. Nothing is composed or signed a second time.
 //

@@ -125,14 +125,16 @@ func (n *Node) authenticate(r *reception) error {
 	if err := n.checkConnection(r); err != nil {
 		return err
 	}
+	if err := n.verify(r); err != nil {
+		return err
+	}
+	// After the signature, so that the partner, if it is the partner, is told in a way that it can trust. What strangers can
+	// send is bounded by the node's own limits.
 	if size := r.request.Body.Size(); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
 		return ebms.NewMimeProblem("", fmt.Errorf("message of %d bytes, the agreement allows %d", size, r.agreement.MaxBytes))
 	}
 	if parts := len(r.pkg.Parts) + 1; r.agreement.MaxParts > 0 && parts > r.agreement.MaxParts {
 		return ebms.NewMimeProblem("", fmt.Errorf("message of %d parts, the agreement allows %d", parts, r.agreement.MaxParts))
-	}
-	if err := n.verify(r); err != nil {
-		return err
 	}
 	header, err := ebms.Parse(r.octets)
 	if err != nil {
@@ -236,6 +238,10 @@ func checkHeader(r *reception) error {
 		return ebms.NewInconsistent(headerLocation+"/CPAId", r.ended)
 	case !h.TimeToLive.IsZero() && !r.request.Received.Before(h.TimeToLive):
 		return ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", h.TimeToLive))
+	case otherRole(h.From.Role, a.PartnerRole):
+		return ebms.NewInconsistent(headerLocation+"/From/Role", fmt.Errorf("Role is %q, agreed is %q", h.From.Role, a.PartnerRole))
+	case otherRole(h.To.Role, a.OwnRole):
+		return ebms.NewInconsistent(headerLocation+"/To/Role", fmt.Errorf("Role is %q, agreed is %q", h.To.Role, a.OwnRole))
 	case r.record.Kind == KindAnswer:
 		return nil // an answer needs neither: the certificate's own reliability brought it about
 	case h.DuplicateElimination != a.DuplicateElimination:
@@ -249,6 +255,10 @@ func checkHeader(r *reception) error {
 	}
 	return nil
 }
+
+// otherRole reports whether a party has another Role than agreed; whether it may have none is for Tolerate to say. ebMS 2.0
+// §3.1.1.2.
+func otherRole(role, agreed string) bool { return role != "" && agreed != "" && role != agreed }
 
 func present(is bool) string {
 	if is {

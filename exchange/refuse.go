@@ -30,7 +30,7 @@ func (n *Node) refuse(ctx context.Context, r *reception, cause error) ebms.Reply
 		return n.keep(ctx, r, arrival, ebms.FaultReply(cause))
 	}
 	m := ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r))
-	if m == nil || r.record.Kind == KindAcknowledgment {
+	if m == nil || r.record.Kind == KindAcknowledgment || r.record.Kind == KindPong || r.record.Kind == KindStatusResponse {
 		return n.keep(ctx, r, arrival, ebms.Reply{Status: http.StatusNoContent})
 	}
 	reply, err := n.signal(r, m, KindError, r.established && r.agreement.SignatureRequired)
@@ -118,12 +118,16 @@ func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Rep
 	return reply
 }
 
-// answerConflict tells the sender that its MessageId was used before for other content. The store has put the message
+// answerConflict tells the sender that its MessageId was used before for other content, or its SequenceNumber for another message. The store has put the message
 // into quarantine.
-func (n *Node) answerConflict(ctx context.Context, r *reception) ebms.Reply {
-	n.log.Error("MessageId was used before for other content", "message_id", r.record.MessageID, "partner", r.record.Partner, "remote", r.request.Remote)
-	n.step("quarantined", r.record, "", "MessageId used before for other content")
-	problem := ebms.NewInconsistent(headerLocation+"/MessageData/MessageId", errors.New("the MessageId was used before for other content"))
+func (n *Node) answerConflict(ctx context.Context, r *reception, placeTaken bool) ebms.Reply {
+	location, cause := headerLocation+"/MessageData/MessageId", "the MessageId was used before for other content"
+	if placeTaken {
+		location, cause = "//Header/MessageOrder/SequenceNumber", "the SequenceNumber was used before for another message"
+	}
+	n.log.Error(cause, "message_id", r.record.MessageID, "partner", r.record.Partner, "remote", r.request.Remote)
+	n.step("quarantined", r.record, "", cause)
+	problem := ebms.NewInconsistent(location, errors.New(cause))
 	reply, err := n.signal(r, ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r)), KindError, r.agreement.SignatureRequired)
 	if err != nil {
 		return n.unavailable(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/ecogate/ecogate/exchange/fault"
 )
 
-// acknowledgment composes the Acknowledgment for a verified message, signed if it is asked for signed, with copies of the ds:Reference
+// acknowledgment composes the Acknowledgment for a verified message, signed if it is asked for signed or every message is, with copies of the ds:Reference
 // elements of the message's signature (ebMS 2.0 §6.3.2.4). It returns nil if none is asked for.
 func (n *Node) acknowledgment(r *reception) (*Departure, error) {
 	asked := r.header.AckRequested
@@ -20,7 +20,7 @@ func (n *Node) acknowledgment(r *reception) (*Departure, error) {
 	defer n.computing()()
 	m := ebms.NewAcknowledgment(r.header, n.signalOptions(r))
 	m.Acknowledgment = n.receipt(r)
-	return n.signal(r, m, KindAcknowledgment, asked.Signed)
+	return n.signal(r, m, KindAcknowledgment, asked.Signed || r.agreement.SignatureRequired)
 }
 
 // receipt is the Acknowledgment element for a verified message.
@@ -58,10 +58,7 @@ func (n *Node) signalOptions(r *reception) ebms.SignalOptions {
 // takeSignal records a signal and lets it settle the message it refers to. Signals are never answered with signals
 // (ebMS 2.0 §4.2.4.3: no error about an error).
 func (n *Node) takeSignal(ctx context.Context, r *reception) ebms.Reply {
-	switch r.record.Kind {
-	case KindUnknown:
-		return n.refuse(ctx, r, ebms.NewNotSupported(headerLocation+"/Action", fmt.Errorf("action %q of the message service", r.header.Action)))
-	case KindPing, KindStatusRequest:
+	if r.record.Kind == KindPing || r.record.Kind == KindStatusRequest {
 		return n.answerRequest(ctx, r)
 	}
 	if err := n.takeReply(ctx, r); err != nil {

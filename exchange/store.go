@@ -419,6 +419,8 @@ type Accepted struct {
 	Message  Message
 	Fresh    bool
 	Conflict bool
+	// PlaceTaken reports that the Conflict is about the Order and not about the MessageID.
+	PlaceTaken bool
 	// Waits reports whether messages before this one are missing, Released which ones it released, in their order.
 	Waits    bool
 	Released []Message

@@ -147,7 +147,9 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 		return exchange.Accepted{}, err
 	}
 	if taken {
-		return t.quarantine(a, fmt.Sprintf("another message of conversation %q has sequence number %d", a.message.ConversationID, a.message.Order.Sequence))
+		result, err := t.quarantine(a, fmt.Sprintf("another message of conversation %q has sequence number %d", a.message.ConversationID, a.message.Order.Sequence))
+		result.PlaceTaken = true
+		return result, err
 	}
 	m := a.message
 	if own != nil && own.waits {
