@@ -75,6 +75,26 @@ func TestCombinationsOfReliableMessaging(t *testing.T) {
 	}
 }
 
+func TestAcknowledgmentsAreSignedWhereEveryMessageIs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ signature, ack, signed bool }{{true, false, true}, {false, true, true}, {false, false, false}} {
+		t.Run(fmt.Sprintf("messages %t, acknowledgments %t", test.signature, test.ack), func(t *testing.T) {
+			agree := func(c *config.Config) {
+				c.Agreements[0].SignatureRequired, c.Agreements[0].AckSigned = &test.signature, &test.ack
+			}
+			bubble(t, both(agree), func(w *world) {
+				if m := w.settled(w.submit(sample(t)).Message.MessageID); m.State != exchange.StateDelivered {
+					t.Fatalf("%s %+v", m.State, m.Reason)
+				}
+				ack := w.KR.message(w, exchange.MessageQuery{Direction: exchange.Inbound})
+				if (ack.Signer != "") != test.signed {
+					t.Errorf("signed by %q", ack.Signer)
+				}
+			})
+		})
+	}
+}
+
 func TestStormOfCopiesStoresOneAndAnswersAllAlike(t *testing.T) {
 	t.Parallel()
 	const copies = 1000

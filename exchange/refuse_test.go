@@ -47,10 +47,6 @@ func refusedUnestablished() []refusal {
 			d.key = w.KR.key(w, partners.UseDocumentSignature, "KCCI")
 		}, nil, ebms.CodeSecurityFailure},
 		{"unsigned", nil, func(_ *world, d *draft) { d.key = signing.Key{} }, nil, ebms.CodeSecurityFailure},
-		{"more parts than agreed", func(c *config.Config) { c.Agreements[0].MaxParts = 2 }, func(_ *world, d *draft) {
-			d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))})
-			d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
-		}, nil, ebms.CodeMimeProblem},
 		{"envelope changed after it was signed", nil, func(_ *world, d *draft) {
 			d.tamper = func(p *ebms.Package) { p.Envelope = replace(">c1<", ">c2<")(p.Envelope) }
 		}, nil, ebms.CodeSecurityFailure},
@@ -69,7 +65,6 @@ func refusedUnestablished() []refusal {
 			d.beside = []ebms.Part{{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))}}
 			d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
 		}, nil, ebms.CodeSecurityFailure},
-		{"larger than agreed", func(c *config.Config) { c.Agreements[0].MaxBytes = 4096 }, nil, nil, ebms.CodeMimeProblem},
 		{"credential expired", nil, nil, func(w *world, r *ebms.Request) { r.Received = r.Received.AddDate(20, 0, 0) }, ebms.CodeSecurityFailure},
 		{"credential not yet valid", nil, nil, func(w *world, r *ebms.Request) { r.Received = r.Received.AddDate(-3, 0, 0) }, ebms.CodeSecurityFailure},
 		{"credential withdrawn", func(c *config.Config) {
@@ -171,6 +166,13 @@ func refusedEstablished() []refusal {
 			d.asPing()
 			d.header.Action, d.header.StatusRequest = ebms.ActionStatusRequest, &ebms.StatusRequest{RefToMessageID: "x@y"}
 		}, nil, ebms.CodeNotSupported},
+		{"more parts than agreed", func(c *config.Config) { c.Agreements[0].MaxParts = 2 }, func(_ *world, d *draft) {
+			d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))})
+			d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
+		}, nil, ebms.CodeMimeProblem},
+		{"larger than agreed", func(c *config.Config) { c.Agreements[0].MaxBytes = 4096 }, nil, nil, ebms.CodeMimeProblem},
+		{"another Role than agreed", nil, func(_ *world, d *draft) { d.header.From.Role = "urn:other" }, nil, ebms.CodeInconsistent},
+		{"another Role of ours than agreed", nil, func(_ *world, d *draft) { d.header.To.Role = "urn:other" }, nil, ebms.CodeInconsistent},
 		{"AckRequested is missing", nil, func(_ *world, d *draft) { d.header.AckRequested = nil }, nil, ebms.CodeInconsistent},
 		{"unsigned acknowledgment asked for", nil, func(_ *world, d *draft) { d.header.AckRequested.Signed = false }, nil, ebms.CodeInconsistent},
 		{"DuplicateElimination is missing", nil, func(_ *world, d *draft) { d.header.DuplicateElimination = false }, nil, ebms.CodeInconsistent},

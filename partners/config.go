@@ -158,8 +158,8 @@ type AgreementConfig struct {
 	// least wait between attempts; default DefaultRetryInterval (ebMS 2.0 §6.4).
 	Retries       *int          `yaml:"retries"`
 	RetryInterval time.Duration `yaml:"retry_interval"`
-	// PersistDuration is how long message ids are kept to find duplicates, at least (Retries+1) x RetryInterval;
-	// default DefaultPersistDuration.
+	// PersistDuration is how long each side has agreed to keep message ids to find duplicates, at least (Retries+1) x
+	// RetryInterval; default DefaultPersistDuration. It is a promise: this node keeps them for ever (ebMS 2.0 §6.4.6).
 	PersistDuration time.Duration `yaml:"persist_duration"`
 
 	// AllowSHA1 accepts SHA-1 in signatures of this partner; never used to sign.
@@ -191,7 +191,7 @@ const (
 )
 
 // The values of AgreementConfig.SyncReply, named as in CPPA 2.0 syncReplyMode. Each says what the HTTP response to a message
-// holds (ebMS 2.0 §4.3); what it does not hold is posted as a message of its own.
+// holds (ebMS 2.0 §4.3); an acknowledgment or error that it does not hold is posted as a message of its own, business answers are given here only.
 const (
 	// SyncReplyNone: nothing.
 	SyncReplyNone = "none"
