@@ -67,6 +67,33 @@ func TestPingTellsHowItWent(t *testing.T) {
 	}
 }
 
+// patient is a node whose partner answers after a while.
+type patient struct{ operator }
+
+func (p *patient) Ping(ctx context.Context, _, partner, _ string) (exchange.Ping, error) {
+	select {
+	case <-ctx.Done():
+		return exchange.Ping{}, fmt.Errorf("%w %s: %w", exchange.ErrNoAnswer, partner, ctx.Err())
+	case <-time.After(400 * time.Millisecond):
+		return exchange.Ping{Partner: partner}, nil
+	}
+}
+
+func TestPingOutlastsTheListenersBounds(t *testing.T) {
+	f := serve(t, func(o *api.Options) { o.Operator, o.Timeout = new(patient), 200*time.Millisecond })
+	server := httptest.NewUnstartedServer(f.server.Config.Handler)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	server.Start()
+	defer server.Close()
+	client, err := api.NewClient(server.URL, operatorSecret, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := client.Ping(t.Context(), "KR", "", 5*time.Second); err != nil || p.Partner != "KR" {
+		t.Errorf("ping %+v, error %v", p, err)
+	}
+}
+
 func TestPartnerIsAskedAboutAMessage(t *testing.T) {
 	f, o := operated(t)
 	s, err := f.client(officerSecret).AskStatus(t.Context(), "KR", "m1@la", time.Second)
