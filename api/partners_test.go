@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -63,6 +64,33 @@ func TestPingTellsHowItWent(t *testing.T) {
 	}
 	if got := f.request(operatorSecret, "POST", "/api/v1/partners/KR/ping", ""); got.status != 200 || o.within > 30*time.Second {
 		t.Errorf("without a body: status %d, %s", got.status, o.within)
+	}
+}
+
+// patient is a node whose partner answers after a while.
+type patient struct{ operator }
+
+func (p *patient) Ping(ctx context.Context, _, partner, _ string) (exchange.Ping, error) {
+	select {
+	case <-ctx.Done():
+		return exchange.Ping{}, fmt.Errorf("%w %s: %w", exchange.ErrNoAnswer, partner, ctx.Err())
+	case <-time.After(400 * time.Millisecond):
+		return exchange.Ping{Partner: partner}, nil
+	}
+}
+
+func TestPingOutlastsTheListenersBounds(t *testing.T) {
+	f := serve(t, func(o *api.Options) { o.Operator, o.Timeout = new(patient), 200*time.Millisecond })
+	server := httptest.NewUnstartedServer(f.server.Config.Handler)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	server.Start()
+	defer server.Close()
+	client, err := api.NewClient(server.URL, operatorSecret, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := client.Ping(t.Context(), "KR", "", 5*time.Second); err != nil || p.Partner != "KR" {
+		t.Errorf("ping %+v, error %v", p, err)
 	}
 }
 
@@ -160,16 +188,26 @@ func FuzzText(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		server, o := operated(t)
-		got := server.request(operatorSecret, "POST", "/api/v1/partners/KR/pause", body)
+		o := new(operator)
+		handler, err := api.New(api.Options{
+			Operator: o, Node: submitter(accepting), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequest("POST", "/api/v1/partners/KR/pause", strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer "+operatorSecret)
+		req.Header.Set("Content-Type", "application/json")
+		got := httptest.NewRecorder()
+		handler.ServeHTTP(got, req)
 		switch {
-		case got.status == 400 && len(o.asked) == 0:
-		case got.status == 200 && len(o.asked) == 1 && (body == "" || json.Valid([]byte(body))):
+		case got.Code == 400 && len(o.asked) == 0:
+		case got.Code == 200 && len(o.asked) == 1 && (body == "" || json.Valid([]byte(body))):
 			if strings.ContainsAny(o.paused.Why, "\r\n\x00\u202e") || len(o.paused.Why) > 1024 {
 				t.Errorf("the node was given %q", o.paused.Why)
 			}
 		default:
-			t.Fatalf("status %d, body %s, asked %q", got.status, got.body, o.asked)
+			t.Fatalf("status %d, body %s, asked %q", got.Code, got.Body, o.asked)
 		}
 	})
 }

@@ -146,7 +146,8 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 	page := read(t, "api.md")
 	answers := []reflect.Type{
 		reflect.TypeFor[api.Submission](), reflect.TypeFor[api.Lookup](), reflect.TypeFor[api.MessagePage](),
-		reflect.TypeFor[exchange.Message](), reflect.TypeFor[api.Problem](),
+		reflect.TypeFor[exchange.Message](), reflect.TypeFor[exchange.Part](), reflect.TypeFor[exchange.PartnerStatus](),
+		reflect.TypeFor[exchange.Ping](), reflect.TypeFor[exchange.MessageStatus](), reflect.TypeFor[api.Problem](),
 	}
 	for _, answer := range answers {
 		for _, typ := range structs(answer, []reflect.Type{reflect.TypeFor[eco.Certificate]()}) {

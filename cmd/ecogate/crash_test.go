@@ -62,7 +62,7 @@ func (c crash) String() string {
 
 var (
 	signals = travel{sync: partners.SyncReplySignals}
-	answers = travel{sync: partners.SyncReplyBoth}
+	replies = travel{sync: partners.SyncReplyBoth}
 	inOrder = travel{ordered: true}
 	big     = travel{large: true}
 )
@@ -97,9 +97,9 @@ var crashes = []crash{
 	{at: "TW", point: "deliver.posting", hit: 2},
 	{at: "TW", point: "deliver.posted", hit: 2},
 	{at: "TW", point: "deliver.settled", hit: 2},
-	{at: "KR", point: "answer.verified", hit: 2, travel: answers},
-	{at: "KR", point: "answer.committed", hit: 2, travel: answers},
-	{at: "TW", point: "receive.committed", hit: 2, travel: answers},
+	{at: "KR", point: "answer.verified", hit: 2, travel: replies},
+	{at: "KR", point: "answer.committed", hit: 2, travel: replies},
+	{at: "TW", point: "receive.committed", hit: 2, travel: replies},
 	{at: "KR", point: "submit.composed", hit: 3, travel: inOrder},
 	{at: "KR", point: "submit.committed", hit: 3, travel: inOrder},
 	{at: "KR", point: "store.committed", hit: 2, travel: inOrder},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -272,7 +273,8 @@ func respellPath(reference string) string {
 
 // capture writes the message and the document of a certificate to folder.
 func (d *demo) capture(ctx context.Context, client *api.Client, s api.Submission, folder string) error {
-	contentType, raw, err := client.RawMessage(ctx, s.MessageID)
+	var raw bytes.Buffer
+	contentType, err := client.RawMessage(ctx, s.MessageID, &raw)
 	if err != nil {
 		return fmt.Errorf("message %s: %w", s.MessageID, err)
 	}
@@ -285,7 +287,7 @@ func (d *demo) capture(ctx context.Context, client *api.Client, s api.Submission
 		return fmt.Errorf("document of %q: %w", s.Reference, err)
 	}
 	name := filepath.Join(folder, eco.NormaliseReference(s.Reference))
-	entity := append([]byte("Content-Type: "+contentType+"\r\nSOAPAction: \"ebXML\"\r\n\r\n"), raw...)
+	entity := append([]byte("Content-Type: "+contentType+"\r\nSOAPAction: \"ebXML\"\r\n\r\n"), raw.Bytes()...)
 	if err := os.WriteFile(name+".http", entity, 0o600); err != nil {
 		return fmt.Errorf("captured message: %w", err)
 	}

@@ -121,7 +121,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNoPath:
 		return "--api or " + envAPI + " is the node's base URL, without a path; or the node is of another version"
 	case api.CodeForbidden:
-		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages"
+		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages, operators ping, pause and resume partners"
 	case api.CodeNotAuthorised:
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:
@@ -132,6 +132,12 @@ func problemHint(p *api.Problem) string {
 		return `the reference is taken: "ecogate co show REFERENCE" shows by what; a correction needs a reference of its own`
 	case api.CodeInvalid, api.CodeMalformed:
 		return "mend the certificate and submit it again; nothing was recorded"
+	case api.CodeUnknownCPA:
+		return "--agreement takes a cpa_id of agreements in the node's configuration, of this partner"
+	case api.CodeOverAgreement:
+		return "send fewer or smaller attachments, or agree on more: max_bytes and max_parts under agreements in the node's configuration"
+	case api.CodeNoAnswer:
+		return "the partner, the way to it, or the agreement's endpoint; \"ecogate partner list\" says how deliveries to it stand"
 	case api.CodeFull:
 		return "nothing was recorded; make room on the node's disk or raise store.max_bytes, then repeat"
 	}

@@ -3,16 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
 
 func (c *cli) msgCommand() *cobra.Command {
-	return group("msg", "List, show and verify messages", c.msgList(), c.msgShow(), c.msgVerify(), c.msgInspect())
+	return group("msg", "List, show and verify messages", c.msgList(), c.msgShow(), c.msgParts(), c.msgStatus(), c.msgVerify(), c.msgInspect())
 }
 
 func (c *cli) msgList() *cobra.Command {
@@ -46,23 +48,48 @@ func (c *cli) msgList() *cobra.Command {
 	flags.StringVar(&q.MessageID, "message-id", "", "only messages with this `MessageId`")
 	flags.StringVar(&q.RefToMessageID, "ref-to", "", "only messages that refer to this `MessageId`")
 	flags.Var((*direction)(&q.Direction), "direction", "inbound or outbound")
-	flags.StringVar((*string)(&q.Kind), "kind", "", "certificate, acknowledgment, error or unknown")
-	flags.StringVar((*string)(&q.State), "state", "", `queued, sending, "awaiting acknowledgment", delivered, failed, expired, cancelled, accepted or quarantined`)
+	flags.StringVar((*string)(&q.Kind), "kind", "", `certificate, acknowledgment, error, answer, ping, pong, "status request", "status response" or unknown`)
+	flags.StringVar((*string)(&q.State), "state", "", `queued, sending, "awaiting acknowledgment", delivered, failed, expired, cancelled, received, accepted or quarantined`)
 	flags.IntVar(&q.Limit, "limit", 100, "at most so `many`, up to 500")
 	flags.Uint64Var(&q.Before, "before", 0, "only records below this `number`, for the next page")
 	return cmd
 }
 
 func listMessages(w *columns, messages []exchange.Message) {
-	w.row("NUMBER", "CREATED", "DIRECTION", "KIND", "STATE", "PARTNER", "ATTEMPTS", "REFERENCE", "REASON")
+	w.row("NUMBER", "CREATED", "DIRECTION", "KIND", "STATE", "PARTNER", "ATTEMPTS", "ORDER", "REFERENCE", "ANSWER", "REASON")
 	for _, m := range messages {
 		reason := ""
 		if m.Reason != nil {
 			reason = m.Reason.Code
 		}
-		w.row(strconv.FormatUint(m.Seq, 10), instant(m.Created), string(m.Direction), string(m.Kind), string(m.State), m.Partner,
-			strconv.Itoa(m.Attempts), m.Certificate.Reference, reason)
+		w.row(strconv.FormatUint(m.Seq, 10), instant(m.Created), string(m.Direction), string(m.Kind), state(m), m.Partner,
+			strconv.Itoa(m.Attempts), order(m), m.Certificate.Reference, answers(m), reason)
 	}
+}
+
+// state is where a message stands, in words.
+func state(m exchange.Message) string {
+	if m.Late {
+		return string(m.State) + " late"
+	}
+	return string(m.State)
+}
+
+// order is a message's number in its conversation; empty if order does not matter there.
+func order(m exchange.Message) string {
+	if m.Order == nil {
+		return ""
+	}
+	return strconv.FormatUint(uint64(m.Order.Sequence), 10)
+}
+
+// answers are what a message says of certificates, in a word each.
+func answers(m exchange.Message) string {
+	words := make([]string, len(m.Answers))
+	for i, a := range m.Answers {
+		words[i] = string(a.Kind)
+	}
+	return strings.Join(words, ", ")
 }
 
 func (c *cli) msgShow() *cobra.Command {
@@ -86,19 +113,24 @@ func (c *cli) showMessage(ctx context.Context, id, raw string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	asking, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	m, err := client.Message(ctx, id)
+	m, err := client.Message(asking, id)
 	if err != nil {
 		return fmt.Errorf("%s: %w", id, err)
 	}
 	if raw != "" {
-		_, data, err := client.RawMessage(ctx, strconv.FormatUint(m.Seq, 10))
+		ctx, cancel := context.WithTimeout(ctx, transferTime(m.Raw.Size))
+		defer cancel()
+		err := c.download(raw, func(w io.Writer) error {
+			_, err := client.RawMessage(ctx, strconv.FormatUint(m.Seq, 10), w)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
-		if err := c.writeFile(raw, data); err != nil || raw == "-" {
-			return err
+		if raw == "-" {
+			return nil
 		}
 	}
 	return c.print(m, func(w *columns) { messageFields(w, m) })
@@ -109,9 +141,13 @@ func messageFields(w *columns, m exchange.Message) {
 	w.field("message", m.MessageID)
 	w.field("refers to", m.RefToMessageID)
 	w.field("conversation", m.ConversationID)
+	w.field("number in it", order(m))
+	if m.Order != nil && m.Order.Reset {
+		w.field("", "the numbers begin anew with it")
+	}
 	w.field("direction", string(m.Direction))
 	w.field("kind", string(m.Kind))
-	w.field("state", string(m.State))
+	w.field("state", state(m))
 	w.field("partner", m.Partner)
 	w.field("agreement", m.CPAID)
 	w.field("service", m.Service)
@@ -134,7 +170,19 @@ func messageFields(w *columns, m exchange.Message) {
 		w.field("reason", reason(*m.Reason))
 		w.field("partner was told", m.Reason.Told)
 	}
+	for _, a := range m.Answers {
+		showAnswer(w, a)
+	}
 	attempts(w, m.Log)
+}
+
+func showAnswer(w *columns, a eco.Answer) {
+	said := a.Certificate
+	w.row("answer", fmt.Sprintf("%s: %s/%s/%s, by %s at %s", a.Kind, said.IssuingCountry, said.Form, said.Reference, a.Authority.Name, instant(a.IssueTime)))
+	for _, r := range a.Reasons {
+		w.row("because", strings.TrimSuffix(r.Code+": "+r.Text, ": "))
+	}
+	w.field("note", a.Note)
 }
 
 // reason puts the code before the cause, unless the cause begins with it.

@@ -88,6 +88,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if n.Store, err = openStore(cfg.Store, o.Now); err != nil {
 		return n, err
 	}
+	if err = makeSpillDir(cfg.Limits.SpillDir); err != nil {
+		return n, err
+	}
 	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
 		return n, err
@@ -120,13 +123,29 @@ func openStore(cfg config.Store, now func() time.Time) (*bolt.Store, error) {
 	return nil, err
 }
 
+// makeSpillDir makes the folder for temporary files, which hold what partners and users send: for this user only.
+func makeSpillDir(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = os.Chmod(dir, 0o700)
+	}
+	if err != nil {
+		return &hinted{fmt.Errorf("limits.spill_dir: %w", err), "limits.spill_dir of the configuration is a folder of its own for temporary files, made if it is not there, in which this process may write"}
+	}
+	return nil
+}
+
 func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.Node, error) {
+	d := cfg.Delivery
 	return exchange.New(exchange.Options{
-		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Observe: o.Observe,
+		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Observe: o.Observe,
 		Post:    n.poster,
-		Workers: cfg.Delivery.Workers, PerPartner: cfg.Delivery.PerPartner, Poll: cfg.Delivery.Poll, Lease: cfg.Delivery.Lease, BackoffMax: cfg.Delivery.BackoffMax,
-		MinRate: cfg.Delivery.MinRate, BreakerFailures: cfg.Delivery.BreakerFailures, BreakerPause: cfg.Delivery.BreakerPause,
-		Keeper: n.Store, Limits: messageLimits(cfg.Limits),
+		Workers: d.Workers, PerPartner: d.PerPartner, Poll: d.Poll, Lease: d.Lease, MinRate: d.MinRate, BackoffMax: d.BackoffMax,
+		BreakerFailures: d.BreakerFailures, BreakerPause: d.BreakerPause,
+		Limits: messageLimits(cfg.Limits),
 	})
 }
 
@@ -139,9 +158,10 @@ func messageLimits(l config.Limits) ebms.Limits {
 
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
-	options := api.Options{Node: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready}
-	if err := os.MkdirAll(cfg.Limits.SpillDir, 0o700); err != nil {
-		return fmt.Errorf("folder of temporary files (limits.spill_dir): %w", err)
+	options := api.Options{
+		Node: n.Node, Operator: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		// What may come from a partner may go to one.
+		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
 	users, err := api.New(options)
 	if err != nil {

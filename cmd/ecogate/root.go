@@ -41,13 +41,18 @@ const (
 // defaultAPI is where the default configuration listens.
 const defaultAPI = "http://127.0.0.1:8080"
 
-// answerTime bounds one exchange with the API.
+// answerTime bounds one exchange with the API, beside the size of what is sent or fetched.
 const answerTime = time.Minute
+
+// transferTime is how long n bytes may take; the API itself is no more patient.
+func transferTime(n int64) time.Duration {
+	return answerTime + time.Duration(n/api.DefaultMinRate)*time.Second
+}
 
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
-"serve" runs a node. The verbs under "co" and "msg" talk to a running node's API, but for "msg verify" and "msg inspect", which
-need nothing but a file. The others need the API's address
+"serve" runs a node. "ping" and the verbs under "co", "msg" and "partner" talk to a running node's API, but for "msg verify" and
+"msg inspect", which need nothing but a file. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
@@ -81,7 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.partnerCommand(), c.pingCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true
@@ -310,6 +315,63 @@ func (c *cli) writeFile(name string, data []byte) error {
 		return fmt.Errorf("writing result: %w", err)
 	}
 	return nil
+}
+
+// download writes what fetch writes to a file, which is made when the first octet comes, or to standard output for "-". After an error
+// there is no file.
+func (c *cli) download(name string, fetch func(io.Writer) error) error {
+	if name == "-" {
+		return fetch(c.out)
+	}
+	w := &lateFile{name: name}
+	if err := fetch(w); err != nil {
+		w.discard()
+		return err
+	}
+	return w.finish()
+}
+
+// lateFile is a file that is made when it is first written to.
+type lateFile struct {
+	name string
+	file *os.File
+}
+
+func (f *lateFile) open() (err error) {
+	if f.file == nil {
+		f.file, err = os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	}
+	return err
+}
+
+// Write makes the file if it is not there yet.
+func (f *lateFile) Write(p []byte) (int, error) {
+	if err := f.open(); err != nil {
+		return 0, fmt.Errorf("writing result: %w", err)
+	}
+	return f.file.Write(p)
+}
+
+func (f *lateFile) finish() error {
+	if err := f.open(); err != nil { // nothing came: an empty file
+		return fmt.Errorf("writing result: %w", err)
+	}
+	if err := f.file.Close(); err != nil {
+		return fmt.Errorf("writing result: %w", err)
+	}
+	return nil
+}
+
+// discard removes a file that is not whole. What is no file, such as /dev/null, stays.
+func (f *lateFile) discard() {
+	if f.file == nil {
+		return
+	}
+	info, err := f.file.Stat()
+	_ = f.file.Close()
+	if err == nil && info.Mode().IsRegular() {
+		_ = os.Remove(f.name)
+	}
 }
 
 // inputName is what errors call an argument's file.

@@ -24,7 +24,7 @@ import (
 // startCorridor runs both nodes.
 func startCorridor(t *testing.T) *ledger {
 	t.Helper()
-	l := newLedger(t, installedProgram(t), false)
+	l := newLedger(t, installedProgram(t), travel{})
 	l.start(l.tw)
 	l.start(l.kr)
 	return l

@@ -73,7 +73,8 @@ func apiTransport(caFile string) (http.RoundTripper, error) {
 		roots.AddCert(a)
 	}
 	return &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ExpectContinueTimeout: time.Second, // large bodies wait so long for leave to be sent
 	}, nil
 }
