@@ -15,8 +15,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/ecogate/ecogate/exchange"
-	"github.com/ecogate/ecogate/store/bolt"
 )
 
 func TestMain(m *testing.M) {
@@ -36,8 +34,6 @@ func TestMain(m *testing.M) {
 //	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
 //	replace OLD NEW FILE  replace every OLD in a file
-//
-// and the condition keeper: whether the store keeps pauses.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scripts",
@@ -51,13 +47,6 @@ func TestScripts(t *testing.T) {
 			messages, err := filepath.Abs(offline)
 			env.Setenv("OFFLINE", messages)
 			return err
-		},
-		Condition: func(name string) (bool, error) {
-			if name != "keeper" {
-				return false, fmt.Errorf("there is no condition %q", name)
-			}
-			_, ok := any(new(bolt.Store)).(exchange.Keeper)
-			return ok, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pair":    func(ts *testscript.TestScript, _ bool, _ []string) { makePair(ts) },

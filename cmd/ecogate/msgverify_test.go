@@ -287,6 +287,12 @@ func TestInspectSaysWhatAMessageIs(t *testing.T) {
 		if action == ebms.ActionPong || action == ebms.ActionStatusResponse {
 			m.RefToMessageID = "p@th"
 		}
+		switch action {
+		case ebms.ActionStatusRequest:
+			m.StatusRequest = &ebms.StatusRequest{RefToMessageID: "p@vn"}
+		case ebms.ActionStatusResponse:
+			m.StatusResponse = &ebms.StatusResponse{RefToMessageID: "p@vn", Status: ebms.StatusNotRecognized}
+		}
 		envelope, err := m.Envelope()
 		if err != nil {
 			t.Fatal(err)
