@@ -20,13 +20,18 @@ type breaker struct {
 // circuit is what is known of one partner.
 type circuit struct {
 	failures int
+	last     time.Time // when the last failure that counted ended
 	until    time.Time // when the next probe may begin; zero while the circuit is closed
 	wait     time.Duration
 }
 
-// ended records how an attempt at a partner ended. changed reports whether deliveries are suspended now that were not, or the
+// brief is how long an attempt may take that fails and holds nobody up.
+const brief = 5 * time.Second
+
+// ended records how an attempt at a partner, begun at began, ended. Of brief ones that failed side by side one counts: a partner that
+// restarts refuses many at once, and is there again a second later. changed reports whether deliveries are suspended now that were not, or the
 // other way round.
-func (b *breaker) ended(partner string, answered bool, now time.Time) (suspended, changed bool) {
+func (b *breaker) ended(partner string, answered bool, began, now time.Time) (suspended, changed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.circuits[partner]
@@ -41,7 +46,11 @@ func (b *breaker) ended(partner string, answered bool, now time.Time) (suspended
 		c = &circuit{wait: b.pause}
 		b.circuits[partner] = c
 	}
+	if !began.After(c.last) && now.Sub(began) < brief {
+		return !c.until.IsZero(), false
+	}
 	c.failures++
+	c.last = now
 	switch {
 	case c.failures < b.failures:
 		return false, false

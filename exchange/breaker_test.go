@@ -95,6 +95,19 @@ func TestHangingPartnersLeaveWorkersForOthers(t *testing.T) {
 	})
 }
 
+func TestShortOutageSuspendsNothing(t *testing.T) {
+	t.Parallel()
+	options := func(o *exchange.Options) { breaking(o); o.Workers, o.PerPartner = 20, 20 }
+	bubble(t, setup{pair: pair.Options{Retries: 100}, options: options}, func(w *world) {
+		w.KR.out.will(times(20, down)...) // all at once, as when the partner restarts
+		w.submitNumbered(20)
+		w.until(5*time.Second, "delivered", func() bool { return w.delivered() == 20 })
+		if slices.Contains(w.KR.observed(), "suspended") {
+			t.Error("deliveries were suspended")
+		}
+	})
+}
+
 func TestPausedPartnerGetsNothingUntilItIsResumed(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pair: pair.Options{Retries: 100}}, func(w *world) {

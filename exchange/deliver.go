@@ -163,7 +163,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	})
 	ended := n.now().UTC()
 	o.Attempt = Attempt{Began: began, Ended: ended, Status: response.Status}
-	n.noteAnswer(m.Partner, err == nil && response.Status/100 == 2, ended)
+	n.noteAnswer(m.Partner, err == nil && response.Status/100 == 2, began, ended)
 	if err != nil {
 		o.Attempt.Problem = err.Error()
 		n.again(o, m, ended, 0)
@@ -187,8 +187,8 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 }
 
 // noteAnswer tells the breaker how an attempt ended, and people when deliveries to the partner are suspended or begin again.
-func (n *Node) noteAnswer(partner string, answered bool, now time.Time) {
-	suspended, changed := n.breaker.ended(partner, answered, now)
+func (n *Node) noteAnswer(partner string, answered bool, began, now time.Time) {
+	suspended, changed := n.breaker.ended(partner, answered, began, now)
 	switch {
 	case changed && suspended:
 		until, failures := n.breaker.suspended(partner)
