@@ -78,14 +78,15 @@ func (n *Node) examine(r *reception) error {
 	return n.authenticate(r)
 }
 
-// establish finds out whose a message is whose header breaks a rule, so that its sender can be told in a signed error. It may
-// be told only what the octets that its signature covers say.
+// establish finds out whose a message is whose header breaks a rule, so that its sender can be told in a signed error. It is
+// told only of what the octets that its signature covers say: if those break no rule, what does was added on the way, and a
+// signed error would end a good message.
 func (n *Node) establish(r *reception) {
 	if r.header == nil || n.findAgreement(r) != nil || n.checkConnection(r) != nil || n.verify(r) != nil {
 		return
 	}
-	covered, _ := ebms.Parse(r.octets)
-	r.established = r.verified != nil && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
+	covered, err := ebms.Parse(r.octets)
+	r.established = r.verified != nil && err != nil && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
 }
 
 // open reads package and header, strictly and within the limits.
@@ -288,9 +289,9 @@ func (r *reception) isSignal() bool {
 }
 
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
-// message asks for it.
+// message asks for it. There is none to a message that came in a response itself.
 func (r *reception) answersInResponse() bool {
-	return r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
+	return !r.inResponse && r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
 }
 
 func kindOf(m *ebms.Message) Kind {
