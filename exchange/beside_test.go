@@ -97,7 +97,6 @@ func TestBlockAddedOnTheWayIsNotToldInASignedError(t *testing.T) {
 		name, block string
 		setup       setup
 	}{
-		{"AckRequested of the next node", hopRequest, setup{}},
 		{"SyncReply on a message with an order", syncReply, both(ordered)},
 		{"SyncReply twice", syncReply + syncReply, setup{}},
 	} {

@@ -80,13 +80,15 @@ func (n *Node) examine(r *reception) error {
 
 // establish finds out whose a message is whose header breaks a rule, so that its sender can be told in a signed error. It is
 // told only of what the octets that its signature covers say: if those break no rule, what does was added on the way, and a
-// signed error would end a good message.
+// signed error would end a good message. A request of the next message service is told of all the same, since a node on the way
+// that is agreed asks in earnest, and would ask again with every copy.
 func (n *Node) establish(r *reception) {
 	if r.header == nil || n.findAgreement(r) != nil || n.checkConnection(r) != nil || n.verify(r) != nil {
 		return
 	}
 	covered, err := ebms.Parse(r.octets)
-	r.established = r.verified != nil && err != nil && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
+	added := err == nil && r.header.Hop == nil
+	r.established = r.verified != nil && !added && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
 }
 
 // open reads package and header, strictly and within the limits.

@@ -89,9 +89,6 @@ func refusedUnestablished() []refusal {
 		{"unknown action", nil, func(_ *world, d *draft) { d.header.Action = "Delete" }, nil, ebms.CodeValueNotRecognized},
 		{"from nobody known", nil, func(_ *world, d *draft) { d.header.From.IDs[0].Value = "XX-HUB" }, nil, ebms.CodeInconsistent},
 		{"to somebody else", nil, func(_ *world, d *draft) { d.header.To.IDs[0].Value = "XX-HUB" }, nil, ebms.CodeInconsistent},
-		{"acknowledgment by the next MSH asked for", nil, func(_ *world, d *draft) {
-			d.edit = replace("</soap:Header>", hopRequest+"</soap:Header>")
-		}, nil, ebms.CodeNotSupported},
 		{"from two parties", nil, func(_ *world, d *draft) {
 			d.header.From.IDs = append(d.header.From.IDs, ebms.PartyID{Type: "other", Value: "VN-HUB"})
 		}, nil, ebms.CodeInconsistent},
@@ -179,6 +176,9 @@ func refusedEstablished() []refusal {
 		{"DuplicateElimination is missing", nil, func(_ *world, d *draft) { d.header.DuplicateElimination = false }, nil, ebms.CodeInconsistent},
 		{"MessageOrder that was not agreed", nil, func(_ *world, d *draft) { d.header.Order = &ebms.MessageOrder{} }, nil, ebms.CodeInconsistent},
 		{"MessageOrder is missing", ordered, nil, nil, ebms.CodeInconsistent},
+		{"acknowledgment by the next MSH asked for", nil, func(_ *world, d *draft) {
+			d.edit = replace("</soap:Header>", hopRequest+"</soap:Header>")
+		}, nil, ebms.CodeNotSupported},
 		{"SOAPAction that is not tolerated", func(c *config.Config) { c.Agreements[0].Tolerate = []string{} }, nil, func(_ *world, r *ebms.Request) {
 			r.SOAPAction = "urn:other"
 		}, ebms.CodeInconsistent},
