@@ -72,7 +72,7 @@ func (r *reception) close() {
 func (n *Node) examine(r *reception) error {
 	defer n.computing()()
 	if err := n.open(r); err != nil {
-		n.establish(r)
+		n.establish(r, err)
 		return err
 	}
 	return n.authenticate(r)
@@ -82,12 +82,12 @@ func (n *Node) examine(r *reception) error {
 // told only of what the octets that its signature covers say: if those break no rule, what does was added on the way, and a
 // signed error would end a good message. A request of the next message service is told of all the same, since a node on the way
 // that is agreed asks in earnest, and would ask again with every copy.
-func (n *Node) establish(r *reception) {
+func (n *Node) establish(r *reception, problem error) {
 	if r.header == nil || n.findAgreement(r) != nil || n.checkConnection(r) != nil || n.verify(r) != nil {
 		return
 	}
 	covered, err := ebms.Parse(r.octets)
-	added := err == nil && r.header.Hop == nil
+	added := err == nil && ebms.AsError(problem).Code != ebms.CodeNotSupported
 	r.established = r.verified != nil && !added && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
 }
 
