@@ -11,7 +11,11 @@ import (
 	"encoding/base64"
 	"math/big"
 	"net/textproto"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"testing"
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
@@ -148,4 +152,35 @@ func (w *world) resigned(envelope []byte, edits []string, how string, key signin
 	text = strings.Replace(text, info, changed, 1)
 	old := element(text, "<ds:SignatureValue", "</ds:SignatureValue>")
 	return []byte(strings.Replace(text, old, "<ds:SignatureValue>"+base64.StdEncoding.EncodeToString(value)+"</ds:SignatureValue>", 1))
+}
+
+// TestEveryHostileFileIsInTheTable compares testdata/hostile/README.md with the folders: what it names is there, and what is there it
+// names.
+func TestEveryHostileFileIsInTheTable(t *testing.T) {
+	const root = "../testdata/hostile"
+	table, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, pattern := range regexp.MustCompile("`((?:ebms|exchange|signing)/[^`]*\\.(?:http|txt))`").FindAllStringSubmatch(string(table), -1) {
+		files, err := filepath.Glob(filepath.Join(root, pattern[1]))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: no such file", pattern[1])
+		}
+		for _, file := range files {
+			named[file] = true
+		}
+	}
+	for _, pattern := range []string{"ebms/*.http", "exchange/*.http", "signing/*.txt"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: no files", pattern)
+		}
+		for _, file := range files {
+			if !named[file] {
+				t.Errorf("%s stands in no row of the table", file)
+			}
+		}
+	}
 }
