@@ -41,8 +41,8 @@ func (n *Node) expelOverdue(ctx context.Context) error {
 		var expulsions []Expulsion
 		for _, m := range found {
 			e, overdue, err := n.overdue(m)
-			if err != nil { // one that cannot be refused must not keep the others waiting
-				n.log.Error("message that waited too long not refused", "message_id", m.MessageID, "partner", m.Partner, "error", err)
+			if err != nil {
+				return fmt.Errorf("refusing message %q, which waited too long: %w", m.MessageID, err)
 			}
 			if overdue {
 				expulsions = append(expulsions, e)
