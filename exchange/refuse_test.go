@@ -380,5 +380,14 @@ func readHostile(tb testing.TB, file string) (textproto.MIMEHeader, []byte) {
 	if err != nil {
 		tb.Fatalf("%s: %v", file, err)
 	}
+	// The corpus of package ebms says of bombs how often a line stands there.
+	if number, line, ok := strings.Cut(header.Get("Repeat"), " "); ok {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			tb.Fatalf("%s: %v", file, err)
+		}
+		line += "\r\n"
+		body = bytes.Replace(body, []byte("\r\n"+line), []byte("\r\n"+strings.Repeat(line, n)), 1)
+	}
 	return header, body
 }
