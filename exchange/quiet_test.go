@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"context"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -87,5 +88,19 @@ func TestRefusedMessagesLeaveNoFileOpen(t *testing.T) {
 	}
 	if after := open(); after > before {
 		t.Errorf("%d files are open, %d were before", after, before)
+	}
+}
+
+func TestRefusedMessageIsKeptThoughItsSenderHungUp(t *testing.T) {
+	t.Parallel()
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	w := newWorld(t, setup{})
+	d := w.certificateDraft(sample(t))
+	d.key = w.VN.message
+	w.TW.Receive(gone, d.request(w))
+	w.TW.KeepRefused(gone, w.request("text/xml", []byte("<a>")), &ebms.RefusedError{Status: 408, Text: "The message took too long to arrive."})
+	if got := w.TW.messages(w, exchange.MessageQuery{State: exchange.StateQuarantined}); len(got) != 2 {
+		t.Errorf("%d messages are kept, want 2", len(got))
 	}
 }

@@ -99,9 +99,10 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:maxCause], "") + " ..."
 }
 
-// keep records a refused message and then gives the answer.
+// keep records a refused message and then gives the answer. It does so even if the sender has gone: whoever tries something
+// would leave no trace by hanging up.
 func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Reply) ebms.Reply {
-	if _, err := n.accept(ctx, a); err != nil {
+	if _, err := n.accept(context.WithoutCancel(ctx), a); err != nil {
 		return n.unavailable(err)
 	}
 	n.step("quarantined", a.Message, "", a.Message.Reason.Cause)
