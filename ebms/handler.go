@@ -43,7 +43,7 @@ type HandlerOptions struct {
 	// Receive answers a message; required. Requests come concurrently. The context ends when the peer goes away.
 	Receive func(context.Context, Request) Reply
 	// Refused is told of each POST that was refused before Receive, with the beginning of its body (at most 64 KiB), so that
-	// it can be kept; nil is allowed.
+	// it can be kept; nil is allowed. The context has ended if the body did not come whole or in time.
 	Refused func(context.Context, Request, *RefusedError)
 	// Now is the clock for Request.Received; required.
 	Now func() time.Time

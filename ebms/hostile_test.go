@@ -213,3 +213,31 @@ func TestReadPackageBoundsTheBody(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A bomb of twice the size may take twice the memory and no more: allocations are counted, since a clock tells nothing.
+func TestBombsTakeMemoryInProportion(t *testing.T) {
+	for _, file := range corpus(t, "../testdata/hostile/ebms/bomb-*.http") {
+		t.Run(caseName(file), func(t *testing.T) {
+			header, body := readHTTP(t, file)
+			directive := take(header, "Repeat")
+			number, line, _ := strings.Cut(directive, " ")
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			contentType := header.Get("Content-Type")
+			taken := func(n int) (allocations, octets float64) {
+				bomb := expand(t, body, strconv.Itoa(n)+" "+line)
+				return testing.AllocsPerRun(3, func() { _, _ = read(contentType, ebms.Bytes(bomb), ebms.Limits{Body: 1 << 30}) }), float64(len(bomb))
+			}
+			half, _ := taken(n / 2)
+			whole, size := taken(n)
+			if whole > 2.2*half+500 {
+				t.Errorf("%.0f allocations, %.0f for half of it", whole, half)
+			}
+			if whole > 2*size {
+				t.Errorf("%.0f allocations for %.0f bytes", whole, size)
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -94,6 +95,9 @@ func readXML(data []byte) (*element, *Error) {
 	if n := bytes.Count(data, []byte("<")); n > maxTags {
 		return nil, NewOtherXML("", fmt.Errorf("more than %d tags", maxTags))
 	}
+	if at := surrogateReference(data); at >= 0 {
+		return nil, NewOtherXML("", fmt.Errorf("reading XML: %.12q is no character", data[at:]))
+	}
 	decoder := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte(byteOrderMark))))
 	decoder.CharsetReader = asciiOnly
 	r := xmlReader{scope: []binding{{"xml", nsXML}}, names: map[xml.Name]bool{}, ids: map[string]bool{}}
@@ -116,6 +120,30 @@ func readXML(data []byte) (*element, *Error) {
 		return nil, NewOtherXML("", errors.New("no root element"))
 	}
 	return r.root, nil
+}
+
+// surrogateReference is where data has a reference to a surrogate, which is no character (XML 1.0 §2.2, §4.1) and which
+// encoding/xml reads as another one; -1 if nowhere.
+func surrogateReference(data []byte) int {
+	for from := 0; ; {
+		at := bytes.Index(data[from:], []byte("&#"))
+		if at < 0 {
+			return -1
+		}
+		at += from
+		from = at + len("&#")
+		digits, base := data[from:], 10
+		if len(digits) > 0 && digits[0] == 'x' {
+			digits, base = digits[1:], 16
+		}
+		end := bytes.IndexByte(digits[:min(len(digits), maxName)], ';')
+		if end < 0 {
+			continue // the decoder refuses it
+		}
+		if n, err := strconv.ParseUint(string(digits[:end]), base, 32); err == nil && 0xd800 <= n && n <= 0xdfff {
+			return at
+		}
+	}
 }
 
 // asciiOnly lets through the one declared encoding besides UTF-8 that needs no conversion.

@@ -152,6 +152,9 @@ func (n *Node) answered(ctx context.Context, r *reception) (Message, error) {
 		return Message{}, ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId",
 			fmt.Errorf("no certificate was sent to %s in a message %q", r.agreement.Partner, r.header.RefToMessageID))
 	}
+	if _, err := n.sameAgreement(r, found[0]); err != nil {
+		return Message{}, err
+	}
 	return found[0], nil
 }
 
@@ -228,7 +231,8 @@ func (n *Node) answerRequest(ctx context.Context, r *reception) ebms.Reply {
 	return n.answer(ctx, r, accepted)
 }
 
-// statusOf is what this node tells of a message (ebMS 2.0 §7.1.2, §7.3.3). Only the party that sent a message may ask for it.
+// statusOf is what this node tells of a message (ebMS 2.0 §7.1.2, §7.3.3). Only the party that sent a message may ask for it,
+// and of one that was signed only under its signature: another agreement of the party may ask for none.
 // One that was refused is not recognized: its sender was told why, and should not believe that it is here.
 func (n *Node) statusOf(ctx context.Context, r *reception) (ebms.StatusResponse, error) {
 	about := r.header.StatusRequest.RefToMessageID
@@ -240,7 +244,7 @@ func (n *Node) statusOf(ctx context.Context, r *reception) (ebms.StatusResponse,
 		}
 		for _, m := range found {
 			switch {
-			case m.Partner != r.agreement.Partner:
+			case m.Partner != r.agreement.Partner, m.Signer != "" && r.verified == nil:
 				status.Status = ebms.StatusUnAuthorized
 			case state == StateReceived:
 				return ebms.StatusResponse{RefToMessageID: about, Status: ebms.StatusReceived, Timestamp: m.Created}, nil
@@ -262,6 +266,9 @@ func (n *Node) recordResponse(ctx context.Context, r *reception) error {
 	if len(found) == 0 || found[0].Kind != want {
 		return ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId",
 			fmt.Errorf("no %s %q was sent to %s", want, r.header.RefToMessageID, r.agreement.Partner))
+	}
+	if _, err := n.sameAgreement(r, found[0]); err != nil {
+		return err
 	}
 	arrival := Arrival{Message: r.record, Raw: r.request.Body}
 	arrival.Message.State = StateAccepted

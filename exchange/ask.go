@@ -162,11 +162,14 @@ func (n *Node) awaitReply(ctx context.Context, q asked) (asked, error) {
 			return q, fmt.Errorf("finding the answer to %q: %w", q.request.MessageID, err)
 		}
 		for _, reply := range found {
-			if q.reply, err = reply, nil; reply.Kind == KindError {
+			switch q.reply = reply; reply.Kind {
+			case KindError:
 				return n.refusedRequest(ctx, q)
+			case KindPong, KindStatusResponse:
+				q.header, err = n.reread(ctx, reply)
+				return q, err
 			}
-			q.header, err = n.reread(ctx, reply)
-			return q, err
+			// Whatever else refers to a request does not answer it.
 		}
 		select {
 		case <-ctx.Done():

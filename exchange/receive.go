@@ -72,20 +72,23 @@ func (r *reception) close() {
 func (n *Node) examine(r *reception) error {
 	defer n.computing()()
 	if err := n.open(r); err != nil {
-		n.establish(r)
+		n.establish(r, err)
 		return err
 	}
 	return n.authenticate(r)
 }
 
-// establish finds out whose a message is whose header breaks a rule, so that its sender can be told in a signed error. It may
-// be told only what the octets that its signature covers say.
-func (n *Node) establish(r *reception) {
+// establish finds out whose a message is whose header breaks a rule, so that its sender can be told in a signed error. It is
+// told only of what the octets that its signature covers say: if those break no rule, what does was added on the way, and a
+// signed error would end a good message. A request of the next message service is told of all the same, since a node on the way
+// that is agreed asks in earnest, and would ask again with every copy.
+func (n *Node) establish(r *reception, problem error) {
 	if r.header == nil || n.findAgreement(r) != nil || n.checkConnection(r) != nil || n.verify(r) != nil {
 		return
 	}
-	covered, _ := ebms.Parse(r.octets)
-	r.established = r.verified != nil && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
+	covered, err := ebms.Parse(r.octets)
+	added := err == nil && ebms.AsError(problem).Code != ebms.CodeNotSupported
+	r.established = r.verified != nil && !added && covered != nil && covered.MessageID == r.header.MessageID && covered.CPAID == r.header.CPAID
 }
 
 // open reads package and header, strictly and within the limits.
@@ -298,9 +301,9 @@ func (r *reception) isSignal() bool {
 }
 
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
-// message asks for it.
+// message asks for it. There is none to a message that came in a response itself.
 func (r *reception) answersInResponse() bool {
-	return r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
+	return !r.inResponse && r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
 }
 
 func kindOf(m *ebms.Message) Kind {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // acknowledgment composes the Acknowledgment for a verified message, signed if it is asked for signed or every message is, with copies of the ds:Reference
@@ -167,15 +168,24 @@ func (n *Node) bundledReceipt(ctx context.Context, r *reception) (*Settlement, e
 	return settlement, nil
 }
 
-// judge says what a signal does to the message it is about: nil means nothing. The agreement of that message decides what the
-// signal must prove, not one that the signal names: a partner may have another agreement that asks for less.
-func (n *Node) judge(r *reception, kind Kind, sent Message) (*Settlement, error) {
+// sameAgreement is the agreement of a message of ours that r is about, which r must be of too. That agreement decides what r
+// must prove, not one that r names: a partner may have another agreement that asks for less.
+func (n *Node) sameAgreement(r *reception, sent Message) (partners.Agreement, error) {
 	agreement, ok := n.agreementOf(sent)
 	if !ok || r.header.CPAID != sent.CPAID {
-		return nil, ebms.NewInconsistent(headerLocation+"/CPAId", fmt.Errorf("the signal has CPAId %q, the message %q", r.header.CPAID, sent.CPAID))
+		return agreement, ebms.NewInconsistent(headerLocation+"/CPAId", fmt.Errorf("the %s has CPAId %q, the message %q", r.record.Kind, r.header.CPAID, sent.CPAID))
 	}
 	if agreement.SignatureRequired && r.verified == nil {
-		return nil, ebms.NewSecurityFailure("//Header", errors.New("the signal is not signed, the agreement of the message asks for signatures"))
+		return agreement, ebms.NewSecurityFailure("//Header", fmt.Errorf("the %s is not signed, the agreement of the message asks for signatures", r.record.Kind))
+	}
+	return agreement, nil
+}
+
+// judge says what a signal does to the message it is about: nil means nothing.
+func (n *Node) judge(r *reception, kind Kind, sent Message) (*Settlement, error) {
+	agreement, err := n.sameAgreement(r, sent)
+	if err != nil {
+		return nil, err
 	}
 	settlement := &Settlement{MessageID: sent.MessageID, Partner: sent.Partner, At: r.record.Created}
 	switch kind {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/partners"
@@ -102,7 +104,7 @@ func (f *flaky) Raw(ctx context.Context, ref exchange.RawRef) (out exchange.Cont
 // a durable record is seen by side.receive.
 func TestEveryStoreFailureIsOutlived(t *testing.T) {
 	t.Parallel()
-	for _, sync := range []string{"", partners.SyncReplySignals} {
+	for _, sync := range []string{"", partners.SyncReplySignals, partners.SyncReplyBoth} {
 		for _, id := range []string{"KR", "TW"} {
 			for _, after := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s after=%v %s", id, after, sync), func(t *testing.T) {
@@ -199,5 +201,132 @@ func TestStoreFailureIsTemporaryForThePartner(t *testing.T) {
 	reply := w.TW.receive(w, w.request("text/xml", []byte("not XML")))
 	if reply.Status != 503 {
 		t.Errorf("answered %d to what could not be kept, want 503", reply.Status)
+	}
+}
+
+// keeping is a flaky store whose Keeper fails too.
+type keeping struct {
+	*flaky
+	keeper exchange.Keeper
+}
+
+func (k *keeping) Expel(ctx context.Context, e []exchange.Expulsion) (out []bool, err error) {
+	err = k.do(func() error { out, err = k.keeper.Expel(ctx, e); return err })
+	return out, err
+}
+
+func (k *keeping) SetPause(ctx context.Context, p exchange.Pause, audit []exchange.AuditEntry) error {
+	return k.do(func() error { return k.keeper.SetPause(ctx, p, audit) })
+}
+
+func (k *keeping) Pauses(ctx context.Context) (out []exchange.Pause, err error) {
+	err = k.do(func() error { out, err = k.keeper.Pauses(ctx); return err })
+	return out, err
+}
+
+// only has one side keep its records in a flaky store, its Keeper with it.
+func only(id string, f *flaky, s setup) setup {
+	s.store = func(side string, store exchange.Store) exchange.Store {
+		if side != id {
+			return store
+		}
+		f.Store = store
+		return &keeping{flaky: f, keeper: store.(exchange.Keeper)}
+	}
+	return s
+}
+
+// switched fails while it is on.
+type switched struct{ on atomic.Bool }
+
+func (s *switched) fails(int) bool { return s.on.Load() }
+
+func TestExpulsionThatTheStoreFailsIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after=%v", after), func(t *testing.T) {
+			var broken switched
+			bubble(t, only("TW", &flaky{after: after, fails: broken.fails}, both(ordered)), func(w *world) {
+				d := w.certificateDraft(sample(t))
+				d.header.Order = &ebms.MessageOrder{Sequence: 1}
+				w.TW.receive(w, d.request(w))
+				time.Sleep(59 * time.Minute)
+				broken.on.Store(true)
+				time.Sleep(10 * time.Minute)
+				broken.on.Store(false)
+				errorsOut := exchange.MessageQuery{Direction: exchange.Outbound, Kind: exchange.KindError}
+				w.until(time.Hour, "expelled", func() bool {
+					return w.TW.message(w, exchange.MessageQuery{MessageID: d.header.MessageID}).State == exchange.StateQuarantined
+				})
+				time.Sleep(10 * time.Minute)
+				if got := w.TW.messages(w, errorsOut); len(got) != 1 || w.TW.certificate(w).State != exchange.CertificateRefused {
+					t.Errorf("%d errors, certificate %s", len(got), w.TW.certificate(w).State)
+				}
+			})
+		})
+	}
+}
+
+// As long as it is not known who is paused nothing is sent.
+func TestPausesThatTheStoreFailsAreKept(t *testing.T) {
+	t.Parallel()
+	var broken switched
+	bubble(t, only("KR", &flaky{fails: broken.fails}, setup{}), func(w *world) {
+		broken.on.Store(true)
+		if err := w.KR.Pause(context.Background(), "operator", "TW", "work"); !errors.Is(err, errStore) {
+			t.Errorf("Pause: %v, want the store's error", err)
+		}
+		broken.on.Store(false)
+		w.must(w.KR.Pause(context.Background(), "operator", "TW", "work"))
+		id := w.submit(sample(t)).Message.MessageID
+		broken.on.Store(true)
+		time.Sleep(5 * time.Minute)
+		if n := len(w.KR.out.posted()); n != 0 {
+			t.Errorf("posted %d times to a paused partner", n)
+		}
+		broken.on.Store(false)
+		w.must(w.KR.Resume(context.Background(), "operator", "TW"))
+		if m := w.settled(id); m.State != exchange.StateDelivered {
+			t.Errorf("message is %s", m.State)
+		}
+	})
+}
+
+func TestPingOutlivesEveryStoreFailure(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{partners.SyncReplyNone, partners.SyncReplySignals} {
+		for _, id := range []string{"KR", "TW"} {
+			for _, after := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s after=%v %s", id, after, mode), func(t *testing.T) {
+					failed := 0
+					for n := 1; n < 8; n++ {
+						var mended atomic.Bool
+						f := &flaky{after: after, fails: func(i int) bool { return i == n && !mended.Load() }}
+						s := setup{pair: pair.Options{SyncReply: mode}, store: func(side string, store exchange.Store) exchange.Store {
+							if side != id {
+								return store
+							}
+							f.Store = store
+							return f
+						}}
+						bubble(t, s, func(w *world) {
+							if _, err := w.ping(""); err != nil && !errors.Is(err, exchange.ErrNoAnswer) && !errors.Is(err, errStore) {
+								t.Errorf("operation %d failed: %v", n, err)
+							}
+							if f.failed() {
+								failed++
+							}
+							mended.Store(true)
+							if _, err := w.ping(""); err != nil {
+								t.Errorf("after operation %d had failed: %v", n, err)
+							}
+						})
+					}
+					if failed == 0 {
+						t.Error("nothing was made to fail")
+					}
+				})
+			}
+		}
 	}
 }
