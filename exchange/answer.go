@@ -94,7 +94,7 @@ func (n *Node) takeAnswer(ctx context.Context, r *reception) ebms.Reply {
 		return n.refuse(ctx, r, err)
 	}
 	if accepted.Conflict {
-		return n.answerConflict(ctx, r, accepted.PlaceTaken)
+		return n.answerConflict(ctx, r, accepted)
 	}
 	return n.answer(ctx, r, accepted)
 }
@@ -203,6 +203,9 @@ func (n *Node) answerRequest(ctx context.Context, r *reception) ebms.Reply {
 	if !agreed {
 		return n.refuse(ctx, r, ebms.NewNotSupported(location, fmt.Errorf("the agreement has no %s", r.record.Kind)))
 	}
+	if r.ended != nil {
+		return n.refuse(ctx, r, ebms.NewInconsistent(headerLocation+"/CPAId", r.ended))
+	}
 	if ttl := r.header.TimeToLive; !ttl.IsZero() && !r.request.Received.Before(ttl) {
 		return n.refuse(ctx, r, ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", ttl)))
 	}
@@ -226,7 +229,7 @@ func (n *Node) answerRequest(ctx context.Context, r *reception) ebms.Reply {
 		return n.unavailable(err)
 	}
 	if accepted.Conflict {
-		return n.answerConflict(ctx, r, accepted.PlaceTaken)
+		return n.answerConflict(ctx, r, accepted)
 	}
 	return n.answer(ctx, r, accepted)
 }

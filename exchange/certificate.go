@@ -60,7 +60,7 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	}
 	fault.Point("receive.committed")
 	if accepted.Conflict {
-		return n.answerConflict(ctx, r, accepted.PlaceTaken)
+		return n.answerConflict(ctx, r, accepted)
 	}
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, "certificate "+certificate.Key.String())

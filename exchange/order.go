@@ -1,12 +1,14 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // sweepInterval is how often messages are looked for that waited too long.
@@ -41,10 +43,9 @@ func (n *Node) expelOverdue(ctx context.Context) error {
 		var expulsions []Expulsion
 		for _, m := range found {
 			e, overdue, err := n.overdue(m)
-			if err != nil {
-				return fmt.Errorf("refusing message %q, which waited too long: %w", m.MessageID, err)
-			}
-			if overdue {
+			if err != nil { // the others need not wait for its sake
+				n.log.Error("message that waited too long is not refused", "message_id", m.MessageID, "partner", m.Partner, "error", err)
+			} else if overdue {
 				expulsions = append(expulsions, e)
 			}
 		}
@@ -80,12 +81,22 @@ func (n *Node) expel(ctx context.Context, found []Message, expulsions []Expulsio
 // overdue says whether a message has waited too long, and what refuses it.
 func (n *Node) overdue(m Message) (Expulsion, bool, error) {
 	now := n.now().UTC()
-	agreement, ok := n.agreementOf(m)
-	if !ok || now.Before(m.Created.Add(agreement.OrderGap)) {
+	agreement, agreed := n.agreementOf(m)
+	gap := cmp.Or(agreement.OrderGap, partners.DefaultOrderGap)
+	if now.Before(m.Created.Add(gap)) {
 		return Expulsion{}, false, nil
 	}
-	cause := fmt.Errorf("number %d of conversation %q waited %s for others before it", m.Order.Sequence, m.ConversationID, agreement.OrderGap)
+	cause := fmt.Errorf("number %d of conversation %q waited %s for others before it", m.Order.Sequence, m.ConversationID, gap)
 	problem := ebms.NewDeliveryFailure(ebms.SeverityError, "//Header/MessageOrder", cause)
+	expulsion := Expulsion{
+		Seq: m.Seq, At: now,
+		Reason: Reason{Code: string(problem.Code), Told: problem.Description, Cause: cause.Error()},
+		Audit:  []AuditEntry{{At: now, Actor: "node", Event: "message.expelled", Subject: m.MessageID, Detail: cause.Error()}},
+	}
+	if !agreed { // it was taken out of the configuration: nobody is left to tell
+		expulsion.Reason.Told = ""
+		return expulsion, true, nil
+	}
 	own, their := parties(agreement)
 	about := &ebms.Message{
 		From: their, To: own, CPAID: m.CPAID, ConversationID: m.ConversationID, Service: ebms.Service{Value: m.Service}, Action: m.Action, MessageID: m.MessageID,
@@ -100,9 +111,6 @@ func (n *Node) overdue(m Message) (Expulsion, bool, error) {
 	}
 	reply.Message.Kind = KindError
 	n.address(&reply.Message, agreement)
-	return Expulsion{
-		Seq: m.Seq, At: now, Reply: &reply,
-		Reason: Reason{Code: string(problem.Code), Told: problem.Description, Cause: cause.Error()},
-		Audit:  []AuditEntry{{At: now, Actor: "node", Event: "message.expelled", Subject: m.MessageID, Detail: cause.Error()}},
-	}, true, nil
+	expulsion.Reply = &reply
+	return expulsion, true, nil
 }

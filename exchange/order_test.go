@@ -173,6 +173,34 @@ func TestNumberThatAnotherMessageHasIsAConflict(t *testing.T) {
 	}
 }
 
+func TestNumberFarAheadIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, both(ordered))
+	for i, ahead := range []uint32{exchange.MaxAhead, exchange.MaxAhead + 1} {
+		d := w.certificateDraft(numbered(sample(t), i))
+		d.header.Order = &ebms.MessageOrder{Sequence: ahead}
+		w.TW.receive(w, d.request(w))
+		in := w.TW.message(w, exchange.MessageQuery{MessageID: d.header.MessageID, Direction: exchange.Inbound})
+		if refused := ahead > exchange.MaxAhead; (in.State == exchange.StateQuarantined) != refused {
+			t.Errorf("number %d is %s %+v", ahead, in.State, in.Reason)
+		}
+	}
+	told := w.TW.message(w, exchange.MessageQuery{Direction: exchange.Outbound, Kind: exchange.KindError})
+	refusal{code: ebms.CodeDeliveryFailure}.checkErrorList(t, told.ContentType, w.TW.raw(w, told.Raw), true)
+}
+
+func TestMessagesWaitNoLongerThanTheAgreementIsThere(t *testing.T) {
+	t.Parallel()
+	bubble(t, both(ordered), func(w *world) {
+		d := w.certificateDraft(sample(t))
+		d.header.Order = &ebms.MessageOrder{Sequence: 1}
+		w.TW.receive(w, d.request(w))
+		w.TW.config.Agreements = w.TW.config.Agreements[1:]
+		w.must(w.TW.registry.Reload(w.TW.config.Registry()))
+		w.until(48*time.Hour, "refused", func() bool { return w.TW.certificate(w).State == exchange.CertificateRefused })
+	})
+}
+
 func TestResetBeginsTheNumbersAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, both(ordered))

@@ -277,10 +277,13 @@ func always(agreed bool) string {
 	return "never"
 }
 
-// checkTolerated refuses what the message does otherwise than the specification, unless the agreement tolerates it.
+// checkTolerated refuses what the message does otherwise than the specification, unless the agreement tolerates it. Packaging
+// and SOAPAction stand outside the signature: of them nothing is told in a signed error, which would end a good message that
+// was packed anew on the way.
 func checkTolerated(r *reception) error {
 	for _, oddity := range r.pkg.Oddities {
 		if !r.agreement.Tolerates(string(oddity)) {
+			r.established = false
 			return ebms.NewMimeProblem("", fmt.Errorf("packaging has %s, which the agreement does not tolerate", oddity))
 		}
 	}
@@ -291,6 +294,7 @@ func checkTolerated(r *reception) error {
 	}
 	// An answer in an HTTP response has no SOAPAction (ebMS 2.0 appendix B.2.2).
 	if !r.inResponse && r.request.SOAPAction != r.agreement.SOAPAction && !r.agreement.Tolerates(string(ebms.OdditySOAPAction)) {
+		r.established = false
 		return ebms.NewInconsistent("", fmt.Errorf("SOAPAction is %.200q, agreed is %q", r.request.SOAPAction, r.agreement.SOAPAction))
 	}
 	return nil

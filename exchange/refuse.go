@@ -120,16 +120,11 @@ func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Rep
 	return reply
 }
 
-// answerConflict tells the sender that its MessageId was used before for other content, or its SequenceNumber for another message. The store has put the message
-// into quarantine.
-func (n *Node) answerConflict(ctx context.Context, r *reception, placeTaken bool) ebms.Reply {
-	location, cause := headerLocation+"/MessageData/MessageId", "the MessageId was used before for other content"
-	if placeTaken {
-		location, cause = "//Header/MessageOrder/SequenceNumber", "the SequenceNumber was used before for another message"
-	}
-	n.log.Error(cause, "message_id", r.record.MessageID, "partner", r.record.Partner, "remote", r.request.Remote)
-	n.step("quarantined", r.record, "", cause)
-	problem := ebms.NewInconsistent(location, errors.New(cause))
+// answerConflict tells the sender of a message that the store has put into quarantine why it did so.
+func (n *Node) answerConflict(ctx context.Context, r *reception, a Accepted) ebms.Reply {
+	problem := conflictOf(a)
+	n.log.Error("message in conflict", "message_id", r.record.MessageID, "partner", r.record.Partner, "remote", r.request.Remote, "cause", problem.Cause)
+	n.step("quarantined", r.record, "", problem.Cause.Error())
 	reply, err := n.signal(r, ebms.NewMessageError(r.header, ebms.NewErrorList(problem), n.signalOptions(r)), KindError, r.agreement.SignatureRequired)
 	if err != nil {
 		return n.unavailable(err)
@@ -142,6 +137,18 @@ func (n *Node) answerConflict(ctx context.Context, r *reception, placeTaken bool
 	}
 	n.announce()
 	return ebms.Reply{Status: http.StatusNoContent}
+}
+
+// conflictOf is what a conflict is told as.
+func conflictOf(a Accepted) *ebms.Error {
+	const sequence = "//Header/MessageOrder/SequenceNumber"
+	switch {
+	case a.FarAhead:
+		return ebms.NewDeliveryFailure(ebms.SeverityError, sequence, fmt.Errorf("more than %d messages before it are missing", MaxAhead))
+	case a.PlaceTaken:
+		return ebms.NewInconsistent(sequence, errors.New("the SequenceNumber was used before for another message"))
+	}
+	return ebms.NewInconsistent(headerLocation+"/MessageData/MessageId", errors.New("the MessageId was used before for other content"))
 }
 
 // Error lists the findings in one line.

@@ -47,6 +47,9 @@ func refusedUnestablished() []refusal {
 			d.key = w.KR.key(w, partners.UseDocumentSignature, "KCCI")
 		}, nil, ebms.CodeSecurityFailure},
 		{"unsigned", nil, func(_ *world, d *draft) { d.key = signing.Key{} }, nil, ebms.CodeSecurityFailure},
+		{"SOAPAction that is not tolerated", func(c *config.Config) { c.Agreements[0].Tolerate = []string{} }, nil, func(_ *world, r *ebms.Request) {
+			r.SOAPAction = "urn:other"
+		}, ebms.CodeInconsistent},
 		{"envelope changed after it was signed", nil, func(_ *world, d *draft) {
 			d.tamper = func(p *ebms.Package) { p.Envelope = replace(">c1<", ">c2<")(p.Envelope) }
 		}, nil, ebms.CodeSecurityFailure},
@@ -159,6 +162,9 @@ func refusedEstablished() []refusal {
 			c.Items[0].GrossWeight.Value = "-1"
 			d.content(w.document(c, w.KR.key(w, partners.UseDocumentSignature, "KCCI")))
 		}, nil, ebms.CodeInconsistent},
+		{"Ping after the agreement ended", func(c *config.Config) { c.Agreements[0].End = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }, func(_ *world, d *draft) {
+			d.asPing()
+		}, nil, ebms.CodeInconsistent},
 		{"Ping that was not agreed", func(c *config.Config) { c.Agreements[0].Ping = new(false) }, func(_ *world, d *draft) {
 			d.asPing()
 		}, nil, ebms.CodeNotSupported},
@@ -181,9 +187,6 @@ func refusedEstablished() []refusal {
 		{"acknowledgment by the next MSH asked for", nil, func(_ *world, d *draft) {
 			d.edit = replace("</soap:Header>", hopRequest+"</soap:Header>")
 		}, nil, ebms.CodeNotSupported},
-		{"SOAPAction that is not tolerated", func(c *config.Config) { c.Agreements[0].Tolerate = []string{} }, nil, func(_ *world, r *ebms.Request) {
-			r.SOAPAction = "urn:other"
-		}, ebms.CodeInconsistent},
 	}
 }
 

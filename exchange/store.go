@@ -53,8 +53,8 @@ type Store interface {
 	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
 	// wait for nothing more become StateAccepted and CertificateAvailable in their order, in the transaction of the last
 	// that was missing; for each message with an Order an audit entry "certificate.available" tells when it was its turn.
-	// A Sequence that another message has is a conflict like a MessageID that was used for other content. Reset begins the
-	// conversation's numbers anew.
+	// A Sequence that another message has is a conflict like a MessageID that was used for other content; so is one more than
+	// MaxAhead before its turn, under the reason ReasonDeliveryFailure. Reset begins the conversation's numbers anew.
 	Accept(ctx context.Context, arrivals []Arrival) ([]Accepted, error)
 
 	// Claim leases up to Max due outbound messages to Owner and writes before it returns that the attempt was begun:
@@ -279,6 +279,10 @@ type Order struct {
 // MaxSequence is the greatest Order.Sequence. ebMS 2.0 §9.1.1 (not confirmed).
 const MaxSequence = 99_999_999
 
+// MaxAhead bounds how many messages of a conversation may be missing before one that waits for them: all that wait are released in
+// one transaction. ebMS 2.0 §9 leaves to the receiver how many it saves.
+const MaxAhead = 10_000
+
 // Reference is one ds:Reference of a message's signature.
 type Reference struct {
 	URI          string `json:"uri"`
@@ -419,8 +423,9 @@ type Accepted struct {
 	Message  Message
 	Fresh    bool
 	Conflict bool
-	// PlaceTaken reports that the Conflict is about the Order and not about the MessageID.
-	PlaceTaken bool
+	// PlaceTaken reports that the Conflict is about the Order and not about the MessageID, FarAhead that the Order is more than
+	// MaxAhead before its turn.
+	PlaceTaken, FarAhead bool
 	// Waits reports whether messages before this one are missing, Released which ones it released, in their order.
 	Waits    bool
 	Released []Message

@@ -147,8 +147,14 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 		return exchange.Accepted{}, err
 	}
 	if taken {
-		result, err := t.quarantine(a, fmt.Sprintf("another message of conversation %q has sequence number %d", a.message.ConversationID, a.message.Order.Sequence))
+		result, err := t.quarantine(a, exchange.ReasonInconsistent, fmt.Sprintf("another message of conversation %q has sequence number %d", a.message.ConversationID, a.message.Order.Sequence))
 		result.PlaceTaken = true
+		return result, err
+	}
+	if own != nil && own.waits && a.message.Order.Sequence-own.Next > exchange.MaxAhead {
+		result, err := t.quarantine(a, exchange.ReasonDeliveryFailure, fmt.Sprintf("sequence number %d of conversation %q, the next one is %d: more than %d are missing",
+			a.message.Order.Sequence, a.message.ConversationID, own.Next, exchange.MaxAhead))
+		result.FarAhead = true
 		return result, err
 	}
 	m := a.message
@@ -220,7 +226,7 @@ func (t *transaction) acceptAgain(a *arrival, first uint64) (exchange.Accepted, 
 		return exchange.Accepted{}, err
 	}
 	if m.Content != a.message.Content {
-		return t.quarantine(a, fmt.Sprintf("message %d of the same partner has the same MessageID and other content", first))
+		return t.quarantine(a, exchange.ReasonInconsistent, fmt.Sprintf("message %d of the same partner has the same MessageID and other content", first))
 	}
 	if err := t.changeMessage(&m, func(m *exchange.Message) { m.Copies++ }); err != nil {
 		return exchange.Accepted{}, err
@@ -243,10 +249,10 @@ func (t *transaction) acceptAgain(a *arrival, first uint64) (exchange.Accepted, 
 }
 
 // quarantine stores a message whose MessageID or place in its conversation stands for another one.
-func (t *transaction) quarantine(a *arrival, cause string) (exchange.Accepted, error) {
+func (t *transaction) quarantine(a *arrival, code, cause string) (exchange.Accepted, error) {
 	m := a.message
 	m.State = exchange.StateQuarantined
-	m.Reason = &exchange.Reason{Code: exchange.ReasonInconsistent, Cause: cause}
+	m.Reason = &exchange.Reason{Code: code, Cause: cause}
 	var err error
 	if m.Raw, err = t.keepOr(m.Raw, a.raw, m.Created); err != nil {
 		return exchange.Accepted{}, err
