@@ -242,9 +242,9 @@ func checkHeader(r *reception) error {
 	case !h.TimeToLive.IsZero() && !r.request.Received.Before(h.TimeToLive):
 		return ebms.NewTimeToLiveExpired(fmt.Errorf("expired at %s", h.TimeToLive))
 	case otherRole(h.From.Role, a.PartnerRole):
-		return ebms.NewInconsistent(headerLocation+"/From/Role", fmt.Errorf("Role is %q, agreed is %q", h.From.Role, a.PartnerRole))
+		return ebms.NewInconsistent(headerLocation+"/From/Role", fmt.Errorf("the Role is %q, agreed is %q", h.From.Role, a.PartnerRole))
 	case otherRole(h.To.Role, a.OwnRole):
-		return ebms.NewInconsistent(headerLocation+"/To/Role", fmt.Errorf("Role is %q, agreed is %q", h.To.Role, a.OwnRole))
+		return ebms.NewInconsistent(headerLocation+"/To/Role", fmt.Errorf("the Role is %q, agreed is %q", h.To.Role, a.OwnRole))
 	case r.record.Kind == KindAnswer:
 		return nil // an answer needs neither: the certificate's own reliability brought it about
 	case h.DuplicateElimination != a.DuplicateElimination:
