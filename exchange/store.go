@@ -277,7 +277,7 @@ type Order struct {
 }
 
 // MaxSequence is the greatest Order.Sequence. ebMS 2.0 §9.1.1 (not confirmed).
-const MaxSequence = 99_999_999
+const MaxSequence = ebms.MaxSequence
 
 // MaxAhead bounds how many messages of a conversation may be missing before one that waits for them: all that wait are released in
 // one transaction. ebMS 2.0 §9 leaves to the receiver how many it saves.
