@@ -50,7 +50,7 @@ func (c *cli) msgList() *cobra.Command {
 	flags.Var((*direction)(&q.Direction), "direction", "inbound or outbound")
 	flags.StringVar((*string)(&q.Kind), "kind", "", `certificate, acknowledgment, error, answer, ping, pong, "status request", "status response" or unknown`)
 	flags.StringVar((*string)(&q.State), "state", "", `queued, sending, "awaiting acknowledgment", delivered, failed, expired, cancelled, received, accepted or quarantined`)
-	flags.IntVar(&q.Limit, "limit", 100, "at most so `many`, up to 500")
+	flags.IntVar(&q.Limit, "limit", 100, "list at most this `number`, up to 500")
 	flags.Uint64Var(&q.Before, "before", 0, "only records below this `number`, for the next page")
 	return cmd
 }
@@ -202,11 +202,14 @@ func attempts(w *columns, log []exchange.Attempt) {
 			continue
 		}
 		number++
-		status := "-"
+		status := "HTTP -"
 		if a.Status != 0 {
-			status = strconv.Itoa(a.Status)
+			status = "HTTP " + strconv.Itoa(a.Status)
 		}
-		w.row("attempt "+strconv.Itoa(number), fmt.Sprintf("%s  HTTP %s  %s", instant(a.Began), status, a.Problem))
+		if strings.HasPrefix(a.Problem, status) {
+			status = "" // the problem says it
+		}
+		w.row("attempt "+strconv.Itoa(number), join("  ", instant(a.Began), status, a.Problem))
 	}
 }
 
