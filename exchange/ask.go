@@ -137,6 +137,9 @@ func (n *Node) postOnce(ctx context.Context, q asked, d Departure) (asked, error
 		URL: q.request.Endpoint, ContentType: q.request.ContentType, SOAPAction: q.request.SOAPAction, Body: d.Raw,
 	})
 	q.status, q.took = response.Status, n.now().Sub(q.sent)
+	if err != nil && ctx.Err() != nil { // whoever asked waits no longer, which says nothing of the partner
+		return q, fmt.Errorf("%w %s at %s: no HTTP response within %s", ErrNoAnswer, q.request.Partner, q.request.Endpoint, q.took.Round(time.Millisecond))
+	}
 	n.noteAnswer(q.request.Partner, response, err, q.sent, n.now().UTC())
 	switch {
 	case err != nil:

@@ -162,7 +162,7 @@ func messageFields(w *columns, m exchange.Message) {
 	w.field("settled by", m.SettledBy)
 	w.field("endpoint", m.Endpoint)
 	w.field("signed by", m.Signer)
-	w.field("bytes", fmt.Sprintf("%d, sha256 %s", m.Raw.Size, m.Raw.Digest))
+	w.field("bytes", join(", sha256 ", strconv.FormatInt(m.Raw.Size, 10), m.Raw.Digest))
 	if m.Copies > 0 {
 		w.field("further copies", strconv.Itoa(m.Copies))
 	}
