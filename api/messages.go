@@ -118,6 +118,9 @@ func (s *server) rawMessage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.Raw.Digest == "" {
+		return problem(CodeNotFound, nothingKept)
+	}
 	mediaType := m.ContentType
 	if mediaType == "" {
 		mediaType = echo.MIMEOctetStream

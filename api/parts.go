@@ -56,11 +56,17 @@ func (s *server) part(c echo.Context) error {
 	return nil
 }
 
+// nothingKept tells of a message that was refused by the head of its HTTP request.
+const nothingKept = "the message was refused before its body was read"
+
 // openParts takes the message apart that the path names, and audits that it was read. The caller closes the parts.
 func (s *server) openParts(c echo.Context, event, detail string) (exchange.Message, *exchange.Parts, error) {
 	m, err := s.findMessage(c, event, detail)
 	if err != nil {
 		return m, nil, err
+	}
+	if m.Raw.Digest == "" {
+		return m, nil, problem(CodeNotFound, nothingKept)
 	}
 	s.extend(c, s.timeFor(m.Raw.Size))
 	parts, err := s.Operator.Parts(c.Request().Context(), m)

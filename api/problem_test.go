@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
@@ -138,6 +139,23 @@ func TestDamagedAndDroppedBytesAreToldApart(t *testing.T) {
 			if p := got.problem(t); got.status != test.status || p.Code != test.code {
 				t.Errorf("%s: status %d, problem %+v; want %d %s", path, got.status, p, test.status, test.code)
 			}
+		}
+	}
+}
+
+func TestMessageThatWasNeverReadHasNoBytes(t *testing.T) {
+	f := serve(t, nil)
+	f.accept(exchange.Arrival{
+		Message: exchange.Message{
+			Direction: exchange.Inbound, Kind: exchange.KindUnknown, State: exchange.StateQuarantined, Created: now,
+			Reason: &exchange.Reason{Code: "MimeProblem", Cause: "HTTP 413"},
+		},
+		Raw: ebms.Bytes(nil),
+	})
+	for _, path := range []string{"/api/v1/messages/1/raw", "/api/v1/messages/1/parts", "/api/v1/messages/1/parts/1"} {
+		got := f.request(officerSecret, "GET", path, "")
+		if p := got.problem(t); p.Code != api.CodeNotFound || p.Detail != "the message was refused before its body was read" {
+			t.Errorf("%s: %+v", path, p)
 		}
 	}
 }

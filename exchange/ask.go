@@ -137,7 +137,10 @@ func (n *Node) postOnce(ctx context.Context, q asked, d Departure) (asked, error
 		URL: q.request.Endpoint, ContentType: q.request.ContentType, SOAPAction: q.request.SOAPAction, Body: d.Raw,
 	})
 	q.status, q.took = response.Status, n.now().Sub(q.sent)
-	n.noteAnswer(q.request.Partner, err == nil && response.Status/100 == 2, q.sent, n.now().UTC())
+	if err != nil && ctx.Err() != nil { // whoever asked waits no longer, which says nothing of the partner
+		return q, fmt.Errorf("%w %s at %s: no HTTP response within %s", ErrNoAnswer, q.request.Partner, q.request.Endpoint, q.took.Round(time.Millisecond))
+	}
+	n.noteAnswer(q.request.Partner, response, err, q.sent, n.now().UTC())
 	switch {
 	case err != nil:
 		return q, fmt.Errorf("%w %s at %s: %w", ErrNoAnswer, q.request.Partner, q.request.Endpoint, err)

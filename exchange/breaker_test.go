@@ -108,6 +108,20 @@ func TestShortOutageSuspendsNothing(t *testing.T) {
 	})
 }
 
+func TestMessageThatThePartnerRefusesHoldsBackNoOther(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{pair: pair.Options{Retries: 100}, options: breaking}, func(w *world) {
+		w.KR.out.will(times(20, status(413))...)
+		refused := w.submit(sample(t)).Message.MessageID
+		w.until(time.Minute, "tried again and again", func() bool {
+			return w.KR.message(w, exchange.MessageQuery{MessageID: refused}).Attempts > 5
+		})
+		if list, err := w.KR.Partners(context.Background()); err != nil || list[0].Failures != 0 || !list[0].Suspended.IsZero() {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
 func TestPausedPartnerGetsNothingUntilItIsResumed(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pair: pair.Options{Retries: 100}}, func(w *world) {

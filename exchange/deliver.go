@@ -163,7 +163,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	})
 	ended := n.now().UTC()
 	o.Attempt = Attempt{Began: began, Ended: ended, Status: response.Status}
-	n.noteAnswer(m.Partner, err == nil && response.Status/100 == 2, began, ended)
+	n.noteAnswer(m.Partner, response, err, began, ended)
 	if err != nil {
 		o.Attempt.Problem = err.Error()
 		n.again(o, m, ended, 0)
@@ -187,8 +187,11 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 }
 
 // noteAnswer tells the breaker how an attempt ended, and people when deliveries to the partner are suspended or begin again.
-func (n *Node) noteAnswer(partner string, answered bool, began, now time.Time) {
-	suspended, changed := n.breaker.ended(partner, answered, began, now)
+func (n *Node) noteAnswer(partner string, response ebms.Response, err error, began, now time.Time) {
+	if err == nil && refusesMessage(response.Status) {
+		return
+	}
+	suspended, changed := n.breaker.ended(partner, err == nil && response.Status/100 == 2, began, now)
 	switch {
 	case changed && suspended:
 		until, failures := n.breaker.suspended(partner)
@@ -199,6 +202,16 @@ func (n *Node) noteAnswer(partner string, answered bool, began, now time.Time) {
 		n.log.Info("deliveries resumed: the partner answers again", "partner", partner)
 		n.announce()
 	}
+}
+
+// refusesMessage tells the HTTP statuses that are about one message from those that are about the partner: one that is too large
+// for it must not hold back the others.
+func refusesMessage(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return true
+	}
+	return false
 }
 
 // endpoint is where a message goes now: the agreement's address as it stands, so that a moved partner gets what was

@@ -35,8 +35,8 @@ type Options struct {
 	// message needs at that rate. 0 does not lengthen it.
 	MinRate int64
 	// BreakerFailures attempts in a row at a partner without a usable HTTP answer suspend deliveries to it, but for one probe at
-	// a time: the first after BreakerPause (default 30 s), the next each after twice the wait, BackoffMax at most. 0 never
-	// suspends them.
+	// a time: the first after BreakerPause (default 30 s), the next each after twice the wait, BackoffMax at most. 400, 413 and 415
+	// are about one message and do not count. 0 never suspends them.
 	BreakerFailures int
 	BreakerPause    time.Duration
 	// BackoffMax is the longest wait between attempts at a partner that cannot be reached (default 1 h; a signal waits a minute at

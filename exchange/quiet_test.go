@@ -100,7 +100,11 @@ func TestRefusedMessageIsKeptThoughItsSenderHungUp(t *testing.T) {
 	d.key = w.VN.message
 	w.TW.Receive(gone, d.request(w))
 	w.TW.KeepRefused(gone, w.request("text/xml", []byte("<a>")), &ebms.RefusedError{Status: 408, Text: "The message took too long to arrive."})
-	if got := w.TW.messages(w, exchange.MessageQuery{State: exchange.StateQuarantined}); len(got) != 2 {
-		t.Errorf("%d messages are kept, want 2", len(got))
+	got := w.TW.messages(w, exchange.MessageQuery{State: exchange.StateQuarantined})
+	if len(got) != 2 {
+		t.Fatalf("%d messages are kept, want 2", len(got))
+	}
+	if told := got[0].Reason.Told; told != "The message took too long to arrive." {
+		t.Errorf("the record says that the partner was told %q", told)
 	}
 }

@@ -71,7 +71,9 @@ func (n *Node) refuseSignal(ctx context.Context, r *reception, cause error) ebms
 // as a message: the beginning of its body, and the reason. The partner was answered by its HTTP status.
 func (n *Node) KeepRefused(ctx context.Context, request ebms.Request, refusal *ebms.RefusedError) {
 	r := &reception{request: request, record: newRecord(request)}
-	n.keep(ctx, r, n.quarantine(r, ebms.NewMimeProblem("", refusal)), ebms.Reply{})
+	a := n.quarantine(r, ebms.NewMimeProblem("", refusal))
+	a.Message.Reason.Told = refusal.Text
+	n.keep(ctx, r, a, ebms.Reply{})
 }
 
 // quarantine is the record of a refused message: its bytes, its reason, and nothing that anyone could use as a certificate.

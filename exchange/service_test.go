@@ -237,6 +237,27 @@ func TestPingSaysWhyThereIsNoAnswer(t *testing.T) {
 	}
 }
 
+func TestPingThatIsGivenUpSuspendsNothing(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{options: breaking}, func(w *world) {
+		w.KR.out.usually(func(ebms.Outgoing, func([]byte) ebms.Response) (ebms.Response, error) {
+			time.Sleep(time.Minute)
+			return ebms.Response{}, context.DeadlineExceeded
+		})
+		for range 5 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			_, err := w.KR.Ping(ctx, "operator", "TW", "")
+			cancel()
+			if !errors.Is(err, exchange.ErrNoAnswer) || !strings.Contains(err.Error(), "no HTTP response within 1m0s") {
+				t.Errorf("%v", err)
+			}
+		}
+		if list, err := w.KR.Partners(context.Background()); err != nil || list[0].Failures != 0 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
 func TestOnlyTheSenderLearnsTheStatusOfAMessage(t *testing.T) {
 	t.Parallel()
 	bubble(t, both(ordered), func(w *world) {

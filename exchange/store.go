@@ -216,7 +216,8 @@ type Message struct {
 	ConversationID string `json:"conversation_id,omitempty"`
 	// Order is the message's place in its conversation; nil if the conversation has no order.
 	Order *Order `json:"order,omitempty"`
-	// Partner is the configured id of the other node; empty while the sender is not established.
+	// Partner is the configured id of the other node; in StateQuarantined whose agreement the message names, though another may
+	// have sent it. Empty if it names none.
 	Partner string `json:"partner,omitempty"`
 	CPAID   string `json:"cpa_id,omitempty"`
 	Service string `json:"service,omitempty"`

@@ -253,7 +253,7 @@ func (d *demo) tellMore(ctx context.Context, two pair.Pair, sent []api.Submissio
 		}
 	}
 	d.say(goOn, two.TW.APIAddress, two.TW.KeyFile("broker"), respellPath(sent[0].Reference), respell(sent[0].Reference),
-		two.TW.KeyFile("operator"), two.KR.APIAddress, two.KR.KeyFile("issuer"), two.KR.ConfigFile)
+		two.TW.KeyFile("operator"), two.KR.APIAddress, two.KR.KeyFile("issuer"), two.KR.ConfigFile, two.KR.KeyFile("operator"))
 	return nil
 }
 
@@ -263,6 +263,7 @@ Go on from another terminal:
   go run ./cmd/ecogate co lookup "%[4]s" --api http://%[1]s --key-file %[2]s
   go run ./cmd/ecogate msg list --api http://%[1]s --key-file %[5]s
   go run ./cmd/ecogate co submit FILE.json --to TW --api http://%[6]s --key-file %[7]s
+  go run ./cmd/ecogate ping TW --api http://%[6]s --key-file %[9]s
   cat %[8]s
 
 Ctrl-C ends the demonstration.`

@@ -129,7 +129,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNoAgreement, api.CodeNotInForce:
 		return "agreements in the node's configuration say which forms travel to which partner, and when"
 	case api.CodeConflict:
-		return `the reference is taken: "ecogate co show REFERENCE" shows by what; a correction needs a reference of its own`
+		return `the reference is taken, with other content or other attachments: "ecogate co show REFERENCE" shows by what; a correction needs a reference of its own`
 	case api.CodeInvalid, api.CodeMalformed:
 		return "mend the certificate and submit it again; nothing was recorded"
 	case api.CodeUnknownCPA:

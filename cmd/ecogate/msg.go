@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
@@ -50,7 +51,7 @@ func (c *cli) msgList() *cobra.Command {
 	flags.Var((*direction)(&q.Direction), "direction", "inbound or outbound")
 	flags.StringVar((*string)(&q.Kind), "kind", "", `certificate, acknowledgment, error, answer, ping, pong, "status request", "status response" or unknown`)
 	flags.StringVar((*string)(&q.State), "state", "", `queued, sending, "awaiting acknowledgment", delivered, failed, expired, cancelled, received, accepted or quarantined`)
-	flags.IntVar(&q.Limit, "limit", 100, "at most so `many`, up to 500")
+	flags.IntVar(&q.Limit, "limit", 100, "list at most this `number`, up to 500")
 	flags.Uint64Var(&q.Before, "before", 0, "only records below this `number`, for the next page")
 	return cmd
 }
@@ -97,7 +98,7 @@ func (c *cli) msgShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a message by its number or its MessageId",
-		Long: "Show a message by its number or its MessageId: where it stands, each attempt, and why it failed.\n" +
+		Long: "Show a message by its number or its MessageId: where it stands, what holds it back, each attempt, and why it failed.\n" +
 			"With --raw its bytes, as they travelled, are written to FILE (- for standard output, and nothing else).",
 		Args: arguments("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -133,7 +134,34 @@ func (c *cli) showMessage(ctx context.Context, id, raw string) error {
 			return nil
 		}
 	}
-	return c.print(m, func(w *columns) { messageFields(w, m) })
+	var held string
+	if m.State == exchange.StateQueued && !c.json {
+		if held, err = heldBack(asking, client, m.Partner); err != nil {
+			return fmt.Errorf("%s: partner %s: %w", id, m.Partner, err)
+		}
+	}
+	return c.print(m, func(w *columns) {
+		messageFields(w, m)
+		w.field("held back", held)
+	})
+}
+
+// heldBack says why nothing is sent to a partner now, if that is so: a message that is due and does not go is a riddle otherwise.
+func heldBack(ctx context.Context, client *api.Client, partner string) (string, error) {
+	list, err := client.Partners(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range list {
+		switch {
+		case p.ID != partner:
+		case p.Pause != nil:
+			return join(": ", fmt.Sprintf("paused by %s since %s", p.Pause.By, instant(p.Pause.Since)), p.Pause.Why), nil
+		case !p.Suspended.IsZero():
+			return fmt.Sprintf("probes only until %s, after %d failures", instant(p.Suspended), p.Failures), nil
+		}
+	}
+	return "", nil
 }
 
 func messageFields(w *columns, m exchange.Message) {
@@ -162,7 +190,7 @@ func messageFields(w *columns, m exchange.Message) {
 	w.field("settled by", m.SettledBy)
 	w.field("endpoint", m.Endpoint)
 	w.field("signed by", m.Signer)
-	w.field("bytes", fmt.Sprintf("%d, sha256 %s", m.Raw.Size, m.Raw.Digest))
+	w.field("bytes", join(", sha256 ", strconv.FormatInt(m.Raw.Size, 10), m.Raw.Digest))
 	if m.Copies > 0 {
 		w.field("further copies", strconv.Itoa(m.Copies))
 	}
@@ -202,11 +230,14 @@ func attempts(w *columns, log []exchange.Attempt) {
 			continue
 		}
 		number++
-		status := "-"
+		status := "HTTP -"
 		if a.Status != 0 {
-			status = strconv.Itoa(a.Status)
+			status = "HTTP " + strconv.Itoa(a.Status)
 		}
-		w.row("attempt "+strconv.Itoa(number), fmt.Sprintf("%s  HTTP %s  %s", instant(a.Began), status, a.Problem))
+		if strings.HasPrefix(a.Problem, status) {
+			status = "" // the problem says it
+		}
+		w.row("attempt "+strconv.Itoa(number), join("  ", instant(a.Began), status, a.Problem))
 	}
 }
 

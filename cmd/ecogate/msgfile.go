@@ -174,7 +174,9 @@ func headEntity(head []byte, body *io.SectionReader) (string, ebms.Content, erro
 			return "", nil, fmt.Errorf("the body is in %s %.80q; it must be decoded first", encoding.field, value)
 		}
 	}
-	if n := len(header.Values("Content-Type")); n != 1 {
+	if n := len(header.Values("Content-Type")); n == 0 && body.Size() == 0 {
+		return "", nil, errors.New("there is a head and no message after it")
+	} else if n != 1 {
 		return "", nil, fmt.Errorf("the head has %d fields Content-Type, 1 is expected", n)
 	}
 	if text := header.Get("Content-Length"); text != "" {

@@ -130,7 +130,7 @@ func (c *cli) messageStatus(ctx context.Context, partner, id string, wait time.D
 	var both twoAccounts
 	m, err := client.Message(ctx, id)
 	switch {
-	case errors.Is(err, exchange.ErrNotFound):
+	case errors.Is(err, exchange.ErrNotFound) && !isNumber(id):
 	case err != nil:
 		return fmt.Errorf("%s: %w", id, err)
 	case m.Direction != exchange.Outbound || m.Partner != partner:
@@ -142,6 +142,12 @@ func (c *cli) messageStatus(ctx context.Context, partner, id string, wait time.D
 		return fmt.Errorf("%s: %w", partner, err)
 	}
 	return c.print(both, func(w *columns) { showAccounts(w, both) })
+}
+
+// isNumber tells a record's number from a MessageId: to a partner it would mean nothing.
+func isNumber(id string) bool {
+	_, err := strconv.ParseUint(id, 10, 64)
+	return err == nil
 }
 
 func showAccounts(w *columns, both twoAccounts) {

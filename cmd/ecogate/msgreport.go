@@ -35,10 +35,14 @@ type messageReport struct {
 	TimeToLive     time.Time `json:"time_to_live,omitzero"`
 	Description    string    `json:"description,omitempty"`
 
-	DuplicateElimination bool       `json:"duplicate_elimination"`
-	AckRequested         *ackAsked  `json:"ack_requested,omitempty"`
-	SyncReply            bool       `json:"sync_reply"`
-	Acknowledgment       *ackReport `json:"acknowledgment,omitempty"`
+	DuplicateElimination bool      `json:"duplicate_elimination"`
+	AckRequested         *ackAsked `json:"ack_requested,omitempty"`
+	SyncReply            bool      `json:"sync_reply"`
+
+	Order          *exchange.Order `json:"order,omitempty"`
+	Acknowledgment *ackReport      `json:"acknowledgment,omitempty"`
+	AsksAbout      string          `json:"asks_about,omitempty"` // of a status request: the MessageId
+	Status         *statusReport   `json:"status,omitempty"`
 
 	Errors []errorReport `json:"errors,omitempty"`
 	Fault  *faultReport  `json:"fault,omitempty"`
@@ -73,6 +77,13 @@ type ackReport struct {
 	From           []typedText    `json:"from,omitempty"`
 	Actor          string         `json:"actor,omitempty"`
 	References     []digestReport `json:"references,omitempty"` // what it confirms
+}
+
+// statusReport is what a status response says of a message.
+type statusReport struct {
+	MessageID string    `json:"message_id"`
+	Status    string    `json:"status"`
+	Received  time.Time `json:"received,omitzero"`
 }
 
 type digestReport struct {
@@ -319,6 +330,15 @@ func (r *messageReport) setHeader(m *ebms.Message) {
 		for _, d := range ack.References {
 			r.Acknowledgment.References = append(r.Acknowledgment.References, digestReport{d.URI, d.DigestMethod, d.DigestValue})
 		}
+	}
+	if order := m.Order; order != nil {
+		r.Order = &exchange.Order{Sequence: order.Sequence, Reset: order.Reset}
+	}
+	if request := m.StatusRequest; request != nil {
+		r.AsksAbout = request.RefToMessageID
+	}
+	if said := m.StatusResponse; said != nil {
+		r.Status = &statusReport{said.RefToMessageID, string(said.Status), said.Timestamp}
 	}
 	if m.Errors != nil {
 		for i := range m.Errors.Errors {

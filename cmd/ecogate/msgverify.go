@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -176,6 +177,12 @@ func reportFields(c *columns, r *messageReport) {
 	if r.Acknowledgment != nil {
 		acknowledgmentFields(w, r.Acknowledgment)
 	}
+	w.field("asks about", r.AsksAbout)
+	if said := r.Status; said != nil {
+		w.field("status of", said.MessageID)
+		w.field("status", said.Status)
+		w.field("received", precise(said.Received))
+	}
 	for _, p := range r.Parts {
 		w.field("part", join(", ", p.URI, p.ContentType, fmt.Sprintf("%d bytes", p.Size)))
 		w.field("  sha256", p.SHA256)
@@ -193,6 +200,9 @@ func headerFields(w reportRows, r *messageReport) {
 	partyFields(w, "to", r.To)
 	w.field("agreement", r.CPAID)
 	w.field("conversation", r.ConversationID)
+	if r.Order != nil {
+		w.field("number in it", orderText(*r.Order))
+	}
 	w.field("message", r.MessageID)
 	w.field("refers to", r.RefToMessageID)
 	w.field("timestamp", precise(r.Timestamp))
@@ -215,6 +225,13 @@ func headerFields(w reportRows, r *messageReport) {
 	for _, ask := range asks {
 		w.field("asks for", ask)
 	}
+}
+
+func orderText(o exchange.Order) string {
+	if o.Reset {
+		return fmt.Sprintf("%d, the numbers begin anew with it", o.Sequence)
+	}
+	return strconv.FormatUint(uint64(o.Sequence), 10)
 }
 
 func partyFields(w reportRows, name string, p *partyReport) {

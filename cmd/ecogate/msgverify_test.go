@@ -390,3 +390,36 @@ func checkReport(t *testing.T, r *messageReport) {
 		}
 	}
 }
+
+func TestInspectShowsWhatEachKindOfMessageSays(t *testing.T) {
+	const examples, messages = "../../docs/examples/", "../../testdata/messages/"
+	for _, test := range []struct {
+		name, file string
+		want       []string
+	}{
+		{"order", messages + "hermes-ordered.http", []string{"number in it  17\n"}},
+		{"status request", examples + "status-request.http", []string{"asks about       00000000-0000-4000-8000-000000000004@kr\n"}},
+		{"status response", examples + "status-response.http", []string{
+			"status of        00000000-0000-4000-8000-000000000004@kr\n", "status           Processed\n", "received         2026-11-22T09:00:01Z\n",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := offlineRun(t, nil, "inspect", test.file)
+			if code != exitOK {
+				t.Fatalf("exit code %d: %s", code, stderr)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("report lacks %q:\n%s", want, stdout)
+				}
+			}
+		})
+	}
+}
+
+func TestAnswerWithoutBodyHoldsNoMessage(t *testing.T) {
+	code, _, stderr := offlineRun(t, nil, "verify", "../../docs/examples/certificate-response.http")
+	if code != exitUnreadable || !strings.Contains(stderr, "there is a head and no message after it") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}

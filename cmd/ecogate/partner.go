@@ -100,7 +100,7 @@ func listPartners(w *columns, list []exchange.PartnerStatus) {
 
 // waitFlag is how long the node waits for a partner's answer.
 func waitFlag(cmd *cobra.Command, wait *time.Duration) {
-	cmd.Flags().DurationVar(wait, "timeout", 30*time.Second, "wait so `long` for the partner's answer, 1s to 2m")
+	cmd.Flags().DurationVar(wait, "timeout", 30*time.Second, "`duration` to wait for the partner's answer, 1s to 2m")
 }
 
 func (c *cli) pingCommand() *cobra.Command {

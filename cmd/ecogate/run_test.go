@@ -66,9 +66,9 @@ func TestMessageTellsOfAttemptsAndReasonOnce(t *testing.T) {
 	for _, want := range []string{
 		"reason     SecurityFailure at //Signature: no signature\n",
 		"attempt 1  2026-11-20T08:30:00Z  HTTP -  connection refused\n",
-		"attempt 2  2026-11-20T08:31:00Z  HTTP 503  HTTP 503 Service Unavailable\n",
+		"attempt 2  2026-11-20T08:31:00Z  HTTP 503 Service Unavailable\n",
 		"ended      2026-11-20T08:32:00Z  not sent: no attempts left\n",
-		"attempt 3  2026-11-20T08:33:00Z  HTTP 200",
+		"attempt 3  2026-11-20T08:33:00Z  HTTP 200\n",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("output lacks %q:\n%s", want, stdout)
