@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,7 +118,8 @@ func (n *Node) ask(ctx context.Context, actor string, a partners.Agreement, kind
 	if err != nil {
 		return asked{}, fmt.Errorf("%s for %s: %w", kind, a.Partner, err)
 	}
-	d.Message.Kind, d.Held = kind, true
+	// Nobody else sends it: when the lease ends, because this process did, its time is over too.
+	d.Message.Kind, d.Message.Owner, d.Message.Expires, d.Lease = kind, n.owner, now, now.Add(n.lease)
 	n.address(&d.Message, a)
 	d.Audit = []AuditEntry{{At: now, Actor: actor, Event: "message." + string(kind), Subject: m.MessageID, Detail: "to " + a.Partner}}
 	results, err := n.store.Enqueue(ctx, []Departure{d})
@@ -130,13 +132,35 @@ func (n *Node) ask(ctx context.Context, actor string, a partners.Agreement, kind
 	return n.postOnce(ctx, asked{request: results[0].Message}, d)
 }
 
+// settleQuestion records how the one attempt at a question ended.
+func (n *Node) settleQuestion(ctx context.Context, m Message, attempt Attempt) {
+	o := Outcome{Seq: m.Seq, Fence: m.Fence, Attempt: attempt, State: StateDelivered}
+	if attempt.Status/100 != 2 {
+		o.State = StateFailed
+		o.Reason = &Reason{Code: string(ebms.CodeDeliveryFailure), Cause: shortened("the partner was not reached: " + attempt.Problem)}
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if _, err := n.store.Settle(settle, []Outcome{o}); err != nil {
+		n.log.Error("recording a question", "message_id", m.MessageID, "error", err)
+	}
+}
+
 // postOnce posts a request once and reads its answer.
 func (n *Node) postOnce(ctx context.Context, q asked, d Departure) (asked, error) {
 	q.sent = n.now().UTC()
 	response, err := n.post.Post(ctx, q.request.Partner, ebms.Outgoing{
 		URL: q.request.Endpoint, ContentType: q.request.ContentType, SOAPAction: q.request.SOAPAction, Body: d.Raw,
 	})
-	q.status, q.took = response.Status, n.now().Sub(q.sent)
+	ended := n.now().UTC()
+	q.status, q.took = response.Status, ended.Sub(q.sent)
+	attempt := Attempt{Began: q.sent, Ended: ended, Status: response.Status}
+	if err != nil {
+		attempt.Problem = err.Error()
+	} else if response.Status/100 != 2 {
+		attempt.Problem = http.StatusText(response.Status)
+	}
+	n.settleQuestion(ctx, q.request, attempt)
 	if err != nil && ctx.Err() != nil { // whoever asked waits no longer, which says nothing of the partner
 		return q, fmt.Errorf("%w %s at %s: no HTTP response within %s", ErrNoAnswer, q.request.Partner, q.request.Endpoint, q.took.Round(time.Millisecond))
 	}

@@ -232,6 +232,16 @@ func TestPingSaysWhyThereIsNoAnswer(t *testing.T) {
 				if !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("%v, want %v with %q", err, test.is, test.says)
 				}
+				time.Sleep(10 * time.Minute) // whatever is due is sent by then
+				for _, m := range w.KR.messages(w, exchange.MessageQuery{Direction: exchange.Outbound}) {
+					want := exchange.StateDelivered
+					if test.name == "refused" || len(m.Log) == 1 && m.Log[0].Status/100 != 2 {
+						want = exchange.StateFailed
+					}
+					if m.State != want || len(m.Log) != 1 || m.Attempts != 1 {
+						t.Errorf("the ping is %s after %d attempts: %+v", m.State, m.Attempts, m.Log)
+					}
+				}
 			})
 		})
 	}

@@ -374,8 +374,9 @@ type Departure struct {
 	Raw         Content
 	Certificate *Certificate // nil for signals
 	Document    []byte       // the signed UBL document
-	// Held: the caller posts the message itself, once. It is stored as delivered at once.
-	Held bool
+	// Lease, if it is not zero, says that the caller makes the first attempt itself: the message is stored as one that
+	// Message.Owner has claimed (StateSending, Attempts and Fence 1) until then.
+	Lease time.Time
 	// Line names, for one partner, the messages that are to arrive in order; Message then has ConversationID and Order.
 	// Empty if order does not matter, and in replies.
 	Line  string

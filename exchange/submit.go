@@ -200,8 +200,10 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	if err != nil {
 		return Departure{}, err
 	}
-	if size := d.Raw.Size(); a.MaxBytes > 0 && size > a.MaxBytes {
-		return Departure{}, fmt.Errorf("%w: %d bytes, the agreement allows %d", ErrTooLarge, size, a.MaxBytes)
+	// Where nothing was agreed a message may be as large as this node itself takes: one that the partner can never take would
+	// be tried until its time is over.
+	if size, limit := d.Raw.Size(), cmp.Or(a.MaxBytes, n.limits.Body); limit > 0 && size > limit {
+		return Departure{}, fmt.Errorf("%w: %d bytes, allowed are %d", ErrTooLarge, size, limit)
 	}
 	d.Message.Kind = KindCertificate
 	d.Message.Expires = m.TimeToLive

@@ -67,8 +67,11 @@ func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departu
 		return departure{}, fmt.Errorf("a message of line %q needs a ConversationID and an Order", d.Line)
 	}
 	m.Direction, m.State = exchange.Outbound, exchange.StateQueued
-	if d.Held {
-		m.State, m.Due, m.Settled = exchange.StateDelivered, time.Time{}, m.Created
+	if !d.Lease.IsZero() {
+		if m.Owner == "" {
+			return departure{}, errors.New("a lease needs an Owner")
+		}
+		m.State, m.Due, m.Attempts, m.Fence = exchange.StateSending, d.Lease.UTC(), 1, 1
 	}
 	c, err := prepareCertificate(d.Certificate, &m, exchange.CertificateReleased)
 	if err != nil {

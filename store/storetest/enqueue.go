@@ -169,3 +169,20 @@ func enqueueTogetherIsFreshOnce(s *suite) {
 		s.Errorf("%d messages, want 1", n)
 	}
 }
+
+func enqueueLeasedIsItsCallers(s *suite) {
+	for i, settles := range []bool{true, false} {
+		d := signal(fmt.Sprintf("ping%d@kr", i), "TH")
+		d.Message.Owner, d.Lease = "caller", at(30)
+		m := s.enqueue(d)[0].Message
+		if m.State != exchange.StateSending || m.Attempts != 1 || m.Owner != "caller" || len(s.claim(at(29), 10)) != 0 {
+			s.Errorf("leased message is %q after %d attempts, owned by %q, or another may claim it", m.State, m.Attempts, m.Owner)
+		}
+		if settles && !s.settle(m, exchange.StateFailed, at(5)) {
+			s.Error("the caller cannot settle it")
+		}
+		if jobs := s.claim(at(31), 10); (len(jobs) == 0) != settles {
+			s.Errorf("settled %t: %d jobs after the lease", settles, len(jobs))
+		}
+	}
+}

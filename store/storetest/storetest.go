@@ -50,6 +50,7 @@ var contract = []struct {
 	{"EnqueueOtherContentIsAConflict", enqueueOtherContentIsAConflict},
 	{"EnqueueMessageIDIsUnique", enqueueMessageIDIsUnique},
 	{"EnqueueTogetherIsFreshOnce", enqueueTogetherIsFreshOnce},
+	{"EnqueueLeasedIsItsCallers", enqueueLeasedIsItsCallers},
 	{"AcceptRecordsAll", acceptRecordsAll},
 	{"AcceptHeldReplyIsDelivered", acceptHeldReplyIsDelivered},
 	{"AcceptCopyThatIsNotHeldMakesTheReplyDue", acceptCopyThatIsNotHeldMakesTheReplyDue},
