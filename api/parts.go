@@ -42,7 +42,7 @@ func (s *server) part(c echo.Context) error {
 	}
 	defer parts.Close()
 	if n > len(parts.List) {
-		return problem(CodeNotFound, fmt.Sprintf("the message has %d parts", len(parts.List)))
+		return problem(CodeNotFound, fmt.Sprintf("the number of the message's last part is %d", len(parts.List)))
 	}
 	p := parts.List[n-1]
 	d := download{content: p.Content, mediaType: p.ContentType, name: baseName(p.Name), tag: fmt.Sprintf("%s-%d", m.Raw.Digest, n)}

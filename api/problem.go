@@ -214,7 +214,7 @@ func (s *server) writeProblem(err error, c echo.Context) {
 	call := callOf(c)
 	p.Instance = c.Request().URL.EscapedPath()
 	p.CorrelationID = call.correlation
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer { // that a partner is silent is no fault of this node
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "correlation_id", call.correlation, "actor", call.key.Name,
 			"path", p.Instance, "error", err)
 	}

@@ -27,6 +27,7 @@ func (n *Node) reportOrder(a Accepted) {
 	}
 	for _, released := range append([]Message{m}, a.Released...) {
 		n.step("available", released, released.Certificate.Reference, fmt.Sprintf("number %d of its conversation", released.Order.Sequence))
+		n.log.Info("message is used in its turn", "message_id", released.MessageID, "partner", released.Partner, "conversation", released.ConversationID, "sequence", released.Order.Sequence)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -377,6 +378,10 @@ func (n *Node) accept(ctx context.Context, a Arrival) (Accepted, error) {
 
 // unavailable is the answer when the store did not commit: the sender keeps the message and tries again.
 func (n *Node) unavailable(err error) ebms.Reply {
-	n.log.Error("inbound message not recorded", "error", err)
+	level := slog.LevelError
+	if errors.Is(err, context.Canceled) { // the sender hung up, and will come again
+		level = slog.LevelInfo
+	}
+	n.log.Log(context.Background(), level, "inbound message not recorded", "error", err)
 	return ebms.Reply{Status: http.StatusServiceUnavailable, RetryAfter: 30 * time.Second}
 }
