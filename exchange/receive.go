@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -203,7 +204,8 @@ func (n *Node) verify(r *reception) error {
 		r.established = true
 		return nil
 	}
-	verified, err := signing.VerifyMessage(r.pkg.Envelope, SignedParts(r.header.Manifest, r.pkg), n.candidates(r, partners.UseMessageSignature), r.policy())
+	parts := SignedParts(r.header.Manifest, r.pkg)
+	verified, err := signing.VerifyMessage(r.pkg.Envelope, parts, n.candidates(r, partners.UseMessageSignature), r.agreement.SignaturePolicy(r.request.Received))
 	if judged := (*signing.Error)(nil); err != nil && !errors.As(err, &judged) {
 		return &storeError{fmt.Errorf("verifying a message: %w", err)}
 	}
@@ -211,6 +213,12 @@ func (n *Node) verify(r *reception) error {
 		return ebms.NewSecurityFailure("", err)
 	}
 	r.verified, r.octets, r.established = verified, verified.Octets, true
+	for i, part := range parts {
+		// Of a part that is signed in canonical form nothing else is the partner's.
+		if octets, canonical := verified.Parts[part.URI]; canonical {
+			r.pkg.Parts[i].Content = bytes.NewReader(octets)
+		}
+	}
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
 	return nil
@@ -224,11 +232,6 @@ func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
 		candidates[i] = c.X509Cert
 	}
 	return candidates
-}
-
-// policy is what the agreement allows in signatures.
-func (r *reception) policy() signing.Policy {
-	return signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
 }
 
 // checkHeader compares the verified header of a new message with what the agreement says of it (ebMS 2.0 §3.1.6.4, §3.1.7,
