@@ -16,6 +16,7 @@ type hostileCase struct {
 	name, kind, expect, reason string
 	parts                      []signing.Part
 	body                       string
+	about                      string
 }
 
 // cut takes the ds:Signature out of a message.
@@ -35,11 +36,11 @@ func wrapped(message string) []hostileCase {
 	evil := strings.Replace(without, "a &amp; b", "evil", 1)
 	into := func(doc, before, markup string) string { return strings.Replace(doc, before, markup+before, 1) }
 	c := func(name, reason, body string) hostileCase {
-		return hostileCase{"wrapping-" + name, "message", "ErrMalformed", reason, parts, body}
+		return hostileCase{"wrapping-" + name, "message", "ErrMalformed", reason, parts, body, ""}
 	}
 	header := `<eb:MessageHeader soap:actor="` + actorNext + `" eb:version="2.0"><eb:CPAId>evil</eb:CPAId></eb:MessageHeader>`
 	return []hostileCase{
-		{"valid-message", "message", "none", "", parts, message},
+		{"valid-message", "message", "none", "", parts, message, ""},
 		c("signature-in-body", "not a child of SOAP:Header", into(without, "</soap:Body>", signature)),
 		c("signature-below-header-block", "not a child of SOAP:Header", strings.Replace(without, "<eb:CPAId>", signature+"<eb:CPAId>", 1)),
 		c("signed-envelope-in-header", "not a child of SOAP:Header", into(evil, "</soap:Header>", "<w xmlns=\"urn:w\">"+inner+"</w>")),
@@ -78,7 +79,7 @@ func edited(message string) []hostileCase {
 		return strings.Replace(message, old, with, 1)
 	}
 	c := func(name, expect, reason, body string) hostileCase {
-		return hostileCase{"edit-" + name, "message", expect, reason, parts, body}
+		return hostileCase{"edit-" + name, "message", expect, reason, parts, body, ""}
 	}
 	info := message[strings.Index(message, "<ds:SignedInfo>") : strings.Index(message, "</ds:SignedInfo>")+len("</ds:SignedInfo>")]
 	value := message[strings.Index(message, "<ds:SignatureValue>"):strings.Index(message, "</ds:SignatureValue>")]
@@ -127,7 +128,7 @@ func edited(message string) []hostileCase {
 func signedBadly(t *testing.T, key, attacker signing.Key) []hostileCase {
 	t.Helper()
 	c := func(name, expect, reason string, shape crafted) hostileCase {
-		return hostileCase{"signed-" + name, "message", expect, reason, parts, string(craft(t, shape, key))}
+		return hostileCase{"signed-" + name, "message", expect, reason, parts, string(craft(t, shape, key)), ""}
 	}
 	transform := func(name, reason, transforms string) hostileCase {
 		return c("transform-"+name, "ErrPolicy", reason, crafted{transforms: transforms})
@@ -149,11 +150,11 @@ func signedBadly(t *testing.T, key, attacker signing.Key) []hostileCase {
 	extra := append([]signing.Part{{URI: "cid:extra@evil.example", Content: bytes.NewReader([]byte("evil"))}}, parts...)
 	inverted := strings.Replace(xpath(hermesXPath), "not(", "boolean(", 1)
 	return []hostileCase{
-		{"signed-by-key-in-key-info", "message", "ErrUnknownSigner", "", parts, string(craft(t, crafted{keyInfo: certificate}, attacker))},
-		{"signed-by-key-value", "message", "ErrSignature", "", parts, string(craft(t, crafted{keyInfo: keyValue}, attacker))},
-		{"signed-by-nobody-named", "message", "ErrSignature", "", parts, string(craft(t, crafted{}, attacker))},
-		{"signed-without-extra-part", "message", "ErrUnsigned", "cid:extra@evil.example", extra, string(craft(t, crafted{}, key))},
-		{"signed-with-missing-part", "message", "ErrMalformed", "which there is not", parts[:1], string(craft(t, crafted{}, key))},
+		{"signed-by-key-in-key-info", "message", "ErrUnknownSigner", "", parts, string(craft(t, crafted{keyInfo: certificate}, attacker)), ""},
+		{"signed-by-key-value", "message", "ErrSignature", "", parts, string(craft(t, crafted{keyInfo: keyValue}, attacker)), ""},
+		{"signed-by-nobody-named", "message", "ErrSignature", "", parts, string(craft(t, crafted{}, attacker)), ""},
+		{"signed-without-extra-part", "message", "ErrUnsigned", "cid:extra@evil.example", extra, string(craft(t, crafted{}, key)), ""},
+		{"signed-with-missing-part", "message", "ErrMalformed", "which there is not", parts[:1], string(craft(t, crafted{}, key)), ""},
 		c("reference-to-id", "ErrPolicy", `"#body"`, crafted{references: withURI("#body")}),
 		c("reference-to-file", "ErrPolicy", "file:", crafted{references: withURI("file:///etc/passwd")}),
 		c("reference-to-web", "ErrPolicy", "http:", crafted{references: withURI("http://evil.example/")}),
@@ -193,7 +194,7 @@ func signedBadly(t *testing.T, key, attacker signing.Key) []hostileCase {
 func hostileDocuments(signed string) []hostileCase {
 	without, signature := cut(signed)
 	c := func(name, expect, reason, body string) hostileCase {
-		return hostileCase{"document-" + name, "document", expect, reason, nil, body}
+		return hostileCase{"document-" + name, "document", expect, reason, nil, body, ""}
 	}
 	inner := signed[strings.Index(signed, "<CertificateOfOrigin"):]
 	return []hostileCase{

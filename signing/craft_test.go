@@ -3,6 +3,7 @@ package signing_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -105,10 +106,9 @@ func craft(tb testing.TB, c crafted, key signing.Key) []byte {
 	return []byte(strings.Replace(signed, "@</ds:SignatureValue>", craftValue(tb, c, signed, key)+"</ds:SignatureValue>", 1))
 }
 
-// craftValue signs the SignedInfo of a document.
-func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string {
+// signedInfo gives the canonical octets of the last SignedInfo of a document.
+func signedInfo(tb testing.TB, c crafted, signed string) (info []byte) {
 	tb.Helper()
-	var info []byte
 	for e := range parseXML(tb, signed).Root().Descendants() {
 		if e.Name() == "ds:SignedInfo" {
 			m := c14n.Method{Exclusive: strings.HasPrefix(c.method, excC14N)}
@@ -119,6 +119,13 @@ func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string
 			info = e.Canonical(m)
 		}
 	}
+	return info
+}
+
+// craftValue signs the SignedInfo of a document.
+func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string {
+	tb.Helper()
+	info := signedInfo(tb, c, signed)
 	if c.hash == 0 {
 		c.hash = crypto.SHA256
 	}
@@ -128,7 +135,11 @@ func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string
 	}
 	h := c.hash.New()
 	h.Write(info)
-	value, err := key.Signer.Sign(rand.Reader, h.Sum(nil), opts)
+	input := h.Sum(nil)
+	if _, edwards := key.Signer.Public().(ed25519.PublicKey); edwards {
+		input, opts = info, crypto.Hash(0)
+	}
+	value, err := key.Signer.Sign(rand.Reader, input, opts)
 	if err != nil {
 		tb.Fatal(err)
 	}
