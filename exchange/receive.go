@@ -213,14 +213,31 @@ func (n *Node) verify(r *reception) error {
 		return ebms.NewSecurityFailure("", err)
 	}
 	r.verified, r.octets, r.established = verified, verified.Octets, true
-	for i, part := range parts {
-		// Of a part that is signed in canonical form nothing else is the partner's.
-		if octets, canonical := verified.Parts[part.URI]; canonical {
-			r.pkg.Parts[i].Content = bytes.NewReader(octets)
-		}
-	}
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
+	return r.takeCanonical(parts)
+}
+
+// takeCanonical puts their canonical octets in the place of parts that are signed in canonical form, because nothing else of
+// them is the partner's. The first part that the Manifest names is read from them. The others reach people as they came, so they
+// must not have what a canonical form leaves out and anybody on the way could have written: comments.
+func (r *reception) takeCanonical(parts []signing.Part) error {
+	for i, part := range parts {
+		octets, canonical := r.verified.Parts[part.URI]
+		if !canonical {
+			continue
+		}
+		if part.URI != r.header.Manifest[0].Href {
+			received, err := ebms.ReadAll(part.Content, 0)
+			if err != nil {
+				return &storeError{fmt.Errorf("reading the part %q: %w", part.URI, err)}
+			}
+			if bytes.Contains(received, []byte("<!--")) {
+				return ebms.NewSecurityFailure(part.URI, errors.New("the part has a comment, which its signature in canonical form does not cover"))
+			}
+		}
+		r.pkg.Parts[i].Content = bytes.NewReader(octets)
+	}
 	return nil
 }
 
