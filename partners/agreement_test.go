@@ -244,3 +244,20 @@ func TestPartnerHasItsConcurrency(t *testing.T) {
 		}
 	}
 }
+
+func TestSignaturePolicyEndsExceptions(t *testing.T) {
+	w := newWorld(t)
+	w.config.Agreements[0].AllowSHA1, w.config.Agreements[0].AllowSHA1Until = true, autumn
+	w.config.Agreements[0].Algorithms = []string{"rsa-sha256"}
+	a, err := w.open(t).Outbound("tw", form, summer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := signing.Policy{
+		Algorithms: []string{"rsa-sha256"}, At: summer,
+		Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1, Until: autumn}},
+	}
+	if diff := cmp.Diff(want, a.SignaturePolicy(summer)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -100,10 +100,11 @@ func readTokens(e c14n.Element, tokens []string, expression string) (filter, err
 	return f, nil
 }
 
-// name takes a token that must be a name of a namespace. A name without prefix has none (XPath 1.0 §2.3).
+// name takes a token that must be a name of a namespace. One without prefix is in none, whatever the default namespace (XPath
+// 1.0 §2.3), and so has no local name here.
 func (f *filter) name(e c14n.Element, token string, want xpathName) error {
 	prefix, local, _ := strings.Cut(token, ":")
-	if local != want.local || prefix == "" || e.Namespace(prefix) != want.space {
+	if local != want.local || e.Namespace(prefix) != want.space {
 		return failAt(e, ErrPolicy, "XPath tests %q, not %s", token, want.text)
 	}
 	if !slices.Contains(f.prefixes, prefix) {
