@@ -122,7 +122,7 @@ func TestProfileStatesTheDefaults(t *testing.T) {
 			t.Errorf("ebms-profile.md does not say %q", text)
 		}
 	}
-	if a.AllowSHA1 || !strings.Contains(prose(t), "`agreements.allow_sha1` (default false)") {
+	if a.AllowSHA1 || a.AllowECDSADER || !strings.Contains(prose(t), "`agreements.allow_sha1` (default false)") {
 		t.Error("ebms-profile.md tells another default of agreements.allow_sha1")
 	}
 }

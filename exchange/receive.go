@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -204,7 +205,8 @@ func (n *Node) verify(r *reception) error {
 		r.established = true
 		return nil
 	}
-	verified, err := signing.VerifyMessage(r.pkg.Envelope, SignedParts(r.header.Manifest, r.pkg), n.candidates(r, partners.UseMessageSignature), r.policy())
+	parts := SignedParts(r.header.Manifest, r.pkg)
+	verified, err := signing.VerifyMessage(r.pkg.Envelope, parts, n.candidates(r, partners.UseMessageSignature), r.agreement.SignaturePolicy(r.request.Received))
 	if judged := (*signing.Error)(nil); err != nil && !errors.As(err, &judged) {
 		return &storeError{fmt.Errorf("verifying a message: %w", err)}
 	}
@@ -214,6 +216,29 @@ func (n *Node) verify(r *reception) error {
 	r.verified, r.octets, r.established = verified, verified.Octets, true
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
+	return r.takeCanonical(parts)
+}
+
+// takeCanonical puts their canonical octets in the place of parts that are signed in canonical form, because nothing else of
+// them is the partner's. The first part that the Manifest names is read from them. The others reach people as they came, so they
+// must not have what a canonical form leaves out and anybody on the way could have written: comments.
+func (r *reception) takeCanonical(parts []signing.Part) error {
+	for i, part := range parts {
+		octets, canonical := r.verified.Parts[part.URI]
+		if !canonical {
+			continue
+		}
+		if part.URI != r.header.Manifest[0].Href {
+			received, err := ebms.ReadAll(part.Content, 0)
+			if err != nil {
+				return &storeError{fmt.Errorf("reading the part %q: %w", part.URI, err)}
+			}
+			if bytes.Contains(received, []byte("<!--")) {
+				return ebms.NewSecurityFailure(part.URI, errors.New("the part has a comment, which its signature in canonical form does not cover"))
+			}
+		}
+		r.pkg.Parts[i].Content = bytes.NewReader(octets)
+	}
 	return nil
 }
 
@@ -225,11 +250,6 @@ func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
 		candidates[i] = c.X509Cert
 	}
 	return candidates
-}
-
-// policy is what the agreement allows in signatures.
-func (r *reception) policy() signing.Policy {
-	return signing.Policy{AllowSHA1: r.agreement.AllowSHA1, Algorithms: r.agreement.Algorithms}
 }
 
 // checkHeader compares the verified header of a new message with what the agreement says of it (ebMS 2.0 §3.1.6.4, §3.1.7,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Agreement is an agreement with its parties and every default filled in. Its slices are shared between callers, who do
@@ -34,14 +35,20 @@ type Agreement struct {
 	// Retries counts resends after the first attempt; the other fields are described at AgreementConfig.
 	Retries                        int
 	RetryInterval, PersistDuration time.Duration
-	AllowSHA1                      bool
-	Algorithms                     []string
-	MaxBytes                       int64
-	MaxParts                       int
+	// Exceptions and Algorithms are for signing.Policy; SignaturePolicy makes it.
+	Exceptions []signing.Exception
+	Algorithms []string
+	MaxBytes   int64
+	MaxParts   int
 	// Tolerate lists Deviations; Tolerates asks it.
 	Tolerate            []string
 	Ping, MessageStatus bool
 	Start, End          time.Time
+}
+
+// SignaturePolicy is what the agreement accepts in signatures that are verified at an instant.
+func (a *Agreement) SignaturePolicy(at time.Time) signing.Policy {
+	return signing.Policy{Algorithms: a.Algorithms, Exceptions: a.Exceptions, At: at}
 }
 
 // covers reports whether action is one of the two of a.

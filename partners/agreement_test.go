@@ -9,6 +9,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
 )
 
 func TestInboundFindsTheAgreementOrSaysWhatDoesNotFit(t *testing.T) {
@@ -180,7 +181,8 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", AllowHTTP: true, SOAPAction: "s/a",
 		SignatureRequired: new(false), AckRequested: new(false), DuplicateElimination: new(false), SyncReply: "mshSignalsOnly",
 		Retries: new(0), RetryInterval: time.Second, PersistDuration: time.Second,
-		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour,
+		AllowSHA1: true, AllowSHA1Until: autumn, AllowECDSADER: true,
+		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour,
 		Tolerate: []string{"no-start"}, Ping: new(false), MessageStatus: new(false),
 	}
 	want = partners.Agreement{
@@ -189,7 +191,8 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", SOAPAction: "s/a",
 		SyncReply: "mshSignalsOnly", MessageOrder: "NotGuaranteed", OrderGap: time.Hour,
 		RetryInterval: time.Second, PersistDuration: time.Second,
-		AllowSHA1: true, Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, Start: spring, End: autumn,
+		Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1, Until: autumn}, {Name: signing.ExceptionECDSADER}},
+		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, Start: spring, End: autumn,
 		Tolerate: []string{"no-start"},
 	}
 	if got, err = w.open(t).Outbound("tw", otherForm, summer); err != nil {
@@ -239,5 +242,22 @@ func TestPartnerHasItsConcurrency(t *testing.T) {
 		if p, _ := r.Partner(id); p.Concurrency != want {
 			t.Errorf("%s has %d, want %d", id, p.Concurrency, want)
 		}
+	}
+}
+
+func TestSignaturePolicyEndsExceptions(t *testing.T) {
+	w := newWorld(t)
+	w.config.Agreements[0].AllowSHA1, w.config.Agreements[0].AllowSHA1Until = true, autumn
+	w.config.Agreements[0].Algorithms = []string{"rsa-sha256"}
+	a, err := w.open(t).Outbound("tw", form, summer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := signing.Policy{
+		Algorithms: []string{"rsa-sha256"}, At: summer,
+		Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1, Until: autumn}},
+	}
+	if diff := cmp.Diff(want, a.SignaturePolicy(summer)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -162,8 +162,12 @@ type AgreementConfig struct {
 	// RetryInterval; default DefaultPersistDuration. It is a promise: this node keeps them for ever (ebMS 2.0 §6.4.6).
 	PersistDuration time.Duration `yaml:"persist_duration"`
 
-	// AllowSHA1 accepts SHA-1 in signatures of this partner; never used to sign.
-	AllowSHA1 bool `yaml:"allow_sha1"`
+	// AllowSHA1 accepts SHA-1 in signatures of this partner, AllowECDSADER ECDSA values in ASN.1; neither is ever used to
+	// sign. Each ends at the instant Until beside it; zero is no end.
+	AllowSHA1          bool      `yaml:"allow_sha1"`
+	AllowSHA1Until     time.Time `yaml:"allow_sha1_until"`
+	AllowECDSADER      bool      `yaml:"allow_ecdsa_der"`
+	AllowECDSADERUntil time.Time `yaml:"allow_ecdsa_der_until"`
 	// Algorithms are the identifiers of the signature algorithms accepted; empty for those of signing.Policy.
 	Algorithms []string `yaml:"algorithms"`
 	// MaxBytes bounds a message of this agreement in bytes, packaging included; 0 leaves the node's own limit. MaxParts

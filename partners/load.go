@@ -235,7 +235,19 @@ func (l *loader) agreement(c AgreementConfig, n NodeConfig) {
 		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
 		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
-		AllowSHA1: c.AllowSHA1, Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
+		Exceptions: exceptions(c), Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
 		Tolerate: c.Tolerate, Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
+}
+
+// exceptions are the weaknesses that an agreement accepts in signatures.
+func exceptions(c AgreementConfig) []signing.Exception {
+	var list []signing.Exception
+	if c.AllowSHA1 {
+		list = append(list, signing.Exception{Name: signing.ExceptionSHA1, Until: c.AllowSHA1Until})
+	}
+	if c.AllowECDSADER {
+		list = append(list, signing.Exception{Name: signing.ExceptionECDSADER, Until: c.AllowECDSADERUntil})
+	}
+	return list
 }

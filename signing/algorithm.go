@@ -3,6 +3,7 @@ package signing
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	_ "crypto/sha1" // for partners whose policy allows it
@@ -13,6 +14,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Identifiers of XMLDSig Core 1.1 §6, Canonical XML 1.0, Exclusive C14N 1.0 and XPath 1.0.
@@ -27,29 +29,43 @@ const (
 
 	moreSpace = "http://www.w3.org/2001/04/xmldsig-more#"
 	encSpace  = "http://www.w3.org/2001/04/xmlenc#"
+	pssSpace  = "http://www.w3.org/2007/05/xmldsig-more#"
+	edSpace   = "http://www.w3.org/2021/04/xmldsig-more#"
+
+	rsaPSS = pssSpace + "rsa-pss"
+	mgf1   = pssSpace + "MGF1"
 )
 
 // minRSABits is the smallest RSA key that signs or verifies.
 const minRSABits = 2048
 
-// algorithm is a signature algorithm: identifier, kind of key, hash.
+// algorithm is a signature algorithm.
 type algorithm struct {
-	uri  string
-	key  x509.PublicKeyAlgorithm
+	uri string
+	key x509.PublicKeyAlgorithm
+	// hash is the signature's own, and the one of the References that we write beside it. rsa-pss has it from its
+	// parameters; Ed25519 has none of its own, it signs the octets themselves.
 	hash crypto.Hash
+	pss  bool // RSASSA-PSS instead of RSASSA-PKCS1-v1_5
+	der  bool // ECDSA values in ASN.1 are accepted beside r and s
 }
 
-// algorithms are those that can be verified at all (XMLDSig Core 1.1 §6.4, RFC 6931 §2.3). DSA, HMAC, RSA-PSS and EdDSA
-// are not among them: no partner of a customs network is known to use them.
+// algorithms are those that can be verified at all (XMLDSig Core 1.1 §6.4, RFC 6931 §2.3, RFC 9231 §2.3.12). DSA and HMAC
+// are not among them: an HMAC under a public key is what an attacker would make.
 var algorithms = []algorithm{
-	{moreSpace + "rsa-sha256", x509.RSA, crypto.SHA256},
-	{moreSpace + "rsa-sha384", x509.RSA, crypto.SHA384},
-	{moreSpace + "rsa-sha512", x509.RSA, crypto.SHA512},
-	{moreSpace + "ecdsa-sha256", x509.ECDSA, crypto.SHA256},
-	{moreSpace + "ecdsa-sha384", x509.ECDSA, crypto.SHA384},
-	{moreSpace + "ecdsa-sha512", x509.ECDSA, crypto.SHA512},
-	{dsigSpace + "rsa-sha1", x509.RSA, crypto.SHA1},
-	{moreSpace + "ecdsa-sha1", x509.ECDSA, crypto.SHA1},
+	{uri: moreSpace + "rsa-sha256", key: x509.RSA, hash: crypto.SHA256},
+	{uri: moreSpace + "rsa-sha384", key: x509.RSA, hash: crypto.SHA384},
+	{uri: moreSpace + "rsa-sha512", key: x509.RSA, hash: crypto.SHA512},
+	{uri: pssSpace + "sha256-rsa-MGF1", key: x509.RSA, hash: crypto.SHA256, pss: true},
+	{uri: pssSpace + "sha384-rsa-MGF1", key: x509.RSA, hash: crypto.SHA384, pss: true},
+	{uri: pssSpace + "sha512-rsa-MGF1", key: x509.RSA, hash: crypto.SHA512, pss: true},
+	{uri: rsaPSS, key: x509.RSA, hash: crypto.SHA256, pss: true},
+	{uri: moreSpace + "ecdsa-sha256", key: x509.ECDSA, hash: crypto.SHA256},
+	{uri: moreSpace + "ecdsa-sha384", key: x509.ECDSA, hash: crypto.SHA384},
+	{uri: moreSpace + "ecdsa-sha512", key: x509.ECDSA, hash: crypto.SHA512},
+	{uri: edSpace + "eddsa-ed25519", key: x509.Ed25519, hash: crypto.SHA256},
+	{uri: dsigSpace + "rsa-sha1", key: x509.RSA, hash: crypto.SHA1},
+	{uri: moreSpace + "ecdsa-sha1", key: x509.ECDSA, hash: crypto.SHA1},
 }
 
 // digests are the digest algorithms that can be verified at all (XMLDSig Core 1.1 §6.2).
@@ -60,15 +76,43 @@ var digests = map[string]crypto.Hash{
 	encSpace + "sha512":  crypto.SHA512,
 }
 
-// Policy says what a verification accepts. The zero value accepts RSA of 2048 bits and more and ECDSA on P-256, P-384 and
-// P-521, each with SHA-256, SHA-384 or SHA-512. No policy accepts shorter RSA keys.
+// Policy says what a verification accepts. The zero value accepts RSA of 2048 bits and more (PKCS #1 v1.5 and PSS) and
+// ECDSA on P-256, P-384 and P-521, each with SHA-256, SHA-384 or SHA-512, and Ed25519. No policy accepts shorter RSA keys.
 type Policy struct {
-	// AllowSHA1 accepts SHA-1 for digests and signatures as well, whatever Algorithms says: a named exception for a
-	// partner whose product knows nothing else.
-	AllowSHA1 bool
 	// Algorithms narrows the signature algorithms to these, each written as its URI or as the part after "#"
 	// ("rsa-sha256"). Empty does not narrow.
 	Algorithms []string
+	// Exceptions accept more, for a partner whose product knows nothing else. They never apply to signing.
+	Exceptions []Exception
+	// At is the instant of the verification, against which Exceptions are judged. Without it only those without an end
+	// count.
+	At time.Time
+}
+
+// Exception is a weakness that a Policy accepts, by its name and up to an end.
+type Exception struct {
+	Name ExceptionName
+	// Until is the instant from which on it counts no more; zero for no end.
+	Until time.Time
+}
+
+// ExceptionName says what an Exception accepts; another name than these accepts nothing.
+type ExceptionName string
+
+// The exceptions there are.
+const (
+	// ExceptionSHA1 accepts SHA-1 for digests, and for signatures whatever Policy.Algorithms says.
+	ExceptionSHA1 ExceptionName = "sha1"
+	// ExceptionECDSADER accepts ECDSA values in ASN.1 DER beside r and s side by side (XMLDSig Core 1.1 §6.4.3 has only
+	// the latter).
+	ExceptionECDSADER ExceptionName = "ecdsa-der"
+)
+
+// excepts tells whether an exception counts at the verification's instant.
+func (p Policy) excepts(name ExceptionName) bool {
+	return slices.ContainsFunc(p.Exceptions, func(e Exception) bool {
+		return e.Name == name && (e.Until.IsZero() || !p.At.IsZero() && p.At.Before(e.Until))
+	})
 }
 
 // KnownAlgorithm tells whether a name in [Policy.Algorithms] means anything; one that does not accepts nothing.
@@ -83,22 +127,21 @@ func (a algorithm) named(name string) bool {
 
 // signature gives the algorithm of an identifier, if the policy allows it.
 func (p Policy) signature(uri string) (algorithm, error) {
-	for _, a := range algorithms {
-		if a.uri != uri {
-			continue
-		}
-		if a.hash == crypto.SHA1 {
-			if !p.AllowSHA1 {
-				return algorithm{}, fail(ErrPolicy, "signature algorithm %s uses SHA-1", uri)
-			}
-			return a, nil
-		}
-		if len(p.Algorithms) > 0 && !slices.ContainsFunc(p.Algorithms, a.named) {
-			return algorithm{}, fail(ErrPolicy, "signature algorithm %s is not one of those agreed", uri)
-		}
-		return a, nil
+	i := slices.IndexFunc(algorithms, func(a algorithm) bool { return a.uri == uri })
+	if i < 0 {
+		return algorithm{}, fail(ErrPolicy, "signature algorithm %q is not known", uri)
 	}
-	return algorithm{}, fail(ErrPolicy, "signature algorithm %q is not known", uri)
+	a := algorithms[i]
+	a.der = a.key == x509.ECDSA && p.excepts(ExceptionECDSADER)
+	switch {
+	case a.hash == crypto.SHA1:
+		if !p.excepts(ExceptionSHA1) {
+			return algorithm{}, fail(ErrPolicy, "signature algorithm %s uses SHA-1", uri)
+		}
+	case len(p.Algorithms) > 0 && !slices.ContainsFunc(p.Algorithms, a.named):
+		return algorithm{}, fail(ErrPolicy, "signature algorithm %s is not one of those agreed", uri)
+	}
+	return a, nil
 }
 
 // digest gives the hash of an identifier, if the policy allows it.
@@ -107,10 +150,39 @@ func (p Policy) digest(uri string) (crypto.Hash, error) {
 	switch {
 	case !known:
 		return 0, fail(ErrPolicy, "digest algorithm %q is not known", uri)
-	case hash == crypto.SHA1 && !p.AllowSHA1:
+	case hash == crypto.SHA1 && !p.excepts(ExceptionSHA1):
 		return 0, fail(ErrPolicy, "digest algorithm %s is SHA-1", uri)
 	}
 	return hash, nil
+}
+
+// algorithm gives the algorithm that a key signs with: Key.Algorithm, or what follows from the kind of key.
+func (k Key) algorithm() (algorithm, error) {
+	kind, err := keyAlgorithm(k.Signer.Public())
+	if err != nil {
+		return algorithm{}, err
+	}
+	uri := k.Algorithm
+	if uri == "" {
+		switch public := k.Signer.Public().(type) {
+		case *ecdsa.PublicKey:
+			uri = moreSpace + map[int]string{256: "ecdsa-sha256", 384: "ecdsa-sha384", 521: "ecdsa-sha512"}[public.Curve.Params().BitSize]
+		case ed25519.PublicKey:
+			uri = edSpace + "eddsa-ed25519"
+		default:
+			uri = moreSpace + "rsa-sha256"
+		}
+	}
+	a, err := Policy{}.signature(uri)
+	switch {
+	case err != nil:
+		return algorithm{}, err
+	case a.key != kind:
+		return algorithm{}, fail(ErrPolicy, "signature algorithm %s needs a key of %s, not of %s", uri, a.key, kind)
+	case uri == rsaPSS:
+		return algorithm{}, fail(ErrPolicy, "%s is only verified; sign with sha256-rsa-MGF1, which says the same in its name", uri)
+	}
+	return a, nil
 }
 
 func sum(hash crypto.Hash, octets []byte) []byte {
@@ -142,26 +214,58 @@ func keyAlgorithm(public crypto.PublicKey) (x509.PublicKeyAlgorithm, error) {
 			return x509.ECDSA, nil
 		}
 		return 0, fail(ErrPolicy, "ECDSA key on a curve other than P-256, P-384 and P-521")
+	case ed25519.PublicKey:
+		return x509.Ed25519, nil
 	}
-	return 0, fail(ErrPolicy, "key of type %T is neither RSA nor ECDSA", public)
+	return 0, fail(ErrPolicy, "key of type %T is neither RSA nor ECDSA nor Ed25519", public)
 }
 
-// verify tells whether value is the key's signature over a digest. The kinds of key and algorithm agree already.
-func (a algorithm) verify(public crypto.PublicKey, digest, value []byte) bool {
+// input is what the key signs of octets: their digest, or with Ed25519 the octets (RFC 8032 §5.1.6).
+func (a algorithm) input(octets []byte) []byte {
+	if a.key == x509.Ed25519 {
+		return octets
+	}
+	return sum(a.hash, octets)
+}
+
+// verify tells whether value is the key's signature over an input. The kinds of key and algorithm agree already.
+func (a algorithm) verify(public crypto.PublicKey, input, value []byte) bool {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, a.hash, digest, value) == nil
+		if a.pss {
+			return rsa.VerifyPSS(key, a.hash, input, value, a.pssOptions()) == nil
+		}
+		return rsa.VerifyPKCS1v15(key, a.hash, input, value) == nil
 	case *ecdsa.PublicKey:
 		// XMLDSig Core 1.1 §6.4.3: r and s as integers of the curve's width, side by side. Any other length, ASN.1 in
-		// particular, is not an ECDSA signature here.
-		width := scalarWidth(key.Curve)
-		if len(value) != 2*width {
-			return false
+		// particular, is not an ECDSA signature here, but for the exception.
+		if width := scalarWidth(key.Curve); len(value) == 2*width {
+			r, s := new(big.Int).SetBytes(value[:width]), new(big.Int).SetBytes(value[width:])
+			if ecdsa.Verify(key, input, r, s) {
+				return true
+			}
 		}
-		r, s := new(big.Int).SetBytes(value[:width]), new(big.Int).SetBytes(value[width:])
-		return ecdsa.Verify(key, digest, r, s)
+		return a.der && ecdsa.VerifyASN1(key, input, value)
+	case ed25519.PublicKey:
+		return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, input, value)
 	}
 	return false
+}
+
+// direct tells whether the key is asked without goxmldsig, which knows neither RSA-PSS nor Ed25519.
+func (a algorithm) direct() bool { return a.pss || a.key == x509.Ed25519 }
+
+// options are what a key is told that is asked directly: Ed25519 wants the octets and no hash (RFC 8032 §5.1).
+func (a algorithm) options() crypto.SignerOpts {
+	if a.key == x509.Ed25519 {
+		return crypto.Hash(0)
+	}
+	return a.pssOptions()
+}
+
+// pssOptions: the salt has the length of the hash, as RFC 6931 §2.3.10 fixes it.
+func (a algorithm) pssOptions() *rsa.PSSOptions {
+	return &rsa.PSSOptions{SaltLength: a.hash.Size(), Hash: a.hash}
 }
 
 // scalarWidth is the number of octets of r and of s.

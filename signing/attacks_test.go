@@ -16,6 +16,7 @@ type hostileCase struct {
 	name, kind, expect, reason string
 	parts                      []signing.Part
 	body                       string
+	about                      string
 }
 
 // cut takes the ds:Signature out of a message.
@@ -35,11 +36,11 @@ func wrapped(message string) []hostileCase {
 	evil := strings.Replace(without, "a &amp; b", "evil", 1)
 	into := func(doc, before, markup string) string { return strings.Replace(doc, before, markup+before, 1) }
 	c := func(name, reason, body string) hostileCase {
-		return hostileCase{"wrapping-" + name, "message", "ErrMalformed", reason, parts, body}
+		return hostileCase{"wrapping-" + name, "message", "ErrMalformed", reason, parts, body, ""}
 	}
 	header := `<eb:MessageHeader soap:actor="` + actorNext + `" eb:version="2.0"><eb:CPAId>evil</eb:CPAId></eb:MessageHeader>`
 	return []hostileCase{
-		{"valid-message", "message", "none", "", parts, message},
+		{"valid-message", "message", "none", "", parts, message, ""},
 		c("signature-in-body", "not a child of SOAP:Header", into(without, "</soap:Body>", signature)),
 		c("signature-below-header-block", "not a child of SOAP:Header", strings.Replace(without, "<eb:CPAId>", signature+"<eb:CPAId>", 1)),
 		c("signed-envelope-in-header", "not a child of SOAP:Header", into(evil, "</soap:Header>", "<w xmlns=\"urn:w\">"+inner+"</w>")),
@@ -78,7 +79,7 @@ func edited(message string) []hostileCase {
 		return strings.Replace(message, old, with, 1)
 	}
 	c := func(name, expect, reason, body string) hostileCase {
-		return hostileCase{"edit-" + name, "message", expect, reason, parts, body}
+		return hostileCase{"edit-" + name, "message", expect, reason, parts, body, ""}
 	}
 	info := message[strings.Index(message, "<ds:SignedInfo>") : strings.Index(message, "</ds:SignedInfo>")+len("</ds:SignedInfo>")]
 	value := message[strings.Index(message, "<ds:SignatureValue>"):strings.Index(message, "</ds:SignatureValue>")]
@@ -127,7 +128,7 @@ func edited(message string) []hostileCase {
 func signedBadly(t *testing.T, key, attacker signing.Key) []hostileCase {
 	t.Helper()
 	c := func(name, expect, reason string, shape crafted) hostileCase {
-		return hostileCase{"signed-" + name, "message", expect, reason, parts, string(craft(t, shape, key))}
+		return hostileCase{"signed-" + name, "message", expect, reason, parts, string(craft(t, shape, key)), ""}
 	}
 	transform := func(name, reason, transforms string) hostileCase {
 		return c("transform-"+name, "ErrPolicy", reason, crafted{transforms: transforms})
@@ -138,27 +139,29 @@ func signedBadly(t *testing.T, key, attacker signing.Key) []hostileCase {
 	}
 	many := ""
 	for i := range 30 {
-		many += bareReference(signing.Part{URI: fmt.Sprintf("cid:%d", i)})
+		many += bareReference(signing.Part{URI: fmt.Sprintf("cid:%d", i), Content: strings.NewReader("x")})
 	}
-	withURI := func(uri string) string { return all + bareReference(signing.Part{URI: uri}) }
+	withURI := func(uri string) string {
+		return all + bareReference(signing.Part{URI: uri, Content: strings.NewReader("x")})
+	}
 	certificate := "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>" + base64.StdEncoding.EncodeToString(attacker.Chain[0].Raw) +
 		"</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
 	keyValue := "<ds:KeyInfo><ds:KeyValue><ds:RSAKeyValue><ds:Modulus>AAAA</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue></ds:KeyInfo>"
 	extra := append([]signing.Part{{URI: "cid:extra@evil.example", Content: bytes.NewReader([]byte("evil"))}}, parts...)
 	inverted := strings.Replace(xpath(hermesXPath), "not(", "boolean(", 1)
 	return []hostileCase{
-		{"signed-by-key-in-key-info", "message", "ErrUnknownSigner", "", parts, string(craft(t, crafted{keyInfo: certificate}, attacker))},
-		{"signed-by-key-value", "message", "ErrSignature", "", parts, string(craft(t, crafted{keyInfo: keyValue}, attacker))},
-		{"signed-by-nobody-named", "message", "ErrSignature", "", parts, string(craft(t, crafted{}, attacker))},
-		{"signed-without-extra-part", "message", "ErrUnsigned", "cid:extra@evil.example", extra, string(craft(t, crafted{}, key))},
-		{"signed-with-missing-part", "message", "ErrMalformed", "which there is not", parts[:1], string(craft(t, crafted{}, key))},
+		{"signed-by-key-in-key-info", "message", "ErrUnknownSigner", "", parts, string(craft(t, crafted{keyInfo: certificate}, attacker)), ""},
+		{"signed-by-key-value", "message", "ErrSignature", "", parts, string(craft(t, crafted{keyInfo: keyValue}, attacker)), ""},
+		{"signed-by-nobody-named", "message", "ErrSignature", "", parts, string(craft(t, crafted{}, attacker)), ""},
+		{"signed-without-extra-part", "message", "ErrUnsigned", "cid:extra@evil.example", extra, string(craft(t, crafted{}, key)), ""},
+		{"signed-with-missing-part", "message", "ErrMalformed", "which there is not", parts[:1], string(craft(t, crafted{}, key)), ""},
 		c("reference-to-id", "ErrPolicy", `"#body"`, crafted{references: withURI("#body")}),
 		c("reference-to-file", "ErrPolicy", "file:", crafted{references: withURI("file:///etc/passwd")}),
 		c("reference-to-web", "ErrPolicy", "http:", crafted{references: withURI("http://evil.example/")}),
 		c("reference-to-xpointer", "ErrPolicy", "#xpointer", crafted{references: withURI("#xpointer(/)")}),
 		c("reference-twice", "ErrMalformed", "more than one Reference", crafted{references: all + bareReference(parts[0])}),
 		c("references-many", "ErrMalformed", "more than 30", crafted{references: many}),
-		c("part-with-transforms", "ErrPolicy", "has transforms", crafted{references: strings.Replace(all, "><ds:DigestMethod", "><ds:Transforms>"+canonical+"</ds:Transforms><ds:DigestMethod", 1)}),
+		c("part-with-transforms", "ErrDigest", "is not what was signed", crafted{references: strings.Replace(all, "><ds:DigestMethod", "><ds:Transforms>"+canonical+"</ds:Transforms><ds:DigestMethod", 1)}),
 		c("document-left-out", "ErrUnsigned", "does not cover the document", crafted{partsOnly: true}),
 		c("part-left-out", "ErrUnsigned", parts[1].URI, crafted{references: bareReference(parts[0])}),
 		c("method-with-comments", "ErrPolicy", "WithComments", crafted{method: strings.TrimSuffix(c14n10, `"`) + `#WithComments"/>`}),
@@ -191,7 +194,7 @@ func signedBadly(t *testing.T, key, attacker signing.Key) []hostileCase {
 func hostileDocuments(signed string) []hostileCase {
 	without, signature := cut(signed)
 	c := func(name, expect, reason, body string) hostileCase {
-		return hostileCase{"document-" + name, "document", expect, reason, nil, body}
+		return hostileCase{"document-" + name, "document", expect, reason, nil, body, ""}
 	}
 	inner := signed[strings.Index(signed, "<CertificateOfOrigin"):]
 	return []hostileCase{

@@ -3,7 +3,9 @@ package signing_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
@@ -36,7 +38,10 @@ type crafted struct {
 	partsOnly  bool   // no Reference to the envelope
 	keyInfo    string
 	algorithm  string
-	der        bool // ECDSA value in ASN.1
+	parameters string          // content of SignatureMethod
+	pss        *rsa.PSSOptions // RSA-PSS instead of PKCS #1 v1.5
+	hash       crypto.Hash     // of the value, SHA-256 usually
+	der        bool            // ECDSA value in ASN.1
 	value      func(string) string
 }
 
@@ -94,17 +99,16 @@ func craft(tb testing.TB, c crafted, key signing.Key) []byte {
 	markup := `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">
 <ds:SignedInfo>
 <ds:CanonicalizationMethod Algorithm=` + c.method + `
-<ds:SignatureMethod Algorithm="` + c.algorithm + `"/>
+<ds:SignatureMethod Algorithm="` + c.algorithm + `">` + c.parameters + `</ds:SignatureMethod>
 ` + whole + c.references + `</ds:SignedInfo>
 <ds:SignatureValue>@</ds:SignatureValue>` + c.keyInfo + `</ds:Signature>`
 	signed := strings.Replace(c.soap, "\n</soap:Header>", markup+"\n</soap:Header>", 1)
 	return []byte(strings.Replace(signed, "@</ds:SignatureValue>", craftValue(tb, c, signed, key)+"</ds:SignatureValue>", 1))
 }
 
-// craftValue signs the SignedInfo of a document.
-func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string {
+// signedInfo gives the canonical octets of the last SignedInfo of a document.
+func signedInfo(tb testing.TB, c crafted, signed string) (info []byte) {
 	tb.Helper()
-	var info []byte
 	for e := range parseXML(tb, signed).Root().Descendants() {
 		if e.Name() == "ds:SignedInfo" {
 			m := c14n.Method{Exclusive: strings.HasPrefix(c.method, excC14N)}
@@ -115,8 +119,27 @@ func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string
 			info = e.Canonical(m)
 		}
 	}
-	sum := sha256.Sum256(info)
-	value, err := key.Signer.Sign(rand.Reader, sum[:], crypto.SHA256)
+	return info
+}
+
+// craftValue signs the SignedInfo of a document.
+func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string {
+	tb.Helper()
+	info := signedInfo(tb, c, signed)
+	if c.hash == 0 {
+		c.hash = crypto.SHA256
+	}
+	var opts crypto.SignerOpts = c.hash
+	if c.pss != nil {
+		c.hash, opts = c.pss.Hash, c.pss
+	}
+	h := c.hash.New()
+	h.Write(info)
+	input := h.Sum(nil)
+	if _, edwards := key.Signer.Public().(ed25519.PublicKey); edwards {
+		input, opts = info, crypto.Hash(0)
+	}
+	value, err := key.Signer.Sign(rand.Reader, input, opts)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -35,8 +35,11 @@ func (s *sequence) take(local string) (c14n.Element, error) {
 }
 
 // optional gives the next child if it has this name.
-func (s *sequence) optional(local string) (c14n.Element, bool) {
-	if len(s.rest) == 0 || !s.rest[0].Is(dsigSpace, local) {
+func (s *sequence) optional(local string) (c14n.Element, bool) { return s.next(dsigSpace, local) }
+
+// next gives the next child if it has this name of this namespace.
+func (s *sequence) next(space, local string) (c14n.Element, bool) {
+	if len(s.rest) == 0 || !s.rest[0].Is(space, local) {
 		return c14n.Element{}, false
 	}
 	e := s.rest[0]

@@ -45,6 +45,7 @@ func readHostile(tb testing.TB, path string) hostileFile {
 		switch key {
 		case "kind":
 			file.kind = value
+		case "about": // for the reader
 		case "expect":
 			file.expect = value
 		case "reason":
@@ -68,11 +69,17 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	if *update {
 		writeHostile(t)
 	}
-	candidates, err := signing.ReadCredentials(read(t, filepath.Join(hostileFolder, "credential.pem")))
+	refuseHostile(t, hostileFolder)
+}
+
+// refuseHostile verifies every file of a folder with the credentials that stand beside them.
+func refuseHostile(t *testing.T, folder string) {
+	t.Helper()
+	candidates, err := signing.ReadCredentials(read(t, filepath.Join(folder, "credential.pem")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(hostileFolder, "*.txt"))
+	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
@@ -99,19 +106,6 @@ func TestHostileFilesAreRefused(t *testing.T) {
 func writeHostile(t *testing.T) {
 	t.Helper()
 	key, attacker := keyOf(t, rsaKey), keyOf(t, otherRSAKey)
-	if err := os.MkdirAll(hostileFolder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	old, _ := filepath.Glob(filepath.Join(hostileFolder, "*.txt"))
-	for _, path := range old {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: key.Chain[0].Raw})
-	if err := os.WriteFile(filepath.Join(hostileFolder, "credential.pem"), block, 0o644); err != nil {
-		t.Fatal(err)
-	}
 	message := string(craft(t, crafted{}, key))
 	signed, err := signing.SignDocument([]byte(document), documentPath, key)
 	if err != nil {
@@ -122,15 +116,41 @@ func writeHostile(t *testing.T) {
 	cases = append(cases, edited(message)...)
 	cases = append(cases, signedBadly(t, key, attacker)...)
 	cases = append(cases, hostileDocuments(string(signed))...)
+	writeCases(t, hostileFolder, cases, key)
+}
+
+// writeCases writes a folder anew: the cases, and the credentials that they are verified with.
+func writeCases(t *testing.T, folder string, cases []hostileCase, keys ...signing.Key) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := filepath.Glob(filepath.Join(folder, "*.txt"))
+	for _, path := range old {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var credentials []byte
+	for _, key := range keys {
+		credentials = append(credentials, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: key.Chain[0].Raw})...)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "credential.pem"), credentials, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range cases {
-		header := fmt.Sprintf("kind: %s\nexpect: %s\n", c.kind, c.expect)
+		header := ""
+		if c.about != "" {
+			header = "about: " + c.about + "\n"
+		}
+		header += fmt.Sprintf("kind: %s\nexpect: %s\n", c.kind, c.expect)
 		if c.reason != "" {
 			header += "reason: " + c.reason + "\n"
 		}
 		for _, part := range c.parts {
 			header += "part: " + part.URI + " " + base64.StdEncoding.EncodeToString(octetsOf(part)) + "\n"
 		}
-		if err := os.WriteFile(filepath.Join(hostileFolder, c.name+".txt"), []byte(header+"\n"+c.body), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, c.name+".txt"), []byte(header+"\n"+c.body), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

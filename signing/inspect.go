@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
+	"errors"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
@@ -68,7 +68,7 @@ func InspectMessage(envelope []byte, parts []Part, p Policy) (*Inspection, error
 		out.Refused = checkSize(i.element, len(parts))
 	}
 	if out.Refused == nil {
-		_, out.Refused = readSignature(i.element, p, reading{filter: true, parts: len(parts)})
+		_, out.Refused = readSignature(i.element, p, reading{message: true, parts: len(parts)})
 		err = i.read(out)
 	}
 	covered := make(map[string]bool, len(out.References))
@@ -149,8 +149,13 @@ func (i *inspector) inspect(e c14n.Element) (InspectedReference, error) {
 		out.Finding = FindingNoPart
 		return out, nil
 	default:
-		if digest, err = sumContent(r.hash, content); err != nil {
-			return out, fmt.Errorf("reading the part %q: %w", r.uri, err)
+		digest, _, err = r.digestPart(content)
+		if ours := (*Error)(nil); errors.As(err, &ours) {
+			out.Finding, out.Reason = FindingNotRead, err
+			return out, nil
+		}
+		if err != nil {
+			return out, err
 		}
 	}
 	out.Finding = FindingDiffers

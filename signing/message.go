@@ -15,7 +15,7 @@ import (
 // Its references must be one to the envelope and one to each of parts, no more and no less: a part without reference is
 // [ErrUnsigned]. The candidates are the credentials that count for the partner at the message's time; p is what was agreed
 // with it. What it returns is true of Verified.Octets and of the parts' contents and of nothing else; AckRequested and
-// SyncReply for nodes on the way are not in the octets. The error is an [*Error], or that of reading a part.
+// SyncReply for nodes on the way are not in the octets, and a part in Verified.Parts is read from there. The error is an [*Error], or that of reading a part.
 func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate, p Policy) (*Verified, error) {
 	doc, err := parse(envelope)
 	if err != nil {
@@ -25,7 +25,7 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	s, err := readSignature(element, p, reading{filter: true, parts: len(parts)})
+	s, err := readSignature(element, p, reading{message: true, parts: len(parts)})
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +53,7 @@ func messageSignature(doc *c14n.Document) (c14n.Element, error) {
 
 // SignMessage puts a signature over an ebMS envelope and its parts into the envelope, as the last child of SOAP:Header
 // (ebMS 2.0 §4.1.3). All other bytes stay as they are. The references are those of the signature, in its order: the
-// envelope, then the parts as given. The algorithm follows from the key: RSA with SHA-256, or ECDSA with the hash of its
-// curve's size. There are 1,024 parts at most. The error is an [*Error], or that of reading a part.
+// envelope, then the parts as given. The algorithm is [Key.Algorithm]. There are 1,024 parts at most. The error is an [*Error], or that of reading a part.
 func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []Reference, err error) {
 	doc, err := parse(envelope)
 	if err != nil {

@@ -213,7 +213,7 @@ func TestVerifyMessageChecksKeys(t *testing.T) {
 		{"second spelling of the value", crafted{value: func(v string) string { return v[:len(v)-3] + string(v[len(v)-3]+1) + "==" }},
 			rsa, rsa.Chain, signing.Policy{}, signing.ErrMalformed},
 		{"other algorithm agreed", crafted{}, rsa, rsa.Chain, signing.Policy{Algorithms: []string{"rsa-sha512"}}, signing.ErrPolicy},
-		{"SHA-1 exception does not widen", crafted{}, rsa, rsa.Chain, signing.Policy{AllowSHA1: true, Algorithms: []string{"ecdsa-sha256"}}, signing.ErrPolicy},
+		{"SHA-1 exception does not widen", crafted{}, rsa, rsa.Chain, signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}, Algorithms: []string{"ecdsa-sha256"}}, signing.ErrPolicy},
 		{"agreed by short name", crafted{}, rsa, rsa.Chain, signing.Policy{Algorithms: []string{"rsa-sha512", "rsa-sha256"}}, nil},
 		{"agreed by URI", crafted{}, rsa, rsa.Chain, signing.Policy{Algorithms: []string{"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"}}, nil},
 	} {

@@ -3,6 +3,7 @@ package signing
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"encoding/asn1"
 	"encoding/base64"
 	"errors"
@@ -22,16 +23,12 @@ type signer struct {
 	context   *dsig.SigningContext
 }
 
-// newSigner checks a key and chooses its algorithm: RSA signs with SHA-256, ECDSA with the hash of its curve's size.
+// newSigner checks a key and chooses its algorithm.
 func newSigner(key Key) (*signer, error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
-	name := "rsa-sha256"
-	if public, ok := key.Signer.Public().(*ecdsa.PublicKey); ok {
-		name = map[int]string{256: "ecdsa-sha256", 384: "ecdsa-sha384", 521: "ecdsa-sha512"}[public.Curve.Params().BitSize]
-	}
-	chosen, err := Policy{}.signature(moreSpace + name)
+	chosen, err := key.algorithm()
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +36,11 @@ func newSigner(key Key) (*signer, error) {
 	if err != nil {
 		return nil, &Error{Kind: ErrKey, Reason: "preparing to sign", Cause: err}
 	}
-	if err := context.SetSignatureMethod(chosen.uri); err != nil {
-		return nil, &Error{Kind: ErrKey, Reason: "choosing " + chosen.uri, Cause: err}
+	context.Hash = chosen.hash // for the digests' identifier, where goxmldsig does not know the algorithm
+	if !chosen.direct() {
+		if err := context.SetSignatureMethod(chosen.uri); err != nil {
+			return nil, &Error{Kind: ErrKey, Reason: "choosing " + chosen.uri, Cause: err}
+		}
 	}
 	return &signer{key: key, algorithm: chosen, context: context}, nil
 }
@@ -101,11 +101,18 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 // value signs octets and makes sure that the credential verifies what came out: a key in hardware may be another than
 // its public half says.
 func (s *signer) value(octets []byte) ([]byte, error) {
-	value, err := s.context.SignString(string(octets))
+	input := s.algorithm.input(octets)
+	var value []byte
+	var err error
+	if s.algorithm.direct() {
+		value, err = s.key.Signer.Sign(rand.Reader, input, s.algorithm.options())
+	} else {
+		value, err = s.context.SignString(string(octets))
+	}
 	if err != nil {
 		return nil, &Error{Kind: ErrKey, Reason: "signing", Cause: err}
 	}
-	if !s.algorithm.verify(s.key.Chain[0].PublicKey, sum(s.algorithm.hash, octets), value) {
+	if !s.algorithm.verify(s.key.Chain[0].PublicKey, input, value) {
 		return nil, fail(ErrKey, "the signature that the key made does not verify with credential %q", s.key.Chain[0].Subject)
 	}
 	return value, nil

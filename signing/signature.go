@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
@@ -18,12 +19,14 @@ const (
 	maxReferences = 30       // unless there are as many parts
 	maxParts      = 1024
 	maxPrefixes   = 64 // in one PrefixList
+
+	maxCanonicalPart = 32 << 20 // octets of a part that is read for its canonical form; package c14n reads no more
 )
 
-// reading is what a ds:Signature is in: whether the XPath filter of ebMS may be used, and how many parts the message has.
+// reading is what a ds:Signature is in: a message, with so many parts, or a document.
 type reading struct {
-	filter bool
-	parts  int
+	message bool
+	parts   int
 }
 
 // signature is a ds:Signature that follows the grammar and the policy. Whether it is true is another question.
@@ -40,14 +43,14 @@ type signature struct {
 
 // reference is one ds:Reference.
 type reference struct {
-	element    c14n.Element
-	uri        string
-	transforms bool
-	method     c14n.Method // of the envelope or document; Drop is not set
-	filter     filter      // without actors if there is no XPath transform
-	digestURI  string
-	hash       crypto.Hash
-	digest     []byte
+	element   c14n.Element
+	uri       string
+	canonical bool        // of a part: its canonical octets are digested, not its own
+	method    c14n.Method // of the envelope, document or canonical part; Drop is not set
+	filter    filter      // without actors if there is no XPath transform of ebMS
+	digestURI string
+	hash      crypto.Hash
+	digest    []byte
 }
 
 // hint is what a ds:KeyInfo says about the signer. Of its many forms we use the X.509 ones that are certain.
@@ -57,8 +60,7 @@ type hint struct {
 }
 
 // readSignature reads a ds:Signature (XMLDSig Core 1.1 §4.1). The grammar is strict: each element once and in its place, no
-// attributes, comments or processing instructions that the schema does not name, no ds:Object. withFilter allows the XPath
-// transform of ebMS.
+// attributes, comments or processing instructions that the schema does not name, no ds:Object.
 func readSignature(e c14n.Element, p Policy, around reading) (*signature, error) {
 	if err := checkSize(e, around.parts); err != nil {
 		return nil, err
@@ -118,12 +120,8 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 	if e, err = c.take("SignatureMethod"); err != nil {
 		return err
 	}
-	uri, err := bareAlgorithm(e)
-	if err != nil {
+	if s.algorithm, err = readSignatureMethod(e, p); err != nil {
 		return err
-	}
-	if s.algorithm, err = p.signature(uri); err != nil {
-		return placed(err, e)
 	}
 	limit := referenceLimit(around.parts)
 	s.byURI = make(map[string]int)
@@ -131,7 +129,7 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 		if e, err = c.take("Reference"); err != nil {
 			return err
 		}
-		r, err := readReference(e, p, around.filter)
+		r, err := readReference(e, p, around.message)
 		if err != nil {
 			return err
 		}
@@ -152,7 +150,7 @@ func referenceLimit(parts int) int { return max(maxReferences, parts+1) }
 
 // readReference reads a ds:Reference (XMLDSig Core 1.1 §4.4.3). It refers to the whole document or to a part of this
 // message: an Id could be carried by two elements, and nothing is fetched from elsewhere.
-func readReference(e c14n.Element, p Policy, withFilter bool) (reference, error) {
+func readReference(e c14n.Element, p Policy, message bool) (reference, error) {
 	r := reference{element: e}
 	c, err := open(e, "Id", "URI", "Type")
 	if err != nil {
@@ -169,13 +167,14 @@ func readReference(e c14n.Element, p Policy, withFilter bool) (reference, error)
 	transforms, found := c.optional("Transforms")
 	switch {
 	case part && found:
-		return r, failAt(transforms, ErrPolicy, "Reference to the part %q has transforms", r.uri)
-	case !part && !found:
-		return r, failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
+		err = r.readPartTransforms(transforms)
 	case found:
-		if err := r.readTransforms(transforms, withFilter); err != nil {
-			return r, err
-		}
+		err = r.readTransforms(transforms, message)
+	case !part:
+		err = failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
+	}
+	if err != nil {
+		return r, err
 	}
 	method, err := c.take("DigestMethod")
 	if err != nil {
@@ -194,18 +193,50 @@ func readReference(e c14n.Element, p Policy, withFilter bool) (reference, error)
 	if r.digest, err = octets(value); err != nil {
 		return r, err
 	}
-	return r, c.end()
+	if err := c.end(); err != nil {
+		return r, err
+	}
+	// No canonical form is empty; a verifier that comes to none has gone wrong. A part itself may be empty.
+	if (!part || r.canonical) && bytes.Equal(r.digest, sum(r.hash, nil)) {
+		return r, failAt(value, ErrPolicy, "Reference to %q has the digest of nothing", r.uri)
+	}
+	return r, nil
 }
 
-// readTransforms reads the transforms of the document's Reference, of which these and this order are allowed: enveloped
-// signature, the XPath filter (ebMS 2.0 §4.1.3; some products leave it out), canonicalization (inclusive if it is left
-// out, XMLDSig Core 1.1 §4.4.3.2).
-func (r *reference) readTransforms(e c14n.Element, withFilter bool) error {
+// readPartTransforms reads the transforms of a part's Reference: one canonicalization and nothing else. ebMS 2.0 §4.1.3
+// leaves them open; any other could take out of the part what is to be covered.
+func (r *reference) readPartTransforms(e c14n.Element) error {
 	c, err := open(e)
 	if err != nil {
 		return err
 	}
-	for step := 0; len(c.rest) > 0; {
+	transform, err := c.take("Transform")
+	if err != nil {
+		return err
+	}
+	if uri, _ := transform.Attribute("", "Algorithm"); uri != inclusiveC14N && uri != exclusiveC14N {
+		return failAt(transform, ErrPolicy, "Reference to the part %q has the transform %q, which is no canonical form", r.uri, uri)
+	}
+	if r.method, err = readMethod(transform); err != nil {
+		return err
+	}
+	r.canonical = true
+	if len(c.rest) > 0 {
+		return failAt(c.rest[0], ErrPolicy, "Reference to the part %q has more than one transform", r.uri)
+	}
+	return nil
+}
+
+// readTransforms reads the transforms of the document's Reference, of which these and this order are allowed: enveloped
+// signature, the XPath filter (ebMS 2.0 §4.1.3; some products leave it out), canonicalization (inclusive if it is left
+// out, XMLDSig Core 1.1 §4.4.3.2). In a document there is no filter, but the enveloped signature may be written in XPath.
+func (r *reference) readTransforms(e c14n.Element, message bool) error {
+	c, err := open(e)
+	if err != nil {
+		return err
+	}
+	step := 0
+	for len(c.rest) > 0 {
 		transform, err := c.take("Transform")
 		if err != nil {
 			return err
@@ -215,8 +246,11 @@ func (r *reference) readTransforms(e c14n.Element, withFilter bool) error {
 		case step == 0 && uri == envelopedTransform:
 			_, err = bareAlgorithm(transform)
 			step = 1
-		case step == 1 && uri == xpathTransform && withFilter:
-			r.filter, err = readXPath(transform)
+		case step == 0 && uri == xpathTransform && !message:
+			r.filter, err = readXPath(transform, readEnveloped)
+			step = 2
+		case step == 1 && uri == xpathTransform && message:
+			r.filter, err = readXPath(transform, readFilter)
 			step = 2
 		case (step == 1 || step == 2) && (uri == inclusiveC14N || uri == exclusiveC14N):
 			r.method, err = readMethod(transform)
@@ -227,16 +261,15 @@ func (r *reference) readTransforms(e c14n.Element, withFilter bool) error {
 		if err != nil {
 			return err
 		}
-		r.transforms = true
 	}
-	if !r.transforms {
+	if step == 0 {
 		return failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
 	}
 	return nil
 }
 
 // readXPath reads an XPath transform, whose only child is the expression.
-func readXPath(e c14n.Element) (filter, error) {
+func readXPath(e c14n.Element, read func(c14n.Element) (filter, error)) (filter, error) {
 	c, err := open(e, "Algorithm")
 	if err != nil {
 		return filter{}, err
@@ -248,7 +281,7 @@ func readXPath(e c14n.Element) (filter, error) {
 	if err := c.end(); err != nil {
 		return filter{}, err
 	}
-	return readFilter(expression)
+	return read(expression)
 }
 
 // readMethod reads a canonicalization, of SignedInfo or as a transform: one of the two without comments, the exclusive one
@@ -281,6 +314,104 @@ func readMethod(e c14n.Element) (c14n.Method, error) {
 		return m, failAt(list, ErrMalformed, "PrefixList has more than %d prefixes", maxPrefixes)
 	}
 	return m, inner.end()
+}
+
+// readSignatureMethod reads a ds:SignatureMethod, which has parameters with rsa-pss only.
+func readSignatureMethod(e c14n.Element, p Policy) (algorithm, error) {
+	uri, _ := e.Attribute("", "Algorithm")
+	a, err := p.signature(uri)
+	if err != nil {
+		return algorithm{}, placed(err, e)
+	}
+	if uri != rsaPSS {
+		_, err := bareAlgorithm(e)
+		return a, err
+	}
+	c, err := open(e, "Algorithm")
+	if err != nil {
+		return algorithm{}, err
+	}
+	if params, found := c.next(pssSpace, "RSAPSSParams"); found {
+		if a.hash, err = readPSSParams(params, p); err != nil {
+			return algorithm{}, err
+		}
+	}
+	return a, c.end()
+}
+
+// readPSSParams reads the parameters of rsa-pss (RFC 6931 §2.3.9) and gives their hash. Each may be left out: SHA-256, MGF1
+// of the same hash, a salt of the hash's length and trailer 1 are the defaults. They are also all that is accepted beside
+// the longer hashes: a shorter salt or another hash in MGF1 serves nobody but an attacker.
+func readPSSParams(e c14n.Element, p Policy) (crypto.Hash, error) {
+	c, err := open(e)
+	if err != nil {
+		return 0, err
+	}
+	hash := crypto.SHA256
+	if method, found := c.optional("DigestMethod"); found {
+		if hash, err = readPSSDigest(method, p); err != nil {
+			return 0, err
+		}
+	}
+	if generation, found := c.next(pssSpace, "MaskGenerationFunction"); found {
+		if err := readMaskGeneration(generation, p, hash); err != nil {
+			return 0, err
+		}
+	}
+	for _, number := range []struct {
+		local string
+		want  int
+	}{{"SaltLength", hash.Size()}, {"TrailerField", 1}} {
+		inner, found := c.next(pssSpace, number.local)
+		if !found {
+			continue
+		}
+		text, err := leaf(inner)
+		if err != nil {
+			return 0, err
+		}
+		if strings.Trim(text, " \t\r\n") != strconv.Itoa(number.want) {
+			return 0, failAt(inner, ErrPolicy, "%s is %q, not %d", number.local, text, number.want)
+		}
+	}
+	return hash, c.end()
+}
+
+// readPSSDigest reads the hash of RSA-PSS, which is never SHA-1: who can do RSA-PSS can do better.
+func readPSSDigest(e c14n.Element, p Policy) (crypto.Hash, error) {
+	uri, err := bareAlgorithm(e)
+	if err != nil {
+		return 0, err
+	}
+	hash, err := p.digest(uri)
+	if err != nil {
+		return 0, placed(err, e)
+	}
+	if hash == crypto.SHA1 {
+		return 0, failAt(e, ErrPolicy, "RSA-PSS with SHA-1")
+	}
+	return hash, nil
+}
+
+// readMaskGeneration accepts MGF1 of the signature's hash.
+func readMaskGeneration(e c14n.Element, p Policy, hash crypto.Hash) error {
+	c, err := open(e, "Algorithm")
+	if err != nil {
+		return err
+	}
+	if uri, _ := e.Attribute("", "Algorithm"); uri != mgf1 {
+		return failAt(e, ErrPolicy, "mask generation function %q is not MGF1", uri)
+	}
+	if method, found := c.optional("DigestMethod"); found {
+		other, err := readPSSDigest(method, p)
+		if err != nil {
+			return err
+		}
+		if other != hash {
+			return failAt(method, ErrPolicy, "MGF1 of %s in a signature of %s", other, hash)
+		}
+	}
+	return c.end()
 }
 
 // readHint reads what ds:KeyInfo (XMLDSig Core 1.1 §4.5) says about X.509 credentials. Its other forms (KeyName, KeyValue,

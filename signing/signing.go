@@ -15,7 +15,8 @@
 // every ebMS header shows; its ConstructSignature writes one Reference and takes the namespaces in scope from the signed
 // element instead of the place that the signature goes to. What remains of use is the choice of algorithm and the
 // signature over given octets, and there ECDSA comes out in ASN.1, where XMLDSig Core 1.1 §6.4.3 wants r and s side by
-// side: our crypto.Signer around the key sees to that.
+// side: our crypto.Signer around the key sees to that. goxmldsig knows neither RSA-PSS nor Ed25519: for them the key is asked
+// directly.
 //
 // Order to read: message.go and document.go for the two flows, signature.go (with grammar.go) for what is accepted as a
 // signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
@@ -31,10 +32,14 @@ import (
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
 
-// Key is a private key with its credentials. The signer may be in hardware; it is asked for PKCS #1 v1.5 or ECDSA
-// signatures over digests.
+// Key is a private key with its credentials. The signer may be in hardware; it is asked for PKCS #1 v1.5, PSS or ECDSA
+// signatures over digests, or for Ed25519 ones over octets.
 type Key struct {
 	Signer crypto.Signer
+	// Algorithm is the URI of the signature algorithm to sign with: one of those that the zero [Policy] accepts, but for
+	// rsa-pss with parameters. Empty is the usual one: RSA with PKCS #1 v1.5 and SHA-256, ECDSA with the hash of its
+	// curve's size, Ed25519.
+	Algorithm string
 	// Chain[0] belongs to Signer; what follows is not sent with signatures.
 	Chain []*x509.Certificate
 }
@@ -43,8 +48,8 @@ type Key struct {
 type Part struct {
 	// URI is "cid:..." octet for octet as the Manifest's xlink:href writes it.
 	URI string
-	// Content are the octets after transfer decoding: those are what is digested (ebMS 2.0 §4.1.3; no product that we
-	// know of digests anything else).
+	// Content are the octets after transfer decoding: those are what is digested (ebMS 2.0 §4.1.3), unless the Reference
+	// names a canonical form.
 	Content Content
 }
 
@@ -73,6 +78,9 @@ type Verified struct {
 	Octets []byte
 	// References are all of the signature's, in its order.
 	References []Reference
+	// Parts has the canonical octets of those parts that the signature covers in canonical form, by URI: they are what was
+	// digested, and the part's own octets may differ from them in comments, order of attributes and more.
+	Parts map[string][]byte
 	// Signer is the one of the candidates whose key made the signature.
 	Signer *x509.Certificate
 	// Algorithm is the URI of the signature algorithm.

@@ -78,7 +78,7 @@ func TestVerifyMessageReadsHermes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			candidates := []*x509.Certificate{keyOf(t, rsaKey).Chain[0], embedded(t, test.envelope)}
-			verified, err := signing.VerifyMessage(test.envelope, test.parts, candidates, signing.Policy{AllowSHA1: true})
+			verified, err := signing.VerifyMessage(test.envelope, test.parts, candidates, signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestVerifyMessageReadsHermes(t *testing.T) {
 			if !errors.Is(err, signing.ErrPolicy) {
 				t.Errorf("SHA-1 without exception: %v", err)
 			}
-			_, err = signing.VerifyMessage(test.envelope, test.parts, candidates[:1], signing.Policy{AllowSHA1: true})
+			_, err = signing.VerifyMessage(test.envelope, test.parts, candidates[:1], signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}})
 			if !errors.Is(err, signing.ErrUnknownSigner) {
 				t.Errorf("without the signer's credential: %v", err)
 			}
@@ -108,7 +108,10 @@ func TestVerifyDocumentReadsInteropSet(t *testing.T) {
 			signed := read(t, file)
 			candidates := []*x509.Certificate{{PublicKey: keyValue(t, signed)}}
 			path := []xml.Name{{Local: "root"}}
-			policy := signing.Policy{AllowSHA1: strings.Contains(file, "sha1")}
+			var policy signing.Policy
+			if strings.Contains(file, "sha1") {
+				policy.Exceptions = []signing.Exception{{Name: signing.ExceptionSHA1}}
+			}
 			verified, err := signing.VerifyDocument(signed, path, candidates, policy)
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +119,7 @@ func TestVerifyDocumentReadsInteropSet(t *testing.T) {
 			if want := "<root>\n\t<element1>test</element1>\n</root>"; string(verified.Octets) != want {
 				t.Errorf("octets %q, want %q", verified.Octets, want)
 			}
-			if policy.AllowSHA1 {
+			if policy.Exceptions != nil {
 				if _, err := signing.VerifyDocument(signed, path, candidates, signing.Policy{}); !errors.Is(err, signing.ErrPolicy) {
 					t.Errorf("SHA-1 without exception: %v", err)
 				}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
@@ -12,7 +13,7 @@ import (
 // signer gives the candidate whose key made the signature value over ds:SignedInfo (XMLDSig Core 1.1 §3.2.2). What
 // ds:KeyInfo carries never verifies anything: it only says which of the candidates to take.
 func (s *signature) signer(candidates []*x509.Certificate) (*x509.Certificate, error) {
-	digest := sum(s.algorithm.hash, s.signedInfo.Canonical(s.method))
+	input := s.algorithm.input(s.signedInfo.Canonical(s.method))
 	tried, weak := 0, error(nil)
 	for _, candidate := range candidates {
 		if !s.hint.admits(candidate) {
@@ -26,7 +27,7 @@ func (s *signature) signer(candidates []*x509.Certificate) (*x509.Certificate, e
 		if kind != s.algorithm.key {
 			continue
 		}
-		if s.algorithm.verify(candidate.PublicKey, digest, s.value) {
+		if s.algorithm.verify(candidate.PublicKey, input, s.value) {
 			return candidate, nil
 		}
 		tried++
@@ -74,25 +75,55 @@ func (s *signature) reference(uri string) *reference {
 	return &s.references[i]
 }
 
-// checkDigests digests everything that is referred to and gives the canonical octets of the document. Coverage was
-// checked, so every part is there.
-func (s *signature) checkDigests(doc *c14n.Document, parts []Part) ([]byte, error) {
+// checkDigests digests everything that is referred to and fills in what is covered: the canonical octets of the document,
+// and of the parts that are referred to in canonical form. Coverage was checked, so every part is there.
+func (s *signature) checkDigests(doc *c14n.Document, parts []Part, v *Verified) error {
 	document := s.reference("")
-	covered := doc.Canonical(document.documentMethod(s.element))
-	if !bytes.Equal(sum(document.hash, covered), document.digest) {
-		return nil, failAt(document.element, ErrDigest, "the document is not what was signed")
+	v.Octets = doc.Canonical(document.documentMethod(s.element))
+	if !bytes.Equal(sum(document.hash, v.Octets), document.digest) {
+		return failAt(document.element, ErrDigest, "the document is not what was signed")
 	}
 	for _, part := range parts {
 		r := s.reference(part.URI)
-		digest, err := sumContent(r.hash, part.Content)
+		digest, octets, err := r.digestPart(part.Content)
 		if err != nil {
-			return nil, fmt.Errorf("reading the part %q: %w", part.URI, err)
+			return err
 		}
 		if !bytes.Equal(digest, r.digest) {
-			return nil, failAt(r.element, ErrDigest, "the part %s is not what was signed", r.uri)
+			return failAt(r.element, ErrDigest, "the part %s is not what was signed", r.uri)
+		}
+		if r.canonical {
+			if v.Parts == nil {
+				v.Parts = make(map[string][]byte)
+			}
+			v.Parts[r.uri] = octets
 		}
 	}
-	return covered, nil
+	return nil
+}
+
+// digestPart digests a part's content as its Reference says; octets are what was digested if that is a canonical form. The
+// error is an [*Error] about a part that has no canonical form, or that of reading it.
+func (r *reference) digestPart(content Content) (digest, octets []byte, err error) {
+	if !r.canonical {
+		if digest, err = sumContent(r.hash, content); err != nil {
+			return nil, nil, fmt.Errorf("reading the part %q: %w", r.uri, err)
+		}
+		return digest, nil, nil
+	}
+	if content.Size() > maxCanonicalPart {
+		return nil, nil, failAt(r.element, ErrMalformed, "the part %q is longer than the %d octets that have a canonical form", r.uri, maxCanonicalPart)
+	}
+	text := make([]byte, content.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(content, 0, content.Size()), text); err != nil {
+		return nil, nil, fmt.Errorf("reading the part %q: %w", r.uri, err)
+	}
+	doc, err := parse(text)
+	if err != nil {
+		return nil, nil, &Error{Kind: ErrMalformed, Reason: fmt.Sprintf("the part %q has no canonical form", r.uri), Cause: err}
+	}
+	octets = doc.Canonical(r.method)
+	return sum(r.hash, octets), octets, nil
 }
 
 // documentMethod is the canonicalization after the transforms before it: the enveloped-signature transform leaves out the
@@ -123,11 +154,10 @@ func (s *signature) verify(doc *c14n.Document, parts []Part, candidates []*x509.
 	if err != nil {
 		return nil, err
 	}
-	octets, err := s.checkDigests(doc, parts)
-	if err != nil {
+	v := &Verified{Signer: signer, Algorithm: s.algorithm.uri}
+	if err := s.checkDigests(doc, parts, v); err != nil {
 		return nil, err
 	}
-	v := &Verified{Octets: octets, Signer: signer, Algorithm: s.algorithm.uri}
 	for i := range s.references {
 		v.References = append(v.References, s.references[i].result())
 	}

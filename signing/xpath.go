@@ -19,13 +19,31 @@ const (
 const signXPath = `not(ancestor-or-self::node()[@SOAP:actor="` + actorNextMSH + `"] | ` +
 	`ancestor-or-self::node()[@SOAP:actor="` + actorNext + `"])`
 
-// xpathTokens is the filter as tokens: a name in QNAME's place has a prefix bound to SOAP and the local name actor, a
-// string in LITERAL's place is one of the actors. Nothing else of XPath is understood, so nothing else can be smuggled in.
-var xpathTokens = slices.Concat([]string{"not", "("}, xpathStep, []string{"|"}, xpathStep, []string{")"})
+// filterTokens is the filter as tokens. A token in capitals stands for some that mean the same: ACTOR for a name whose
+// prefix is bound to SOAP and whose local name is actor, SIGNATURE likewise for ds:Signature, LITERAL for a string. Nothing
+// else of XPath is understood, so nothing else can be smuggled in.
+var filterTokens = slices.Concat([]string{"not", "("}, filterStep, []string{"|"}, filterStep, []string{")"})
 
-var xpathStep = []string{"ancestor-or-self", "::", "node", "(", ")", "[", "@", "QNAME", "=", "LITERAL", "]"}
+var filterStep = []string{"ancestor-or-self", "::", "node", "(", ")", "[", "@", "ACTOR", "=", "LITERAL", "]"}
 
-// filter is what an XPath transform leaves out: elements with one of these actors. prefixes are those that its text uses.
+// envelopedTokens is the enveloped-signature transform as an expression (XMLDSig Core 1.1 §6.6.4), which signatures of UBL
+// documents carry: what has fewer ds:Signature above it than together with the one that the expression is in.
+var envelopedTokens = slices.Concat([]string{"count", "("}, signatureStep,
+	[]string{"|", "here", "(", ")", "/", "ancestor", "::", "SIGNATURE", "[", "1", "]", ")", ">", "count", "("}, signatureStep, []string{")"})
+
+var signatureStep = []string{"ancestor-or-self", "::", "SIGNATURE"}
+
+// xpathNames are the names that tokens in capitals stand for.
+var xpathNames = map[string]xpathName{
+	"ACTOR":     {soapSpace, "actor", "the actor attribute of SOAP 1.1"},
+	"SIGNATURE": {dsigSpace, "Signature", "ds:Signature"},
+}
+
+// xpathName is a name, and how a message calls it.
+type xpathName struct{ space, local, text string }
+
+// filter is what an XPath transform leaves out beside the signature: elements with one of these actors. prefixes are those
+// that its text uses.
 type filter struct {
 	actors, prefixes []string
 }
@@ -33,21 +51,35 @@ type filter struct {
 // readFilter recognises the filter of ebMS 2.0 §4.1.3 in a ds:XPath: any white space between tokens, either kind of
 // quote, either order of the actors, any prefix that is bound to SOAP 1.1 at the ds:XPath.
 func readFilter(e c14n.Element) (filter, error) {
+	f, err := readTokens(e, filterTokens, "the filter of ebMS 2.0 §4.1.3")
+	if err != nil {
+		return filter{}, err
+	}
+	if !slices.Contains(f.actors, actorNext) ||
+		!slices.Contains(f.actors, actorNextMSH) && !slices.Contains(f.actors, serviceNextMSH) {
+		return filter{}, failAt(e, ErrPolicy, "XPath leaves out the actors %q instead of next and nextMSH", f.actors)
+	}
+	return f, nil
+}
+
+// readEnveloped recognises the enveloped-signature transform in a ds:XPath, with any white space and any prefix.
+func readEnveloped(e c14n.Element) (filter, error) {
+	return readTokens(e, envelopedTokens, "the enveloped-signature transform")
+}
+
+// readTokens compares a ds:XPath with the tokens of an expression. It collects strings as actors.
+func readTokens(e c14n.Element, tokens []string, expression string) (filter, error) {
 	text, err := leaf(e)
 	if err != nil {
 		return filter{}, err
 	}
 	var f filter
-	for _, want := range xpathTokens {
+	for _, want := range tokens {
 		var token string
 		token, text = nextToken(text)
 		switch want {
-		case "QNAME":
-			prefix, local, _ := strings.Cut(token, ":")
-			if local != "actor" || prefix == "" || e.Namespace(prefix) != soapSpace {
-				return filter{}, failAt(e, ErrPolicy, "XPath tests %q, not the actor attribute of SOAP 1.1", token)
-			}
-			f.prefixes = append(f.prefixes, prefix)
+		case "ACTOR", "SIGNATURE":
+			err = f.name(e, token, xpathNames[want])
 		case "LITERAL":
 			if len(token) < 2 || token[0] != '"' && token[0] != '\'' {
 				return filter{}, failAt(e, ErrPolicy, "XPath compares with %q, not with a string", token)
@@ -55,18 +87,30 @@ func readFilter(e c14n.Element) (filter, error) {
 			f.actors = append(f.actors, token[1:len(token)-1])
 		default:
 			if token != want {
-				return filter{}, failAt(e, ErrPolicy, "XPath is not the filter of ebMS 2.0 §4.1.3: %q stands for %q", token, want)
+				err = failAt(e, ErrPolicy, "XPath is not %s: %q stands for %q", expression, token, want)
 			}
+		}
+		if err != nil {
+			return filter{}, err
 		}
 	}
 	if rest, _ := nextToken(text); rest != "" {
-		return filter{}, failAt(e, ErrPolicy, "XPath goes on with %q after the filter of ebMS 2.0 §4.1.3", rest)
-	}
-	if !slices.Contains(f.actors, actorNext) ||
-		!slices.Contains(f.actors, actorNextMSH) && !slices.Contains(f.actors, serviceNextMSH) {
-		return filter{}, failAt(e, ErrPolicy, "XPath leaves out the actors %q instead of next and nextMSH", f.actors)
+		return filter{}, failAt(e, ErrPolicy, "XPath goes on with %q after %s", rest, expression)
 	}
 	return f, nil
+}
+
+// name takes a token that must be a name of a namespace. One without prefix is in none, whatever the default namespace (XPath
+// 1.0 §2.3), and so has no local name here.
+func (f *filter) name(e c14n.Element, token string, want xpathName) error {
+	prefix, local, _ := strings.Cut(token, ":")
+	if local != want.local || e.Namespace(prefix) != want.space {
+		return failAt(e, ErrPolicy, "XPath tests %q, not %s", token, want.text)
+	}
+	if !slices.Contains(f.prefixes, prefix) {
+		f.prefixes = append(f.prefixes, prefix)
+	}
+	return nil
 }
 
 // nextToken splits the first token off an expression; "" is the end. A string that does not end is a token of one quote.

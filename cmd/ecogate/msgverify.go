@@ -52,7 +52,11 @@ func (c *cli) msgVerify() *cobra.Command {
 			if err != nil {
 				return &unreadable{err}
 			}
-			return c.examineFile(args[0], parts, signing.Policy{AllowSHA1: allowSHA1}, func(x *examination) (*verdict, error) {
+			var policy signing.Policy
+			if allowSHA1 {
+				policy.Exceptions = []signing.Exception{{Name: signing.ExceptionSHA1}}
+			}
+			return c.examineFile(args[0], parts, policy, func(x *examination) (*verdict, error) {
 				v, err := x.judge(given)
 				return &v, err
 			})
@@ -74,7 +78,8 @@ func (c *cli) msgInspect() *cobra.Command {
 		Args:  arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			// SHA-1 may be looked at: nothing is believed here.
-			return c.examineFile(args[0], parts, signing.Policy{AllowSHA1: true}, func(*examination) (*verdict, error) { return nil, nil })
+			policy := signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}}
+			return c.examineFile(args[0], parts, policy, func(*examination) (*verdict, error) { return nil, nil })
 		},
 	}
 	partFlag(cmd, &parts)

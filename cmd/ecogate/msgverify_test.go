@@ -344,7 +344,7 @@ func FuzzMessageFile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		x, err := examine(pkg, signing.Policy{AllowSHA1: true})
+		x, err := examine(pkg, signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}})
 		if err != nil {
 			return
 		}
