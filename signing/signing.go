@@ -97,7 +97,7 @@ func parse(doc []byte) (*c14n.Document, error) {
 	if wrong := (*c14n.Error)(nil); errors.As(err, &wrong) {
 		return nil, &Error{
 			Kind: ErrMalformed, Reason: "expected " + wrong.Expected + ", found " + wrong.Found,
-			Line: wrong.Line, Column: wrong.Column,
+			Rule: rule(wrong.Expected), Line: wrong.Line, Column: wrong.Column,
 		}
 	}
 	return read, err
