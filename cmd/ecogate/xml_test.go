@@ -2,13 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +97,7 @@ func TestRefusalsSayThePlaceAndTheRule(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files %s: %v", xmlFiles, err)
 	}
-	_, credential := signerFiles(t, pkitest.P256)
+	signer := newSigner(t, pkitest.P256)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			head, doc, _ := strings.Cut(string(readFile(t, file)), "\n\n")
@@ -109,7 +110,7 @@ func TestRefusalsSayThePlaceAndTheRule(t *testing.T) {
 			if !onlyPrintable(stderr) {
 				t.Errorf("%q steers the terminal", stderr)
 			}
-			code, stdout, stderr = xmlRun(t, doc, "sign", "-", "--key", credential, "--chain", credential)
+			code, stdout, stderr = xmlRun(t, doc, "sign", "-", "--key", signer.key, "--chain", signer.x509Cert)
 			if said := refusal.FindStringSubmatch(stderr); code != exitNotValid || stdout != "" || said == nil || said[1] != want {
 				t.Errorf("sign: exit code %d, %q, want %s", code, stderr, want)
 			}
@@ -121,8 +122,10 @@ func TestRefusalsSayThePlaceAndTheRule(t *testing.T) {
 	}
 }
 
-// signerFiles writes a new key, and the key with its certificate, and with those above it, to files.
-func signerFiles(tb testing.TB, algorithm pkitest.Algorithm) (key, both string) {
+// signerFiles are the files of a signer: its key, its certificate, and the CAs above it.
+type signerFiles struct{ key, x509Cert, issuing, root string }
+
+func newSigner(tb testing.TB, algorithm pkitest.Algorithm) signerFiles {
 	tb.Helper()
 	pki := pkitest.NewTest(tb, pkitest.Options{Country: "VN", Organisation: "Customs"})
 	signer := pki.Must(pki.Issue(pkitest.Request{Name: "VCCI", Use: pkitest.DocumentSignature, Algorithm: algorithm}))
@@ -130,15 +133,21 @@ func signerFiles(tb testing.TB, algorithm pkitest.Algorithm) (key, both string) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki.Root.X509Cert.Raw})
 	dir := tb.TempDir()
-	key, both = filepath.Join(dir, "key.pem"), filepath.Join(dir, "both.pem")
-	for name, data := range map[string][]byte{key: keyPEM, both: slices.Concat(keyPEM, signer.ChainPEM(), root)} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
 			tb.Fatal(err)
 		}
+		return path
 	}
-	return key, both
+	x509PEM := func(x509Cert *x509.Certificate) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: x509Cert.Raw})
+	}
+	return signerFiles{
+		write("key.pem", keyPEM), write("x509.pem", x509PEM(signer.X509Cert)),
+		write("issuing.pem", x509PEM(pki.Issuing.X509Cert)), write("root.pem", x509PEM(pki.Root.X509Cert)),
+	}
 }
 
 // hostileDocuments are the documents of testdata/hostile/signing, without the head of their files.
@@ -269,18 +278,19 @@ const ordinary = `<?xml version="1.0" encoding="UTF-8"?>
 func TestXmlsecVerifiesWhatXMLSignWrites(t *testing.T) {
 	program := tool(t, "xmlsec1")
 	for _, algorithm := range []pkitest.Algorithm{pkitest.RSA2048, pkitest.P256} {
-		_, both := signerFiles(t, algorithm)
+		signer := newSigner(t, algorithm)
 		for _, at := range []string{"", "/CertificateOfOrigin/ext:Extensions/Information"} {
-			args := []string{"sign", "-", "--key", both, "--chain", both, "--at", at}
+			args := []string{"sign", "-", "--key", signer.key, "--chain", signer.x509Cert, "--at", at}
 			code, signed, stderr := xmlRun(t, ordinary, args...)
 			if code != exitOK || stderr != "" {
 				t.Fatalf("exit code %d: %s", code, stderr)
 			}
-			out, err := exec.Command(program, "--verify", "--enabled-key-data", "x509", "--trusted-pem", both, writeTemp(t, "signed.xml", []byte(signed))).CombinedOutput()
+			out, err := exec.Command(program, "--verify", "--enabled-key-data", "x509", "--trusted-pem", signer.root,
+				"--untrusted-pem", signer.issuing, writeTemp(t, "signed.xml", []byte(signed))).CombinedOutput()
 			if err != nil {
 				t.Errorf("%v at %q: %v\n%s\n%s", algorithm, at, err, out, signed)
 			}
-			code, stdout, stderr := xmlRun(t, signed, "verify", "-", "--credential", both)
+			code, stdout, stderr := xmlRun(t, signed, "verify", "-", "--credential", signer.x509Cert)
 			if code != exitOK || lastLine(stdout) != "valid: the document is as the signer signed it" {
 				t.Errorf("%v at %q: exit code %d: %s%s", algorithm, at, code, stdout, stderr)
 			}
@@ -309,18 +319,18 @@ func TestXMLVerifyReadsWhatXmlsecSigns(t *testing.T) {
 	} {
 		for _, c14n := range []string{"http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/2001/10/xml-exc-c14n#"} {
 			t.Run(test.name+" "+algorithmName(c14n), func(t *testing.T) {
-				key, both := signerFiles(t, test.algorithm)
-				out, err := exec.Command(program, "--sign", "--privkey-pem", key+","+both, writeTemp(t, "template.xml", []byte(template(test.uri, c14n)))).Output()
+				signer := newSigner(t, test.algorithm)
+				out, err := exec.Command(program, "--sign", "--privkey-pem", signer.key+","+signer.x509Cert, writeTemp(t, "template.xml", []byte(template(test.uri, c14n)))).Output()
 				if err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				code, stdout, stderr := xmlRun(t, string(out), "verify", "-", "--credential", both)
+				code, stdout, stderr := xmlRun(t, string(out), "verify", "-", "--credential", signer.x509Cert)
 				if code != exitOK || lastLine(stdout) != "valid: the document is as the signer signed it" ||
 					!strings.Contains(stdout, "signature in  /CertificateOfOrigin/Extensions/Information\n") {
 					t.Errorf("exit code %d: %s%s\n%s", code, stdout, stderr, out)
 				}
 				changed := strings.Replace(string(out), "KE-2026-1", "KE-2026-2", 1)
-				code, stdout, _ = xmlRun(t, changed, "verify", "-", "--credential", both)
+				code, stdout, _ = xmlRun(t, changed, "verify", "-", "--credential", signer.x509Cert)
 				if code != exitNotValid || !strings.Contains(stdout, "document sha256: differs") {
 					t.Errorf("changed: exit code %d: %s", code, stdout)
 				}
@@ -342,11 +352,11 @@ func FuzzXMLFile(f *testing.F) {
 			f.Add(string(readFile(f, file)), "")
 		}
 	}
-	files, err := filepath.Glob(xmlFiles)
+	refused, err := filepath.Glob(xmlFiles)
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, file := range files {
+	for _, file := range refused {
 		_, doc, _ := strings.Cut(string(readFile(f, file)), "\n\n")
 		f.Add(doc, "")
 	}
@@ -355,52 +365,75 @@ func FuzzXMLFile(f *testing.F) {
 	}
 	f.Add(ordinary, "/CertificateOfOrigin/ext:Extensions")
 	f.Add(`<a><b Id="s"/><c ID="s"/></a>`, "s")
-	_, both := signerFiles(f, pkitest.P256)
+	files := newSigner(f, pkitest.P256)
+	key, err := readSigningKey("", files.key, files.x509Cert)
+	if err != nil {
+		f.Fatal(err)
+	}
+	given, err := readCandidates([]string{files.x509Cert})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, doc, wanted string) {
 		fuzzC14N(t, doc, wanted)
-		for _, args := range [][]string{nil, {"--credential", both}} {
-			code, stdout, stderr := xmlRun(t, doc, append([]string{"verify", "-", "--allow-sha1"}, args...)...)
-			if !onlyPrintable(stdout + stderr) {
-				t.Fatalf("%q steers the terminal", stdout+stderr)
-			}
-			last := lastLine(stdout)
-			if (code == exitOK) != strings.HasPrefix(last, "valid") || (code == exitNotValid) != strings.HasPrefix(last, "not valid: ") {
-				t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
-			}
-			if code == exitOK && strings.Count(stdout, "\nreference ") != strings.Count(stdout, ": matches\n") {
-				t.Fatalf("valid, but %s", stdout)
-			}
-		}
+		fuzzVerify(t, doc, nil)
+		fuzzVerify(t, doc, given)
 		at := ""
 		if strings.HasPrefix(wanted, "/") {
 			at = wanted
 		}
-		code, signed, stderr := xmlRun(t, doc, "sign", "-", "--key", both, "--chain", both, "--at", at)
-		if code != exitOK {
-			checkRefusal(t, code, signed, stderr)
+		signed, err := signDocument([]byte(doc), at, key)
+		if err != nil {
+			code, _, stderr := onDocument("", func(c *cli) error { return c.refuseDocument("-", err) })
+			checkRefusal(t, code, string(signed), stderr)
 			return
 		}
-		if code, stdout, stderr := xmlRun(t, signed, "verify", "-", "--credential", both); code != exitOK {
-			t.Fatalf("signed, and exit code %d: %s%s", code, stdout, stderr)
+		if code, report := fuzzVerify(t, string(signed), given); code != exitOK {
+			t.Fatalf("signed, and exit code %d: %s", code, report)
 		}
 	})
 }
 
+// onDocument runs what a verb does after its command line was read.
+func onDocument(doc string, verb func(*cli) error) (code int, stdout, stderr string) {
+	var out, errOut bytes.Buffer
+	c := &cli{in: strings.NewReader(doc), out: &out, errOut: &errOut}
+	err := verb(c)
+	if err != nil && !errors.Is(err, errNotValid) {
+		c.complain(err)
+	}
+	return exitCode(err), out.String(), errOut.String()
+}
+
+func fuzzVerify(t *testing.T, doc string, given []candidate) (code int, stdout string) {
+	t.Helper()
+	code, stdout, stderr := onDocument(doc, func(c *cli) error { return c.verifyDocument("-", given, signing.Policy{AllowSHA1: true}) })
+	if !onlyPrintable(stdout + stderr) {
+		t.Fatalf("%q steers the terminal", stdout+stderr)
+	}
+	last := lastLine(stdout)
+	if (code == exitOK) != strings.HasPrefix(last, "valid") || (code == exitNotValid) != strings.HasPrefix(last, "not valid: ") {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	if code == exitOK && strings.Count(stdout, "\nreference ") != strings.Count(stdout, ": matches\n") {
+		t.Fatalf("valid, but %s", stdout)
+	}
+	return code, stdout
+}
+
 func fuzzC14N(t *testing.T, doc, id string) {
 	t.Helper()
-	selections := [][]string{nil, {"--exclusive"}, {"--exclusive", "--prefix-list", "#default p"}}
-	if id != "" {
-		selections = append(selections, []string{"--id=" + id})
-	}
-	for _, args := range selections {
-		code, canonical, stderr := xmlRun(t, doc, append([]string{"c14n", "-"}, args...)...)
+	for _, o := range []signing.CanonicalOptions{
+		{}, {Exclusive: true}, {Exclusive: true, Prefixes: []string{"#default", "p"}}, {ID: id}, {ID: id, Exclusive: true},
+	} {
+		code, canonical, stderr := onDocument(doc, func(c *cli) error { return c.canonicalize("-", o) })
 		if code != exitOK {
 			checkRefusal(t, code, canonical, stderr)
 			continue
 		}
-		code, again, stderr := xmlRun(t, canonical, "c14n", "-")
+		code, again, stderr := onDocument(canonical, func(c *cli) error { return c.canonicalize("-", signing.CanonicalOptions{Exclusive: o.Exclusive, Prefixes: o.Prefixes}) })
 		if code != exitOK || again != canonical {
-			t.Fatalf("%q: exit code %d, %q becomes %q: %s", args, code, canonical, again, stderr)
+			t.Fatalf("%+v: exit code %d, %q becomes %q: %s", o, code, canonical, again, stderr)
 		}
 	}
 }
