@@ -431,7 +431,9 @@ func fuzzC14N(t *testing.T, doc, id string) {
 			checkRefusal(t, code, canonical, stderr)
 			continue
 		}
-		code, again, stderr := onDocument(canonical, func(c *cli) error { return c.canonicalize("-", signing.CanonicalOptions{Exclusive: o.Exclusive, Prefixes: o.Prefixes}) })
+		code, again, stderr := onDocument(canonical, func(c *cli) error {
+			return c.canonicalize("-", signing.CanonicalOptions{Exclusive: o.Exclusive, Prefixes: o.Prefixes})
+		})
 		if code != exitOK || again != canonical {
 			t.Fatalf("%+v: exit code %d, %q becomes %q: %s", o, code, canonical, again, stderr)
 		}
