@@ -19,7 +19,8 @@
 //
 // Order to read: message.go and document.go for the two flows, signature.go (with grammar.go) for what is accepted as a
 // signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
-// sign.go and key.go. inspect.go shows a signature to people and decides nothing.
+// sign.go and key.go. inspect.go shows a signature to people and decides nothing; canonical.go gives canonical forms and places
+// to those who look for the cause of a difference.
 package signing
 
 import (
