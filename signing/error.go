@@ -31,6 +31,9 @@ type Error struct {
 	Kind error
 	// Reason says what was wrong.
 	Reason string
+	// Rule names the rule that a document breaks before it can be looked at, such as "XML 1.0 §3.1" or "limit"; "" for
+	// the other failures.
+	Rule string
 	// Line and Column say where in the envelope or document, from 1; 0 if the failure has no place.
 	Line, Column int
 	// Cause is the error underneath, if there was one.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/xml"
 	"errors"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
@@ -83,7 +84,41 @@ func InspectMessage(envelope []byte, parts []Part, p Policy) (*Inspection, error
 	return out, err
 }
 
-// inspector is one InspectMessage on its way.
+// InspectDocument reads the enveloped signature of a document as VerifyDocument does, wherever it stands, and compares its
+// references as [InspectMessage] does. path are the names from the root element to the signature's parent, what VerifyDocument
+// asks for; nil if there is not exactly one ds:Signature below the root element. The error is an [*Error] of kind
+// ErrMalformed if the document is not XML.
+func InspectDocument(doc []byte, p Policy) (found *Inspection, path []xml.Name, err error) {
+	read, err := parse(doc)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := &Inspection{}
+	element, there, err := theSignature(read)
+	parent, below := c14n.Element{}, false
+	if there && err == nil {
+		parent, below = element.Parent()
+	}
+	switch {
+	case err != nil:
+		out.Refused = err
+	case !there:
+		out.Refused = failAt(read.Root(), ErrUnsigned, "the document has no ds:Signature")
+	case !below:
+		out.Refused = failAt(element, ErrMalformed, "ds:Signature is the root element, so it is in no document")
+	default:
+		out.Refused = checkSize(element, 0)
+		path = pathTo(parent)
+	}
+	if out.Refused != nil {
+		return out, path, nil
+	}
+	_, out.Refused = readSignature(element, p, reading{})
+	i := inspector{doc: read, element: element, policy: p, seen: map[string]bool{}}
+	return out, path, i.read(out)
+}
+
+// inspector is one inspection on its way.
 type inspector struct {
 	doc     *c14n.Document
 	element c14n.Element // ds:Signature

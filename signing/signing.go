@@ -20,7 +20,8 @@
 //
 // Order to read: message.go and document.go for the two flows, signature.go (with grammar.go) for what is accepted as a
 // signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
-// sign.go and key.go. inspect.go shows a signature to people and decides nothing.
+// sign.go and key.go. inspect.go shows a signature to people and decides nothing; canonical.go gives canonical forms and places
+// to those who look for the cause of a difference.
 package signing
 
 import (
@@ -105,7 +106,7 @@ func parse(doc []byte) (*c14n.Document, error) {
 	if wrong := (*c14n.Error)(nil); errors.As(err, &wrong) {
 		return nil, &Error{
 			Kind: ErrMalformed, Reason: "expected " + wrong.Expected + ", found " + wrong.Found,
-			Line: wrong.Line, Column: wrong.Column,
+			Rule: rule(wrong.Expected), Line: wrong.Line, Column: wrong.Column,
 		}
 	}
 	return read, err

@@ -11,8 +11,8 @@ import (
 	"github.com/ecogate/ecogate/api"
 )
 
-// The exit codes; exitHelp tells users about them. "msg verify" and "msg inspect" have three: exitOK, exitNotValid and
-// exitUnreadable.
+// The exit codes; exitHelp tells users about them. "msg verify", "msg inspect" and the verbs under "xml" have three: exitOK,
+// exitNotValid and exitUnreadable.
 const (
 	exitOK       = 0
 	exitFailure  = 1

@@ -47,9 +47,14 @@ type messageReport struct {
 	Errors []errorReport `json:"errors,omitempty"`
 	Fault  *faultReport  `json:"fault,omitempty"`
 
-	Parts     []partReport     `json:"parts"`
+	Parts []partReport `json:"parts"`
+	signedReport
+}
+
+// signedReport is how a message or a document is signed, and what that is worth.
+type signedReport struct {
 	Signature *signatureReport `json:"signature,omitempty"`
-	// Signer made the signature; nil unless that was verified. KeyInfo is what the message itself brings.
+	// Signer made the signature; nil unless that was verified. KeyInfo is what the message or document itself brings.
 	Signer  *credentialReport  `json:"signer,omitempty"`
 	KeyInfo []credentialReport `json:"key_info,omitempty"`
 
@@ -144,23 +149,59 @@ type verdict struct {
 	Reason     string `json:"reason,omitempty"`
 }
 
-func (v verdict) String() string {
+// signedThing is what a signature stands in, in the words of a report.
+type signedThing struct {
+	name   string // what it is
+	target string // what a reference to "" is to
+	intact string // what a valid signature says
+	own    string // the source of a credential that it brings itself
+}
+
+var (
+	aMessage  = signedThing{"message", "envelope", "the envelope and every part are as the signer signed them", "the message's own KeyInfo"}
+	aDocument = signedThing{"document", "document", "the document is as the signer signed it", "the document's own KeyInfo"}
+)
+
+// sentence is a verdict as the last line of a report.
+func (v verdict) sentence(thing signedThing) string {
 	switch {
 	case !v.Valid:
 		return "not valid: " + v.Reason
 	case v.Identified:
-		return "valid: the envelope and every part are as the signer signed them"
+		return "valid: " + thing.intact
 	}
-	return "valid under the message's own certificate; nothing says whose it is (--credential)"
+	return "valid under the " + thing.name + "'s own certificate; nothing says whose it is (--credential)"
 }
-
-// ownKeyInfo is the source of a credential that the message brings itself.
-const ownKeyInfo = "the message's own KeyInfo"
 
 // candidate is a credential of the command line.
 type candidate struct {
 	x509Cert *x509.Certificate
 	source   string
+}
+
+// orOwn gives the candidates of the command line, or those that the signed thing brings itself if there are none.
+func orOwn(given []candidate, i *signing.Inspection, thing signedThing) []candidate {
+	if len(given) > 0 {
+		return given
+	}
+	own := make([]candidate, len(i.Credentials))
+	for k, x509Cert := range i.Credentials {
+		own[k] = candidate{x509Cert, thing.own}
+	}
+	return own
+}
+
+// noCandidates is the reason if a signature could be verified and there is nothing to do it with.
+func noCandidates(thing signedThing) error {
+	return errors.New("the " + thing.name + " carries no certificate of its signer, and no --credential was given")
+}
+
+func credentialsOf(candidates []candidate) []*x509.Certificate {
+	credentials := make([]*x509.Certificate, len(candidates))
+	for i, c := range candidates {
+		credentials[i] = c.x509Cert
+	}
+	return credentials
 }
 
 // examination is one message on its way to a report.
@@ -200,12 +241,7 @@ func examine(pkg *ebms.Package, policy signing.Policy) (*examination, error) {
 // the message is in the verdict.
 func (x *examination) judge(given []candidate) (verdict, error) {
 	var v verdict
-	x.candidates = given
-	if len(given) == 0 {
-		for _, x509Cert := range x.inspection.Credentials {
-			x.candidates = append(x.candidates, candidate{x509Cert, ownKeyInfo})
-		}
-	}
+	x.candidates = orOwn(given, x.inspection, aMessage)
 	reason, err := x.reason()
 	if err != nil {
 		return v, err
@@ -226,13 +262,9 @@ func (x *examination) reason() (reason, err error) {
 	case x.problem != nil:
 		return x.problem, nil
 	case x.inspection.Refused == nil && len(x.candidates) == 0:
-		return errors.New("the message carries no certificate of its signer, and no --credential was given"), nil
+		return noCandidates(aMessage), nil
 	}
-	credentials := make([]*x509.Certificate, len(x.candidates))
-	for i, c := range x.candidates {
-		credentials[i] = c.x509Cert
-	}
-	verified, err := signing.VerifyMessage(x.pkg.Envelope, x.parts, credentials, x.policy)
+	verified, err := signing.VerifyMessage(x.pkg.Envelope, x.parts, credentialsOf(x.candidates), x.policy)
 	if wrong := (*signing.Error)(nil); errors.As(err, &wrong) {
 		return err, nil
 	}
@@ -269,22 +301,32 @@ func (x *examination) report() (*messageReport, error) {
 	if err := x.setParts(r); err != nil {
 		return nil, err
 	}
-	if i := x.inspection; i.Algorithm != "" || len(i.References) > 0 || !errors.Is(i.Refused, signing.ErrUnsigned) {
+	r.setSignature(x.inspection, aMessage, r.Timestamp)
+	r.setSigner(x.verified, x.candidates, r.Timestamp)
+	return r, nil
+}
+
+// setSignature repeats what a signature says. at is the instant of the remark on credentials; zero makes none.
+func (r *signedReport) setSignature(i *signing.Inspection, thing signedThing, at time.Time) {
+	if i.Algorithm != "" || len(i.References) > 0 || !errors.Is(i.Refused, signing.ErrUnsigned) {
 		r.Signature = reportSignature(i)
 	}
-	for _, x509Cert := range x.inspection.Credentials {
-		r.KeyInfo = append(r.KeyInfo, reportCredential(x509Cert, ownKeyInfo, r.Timestamp))
+	for _, x509Cert := range i.Credentials {
+		r.KeyInfo = append(r.KeyInfo, reportCredential(x509Cert, thing.own, at))
 	}
-	if x.verified == nil {
-		return r, nil
+}
+
+// setSigner says who signed; verified is nil if nobody is known to have.
+func (r *signedReport) setSigner(verified *signing.Verified, candidates []candidate, at time.Time) {
+	if verified == nil {
+		return
 	}
-	for _, c := range x.candidates {
-		if c.x509Cert == x.verified.Signer {
-			signer := reportCredential(c.x509Cert, c.source, r.Timestamp)
+	for _, c := range candidates {
+		if c.x509Cert == verified.Signer {
+			signer := reportCredential(c.x509Cert, c.source, at)
 			r.Signer = &signer
 		}
 	}
-	return r, nil
 }
 
 // The kinds of messages.

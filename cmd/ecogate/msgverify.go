@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +37,7 @@ Exit codes of this command:
   0  the message could be read, whatever it says
   2  unreadable, or the command line is wrong`
 
-// errNotValid ends "msg verify" with its exit code, after the report has told everything.
+// errNotValid ends an offline command with its exit code, after everything was told.
 var errNotValid = errors.New("not valid")
 
 func (c *cli) msgVerify() *cobra.Command {
@@ -192,10 +193,7 @@ func reportFields(c *columns, r *messageReport) {
 		w.field("part", join(", ", p.URI, p.ContentType, fmt.Sprintf("%d bytes", p.Size)))
 		w.field("  sha256", p.SHA256)
 	}
-	signatureFields(w, r)
-	if r.Verdict != nil {
-		w.row(shown(r.Verdict.String()))
-	}
+	signedFields(w, &r.signedReport, aMessage)
 }
 
 func headerFields(w reportRows, r *messageReport) {
@@ -254,11 +252,19 @@ func acknowledgmentFields(w reportRows, ack *ackReport) {
 	}
 	w.field("acknowledged as", ack.Actor)
 	for _, d := range ack.References {
-		w.field("confirms", join(" ", target(d.URI), algorithmName(d.DigestMethod), d.DigestValue))
+		w.field("confirms", join(" ", cmp.Or(d.URI, aMessage.target), algorithmName(d.DigestMethod), d.DigestValue))
 	}
 }
 
-func signatureFields(w reportRows, r *messageReport) {
+// signedFields writes how something is signed. The verdict is the last line.
+func signedFields(w reportRows, r *signedReport, thing signedThing) {
+	signatureFields(w, r, thing)
+	if r.Verdict != nil {
+		w.row(shown(r.Verdict.sentence(thing)))
+	}
+}
+
+func signatureFields(w reportRows, r *signedReport, thing signedThing) {
 	s := r.Signature
 	if s == nil {
 		w.row("signature", "none")
@@ -271,7 +277,7 @@ func signatureFields(w reportRows, r *messageReport) {
 		if ref.Reason != "" {
 			finding += ": " + ref.Reason
 		}
-		w.field("reference", join(" ", target(ref.URI), algorithmName(ref.DigestMethod))+": "+finding)
+		w.field("reference", join(" ", cmp.Or(ref.URI, thing.target), algorithmName(ref.DigestMethod))+": "+finding)
 	}
 	for _, uri := range s.Uncovered {
 		w.field("not covered", uri)
@@ -293,14 +299,6 @@ func credentialFields(w reportRows, name string, c credentialReport) {
 	w.field("  sha256", c.SHA256)
 	w.field("  key", c.Key)
 	w.field("  validity", join("; ", instant(c.NotBefore)+" to "+instant(c.NotAfter), c.Remark))
-}
-
-// target names what a reference is to.
-func target(uri string) string {
-	if uri == "" {
-		return "envelope"
-	}
-	return uri
 }
 
 func (t typedText) String() string {

@@ -52,7 +52,7 @@ func transferTime(n int64) time.Duration {
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
 "serve" runs a node. "ping" and the verbs under "co", "msg" and "partner" talk to a running node's API, but for "msg verify" and
-"msg inspect", which need nothing but a file. The others need the API's address
+"msg inspect", which like the verbs under "xml" need nothing but a file. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
@@ -66,7 +66,8 @@ const exitHelp = `Exit codes:
   2  usage: the command line is wrong
   3  not found: no such certificate, message, document or partner, or none that this key may see
   4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
-"msg verify" and "msg inspect" have their own: 0 valid or read, 1 not valid, 2 unreadable or usage.
+"msg verify", "msg inspect" and the verbs under "xml" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
+usage.
 `
 
 // run is the program without its process: it parses args, does what they say, and returns the exit code.
@@ -78,7 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errNotValid) { // that was told in the report
+	if err != nil && !errors.Is(err, errNotValid) { // that was told already
 		c.complain(err)
 	}
 	return exitCode(err)
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.partnerCommand(), c.pingCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.xmlCommand(), c.partnerCommand(), c.pingCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true

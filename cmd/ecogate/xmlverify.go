@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/signing"
+)
+
+// documentReport is how a document is signed.
+type documentReport struct {
+	Place string `json:"place,omitempty"` // local names from the root element to what holds the signature
+	signedReport
+}
+
+func (c *cli) xmlVerify() *cobra.Command {
+	var files []string
+	var allowSHA1 bool
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Verify the enveloped signature of a document",
+		Long:  xmlVerifyHelp,
+		Args:  arguments("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			given, err := readCandidates(files)
+			if err != nil {
+				return &unreadable{err}
+			}
+			return c.verifyDocument(args[0], given, signing.Policy{AllowSHA1: allowSHA1})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
+	flags.BoolVar(&allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+	return cmd
+}
+
+func (c *cli) verifyDocument(name string, given []candidate, p signing.Policy) error {
+	doc, err := c.readDocument(name)
+	if err != nil {
+		return err
+	}
+	r, err := reportDocument(doc, given, p)
+	if err != nil {
+		return &unreadable{errors.New(documentProblem(inputName(name), err))}
+	}
+	if err := c.print(r, func(w *columns) { documentFields(w, r) }); err != nil {
+		return &unreadable{err}
+	}
+	if !r.Verdict.Valid {
+		return errNotValid
+	}
+	return nil
+}
+
+// reportDocument verifies a document. Its error means that it is no XML; anything that is wrong with the signature is in the
+// verdict.
+func reportDocument(doc []byte, given []candidate, p signing.Policy) (*documentReport, error) {
+	inspection, path, err := signing.InspectDocument(doc, p)
+	if err != nil {
+		return nil, err
+	}
+	r := &documentReport{Place: placeText(path)}
+	r.setSignature(inspection, aDocument, time.Time{})
+	candidates := orOwn(given, inspection, aDocument)
+	verified, reason := verifyAt(doc, path, inspection, candidates, p)
+	r.setSigner(verified, candidates, time.Time{})
+	r.Verdict = &verdict{Valid: reason == nil, Identified: reason == nil && len(given) > 0}
+	if reason != nil {
+		r.Verdict.Reason = reason.Error()
+	}
+	return r, nil
+}
+
+// verifyAt asks the code that a node asks. Its error says why the document is not valid.
+func verifyAt(doc []byte, path []xml.Name, i *signing.Inspection, candidates []candidate, p signing.Policy) (*signing.Verified, error) {
+	switch {
+	case path == nil:
+		return nil, i.Refused
+	case i.Refused == nil && len(candidates) == 0:
+		return nil, noCandidates(aDocument)
+	}
+	return signing.VerifyDocument(doc, path, credentialsOf(candidates), p)
+}
+
+func documentFields(c *columns, r *documentReport) {
+	w := reportRows{c}
+	w.field("signature in", r.Place)
+	signedFields(w, &r.signedReport, aDocument)
+}
+
+func placeText(path []xml.Name) string {
+	text := ""
+	for _, name := range path {
+		text += "/" + name.Local
+	}
+	return text
+}
