@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"encoding/xml"
 	"fmt"
 	"os"
@@ -76,20 +77,33 @@ func (c column) verify(signed []byte) error {
 	return err
 }
 
-// folder writes what Folder.java reads: the key, and what there is to sign or to verify.
+// folder writes a folder for Folder.java: the key, and what there is to sign or to verify.
 func (c column) folder(t testing.TB, name string, content []byte) string {
 	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(c.key.Signer)
+	var attached []signing.Part
+	if c.message {
+		attached = parts
+	}
+	files := folderOf(t, c.key, attached)
+	files[name] = content
+	return writeFolder(t, t.TempDir(), files)
+}
+
+// folderOf gives the files that do not depend on the signature.
+func folderOf(t testing.TB, key signing.Key, attached []signing.Part) map[string][]byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key.Signer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]byte{name: content, "key.der": der, "credential.der": c.key.Chain[0].Raw}
-	if c.message {
-		for _, part := range parts {
-			files[filepath.Join("parts", strings.TrimPrefix(part.URI, "cid:"))] = octetsOf(part)
-		}
+	files := map[string][]byte{
+		"key.der": der, "credential.der": key.Chain[0].Raw,
+		"credential.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: key.Chain[0].Raw}),
 	}
-	return writeFolder(t, t.TempDir(), files)
+	for _, part := range attached {
+		files[filepath.Join("parts", strings.TrimPrefix(part.URI, "cid:"))] = octetsOf(part)
+	}
+	return files
 }
 
 func writeFolder(t testing.TB, folder string, files map[string][]byte) string {
@@ -184,8 +198,7 @@ func (x xmlsec) verify(t *testing.T, columns []column, folders []string) []strin
 	t.Helper()
 	var results []string
 	for i, folder := range folders {
-		_, credential := keyFiles(t, columns[i].key)
-		arguments := []string{"--verify", "--enabled-key-data", "x509", "--trusted-pem", credential}
+		arguments := []string{"--verify", "--enabled-key-data", "x509", "--trusted-pem", filepath.Join(folder, "credential.pem")}
 		results = append(results, x.run(arguments, columns[i], folder, "signed.xml"))
 	}
 	return results
