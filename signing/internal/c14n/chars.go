@@ -12,6 +12,10 @@ const byteOrderMark = "\uFEFF"
 // so that no later step has to look again.
 func checkCharacters(src string) error {
 	for i := 0; i < len(src); {
+		if i+8 <= len(src) && isPrintable(src[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := src[i]
 		if c >= ' ' && c < utf8.RuneSelf || c == '\n' || c == '\t' || c == '\r' {
 			i++
@@ -27,6 +31,15 @@ func checkCharacters(src string) error {
 		i += size
 	}
 	return nil
+}
+
+// isPrintable tells whether eight octets are all ASCII from the space on. It looks at them at once: an octet below the space
+// borrows from the next one when a space is taken from it, which shows in its high bit. (A false alarm is no harm.)
+func isPrintable(s string) bool {
+	const high, spaces = 0x8080808080808080, 0x2020202020202020
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (w|(w-spaces))&high == 0
 }
 
 // isCharacter tells whether XML allows a character (XML 1.0 §2.2, Char).
@@ -100,19 +113,21 @@ func nameEnd(src string, at int) int {
 }
 
 // decode replaces references by what they stand for and normalises line ends (XML 1.0 §2.11) and, in attribute values,
-// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in src.
-func decode(src string, at int, s string, value bool) (string, error) {
-	var b strings.Builder
-	b.Grow(len(s))
+// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in the source.
+func (p *parser) decode(at int, s string, value bool) (string, error) {
+	if p.decoded.Cap() == 0 {
+		p.decoded.Grow(len(p.src) - at) // no text is longer than what it is written with
+	}
+	start := p.decoded.Len()
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
 		case c == '&':
-			r, size, err := reference(src, at+i)
+			r, size, err := reference(p.src, at+i)
 			if err != nil {
 				return "", err
 			}
-			b.WriteRune(r)
+			p.decoded.WriteRune(r)
 			i += size
 			continue
 		case c == '\r':
@@ -124,10 +139,10 @@ func decode(src string, at int, s string, value bool) (string, error) {
 		if value && (c == '\n' || c == '\t') {
 			c = ' '
 		}
-		b.WriteByte(c)
+		p.decoded.WriteByte(c)
 		i++
 	}
-	return b.String(), nil
+	return p.decoded.String()[start:], nil
 }
 
 // normaliseLines turns CR LF and CR into LF (XML 1.0 §2.11).

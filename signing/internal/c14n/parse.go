@@ -14,33 +14,44 @@ func Parse(doc []byte) (*Document, error) {
 	if err := checkCharacters(src); err != nil {
 		return nil, err
 	}
-	// Room for what the markup promises: an element for each tag that is no end tag, and a run of text between two tags
-	// that do not touch. The bound keeps a document of nothing but "<" from asking for much before it is refused; what is
-	// larger grows.
+	// Room for what the markup promises: two tags make an element, with a run of text in it and one after it, and two quotes
+	// an attribute. The bound keeps a document of nothing but "<" from asking for much before it is refused; what is larger
+	// grows.
 	const room = 1 << 14
 	tags := strings.Count(src, "<")
-	elements := tags - strings.Count(src, "</")
 	p := &parser{src: src, doc: &Document{
 		src:        src,
-		nodes:      make([]node, 0, min(elements+tags-strings.Count(src, "><"), room)),
-		elements:   make([]element, 0, min(elements, room)),
-		attributes: make([]Attribute, 0, min(strings.Count(src, "=\""), room)),
+		nodes:      make([]node, 0, min(tags+tags/2, room)+8),
+		elements:   make([]element, 0, min(tags/2, room)+8),
+		attributes: make([]Attribute, 0, min(strings.Count(src, `"`)/2, room)),
 		bindings:   make([]Binding, 0, 8),
 		root:       -1,
 	}}
+	p.returns = strings.IndexByte(src, '\r') >= 0
+	if references := strings.Count(src, "&"); references > 0 {
+		p.references = true
+		p.doc.texts = make([]string, 0, min(references, room))
+	}
 	if err := p.document(); err != nil {
 		return nil, err
 	}
 	return p.doc, nil
 }
 
-// parser reads src from pos on. open are the elements whose end tag has not come, scope their declarations, innermost last.
+// parser reads src from pos on. open are the elements whose end tag has not come, scope the places of their declarations,
+// innermost last.
 type parser struct {
-	src   string
-	pos   int
-	doc   *Document
-	open  []int32
-	scope []Binding
+	src      string
+	pos      int
+	doc      *Document
+	open     []int32
+	scope    []int32
+	verbatim bool // so far, the start tag that is read is written as the canonical form writes it
+
+	returns, references bool // there are carriage returns and references somewhere
+
+	// decoded has the texts that the source writes in another way, one after the other, so that their number costs nothing.
+	decoded strings.Builder
 }
 
 func (p *parser) expected(what string) error { return expected(p.src, p.pos, what) }
@@ -90,7 +101,7 @@ func (p *parser) document() error {
 		}
 	}
 	if len(p.open) > 0 {
-		return p.expected("the end tag of " + p.doc.elements[p.doc.nodes[p.innermost()].elem].name)
+		return p.expected("the end tag of " + Element{p.doc, p.innermost()}.Name())
 	}
 	if p.doc.root < 0 {
 		return p.expected("a root element")
@@ -136,10 +147,17 @@ func (p *parser) add(n node) error {
 	return nil
 }
 
+// keep stores a text that the source writes in another way and gives its place.
+func (p *parser) keep(text string) int32 {
+	p.doc.texts = append(p.doc.texts, text)
+	return int32(len(p.doc.texts) - 1)
+}
+
 // startTag reads a start tag or an empty-element tag (XML 1.0 §3.1).
 func (p *parser) startTag() error {
 	start := p.pos
 	p.pos++
+	p.verbatim = true
 	name, prefix, _, err := p.qualifiedName("an element name")
 	if err != nil {
 		return err
@@ -150,7 +168,7 @@ func (p *parser) startTag() error {
 	if len(p.open) == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	el := element{name: name, prefixed: int32(len(prefix))}
+	el := element{nameLo: int32(start + 1), nameHi: int32(start + 1 + len(name)), prefixed: int32(len(prefix))}
 	el.attrLo, el.bindLo = int32(len(p.doc.attributes)), int32(len(p.doc.bindings))
 	if err := p.attributes(); err != nil {
 		return err
@@ -168,8 +186,9 @@ func (p *parser) startTag() error {
 		return err
 	}
 	el.content, el.end = int32(p.pos), int32(p.pos)
+	el.verbatim = p.verbatim && !empty
 	at := int32(len(p.doc.nodes))
-	if err := p.add(node{kind: kindElement, elem: int32(len(p.doc.elements)), lo: int32(start), hi: int32(p.pos)}); err != nil {
+	if err := p.add(node{kind: kindElement, index: int32(len(p.doc.elements)), lo: int32(start), hi: int32(p.pos)}); err != nil {
 		return err
 	}
 	p.doc.elements = append(p.doc.elements, el)
@@ -192,14 +211,15 @@ func (p *parser) endTag() error {
 	}
 	at := p.innermost()
 	n := &p.doc.nodes[at]
-	el := &p.doc.elements[n.elem]
+	el := &p.doc.elements[n.index]
+	name := p.doc.name(el)
 	p.pos += len("</")
-	if p.at(el.name) {
-		p.pos += len(el.name)
-		p.space()
+	if p.at(name) {
+		p.pos += len(name)
+		el.verbatimEnd = !p.space()
 	}
 	if p.next() != '>' {
-		return expected(p.src, start, "</"+el.name+">")
+		return expected(p.src, start, "</"+name+">")
 	}
 	p.pos++
 	el.end, n.hi = int32(start), int32(p.pos)
@@ -235,10 +255,13 @@ func (p *parser) qualifiedName(what string) (name, prefix, local string, err err
 // attributes reads the attributes and declarations of a start tag up to its ">" or "/>".
 func (p *parser) attributes() error {
 	for count := 0; ; count++ {
+		before := p.pos
 		spaced := p.space()
 		if c := p.next(); c == '>' || c == '/' {
+			p.verbatim = p.verbatim && !spaced
 			return nil
 		}
+		p.verbatim = p.verbatim && p.pos == before+1 && p.src[before] == ' '
 		if !spaced {
 			return p.expected(`white space, ">" or "/>"`)
 		}
@@ -262,6 +285,7 @@ func (p *parser) attribute() error {
 		return err
 	}
 	p.space()
+	open := p.pos
 	value, err := p.value()
 	if err != nil {
 		return err
@@ -272,8 +296,11 @@ func (p *parser) attribute() error {
 	case name == "xmlns":
 		return p.bind(start, Binding{"", value})
 	}
+	escape := strings.ContainsAny(value, "&<\"\t\n\r")
+	// Where the value stands in double quotes right after its name and "=", and is as long as its spelling, nothing was decoded.
+	p.verbatim = p.verbatim && !escape && p.src[open] == '"' && open == start+len(name)+1 && p.pos == open+len(value)+2
 	p.doc.attributes = append(p.doc.attributes, Attribute{
-		Local: local, Value: value, name: name, at: int32(start), escape: strings.ContainsAny(value, "&<\"\t\n\r"),
+		Local: local, Value: value, name: name, at: int32(start), escape: escape,
 	})
 	return nil
 }
@@ -306,7 +333,7 @@ func (p *parser) value() (string, error) {
 	if plain {
 		return raw, nil
 	}
-	return decode(p.src, start, raw, true)
+	return p.decode(start, raw, true)
 }
 
 // bind notes a namespace declaration (Namespaces 1.0 §3 and §5).
@@ -331,26 +358,18 @@ func (p *parser) bind(start int, b Binding) error {
 		return tooMany(p.src, start, maxNamespace, "octets in a namespace name")
 	}
 	p.doc.bindings = append(p.doc.bindings, b)
+	p.verbatim = false
 	return nil
 }
 
 // resolve gives an element and its attributes their namespaces and puts attributes and declarations in canonical order,
 // which brings equal names together (Namespaces 1.0 §6.3, XML 1.0 §3.1). nameAt is the offset of the element's name.
 func (p *parser) resolve(el *element, nameAt int) error {
-	bindings := p.doc.bindings[el.bindLo:el.bindHi]
-	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
-	for i := 1; i < len(bindings); i++ {
-		if bindings[i].Prefix == bindings[i-1].Prefix {
-			return because(p.src, nameAt, "each prefix declared once on an element", `"`+bindings[i].Prefix+`" twice`)
-		}
+	if err := p.declare(el, nameAt); err != nil {
+		return err
 	}
-	p.scope = append(p.scope, bindings...)
-	if len(p.scope) > maxBindings {
-		return tooMany(p.src, nameAt, maxBindings, "namespace declarations in scope")
-	}
-
 	var found bool
-	if el.space, found = p.lookup(el.prefix()); !found {
+	if el.space, found = p.lookup(p.doc.prefix(el)); !found {
 		return expected(p.src, nameAt, "a declared prefix")
 	}
 	attributes := p.doc.attributes[el.attrLo:el.attrHi]
@@ -359,11 +378,19 @@ func (p *parser) resolve(el *element, nameAt int) error {
 		if a.prefix() == "" {
 			continue
 		}
-		if a.Space, found = p.lookup(a.prefix()); !found {
+		binding, found := p.lookup(a.prefix())
+		if !found {
 			return expected(p.src, int(a.at), "a declared prefix")
 		}
+		a.Space = p.doc.uri(binding)
 	}
-	slices.SortFunc(attributes, compareAttributes)
+	if len(attributes) < 2 {
+		return nil
+	}
+	if !slices.IsSortedFunc(attributes, compareAttributes) {
+		slices.SortFunc(attributes, compareAttributes)
+		p.verbatim = false
+	}
 	for i := 1; i < len(attributes); i++ {
 		if compareAttributes(attributes[i-1], attributes[i]) == 0 {
 			at := max(attributes[i-1].at, attributes[i].at)
@@ -373,15 +400,31 @@ func (p *parser) resolve(el *element, nameAt int) error {
 	return nil
 }
 
-// lookup gives the namespace of a prefix; the default namespace is always found.
-func (p *parser) lookup(prefix string) (string, bool) {
+// declare puts an element's declarations in order and in scope.
+func (p *parser) declare(el *element, nameAt int) error {
+	bindings := p.doc.bindings[el.bindLo:el.bindHi]
+	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
+	for i := range bindings {
+		if i > 0 && bindings[i].Prefix == bindings[i-1].Prefix {
+			return because(p.src, nameAt, "each prefix declared once on an element", `"`+bindings[i].Prefix+`" twice`)
+		}
+		p.scope = append(p.scope, el.bindLo+int32(i))
+	}
+	if len(p.scope) > maxBindings {
+		return tooMany(p.src, nameAt, maxBindings, "namespace declarations in scope")
+	}
+	return nil
+}
+
+// lookup gives the place in bindings of what binds a prefix; the default namespace is always found.
+func (p *parser) lookup(prefix string) (int32, bool) {
 	for i := len(p.scope) - 1; i >= 0; i-- {
-		if p.scope[i].Prefix == prefix {
-			return p.scope[i].URI, true
+		if p.doc.bindings[p.scope[i]].Prefix == prefix {
+			return p.scope[i], true
 		}
 	}
 	if prefix == "xml" {
-		return XMLSpace, true
+		return xmlBinding, true
 	}
-	return "", prefix == ""
+	return noBinding, prefix == ""
 }
