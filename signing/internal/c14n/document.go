@@ -262,3 +262,28 @@ func (e Element) Append(markup string) []byte {
 	out = append(out, "</"+e.Name()+">"...)
 	return append(out, src[el.content:]...)
 }
+
+// Place gives a document of the start tags of the element and its ancestors with markup as its only content. What Append
+// would put into the element has the same canonical form here, because nothing else of a document bears on it, and here it
+// does not cost reading the document again. Markup that would exceed a limit there is an [*Error] here too.
+func (e Element) Place(markup string) (*Document, error) {
+	head, tail := "", ""
+	for up, below := e, true; below; up, below = up.Parent() {
+		tag := e.doc.src[up.node().lo:up.element().content]
+		if empty, found := strings.CutSuffix(tag, "/>"); found {
+			tag = empty + ">"
+		}
+		head = tag + head
+		tail += "</" + up.Name() + ">"
+	}
+	place, err := Parse([]byte(head + markup + tail))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(e.doc.src)+len(markup)+len(tail) > maxBytes:
+		return nil, tooMany(e.doc.src, int(e.node().hi), maxBytes, "octets in a document")
+	case len(e.doc.nodes)+len(place.nodes) > maxNodes:
+		return nil, tooMany(e.doc.src, int(e.node().hi), maxNodes, "elements and runs of text")
+	}
+	return place, nil
+}
