@@ -53,6 +53,41 @@ func isCharacter(r rune) bool {
 	return r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= unicode.MaxRune
 }
 
+// Classes of octets, one bit each.
+const (
+	classNameStart = 1 << iota // ASCII that a name may begin with
+	className                  // ASCII that a name may have
+	classReference             // "&"
+	classLess                  // "<"
+	classGreater               // ">"
+	classReturn                // carriage return
+	classValue                 // what attribute values have normalised: tab, line feed
+	classQuote                 // quotation mark
+)
+
+// classes are the classes of each octet.
+var classes = func() (table [256]byte) {
+	for c := range table {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
+			table[c] = classNameStart | className
+		case c >= '0' && c <= '9' || c == '-' || c == '.':
+			table[c] = className
+		}
+	}
+	table['&'], table['<'], table['>'] = classReference, classLess, classGreater
+	table['\r'], table['\t'], table['\n'], table['"'] = classReturn, classValue, classValue, classQuote
+	return table
+}()
+
+// classesIn gives the classes of the octets of a text together.
+func classesIn(s string) (found byte) {
+	for i := 0; i < len(s); i++ {
+		found |= classes[s[i]]
+	}
+	return found
+}
+
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // IsSpace tells whether a text is empty or white space only (XML 1.0 §2.3, S).
@@ -87,17 +122,14 @@ var (
 // nameEnd gives the offset after the name without colon (Namespaces 1.0 §3, NCName) that begins at an offset; the same
 // offset means that there is none.
 func nameEnd(src string, at int) int {
+	if at < len(src) && src[at] < utf8.RuneSelf && classes[src[at]]&classNameStart == 0 {
+		return at
+	}
 	i := at
 	for i < len(src) {
 		c := src[i]
 		switch {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
-			i++
-			continue
-		case c >= '0' && c <= '9' || c == '-' || c == '.':
-			if i == at {
-				return at
-			}
+		case classes[c]&className != 0:
 			i++
 			continue
 		case c < utf8.RuneSelf:
@@ -115,34 +147,40 @@ func nameEnd(src string, at int) int {
 // decode replaces references by what they stand for and normalises line ends (XML 1.0 §2.11) and, in attribute values,
 // white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in the source.
 func (p *parser) decode(at int, s string, value bool) (string, error) {
-	if p.decoded.Cap() == 0 {
-		p.decoded.Grow(len(p.src) - at) // no text is longer than what it is written with
-	}
 	start := p.decoded.Len()
-	for i := 0; i < len(s); {
-		c := s[i]
+	for s != "" {
+		plain := 0
+		for plain < len(s) && classes[s[plain]]&(classReference|classReturn|classValue) == 0 {
+			plain++
+		}
+		p.decoded.WriteString(s[:plain])
+		if s, at = s[plain:], at+plain; s == "" {
+			break
+		}
+		char, size := rune(s[0]), 1
 		switch {
-		case c == '&':
-			r, size, err := reference(p.src, at+i)
-			if err != nil {
+		case char == '&':
+			var err error
+			if char, size, err = reference(p.src, at); err != nil {
 				return "", err
 			}
-			p.decoded.WriteRune(r)
-			i += size
-			continue
-		case c == '\r':
-			if strings.HasPrefix(s[i+1:], "\n") {
-				i++
-			}
-			c = '\n'
+		case value:
+			char, size = ' ', lineEnd(s)
+		case char == '\r':
+			char, size = '\n', lineEnd(s)
 		}
-		if value && (c == '\n' || c == '\t') {
-			c = ' '
-		}
-		p.decoded.WriteByte(c)
-		i++
+		p.decoded.WriteRune(char)
+		s, at = s[size:], at+size
 	}
 	return p.decoded.String()[start:], nil
+}
+
+// lineEnd gives the length of the white space that a text begins with: two for CR LF, otherwise one.
+func lineEnd(s string) int {
+	if strings.HasPrefix(s, "\r\n") {
+		return 2
+	}
+	return 1
 }
 
 // normaliseLines turns CR LF and CR into LF (XML 1.0 §2.11).

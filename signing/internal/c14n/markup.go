@@ -79,7 +79,8 @@ func (p *parser) text() error {
 	if len(run) > maxText {
 		return tooMany(p.src, start, maxText, "octets in a run of text")
 	}
-	escape := strings.IndexByte(run, '>') >= 0
+	found := classesIn(run)
+	escape := found&classGreater != 0
 	if escape {
 		if i := strings.Index(run, "]]>"); i >= 0 {
 			return expected(p.src, start+i, `no "]]>" in text`)
@@ -87,7 +88,7 @@ func (p *parser) text() error {
 	}
 	p.pos += len(run)
 	n := node{kind: kindSource, escape: escape, lo: int32(start), hi: int32(p.pos)}
-	if p.references && strings.IndexByte(run, '&') >= 0 || p.returns && strings.IndexByte(run, '\r') >= 0 {
+	if found&(classReference|classReturn) != 0 {
 		text, err := p.decode(start, run, false)
 		if err != nil {
 			return err

@@ -27,10 +27,9 @@ func Parse(doc []byte) (*Document, error) {
 		bindings:   make([]Binding, 0, 8),
 		root:       -1,
 	}}
-	p.returns = strings.IndexByte(src, '\r') >= 0
-	if references := strings.Count(src, "&"); references > 0 {
-		p.references = true
-		p.doc.texts = make([]string, 0, min(references, room))
+	if references := min(strings.Count(src, "&"), room); references > 0 {
+		p.doc.texts = make([]string, 0, references)
+		p.decoded.Grow(min(64*references, len(src))) // the rest of a run with a reference is short in most documents
 	}
 	if err := p.document(); err != nil {
 		return nil, err
@@ -47,8 +46,6 @@ type parser struct {
 	open     []int32
 	scope    []int32
 	verbatim bool // so far, the start tag that is read is written as the canonical form writes it
-
-	returns, references bool // there are carriage returns and references somewhere
 
 	// decoded has the texts that the source writes in another way, one after the other, so that their number costs nothing.
 	decoded strings.Builder
@@ -111,19 +108,26 @@ func (p *parser) document() error {
 
 // item reads one piece of markup or one run of text.
 func (p *parser) item() error {
-	switch {
-	case p.src[p.pos] != '<':
+	if p.src[p.pos] != '<' {
 		return p.text()
-	case p.at("</"):
+	}
+	if p.pos+1 == len(p.src) {
+		return p.startTag()
+	}
+	switch p.src[p.pos+1] {
+	case '/':
 		return p.endTag()
-	case p.at("<?"):
+	case '?':
 		return p.instruction()
-	case p.at("<!--"):
-		return p.comment()
-	case p.at("<![CDATA["):
-		return p.section()
-	case p.at("<!DOCTYPE"):
-		return p.expected("no document type declaration")
+	case '!':
+		switch {
+		case p.at("<!--"):
+			return p.comment()
+		case p.at("<![CDATA["):
+			return p.section()
+		case p.at("<!DOCTYPE"):
+			return p.expected("no document type declaration")
+		}
 	}
 	return p.startTag()
 }
@@ -296,7 +300,7 @@ func (p *parser) attribute() error {
 	case name == "xmlns":
 		return p.bind(start, Binding{"", value})
 	}
-	escape := strings.ContainsAny(value, "&<\"\t\n\r")
+	escape := classesIn(value)&(classReference|classLess|classQuote|classReturn|classValue) != 0
 	// Where the value stands in double quotes right after its name and "=", and is as long as its spelling, nothing was decoded.
 	p.verbatim = p.verbatim && !escape && p.src[open] == '"' && open == start+len(name)+1 && p.pos == open+len(value)+2
 	p.doc.attributes = append(p.doc.attributes, Attribute{
@@ -320,17 +324,12 @@ func (p *parser) value() (string, error) {
 		return "", tooMany(p.src, start, maxText, "octets in an attribute value")
 	}
 	raw := p.src[start : start+length]
-	plain := true
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '<':
-			return "", expected(p.src, start+i, `"&lt;" in an attribute value`)
-		case '&', '\t', '\n', '\r':
-			plain = false
-		}
+	found := classesIn(raw)
+	if found&classLess != 0 {
+		return "", expected(p.src, start+strings.IndexByte(raw, '<'), `"&lt;" in an attribute value`)
 	}
 	p.pos = start + length + 1
-	if plain {
+	if found&(classReference|classReturn|classValue) == 0 {
 		return raw, nil
 	}
 	return p.decode(start, raw, true)
