@@ -147,13 +147,21 @@ func (p *parser) add(n node) error {
 	}
 	n.parent = p.innermost()
 	n.next = int32(len(p.doc.nodes)) + 1
-	p.doc.nodes = append(p.doc.nodes, n)
+	p.doc.nodes = append(roomFor(p, p.doc.nodes), n)
 	return nil
+}
+
+// roomFor gives a list that is full room for as much as the rest of the source will have if it goes on like what was read.
+func roomFor[T any](p *parser, list []T) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return slices.Grow(list, 8+min(len(list)*(len(p.src)-p.pos)/(p.pos+1), maxNodes))
 }
 
 // keep stores a text that the source writes in another way and gives its place.
 func (p *parser) keep(text string) int32 {
-	p.doc.texts = append(p.doc.texts, text)
+	p.doc.texts = append(roomFor(p, p.doc.texts), text)
 	return int32(len(p.doc.texts) - 1)
 }
 
@@ -195,7 +203,7 @@ func (p *parser) startTag() error {
 	if err := p.add(node{kind: kindElement, index: int32(len(p.doc.elements)), lo: int32(start), hi: int32(p.pos)}); err != nil {
 		return err
 	}
-	p.doc.elements = append(p.doc.elements, el)
+	p.doc.elements = append(roomFor(p, p.doc.elements), el)
 	if len(p.open) == 0 {
 		p.doc.root = at
 	}
@@ -303,7 +311,7 @@ func (p *parser) attribute() error {
 	escape := classesIn(value)&(classReference|classLess|classQuote|classReturn|classValue) != 0
 	// Where the value stands in double quotes right after its name and "=", and is as long as its spelling, nothing was decoded.
 	p.verbatim = p.verbatim && !escape && p.src[open] == '"' && open == start+len(name)+1 && p.pos == open+len(value)+2
-	p.doc.attributes = append(p.doc.attributes, Attribute{
+	p.doc.attributes = append(roomFor(p, p.doc.attributes), Attribute{
 		Local: local, Value: value, name: name, at: int32(start), escape: escape,
 	})
 	return nil
@@ -356,7 +364,7 @@ func (p *parser) bind(start int, b Binding) error {
 	if len(b.URI) > maxNamespace {
 		return tooMany(p.src, start, maxNamespace, "octets in a namespace name")
 	}
-	p.doc.bindings = append(p.doc.bindings, b)
+	p.doc.bindings = append(roomFor(p, p.doc.bindings), b)
 	p.verbatim = false
 	return nil
 }
