@@ -36,7 +36,7 @@ type Method struct {
 // Canonical gives the canonical form of the whole document, with the processing instructions outside its root element
 // (Canonical XML 1.0 §2.3: one line feed between them and the root element).
 func (d *Document) Canonical(m Method) []byte {
-	w := writer{doc: d, m: m, out: make([]byte, 0, len(d.src)+len(d.src)/8)}
+	w := writer{doc: d, m: m, out: make([]byte, 0, len(d.src)+len(d.src)/8), rendered: make([]Binding, 0, 8)}
 	for i := int32(0); int(i) < len(d.nodes); i = d.nodes[i].next {
 		if d.nodes[i].kind == kindElement {
 			w.element(i, true)
@@ -59,7 +59,7 @@ func (d *Document) Canonical(m Method) []byte {
 // attributes of the element's ancestors (Canonical XML 1.0 §2.4), the exclusive form only what it uses.
 func (e Element) Canonical(m Method) []byte {
 	n := e.doc.nodes[e.at]
-	w := writer{doc: e.doc, m: m, out: make([]byte, 0, int(n.hi-n.lo)+512)}
+	w := writer{doc: e.doc, m: m, out: make([]byte, 0, int(n.hi-n.lo)+512), rendered: make([]Binding, 0, 8)}
 	w.element(e.at, true)
 	w.flush()
 	return w.out
@@ -168,7 +168,10 @@ func (w *writer) declarations(el *element, i int32, apex bool) []Binding {
 		}
 	}
 	considered := w.doc.bindings[el.bindLo:el.bindHi]
-	if apex {
+	switch {
+	case w.m.Exclusive && len(w.m.Prefixes) == 0:
+		considered = nil
+	case apex:
 		considered = w.doc.inScope(i)
 	}
 	for _, b := range considered {

@@ -166,7 +166,13 @@ func (e Element) Descendants() iter.Seq[Element] {
 
 // Children gives the child elements.
 func (e Element) Children() []Element {
-	var children []Element
+	count := 0
+	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
+		if e.doc.nodes[i].kind == kindElement {
+			count++
+		}
+	}
+	children := make([]Element, 0, count)
 	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
 		if e.doc.nodes[i].kind == kindElement {
 			children = append(children, Element{e.doc, i})
@@ -177,8 +183,24 @@ func (e Element) Children() []Element {
 
 // Text gives the element's own character data, that of its child elements not included.
 func (e Element) Text() string {
-	var text strings.Builder
+	text := ""
 	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
+		switch n := &e.doc.nodes[i]; {
+		case n.kind != kindSource && n.kind != kindText:
+		case text == "":
+			text = e.doc.text(n) // most elements have one run, which is not copied
+		default:
+			return e.textFrom(i, text)
+		}
+	}
+	return text
+}
+
+// textFrom goes on with the text of an element from a node on.
+func (e Element) textFrom(i int32, before string) string {
+	var text strings.Builder
+	text.WriteString(before)
+	for ; i < e.node().next; i = e.doc.nodes[i].next {
 		if n := &e.doc.nodes[i]; n.kind == kindSource || n.kind == kindText {
 			text.WriteString(e.doc.text(n))
 		}
@@ -207,9 +229,12 @@ func (e Element) Attribute(space, local string) (string, bool) {
 
 // Namespace gives what a prefix is bound to at the element; "" if it is not bound.
 func (e Element) Namespace(prefix string) string {
-	for _, b := range e.doc.inScope(e.at) {
-		if b.Prefix == prefix {
-			return b.URI
+	for up, below := e, true; below; up, below = up.Parent() {
+		el := up.element()
+		for _, b := range e.doc.bindings[el.bindLo:el.bindHi] {
+			if b.Prefix == prefix {
+				return b.URI
+			}
 		}
 	}
 	return ""
@@ -228,7 +253,7 @@ func (e Element) Prefixes(space string) []string {
 
 // inScope gives the declarations in force at an element, innermost first.
 func (d *Document) inScope(i int32) []Binding {
-	var scope []Binding
+	scope := make([]Binding, 0, 8)
 	for ; i >= 0; i = d.nodes[i].parent {
 		el := &d.elements[d.nodes[i].index]
 		for _, b := range d.bindings[el.bindLo:el.bindHi] {

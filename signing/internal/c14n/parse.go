@@ -26,7 +26,7 @@ func Parse(doc []byte) (*Document, error) {
 		attributes: make([]Attribute, 0, min(strings.Count(src, `"`)/2, room)),
 		bindings:   make([]Binding, 0, 8),
 		root:       -1,
-	}}
+	}, open: make([]int32, 0, 16), scope: make([]int32, 0, 16)}
 	if references := min(strings.Count(src, "&"), room); references > 0 {
 		p.doc.texts = make([]string, 0, references)
 		p.decoded.Grow(min(64*references, len(src))) // the rest of a run with a reference is short in most documents
@@ -309,8 +309,7 @@ func (p *parser) attribute() error {
 		return p.bind(start, Binding{"", value})
 	}
 	escape := classesIn(value)&(classReference|classLess|classQuote|classReturn|classValue) != 0
-	// Where the value stands in double quotes right after its name and "=", and is as long as its spelling, nothing was decoded.
-	p.verbatim = p.verbatim && !escape && p.src[open] == '"' && open == start+len(name)+1 && p.pos == open+len(value)+2
+	p.verbatim = p.verbatim && !escape && open == start+len(name)+1 && p.src[open:p.pos] == `"`+value+`"`
 	p.doc.attributes = append(roomFor(p, p.doc.attributes), Attribute{
 		Local: local, Value: value, name: name, at: int32(start), escape: escape,
 	})
