@@ -2,21 +2,24 @@
 # Runs every check and test of the project: formatting, vet, staticcheck, govulncheck where its database answers, all tests with the race
 # detector, and the fuzz targets on their seeds (ECOGATE_FUZZ=60s fuzzes each for so long on top).
 #
-# The tests that compare with other implementations need Debian's xmlsec1 and libxml2-utils. They are installed when this
-# runs as root on Debian and one is missing; otherwise it says which tests will skip.
+# The tests that compare with other implementations need Debian's xmlsec1, libxml2-utils, libxml-security-java and a JDK.
+# They are installed when this runs as root on Debian and one is missing; otherwise it says which tests will skip.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-need() { # need COMMAND PACKAGE WHAT-SKIPS
-	command -v "$1" >/dev/null 2>&1 && return
+have() { command -v "$1" >/dev/null 2>&1 || [ -e "$1" ]; } # a command, or the path of a file
+need() { # need COMMAND-OR-FILE PACKAGE WHAT-SKIPS
+	have "$1" && return
 	if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then
 		[ -n "${apt_updated:-}" ] || { apt-get update -qq && apt_updated=1; } || true
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null 2>&1 || true
 	fi
-	command -v "$1" >/dev/null 2>&1 || echo "test.sh: $1 (Debian package $2) is missing: skipping $3"
+	have "$1" || echo "test.sh: $1 (Debian package $2) is missing: skipping $3"
 }
 need xmlsec1 xmlsec1 "the comparison of signatures with xmlsec1"
 need xmllint libxml2-utils "validation against the UBL and ebMS schemas and the comparison of canonical form"
+need javac default-jdk-headless "the comparison of signatures with the JDK and with Apache Santuario"
+need /usr/share/java/xmlsec.jar libxml-security-java "the comparison of signatures with Apache Santuario"
 need gcc gcc "nothing if it stays away: the race detector needs a C compiler"
 [ -d ../shared ] || echo "test.sh: ../shared is absent: skipping the tests that read schemas, recorded messages and public vectors"
 
@@ -43,6 +46,9 @@ fi
 
 section "tests, with the race detector"
 go test -race -timeout 15m ./...
+
+section "signatures between us and other products"
+go test -count=1 -run '^TestOtherProductsAgree$' -v ./signing | sed '/^=== RUN/d'
 
 if [ -n "${ECOGATE_FUZZ:-}" ]; then
 	section "fuzzing, $ECOGATE_FUZZ each"

@@ -191,10 +191,11 @@ func sum(hash crypto.Hash, octets []byte) []byte {
 	return h.Sum(nil)
 }
 
-// sumContent digests content as it passes, so that a part of any size needs no memory.
+// sumContent digests content as it passes, so that a part of any size needs little memory.
 func sumContent(hash crypto.Hash, c Content) ([]byte, error) {
 	h := hash.New()
-	if _, err := io.Copy(h, io.NewSectionReader(c, 0, c.Size())); err != nil {
+	buffer := make([]byte, max(1, min(c.Size(), 32<<10)))
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(c, 0, c.Size()), buffer); err != nil {
 		return nil, err
 	}
 	return h.Sum(nil), nil

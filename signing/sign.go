@@ -59,34 +59,32 @@ func (s *signer) referenceMarkup(uri, transforms string, digest []byte) string {
 }
 
 // sign puts a ds:Signature with these references into the document as the parent's last child. ds:SignedInfo is canonical
-// only in its place, where it inherits namespaces, so the signature goes in without a value first.
+// only in its place, where it inherits namespaces, so the signature is read there without a value first.
 func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string) ([]byte, []Reference, error) {
 	if existing, found, err := theSignature(doc); found || err != nil {
 		return nil, nil, failAt(existing, ErrMalformed, "there is a ds:Signature already")
 	}
-	markup := `<ds:Signature xmlns:ds="` + dsigSpace + `"><ds:SignedInfo>` +
+	head := `<ds:Signature xmlns:ds="` + dsigSpace + `"><ds:SignedInfo>` +
 		`<ds:CanonicalizationMethod Algorithm="` + inclusiveC14N + `"></ds:CanonicalizationMethod>` +
 		`<ds:SignatureMethod Algorithm="` + s.algorithm.uri + `"></ds:SignatureMethod>` + references + `</ds:SignedInfo>` +
-		`<ds:SignatureValue></ds:SignatureValue>` +
-		// The signer's own credential and no other: some products want exactly one (ebMS 2.0 leaves KeyInfo open).
-		`<ds:KeyInfo><ds:X509Data><ds:X509Certificate>` + base64.StdEncoding.EncodeToString(s.key.Chain[0].Raw) +
+		`<ds:SignatureValue>`
+	// The signer's own credential and no other: some products want exactly one (ebMS 2.0 leaves KeyInfo open).
+	tail := `</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>` +
+		base64.StdEncoding.EncodeToString(s.key.Chain[0].Raw) +
 		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>`
-	unsealed, err := parse(parent.Append(markup))
+	place, err := asError(parent.Place(head + tail))
 	if err != nil {
 		return nil, nil, err
 	}
-	element, _, err := theSignature(unsealed)
+	element, _, err := theSignature(place)
 	if err != nil {
 		return nil, nil, err
 	}
-	children := element.Children()
-	signedInfo, signatureValue := children[0], children[1]
+	signedInfo := element.Children()[0]
 	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
 	if err != nil {
 		return nil, nil, err
 	}
-	signed := signatureValue.Append(base64.StdEncoding.EncodeToString(value))
-
 	var refs []Reference
 	for _, e := range signedInfo.Children()[2:] {
 		r, err := readReference(e, Policy{}, true)
@@ -95,7 +93,7 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 		}
 		refs = append(refs, r.result())
 	}
-	return signed, refs, nil
+	return parent.Append(head + base64.StdEncoding.EncodeToString(value) + tail), refs, nil
 }
 
 // value signs octets and makes sure that the credential verifies what came out: a key in hardware may be another than

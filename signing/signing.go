@@ -102,7 +102,11 @@ func Canonicalize(doc []byte) ([]byte, error) {
 
 // parse reads a document and makes an Error of what is wrong with it.
 func parse(doc []byte) (*c14n.Document, error) {
-	read, err := c14n.Parse(doc)
+	return asError(c14n.Parse(doc))
+}
+
+// asError makes an Error of what is wrong with a document.
+func asError(read *c14n.Document, err error) (*c14n.Document, error) {
 	if wrong := (*c14n.Error)(nil); errors.As(err, &wrong) {
 		return nil, &Error{
 			Kind: ErrMalformed, Reason: "expected " + wrong.Expected + ", found " + wrong.Found,

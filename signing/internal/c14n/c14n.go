@@ -36,13 +36,14 @@ type Method struct {
 // Canonical gives the canonical form of the whole document, with the processing instructions outside its root element
 // (Canonical XML 1.0 §2.3: one line feed between them and the root element).
 func (d *Document) Canonical(m Method) []byte {
-	w := writer{doc: d, m: m, out: make([]byte, 0, len(d.src)+len(d.src)/8)}
+	w := writer{doc: d, m: m, out: make([]byte, 0, len(d.src)+len(d.src)/8), rendered: make([]Binding, 0, 8)}
 	for i := int32(0); int(i) < len(d.nodes); i = d.nodes[i].next {
 		if d.nodes[i].kind == kindElement {
 			w.element(i, true)
 			continue
 		}
 		if i > d.root {
+			w.flush()
 			w.out = append(w.out, '\n')
 		}
 		w.instruction(&d.nodes[i])
@@ -50,6 +51,7 @@ func (d *Document) Canonical(m Method) []byte {
 			w.out = append(w.out, '\n')
 		}
 	}
+	w.flush()
 	return w.out
 }
 
@@ -57,35 +59,43 @@ func (d *Document) Canonical(m Method) []byte {
 // attributes of the element's ancestors (Canonical XML 1.0 §2.4), the exclusive form only what it uses.
 func (e Element) Canonical(m Method) []byte {
 	n := e.doc.nodes[e.at]
-	w := writer{doc: e.doc, m: m, out: make([]byte, 0, int(n.hi-n.lo)+512)}
+	w := writer{doc: e.doc, m: m, out: make([]byte, 0, int(n.hi-n.lo)+512), rendered: make([]Binding, 0, 8)}
 	w.element(e.at, true)
+	w.flush()
 	return w.out
 }
 
-// writer writes one canonical form. rendered holds the declarations written on the elements that are open, innermost last.
+// writer writes one canonical form. What the source has in the form already is copied in one piece: from lo to hi are the
+// octets that come next and are not in out. rendered holds the declarations written on the elements that are open,
+// innermost last.
 type writer struct {
 	doc      *Document
 	m        Method
 	out      []byte
+	lo, hi   int32
 	rendered []Binding
+}
+
+// source writes octets of the source.
+func (w *writer) source(lo, hi int32) {
+	if lo != w.hi {
+		w.flush()
+		w.lo = lo
+	}
+	w.hi = hi
+}
+
+// flush brings out up to date.
+func (w *writer) flush() {
+	w.out = append(w.out, w.doc.src[w.lo:w.hi]...)
+	w.lo, w.hi = 0, 0
 }
 
 func (w *writer) element(i int32, apex bool) {
 	n := &w.doc.nodes[i]
-	el := &w.doc.elements[n.elem]
+	el := &w.doc.elements[n.index]
 	mark := len(w.rendered)
-
-	w.out = append(w.out, '<')
-	w.out = append(w.out, el.name...)
-	w.declarations(i, apex)
-	attributes := w.doc.attributes[el.attrLo:el.attrHi]
-	if apex && !w.m.Exclusive {
-		attributes = w.withInherited(i, attributes)
-	}
-	for k := range attributes {
-		w.attribute(attributes[k].name, attributes[k].Value, attributes[k].escape)
-	}
-	w.out = append(w.out, '>')
+	w.startTag(i, el, apex)
 
 	for c := i + 1; c < n.next; c = w.doc.nodes[c].next {
 		child := &w.doc.nodes[c]
@@ -94,29 +104,63 @@ func (w *writer) element(i int32, apex bool) {
 			if w.m.Drop == nil || !w.m.Drop(Element{w.doc, c}) {
 				w.element(c, false)
 			}
-		case kindText:
+		case kindSource, kindText:
 			w.text(child)
 		case kindInstruction:
 			w.instruction(child)
 		}
 	}
 
-	w.out = append(w.out, '<', '/')
-	w.out = append(w.out, el.name...)
-	w.out = append(w.out, '>')
 	w.rendered = w.rendered[:mark]
+	if el.verbatimEnd {
+		w.source(el.end, n.hi)
+		return
+	}
+	w.flush()
+	w.out = append(w.out, '<', '/')
+	w.out = append(w.out, w.doc.name(el)...)
+	w.out = append(w.out, '>')
 }
 
-// declarations writes the namespace declarations of an element, ordered by prefix (Canonical XML 1.0 §2.2).
+func (w *writer) startTag(i int32, el *element, apex bool) {
+	fresh := w.declarations(el, i, apex)
+	if el.verbatim && len(fresh) == 0 && (!apex || w.m.Exclusive) {
+		w.source(el.nameLo-1, el.content)
+		return
+	}
+	w.flush()
+	w.out = append(w.out, '<')
+	w.out = append(w.out, w.doc.name(el)...)
+	for _, b := range fresh {
+		w.out = append(w.out, " xmlns"...)
+		if b.Prefix != "" {
+			w.out = append(w.out, ':')
+			w.out = append(w.out, b.Prefix...)
+		}
+		w.value(b.URI, true)
+	}
+	attributes := w.doc.attributes[el.attrLo:el.attrHi]
+	if apex && !w.m.Exclusive {
+		attributes = w.withInherited(i, attributes)
+	}
+	for k := range attributes {
+		w.out = append(w.out, ' ')
+		w.out = append(w.out, attributes[k].name...)
+		w.value(attributes[k].Value, attributes[k].escape)
+	}
+	w.out = append(w.out, '>')
+}
+
+// declarations gives the namespace declarations that an element is written with, ordered by prefix (Canonical XML 1.0
+// §2.2).
 //
 // The inclusive form considers every namespace in scope, the exclusive form those that the element or its attributes use
 // visibly and those of the PrefixList (Exclusive C14N §3). Below the apex, a namespace that is only in scope can differ
 // from what is already rendered only if this element declares it, so only the element's own declarations are looked at.
-func (w *writer) declarations(i int32, apex bool) {
-	el := &w.doc.elements[w.doc.nodes[i].elem]
+func (w *writer) declarations(el *element, i int32, apex bool) []Binding {
 	mark := len(w.rendered)
 	if w.m.Exclusive {
-		w.render(Binding{el.prefix(), el.space})
+		w.render(Binding{w.doc.prefix(el), w.doc.uri(el.space)})
 		for k := el.attrLo; k < el.attrHi; k++ {
 			if a := &w.doc.attributes[k]; a.prefix() != "" {
 				w.render(Binding{a.prefix(), a.Space})
@@ -124,7 +168,10 @@ func (w *writer) declarations(i int32, apex bool) {
 		}
 	}
 	considered := w.doc.bindings[el.bindLo:el.bindHi]
-	if apex {
+	switch {
+	case w.m.Exclusive && len(w.m.Prefixes) == 0:
+		considered = nil
+	case apex:
 		considered = w.doc.inScope(i)
 	}
 	for _, b := range considered {
@@ -132,16 +179,11 @@ func (w *writer) declarations(i int32, apex bool) {
 			w.render(b)
 		}
 	}
-
 	fresh := w.rendered[mark:]
-	slices.SortFunc(fresh, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
-	for _, b := range fresh {
-		name := "xmlns"
-		if b.Prefix != "" {
-			name = "xmlns:" + b.Prefix
-		}
-		w.attribute(name, b.URI, true)
+	if len(fresh) > 1 {
+		slices.SortFunc(fresh, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
 	}
+	return fresh
 }
 
 // render notes a declaration to be written, unless the nearest one in force says the same. That xml is bound is never
@@ -174,7 +216,7 @@ func (w *writer) listed(prefix string) bool {
 func (w *writer) withInherited(i int32, own []Attribute) []Attribute {
 	all := own
 	for up := w.doc.nodes[i].parent; up >= 0; up = w.doc.nodes[up].parent {
-		el := &w.doc.elements[w.doc.nodes[up].elem]
+		el := &w.doc.elements[w.doc.nodes[up].index]
 		for _, a := range w.doc.attributes[el.attrLo:el.attrHi] {
 			known := func(b Attribute) bool { return b.Space == XMLSpace && b.Local == a.Local }
 			if a.Space == XMLSpace && !slices.ContainsFunc(all, known) {
@@ -188,9 +230,8 @@ func (w *writer) withInherited(i int32, own []Attribute) []Attribute {
 	return all
 }
 
-func (w *writer) attribute(name, value string, escape bool) {
-	w.out = append(w.out, ' ')
-	w.out = append(w.out, name...)
+// value writes the value of an attribute or declaration.
+func (w *writer) value(value string, escape bool) {
 	w.out = append(w.out, '=', '"')
 	if escape {
 		w.out = appendEscapedValue(w.out, value)
@@ -201,16 +242,22 @@ func (w *writer) attribute(name, value string, escape bool) {
 }
 
 func (w *writer) text(n *node) {
-	if n.escape {
-		w.out = appendEscapedText(w.out, n.text)
+	if n.kind == kindSource && !n.escape {
+		w.source(n.lo, n.hi)
+		return
+	}
+	w.flush()
+	if text := w.doc.text(n); n.escape {
+		w.out = appendEscapedText(w.out, text)
 	} else {
-		w.out = append(w.out, n.text...)
+		w.out = append(w.out, text...)
 	}
 }
 
 func (w *writer) instruction(n *node) {
+	w.flush()
 	w.out = append(w.out, '<', '?')
-	w.out = append(w.out, n.text...)
+	w.out = append(w.out, w.doc.text(n)...)
 	w.out = append(w.out, '?', '>')
 }
 

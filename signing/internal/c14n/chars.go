@@ -12,6 +12,10 @@ const byteOrderMark = "\uFEFF"
 // so that no later step has to look again.
 func checkCharacters(src string) error {
 	for i := 0; i < len(src); {
+		if i+8 <= len(src) && isPrintable(src[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := src[i]
 		if c >= ' ' && c < utf8.RuneSelf || c == '\n' || c == '\t' || c == '\r' {
 			i++
@@ -29,6 +33,15 @@ func checkCharacters(src string) error {
 	return nil
 }
 
+// isPrintable tells whether eight octets are all ASCII from the space on. It looks at them at once: an octet below the space
+// borrows from the next one when a space is taken from it, which shows in its high bit. (A false alarm is no harm.)
+func isPrintable(s string) bool {
+	const high, spaces = 0x8080808080808080, 0x2020202020202020
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (w|(w-spaces))&high == 0
+}
+
 // isCharacter tells whether XML allows a character (XML 1.0 §2.2, Char).
 func isCharacter(r rune) bool {
 	switch {
@@ -38,6 +51,41 @@ func isCharacter(r rune) bool {
 		return true
 	}
 	return r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= unicode.MaxRune
+}
+
+// Classes of octets, one bit each.
+const (
+	classNameStart = 1 << iota // ASCII that a name may begin with
+	className                  // ASCII that a name may have
+	classReference             // "&"
+	classLess                  // "<"
+	classGreater               // ">"
+	classReturn                // carriage return
+	classValue                 // what attribute values have normalised: tab, line feed
+	classQuote                 // quotation mark
+)
+
+// classes are the classes of each octet.
+var classes = func() (table [256]byte) {
+	for c := range table {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
+			table[c] = classNameStart | className
+		case c >= '0' && c <= '9' || c == '-' || c == '.':
+			table[c] = className
+		}
+	}
+	table['&'], table['<'], table['>'] = classReference, classLess, classGreater
+	table['\r'], table['\t'], table['\n'], table['"'] = classReturn, classValue, classValue, classQuote
+	return table
+}()
+
+// classesIn gives the classes of the octets of a text together.
+func classesIn(s string) (found byte) {
+	for i := 0; i < len(s); i++ {
+		found |= classes[s[i]]
+	}
+	return found
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
@@ -74,17 +122,14 @@ var (
 // nameEnd gives the offset after the name without colon (Namespaces 1.0 §3, NCName) that begins at an offset; the same
 // offset means that there is none.
 func nameEnd(src string, at int) int {
+	if at < len(src) && src[at] < utf8.RuneSelf && classes[src[at]]&classNameStart == 0 {
+		return at
+	}
 	i := at
 	for i < len(src) {
 		c := src[i]
 		switch {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
-			i++
-			continue
-		case c >= '0' && c <= '9' || c == '-' || c == '.':
-			if i == at {
-				return at
-			}
+		case classes[c]&className != 0:
 			i++
 			continue
 		case c < utf8.RuneSelf:
@@ -100,34 +145,42 @@ func nameEnd(src string, at int) int {
 }
 
 // decode replaces references by what they stand for and normalises line ends (XML 1.0 §2.11) and, in attribute values,
-// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in src.
-func decode(src string, at int, s string, value bool) (string, error) {
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); {
-		c := s[i]
+// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in the source.
+func (p *parser) decode(at int, s string, value bool) (string, error) {
+	start := p.decoded.Len()
+	for s != "" {
+		plain := 0
+		for plain < len(s) && classes[s[plain]]&(classReference|classReturn|classValue) == 0 {
+			plain++
+		}
+		p.decoded.WriteString(s[:plain])
+		if s, at = s[plain:], at+plain; s == "" {
+			break
+		}
+		char, size := rune(s[0]), 1
 		switch {
-		case c == '&':
-			r, size, err := reference(src, at+i)
-			if err != nil {
+		case char == '&':
+			var err error
+			if char, size, err = reference(p.src, at); err != nil {
 				return "", err
 			}
-			b.WriteRune(r)
-			i += size
-			continue
-		case c == '\r':
-			if strings.HasPrefix(s[i+1:], "\n") {
-				i++
-			}
-			c = '\n'
+		case value:
+			char, size = ' ', lineEnd(s)
+		case char == '\r':
+			char, size = '\n', lineEnd(s)
 		}
-		if value && (c == '\n' || c == '\t') {
-			c = ' '
-		}
-		b.WriteByte(c)
-		i++
+		p.decoded.WriteRune(char)
+		s, at = s[size:], at+size
 	}
-	return b.String(), nil
+	return p.decoded.String()[start:], nil
+}
+
+// lineEnd gives the length of the white space that a text begins with: two for CR LF, otherwise one.
+func lineEnd(s string) int {
+	if strings.HasPrefix(s, "\r\n") {
+		return 2
+	}
+	return 1
 }
 
 // normaliseLines turns CR LF and CR into LF (XML 1.0 §2.11).

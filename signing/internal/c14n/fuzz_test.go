@@ -2,8 +2,11 @@ package c14n_test
 
 import (
 	"bytes"
+	"encoding/xml"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,4 +75,71 @@ func BenchmarkCanonical(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FuzzParse compares what is accepted with encoding/xml, which reads more: the same elements with the same texts, where it
+// reads the document too. (Its names are those of the fourth edition, and it leaves white space in attribute values alone.)
+func FuzzParse(f *testing.F) {
+	for _, test := range whole {
+		f.Add([]byte(test.doc))
+	}
+	f.Add(certificate(1000))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		read, err := c14n.Parse(doc)
+		if err != nil {
+			return
+		}
+		var elements, ours []string
+		var texts strings.Builder
+		for decoder := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(doc, []byte("\uFEFF")))); ; {
+			token, err := decoder.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return
+			}
+			switch token := token.(type) {
+			case xml.StartElement:
+				elements = append(elements, "{"+token.Name.Space+"}"+token.Name.Local)
+			case xml.CharData:
+				texts.Write(token)
+			}
+		}
+		text := ""
+		for e := range read.Root().Descendants() {
+			prefix, local, found := strings.Cut(e.Name(), ":")
+			if !found {
+				prefix, local = "", prefix
+			}
+			space := e.Namespace(prefix)
+			if prefix == "xml" {
+				space = c14n.XMLSpace
+			}
+			if !e.Is(space, local) {
+				t.Fatalf("%s is not in the namespace of its prefix, %q", e.Name(), space)
+			}
+			ours = append(ours, "{"+space+"}"+local)
+			text += e.Text()
+		}
+		if !slices.Equal(ours, elements) {
+			t.Fatalf("%q\n   ours %q\ntheirs %q", doc, ours, elements)
+		}
+		if ours, theirs := letters(text), letters(texts.String()); ours != theirs {
+			t.Fatalf("%q has the letters %q, by encoding/xml %q", doc, ours, theirs)
+		}
+	})
+}
+
+// letters are the octets of a text but white space, which may stand outside the root element, in their order as numbers:
+// an element's own text is not in the order of the document.
+func letters(text string) string {
+	octets := []byte(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\r\n", r) {
+			return -1
+		}
+		return r
+	}, text))
+	slices.Sort(octets)
+	return string(octets)
 }

@@ -79,22 +79,24 @@ func (p *parser) text() error {
 	if len(run) > maxText {
 		return tooMany(p.src, start, maxText, "octets in a run of text")
 	}
-	escape := strings.IndexByte(run, '>') >= 0
+	found := classesIn(run)
+	escape := found&classGreater != 0
 	if escape {
 		if i := strings.Index(run, "]]>"); i >= 0 {
 			return expected(p.src, start+i, `no "]]>" in text`)
 		}
 	}
-	text := run
-	if strings.IndexByte(run, '&') >= 0 || strings.IndexByte(run, '\r') >= 0 {
-		var err error
-		if text, err = decode(p.src, start, run, false); err != nil {
+	p.pos += len(run)
+	n := node{kind: kindSource, escape: escape, lo: int32(start), hi: int32(p.pos)}
+	if found&(classReference|classReturn) != 0 {
+		text, err := p.decode(start, run, false)
+		if err != nil {
 			return err
 		}
-		escape = escape || strings.ContainsAny(text, "&<>\r")
+		n.kind, n.escape = kindText, escape || strings.ContainsAny(text, "&<>\r")
+		n.index = p.keep(text)
 	}
-	p.pos += len(run)
-	return p.add(node{kind: kindText, escape: escape, lo: int32(start), hi: int32(p.pos), text: text})
+	return p.add(n)
 }
 
 // section reads a CDATA section (XML 1.0 §2.7), which becomes text (Canonical XML 1.0 §1.1).
@@ -109,7 +111,7 @@ func (p *parser) section() error {
 	}
 	text := normaliseLines(body)
 	return p.add(node{
-		kind: kindText, escape: strings.ContainsAny(text, "&<>"), lo: int32(start), hi: int32(p.pos), text: text,
+		kind: kindText, escape: strings.ContainsAny(text, "&<>"), lo: int32(start), hi: int32(p.pos), index: p.keep(text),
 	})
 }
 
@@ -151,13 +153,13 @@ func (p *parser) instruction() error {
 	}
 	p.interrupt()
 	p.doc.inside = p.doc.inside || len(p.open) > 0
-	return p.add(node{kind: kindInstruction, lo: int32(start), hi: int32(p.pos), text: text})
+	return p.add(node{kind: kindInstruction, lo: int32(start), hi: int32(p.pos), index: p.keep(text)})
 }
 
 // interrupt notes that the open element has a comment or processing instruction as its child.
 func (p *parser) interrupt() {
 	if at := p.innermost(); at >= 0 {
-		p.doc.elements[p.doc.nodes[at].elem].interrupted = true
+		p.doc.elements[p.doc.nodes[at].index].interrupted = true
 	}
 }
 

@@ -14,33 +14,41 @@ func Parse(doc []byte) (*Document, error) {
 	if err := checkCharacters(src); err != nil {
 		return nil, err
 	}
-	// Room for what the markup promises: an element for each tag that is no end tag, and a run of text between two tags
-	// that do not touch. The bound keeps a document of nothing but "<" from asking for much before it is refused; what is
-	// larger grows.
+	// Room for what the markup promises: two tags make an element, with a run of text in it and one after it, and two quotes
+	// an attribute. The bound keeps a document of nothing but "<" from asking for much before it is refused; what is larger
+	// grows.
 	const room = 1 << 14
 	tags := strings.Count(src, "<")
-	elements := tags - strings.Count(src, "</")
 	p := &parser{src: src, doc: &Document{
 		src:        src,
-		nodes:      make([]node, 0, min(elements+tags-strings.Count(src, "><"), room)),
-		elements:   make([]element, 0, min(elements, room)),
-		attributes: make([]Attribute, 0, min(strings.Count(src, "=\""), room)),
+		nodes:      make([]node, 0, min(tags+tags/2, room)+8),
+		elements:   make([]element, 0, min(tags/2, room)+8),
+		attributes: make([]Attribute, 0, min(strings.Count(src, `"`)/2, room)),
 		bindings:   make([]Binding, 0, 8),
 		root:       -1,
-	}}
+	}, open: make([]int32, 0, 16), scope: make([]int32, 0, 16)}
+	if references := min(strings.Count(src, "&"), room); references > 0 {
+		p.doc.texts = make([]string, 0, references)
+		p.decoded.Grow(min(64*references, len(src))) // the rest of a run with a reference is short in most documents
+	}
 	if err := p.document(); err != nil {
 		return nil, err
 	}
 	return p.doc, nil
 }
 
-// parser reads src from pos on. open are the elements whose end tag has not come, scope their declarations, innermost last.
+// parser reads src from pos on. open are the elements whose end tag has not come, scope the places of their declarations,
+// innermost last.
 type parser struct {
-	src   string
-	pos   int
-	doc   *Document
-	open  []int32
-	scope []Binding
+	src      string
+	pos      int
+	doc      *Document
+	open     []int32
+	scope    []int32
+	verbatim bool // so far, the start tag that is read is written as the canonical form writes it
+
+	// decoded has the texts that the source writes in another way, one after the other, so that their number costs nothing.
+	decoded strings.Builder
 }
 
 func (p *parser) expected(what string) error { return expected(p.src, p.pos, what) }
@@ -90,7 +98,7 @@ func (p *parser) document() error {
 		}
 	}
 	if len(p.open) > 0 {
-		return p.expected("the end tag of " + p.doc.elements[p.doc.nodes[p.innermost()].elem].name)
+		return p.expected("the end tag of " + Element{p.doc, p.innermost()}.Name())
 	}
 	if p.doc.root < 0 {
 		return p.expected("a root element")
@@ -100,19 +108,26 @@ func (p *parser) document() error {
 
 // item reads one piece of markup or one run of text.
 func (p *parser) item() error {
-	switch {
-	case p.src[p.pos] != '<':
+	if p.src[p.pos] != '<' {
 		return p.text()
-	case p.at("</"):
+	}
+	if p.pos+1 == len(p.src) {
+		return p.startTag()
+	}
+	switch p.src[p.pos+1] {
+	case '/':
 		return p.endTag()
-	case p.at("<?"):
+	case '?':
 		return p.instruction()
-	case p.at("<!--"):
-		return p.comment()
-	case p.at("<![CDATA["):
-		return p.section()
-	case p.at("<!DOCTYPE"):
-		return p.expected("no document type declaration")
+	case '!':
+		switch {
+		case p.at("<!--"):
+			return p.comment()
+		case p.at("<![CDATA["):
+			return p.section()
+		case p.at("<!DOCTYPE"):
+			return p.expected("no document type declaration")
+		}
 	}
 	return p.startTag()
 }
@@ -132,14 +147,29 @@ func (p *parser) add(n node) error {
 	}
 	n.parent = p.innermost()
 	n.next = int32(len(p.doc.nodes)) + 1
-	p.doc.nodes = append(p.doc.nodes, n)
+	p.doc.nodes = append(roomFor(p, p.doc.nodes), n)
 	return nil
+}
+
+// roomFor gives a list that is full room for as much as the rest of the source will have if it goes on like what was read.
+func roomFor[T any](p *parser, list []T) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return slices.Grow(list, 8+min(len(list)*(len(p.src)-p.pos)/(p.pos+1), maxNodes))
+}
+
+// keep stores a text that the source writes in another way and gives its place.
+func (p *parser) keep(text string) int32 {
+	p.doc.texts = append(roomFor(p, p.doc.texts), text)
+	return int32(len(p.doc.texts) - 1)
 }
 
 // startTag reads a start tag or an empty-element tag (XML 1.0 §3.1).
 func (p *parser) startTag() error {
 	start := p.pos
 	p.pos++
+	p.verbatim = true
 	name, prefix, _, err := p.qualifiedName("an element name")
 	if err != nil {
 		return err
@@ -150,7 +180,7 @@ func (p *parser) startTag() error {
 	if len(p.open) == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	el := element{name: name, prefixed: int32(len(prefix))}
+	el := element{nameLo: int32(start + 1), nameHi: int32(start + 1 + len(name)), prefixed: int32(len(prefix))}
 	el.attrLo, el.bindLo = int32(len(p.doc.attributes)), int32(len(p.doc.bindings))
 	if err := p.attributes(); err != nil {
 		return err
@@ -168,11 +198,12 @@ func (p *parser) startTag() error {
 		return err
 	}
 	el.content, el.end = int32(p.pos), int32(p.pos)
+	el.verbatim = p.verbatim && !empty
 	at := int32(len(p.doc.nodes))
-	if err := p.add(node{kind: kindElement, elem: int32(len(p.doc.elements)), lo: int32(start), hi: int32(p.pos)}); err != nil {
+	if err := p.add(node{kind: kindElement, index: int32(len(p.doc.elements)), lo: int32(start), hi: int32(p.pos)}); err != nil {
 		return err
 	}
-	p.doc.elements = append(p.doc.elements, el)
+	p.doc.elements = append(roomFor(p, p.doc.elements), el)
 	if len(p.open) == 0 {
 		p.doc.root = at
 	}
@@ -192,14 +223,15 @@ func (p *parser) endTag() error {
 	}
 	at := p.innermost()
 	n := &p.doc.nodes[at]
-	el := &p.doc.elements[n.elem]
+	el := &p.doc.elements[n.index]
+	name := p.doc.name(el)
 	p.pos += len("</")
-	if p.at(el.name) {
-		p.pos += len(el.name)
-		p.space()
+	if p.at(name) {
+		p.pos += len(name)
+		el.verbatimEnd = !p.space()
 	}
 	if p.next() != '>' {
-		return expected(p.src, start, "</"+el.name+">")
+		return expected(p.src, start, "</"+name+">")
 	}
 	p.pos++
 	el.end, n.hi = int32(start), int32(p.pos)
@@ -235,10 +267,13 @@ func (p *parser) qualifiedName(what string) (name, prefix, local string, err err
 // attributes reads the attributes and declarations of a start tag up to its ">" or "/>".
 func (p *parser) attributes() error {
 	for count := 0; ; count++ {
+		before := p.pos
 		spaced := p.space()
 		if c := p.next(); c == '>' || c == '/' {
+			p.verbatim = p.verbatim && !spaced
 			return nil
 		}
+		p.verbatim = p.verbatim && p.pos == before+1 && p.src[before] == ' '
 		if !spaced {
 			return p.expected(`white space, ">" or "/>"`)
 		}
@@ -262,6 +297,7 @@ func (p *parser) attribute() error {
 		return err
 	}
 	p.space()
+	open := p.pos
 	value, err := p.value()
 	if err != nil {
 		return err
@@ -272,8 +308,10 @@ func (p *parser) attribute() error {
 	case name == "xmlns":
 		return p.bind(start, Binding{"", value})
 	}
-	p.doc.attributes = append(p.doc.attributes, Attribute{
-		Local: local, Value: value, name: name, at: int32(start), escape: strings.ContainsAny(value, "&<\"\t\n\r"),
+	escape := classesIn(value)&(classReference|classLess|classQuote|classReturn|classValue) != 0
+	p.verbatim = p.verbatim && !escape && open == start+len(name)+1 && p.src[open:p.pos] == `"`+value+`"`
+	p.doc.attributes = append(roomFor(p, p.doc.attributes), Attribute{
+		Local: local, Value: value, name: name, at: int32(start), escape: escape,
 	})
 	return nil
 }
@@ -293,20 +331,15 @@ func (p *parser) value() (string, error) {
 		return "", tooMany(p.src, start, maxText, "octets in an attribute value")
 	}
 	raw := p.src[start : start+length]
-	plain := true
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '<':
-			return "", expected(p.src, start+i, `"&lt;" in an attribute value`)
-		case '&', '\t', '\n', '\r':
-			plain = false
-		}
+	found := classesIn(raw)
+	if found&classLess != 0 {
+		return "", expected(p.src, start+strings.IndexByte(raw, '<'), `"&lt;" in an attribute value`)
 	}
 	p.pos = start + length + 1
-	if plain {
+	if found&(classReference|classReturn|classValue) == 0 {
 		return raw, nil
 	}
-	return decode(p.src, start, raw, true)
+	return p.decode(start, raw, true)
 }
 
 // bind notes a namespace declaration (Namespaces 1.0 §3 and §5).
@@ -330,27 +363,19 @@ func (p *parser) bind(start int, b Binding) error {
 	if len(b.URI) > maxNamespace {
 		return tooMany(p.src, start, maxNamespace, "octets in a namespace name")
 	}
-	p.doc.bindings = append(p.doc.bindings, b)
+	p.doc.bindings = append(roomFor(p, p.doc.bindings), b)
+	p.verbatim = false
 	return nil
 }
 
 // resolve gives an element and its attributes their namespaces and puts attributes and declarations in canonical order,
 // which brings equal names together (Namespaces 1.0 §6.3, XML 1.0 §3.1). nameAt is the offset of the element's name.
 func (p *parser) resolve(el *element, nameAt int) error {
-	bindings := p.doc.bindings[el.bindLo:el.bindHi]
-	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
-	for i := 1; i < len(bindings); i++ {
-		if bindings[i].Prefix == bindings[i-1].Prefix {
-			return because(p.src, nameAt, "each prefix declared once on an element", `"`+bindings[i].Prefix+`" twice`)
-		}
+	if err := p.declare(el, nameAt); err != nil {
+		return err
 	}
-	p.scope = append(p.scope, bindings...)
-	if len(p.scope) > maxBindings {
-		return tooMany(p.src, nameAt, maxBindings, "namespace declarations in scope")
-	}
-
 	var found bool
-	if el.space, found = p.lookup(el.prefix()); !found {
+	if el.space, found = p.lookup(p.doc.prefix(el)); !found {
 		return expected(p.src, nameAt, "a declared prefix")
 	}
 	attributes := p.doc.attributes[el.attrLo:el.attrHi]
@@ -359,11 +384,19 @@ func (p *parser) resolve(el *element, nameAt int) error {
 		if a.prefix() == "" {
 			continue
 		}
-		if a.Space, found = p.lookup(a.prefix()); !found {
+		binding, found := p.lookup(a.prefix())
+		if !found {
 			return expected(p.src, int(a.at), "a declared prefix")
 		}
+		a.Space = p.doc.uri(binding)
 	}
-	slices.SortFunc(attributes, compareAttributes)
+	if len(attributes) < 2 {
+		return nil
+	}
+	if !slices.IsSortedFunc(attributes, compareAttributes) {
+		slices.SortFunc(attributes, compareAttributes)
+		p.verbatim = false
+	}
 	for i := 1; i < len(attributes); i++ {
 		if compareAttributes(attributes[i-1], attributes[i]) == 0 {
 			at := max(attributes[i-1].at, attributes[i].at)
@@ -373,15 +406,31 @@ func (p *parser) resolve(el *element, nameAt int) error {
 	return nil
 }
 
-// lookup gives the namespace of a prefix; the default namespace is always found.
-func (p *parser) lookup(prefix string) (string, bool) {
+// declare puts an element's declarations in order and in scope.
+func (p *parser) declare(el *element, nameAt int) error {
+	bindings := p.doc.bindings[el.bindLo:el.bindHi]
+	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
+	for i := range bindings {
+		if i > 0 && bindings[i].Prefix == bindings[i-1].Prefix {
+			return because(p.src, nameAt, "each prefix declared once on an element", `"`+bindings[i].Prefix+`" twice`)
+		}
+		p.scope = append(p.scope, el.bindLo+int32(i))
+	}
+	if len(p.scope) > maxBindings {
+		return tooMany(p.src, nameAt, maxBindings, "namespace declarations in scope")
+	}
+	return nil
+}
+
+// lookup gives the place in bindings of what binds a prefix; the default namespace is always found.
+func (p *parser) lookup(prefix string) (int32, bool) {
 	for i := len(p.scope) - 1; i >= 0; i-- {
-		if p.scope[i].Prefix == prefix {
-			return p.scope[i].URI, true
+		if p.doc.bindings[p.scope[i]].Prefix == prefix {
+			return p.scope[i], true
 		}
 	}
 	if prefix == "xml" {
-		return XMLSpace, true
+		return xmlBinding, true
 	}
-	return "", prefix == ""
+	return noBinding, prefix == ""
 }
