@@ -55,7 +55,7 @@ func (c *cli) msgVerify() *cobra.Command {
 			}
 			var policy signing.Policy
 			if allowSHA1 {
-				policy.Exceptions = []signing.Exception{{Name: signing.ExceptionSHA1}}
+				policy = sha1Policy()
 			}
 			return c.examineFile(args[0], parts, policy, func(x *examination) (*verdict, error) {
 				v, err := x.judge(given)
@@ -79,7 +79,7 @@ func (c *cli) msgInspect() *cobra.Command {
 		Args:  arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			// SHA-1 may be looked at: nothing is believed here.
-			policy := signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}}
+			policy := sha1Policy()
 			return c.examineFile(args[0], parts, policy, func(*examination) (*verdict, error) { return nil, nil })
 		},
 	}
@@ -349,4 +349,9 @@ func shown(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// sha1Policy is what --allow-sha1 accepts.
+func sha1Policy() signing.Policy {
+	return signing.Policy{Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1}}}
 }

@@ -79,7 +79,7 @@ func onDocument(doc string, verb func(*cli) error) (code int, stdout, stderr str
 
 func fuzzVerify(t *testing.T, doc string, given []candidate) (code int, stdout string) {
 	t.Helper()
-	code, stdout, stderr := onDocument(doc, func(c *cli) error { return c.verifyDocument("-", given, signing.Policy{AllowSHA1: true}) })
+	code, stdout, stderr := onDocument(doc, func(c *cli) error { return c.verifyDocument("-", given, sha1Policy()) })
 	if !onlyPrintable(stdout + stderr) {
 		t.Fatalf("%q steers the terminal", stdout+stderr)
 	}

@@ -29,7 +29,11 @@ func (c *cli) xmlVerify() *cobra.Command {
 			if err != nil {
 				return &unreadable{err}
 			}
-			return c.verifyDocument(args[0], given, signing.Policy{AllowSHA1: allowSHA1})
+			var policy signing.Policy
+			if allowSHA1 {
+				policy = sha1Policy()
+			}
+			return c.verifyDocument(args[0], given, policy)
 		},
 	}
 	flags := cmd.Flags()
