@@ -379,12 +379,20 @@ func TestAnnouncementOfOpenSSLIsVerified(t *testing.T) {
 
 // FuzzVerifyAnnouncement looks for panics and for success with content that was never signed.
 func FuzzVerifyAnnouncement(f *testing.F) {
-	key := keyOf(f, rsaKey)
-	for _, c := range hostileCMS(f, key, keyOf(f, otherRSAKey)) {
-		f.Add([]byte(c.der))
+	candidates, err := signing.ReadCredentials(read(f, filepath.Join(cmsFolder, "credential.crt")))
+	if err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(cmsFolder, "*.pem"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range files {
+		file, _ := pem.Decode(read(f, path))
+		f.Add(file.Bytes)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := signing.VerifyAnnouncement(data, nil, key.Chain, signing.Policy{})
+		got, err := signing.VerifyAnnouncement(data, nil, candidates, signing.Policy{})
 		if err == nil && string(got.Octets) != announcement {
 			t.Fatalf("%q was never signed", got.Octets)
 		}
