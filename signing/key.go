@@ -137,6 +137,19 @@ func asSigner(parsed any) (crypto.Signer, error) {
 	return signer, admissible(signer.Public())
 }
 
+// Passphrase gives the passphrase or PIN that a file holds on its only line: all of the file but the end of that line. The
+// error is an [*Error] of kind ErrPassphrase and does not repeat what was read.
+func Passphrase(text []byte) ([]byte, error) {
+	secret := bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+	switch {
+	case len(secret) == 0:
+		return nil, fail(ErrPassphrase, "expected one line, found none")
+	case bytes.ContainsAny(secret, "\r\n"):
+		return nil, fail(ErrPassphrase, "expected one line, found more")
+	}
+	return secret, nil
+}
+
 // WritePrivateKey writes a private key in memory as PEM, PKCS #8, encrypted if there is a passphrase (PBES2 with PBKDF2 of
 // HMAC-SHA-256 and AES-256-CBC, RFC 8018 §6.2). The error is an [*Error] of kind ErrKey.
 func WritePrivateKey(signer crypto.Signer, passphrase []byte) ([]byte, error) {
