@@ -225,6 +225,16 @@ func TestEntryWithTwoUsesIsComplainedAboutOnce(t *testing.T) {
 	}
 }
 
+func TestTokenThatDidNotOpenIsNotAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	token := partners.TokenKeyConfig{Module: "/no/such.so", TokenLabel: "t", PINFile: w.write("pin", "1234\n"), KeyLabel: "k"}
+	for i := range 2 {
+		w.config.Node.Keys[i].KeyFile, w.config.Node.Keys[i].PKCS11 = "", token
+	}
+	w.wantRefused(t, "node.keys[0].pkcs11", "/no/such.so")
+	w.wantRefused(t, "node.keys[1].pkcs11", "not asked again")
+}
+
 // write writes a file beside the node's keys.
 func (w *world) write(name, text string) string {
 	path := w.file("kr", name)

@@ -1,8 +1,6 @@
 package signing
 
-import (
-	"crypto"
-)
+import "crypto"
 
 // Token is a PKCS #11 token (a hardware security module, a smart card, SoftHSM) that is logged in to. Its sessions are given
 // back when neither the token nor a key from it is in use any more.
@@ -13,7 +11,7 @@ type Token struct {
 // OpenToken loads a PKCS #11 module, the path of a shared library, and logs in to the token with this label as its user. It
 // asks the token once, so that a wrong PIN costs one of the few attempts that tokens allow. A program that was built without
 // the tag pkcs11, which needs cgo, has no modules and says so. The error is an [*Error] of kind ErrKey, or ErrPassphrase if
-// the token does not take the PIN.
+// the token does not take the PIN. While this process is logged in already, tokens do not look at the PIN.
 func OpenToken(module, label string, pin []byte) (*Token, error) {
 	return openToken(module, label, pin)
 }

@@ -103,6 +103,19 @@ func TestPKCS11KeysSignInTheToken(t *testing.T) {
 	runtime.GC()
 	runtime.GC()
 	signsInTheToken(t, signer)
+
+	// When nothing refers to it, the login ends: a wrong PIN is asked for again, and not taken.
+	signer = nil
+	for range 1000 {
+		for range 3 {
+			runtime.GC()
+			runtime.Gosched()
+		}
+		if _, err := signing.OpenToken(hsm.Module, hsm.Label, []byte("999999")); errors.Is(err, signing.ErrPassphrase) {
+			return
+		}
+	}
+	t.Error("the token is still open")
 }
 
 // signsInTheToken signs messages side by side and verifies them.

@@ -127,7 +127,7 @@ func parseSubject(text string) ([]byte, error) {
 		case value == "":
 			return nil, fmt.Errorf("%s has no value", kind)
 		case oid.Equal(subjectTypes["C"]) && (len(value) != 2 || strings.ToUpper(value) != value):
-			return nil, fmt.Errorf("C is %q, expected two capital letters (ISO 3166-1)", value)
+			return nil, fmt.Errorf("country C is %q, expected two capital letters (ISO 3166-1)", value)
 		}
 		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: oid, Value: value}})
 	}

@@ -15,11 +15,9 @@ type Token struct {
 
 // TokenTB is what NewToken needs of a test.
 type TokenTB interface {
-	Helper()
-	Fatal(args ...any)
+	TB
 	Skip(args ...any)
 	Setenv(key, value string)
-	TempDir() string
 }
 
 // softHSM is where the distributions put the library.
@@ -46,10 +44,10 @@ func NewToken(tb TokenTB) *Token {
 	dir := tb.TempDir()
 	tokens, file := filepath.Join(dir, "tokens"), filepath.Join(dir, "softhsm2.conf")
 	if err := os.Mkdir(tokens, 0o700); err != nil {
-		tb.Fatal(err)
+		tb.Fatalf("make token: %v", err)
 	}
 	if err := os.WriteFile(file, []byte("directories.tokendir = "+tokens+"\nlog.level = ERROR\n"), 0o600); err != nil {
-		tb.Fatal(err)
+		tb.Fatalf("make token: %v", err)
 	}
 	tb.Setenv("SOFTHSM2_CONF", file)
 	t.run(tb, "--init-token", "--free", "--label", t.Label, "--pin", t.PIN, "--so-pin", "314159")
@@ -65,6 +63,6 @@ func (t *Token) Import(tb TokenTB, file, label, id string) {
 func (t *Token) run(tb TokenTB, args ...string) {
 	tb.Helper()
 	if out, err := exec.Command(t.util, args...).CombinedOutput(); err != nil {
-		tb.Fatal(args[0], err, string(out))
+		tb.Fatalf("softhsm2-util %s: %v\n%s", args[0], err, out)
 	}
 }
