@@ -401,3 +401,37 @@ func FuzzVerifyAnnouncement(f *testing.F) {
 		}
 	})
 }
+
+func TestOpenSSLAndWeBelieveTheSameAnnouncements(t *testing.T) {
+	openssl := tool(t, "openssl")
+	for _, test := range []struct {
+		name   string
+		key    signing.Key
+		digest asn1.ObjectIdentifier
+		spoil  func([]byte)
+	}{
+		{"RSA", keyOf(t, rsaKey), pkcs7.OIDDigestAlgorithmSHA256, nil},
+		{"ECDSA", keyOf(t, p521Key), pkcs7.OIDDigestAlgorithmSHA512, nil},
+		{"content changed", keyOf(t, rsaKey), pkcs7.OIDDigestAlgorithmSHA256, func(der []byte) {
+			der[bytes.Index(der, []byte(announcement))+3] ^= 1
+		}},
+		{"value changed", keyOf(t, rsaKey), pkcs7.OIDDigestAlgorithmSHA256, func(der []byte) { der[len(der)-1] ^= 1 }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cms := announce(t, announcement, test.key, test.digest, nil)
+			if test.spoil != nil {
+				test.spoil(cms)
+			}
+			got, err := signing.VerifyAnnouncement(cms, nil, test.key.Chain, signing.Policy{})
+			command := exec.Command(openssl, "cms", "-verify", "-noverify", "-nointern", "-binary", "-inform", "DER",
+				"-certfile", write(t, "crt.pem", credentialPEM(test.key)), "-in", write(t, "a.p7m", cms))
+			out, theirs := command.Output()
+			if good := test.spoil == nil; (err == nil) != good || (theirs == nil) != good {
+				t.Fatalf("we say %v, OpenSSL says %v", err, theirs)
+			}
+			if err == nil && !bytes.Equal(got.Octets, out) {
+				t.Errorf("we read %q, OpenSSL reads %q", got.Octets, out)
+			}
+		})
+	}
+}

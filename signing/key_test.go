@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -286,4 +287,29 @@ func FuzzReadPrivateKey(f *testing.F) {
 			t.Fatalf("%T: %v", err, err)
 		}
 	})
+}
+
+// TestBundlesOfOpenSSLAreRead reads .p7b and .p7c files with several credentials, in any order, and finds the key's own.
+func TestBundlesOfOpenSSLAreRead(t *testing.T) {
+	openssl := tool(t, "openssl")
+	own, others := keyOf(t, rsaKey), []signing.Key{keyOf(t, p256Key), keyOf(t, p384Key), keyOf(t, edwardsKey)}
+	for _, order := range [][]signing.Key{{own, others[0], others[1], others[2]}, {others[2], others[0], own, others[1]}} {
+		pemFile := write(t, "all.pem", credentialPEM(order...))
+		der, err := exec.Command(openssl, "crl2pkcs7", "-nocrl", "-certfile", pemFile, "-outform", "DER").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := exec.Command(openssl, "crl2pkcs7", "-nocrl", "-certfile", pemFile).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range map[string][]byte{
+			"DER": der, "PEM": text, "PEM as CMS": block("CMS", der), "base64": []byte(base64.StdEncoding.EncodeToString(der)),
+		} {
+			key, err := signing.ReadKey(privatePEM(t, own.Signer), data)
+			if err != nil || len(key.Chain) != 4 || !key.Chain[0].Equal(own.Chain[0]) {
+				t.Errorf("%s: %d credentials, %v", name, len(key.Chain), err)
+			}
+		}
+	}
 }

@@ -52,7 +52,7 @@ func transferTime(n int64) time.Duration {
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
 "serve" runs a node. "ping" and the verbs under "co", "msg" and "partner" talk to a running node's API, but for "msg verify" and
-"msg inspect", which need nothing but a file. So do the verbs under "key". The others need the API's address
+"msg inspect", which need nothing but a file, as do the verbs under "key". The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
