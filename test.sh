@@ -2,8 +2,9 @@
 # Runs every check and test of the project: formatting, vet, staticcheck, govulncheck where its database answers, all tests with the race
 # detector, and the fuzz targets on their seeds (ECOGATE_FUZZ=60s fuzzes each for so long on top).
 #
-# The tests that compare with other implementations need Debian's xmlsec1, libxml2-utils, libxml-security-java and a JDK.
-# They are installed when this runs as root on Debian and one is missing; otherwise it says which tests will skip.
+# The tests that compare with other implementations need Debian's xmlsec1, libxml2-utils, openssl, libxml-security-java and a JDK, those
+# with a PKCS #11 token softhsm2. They are installed when this runs as root on Debian and one is missing; otherwise it says which
+# tests will skip.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -20,6 +21,8 @@ need xmlsec1 xmlsec1 "the comparison of signatures with xmlsec1"
 need xmllint libxml2-utils "validation against the UBL and ebMS schemas and the comparison of canonical form"
 need javac default-jdk-headless "the comparison of signatures with the JDK and with Apache Santuario"
 need /usr/share/java/xmlsec.jar libxml-security-java "the comparison of signatures with Apache Santuario"
+need openssl openssl "the comparison of keys and signed announcements with OpenSSL"
+need softhsm2-util softhsm2 "the tests with keys in a PKCS #11 token"
 need gcc gcc "nothing if it stays away: the race detector needs a C compiler"
 [ -d ../shared ] || echo "test.sh: ../shared is absent: skipping the tests that read schemas, recorded messages and public vectors"
 
@@ -49,6 +52,13 @@ go test -race -timeout 15m ./...
 
 section "signatures between us and other products"
 go test -count=1 -run '^TestOtherProductsAgree$' -v ./signing | sed '/^=== RUN/d'
+section "keys in a PKCS #11 token (build tag pkcs11, needs cgo)"
+if command -v gcc >/dev/null 2>&1 && command -v softhsm2-util >/dev/null 2>&1; then
+	go vet -tags pkcs11 ./...
+	go test -tags pkcs11 -run PKCS11 ./signing ./cmd/ecogate
+else
+	echo "skipped: gcc or softhsm2-util is missing"
+fi
 
 if [ -n "${ECOGATE_FUZZ:-}" ]; then
 	section "fuzzing, $ECOGATE_FUZZ each"

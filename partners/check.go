@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/url"
@@ -168,13 +169,46 @@ func (k *checker) documentUse(key string, uses []Use) {
 }
 
 func (k *checker) key(at string, key KeyConfig) {
-	if key.KeyFile == "" {
-		k.add(at+".key_file", "is required")
+	var sources []string
+	for _, source := range []struct {
+		key   string
+		given bool
+	}{{"key_file", key.KeyFile != ""}, {"pkcs12_file", key.PKCS12File != ""}, {"pkcs11", key.PKCS11 != TokenKeyConfig{}}} {
+		if source.given {
+			sources = append(sources, source.key)
+		}
 	}
-	if key.ChainFile == "" {
+	switch {
+	case len(sources) == 0:
+		k.add(at+".key_file", "is required, or pkcs12_file, or pkcs11")
+	case len(sources) > 1:
+		k.add(at+"."+sources[1], "excludes %s: a key lies in one place", sources[0])
+	case sources[0] == "pkcs12_file" && key.ChainFile != "":
+		k.add(at+".chain_file", "excludes pkcs12_file, which holds the credentials itself")
+	case sources[0] == "pkcs11":
+		k.tokenKey(at+".pkcs11", key.PKCS11)
+		if key.PassphraseFile != "" {
+			k.add(at+".passphrase_file", "excludes pkcs11: the PIN is in pin_file")
+		}
+	}
+	if key.ChainFile == "" && key.PKCS12File == "" {
 		k.add(at+".chain_file", "is required")
 	}
 	k.window(at+".until", key.From, key.Until)
+}
+
+func (k *checker) tokenKey(at string, key TokenKeyConfig) {
+	for _, field := range []struct{ key, value string }{{"module", key.Module}, {"token_label", key.TokenLabel}, {"pin_file", key.PINFile}} {
+		if field.value == "" {
+			k.add(at+"."+field.key, "is required")
+		}
+	}
+	if key.KeyLabel == "" && key.KeyID == "" {
+		k.add(at+".key_label", "is required, or key_id")
+	}
+	if _, err := hex.DecodeString(key.KeyID); err != nil {
+		k.add(at+".key_id", "%q is not hexadecimal with two digits for each byte", key.KeyID)
+	}
 }
 
 func (k *checker) credential(at string, credential CredentialConfig) {

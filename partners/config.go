@@ -36,16 +36,36 @@ type NodeConfig struct {
 	Issuers []OwnIssuerConfig `yaml:"issuers"`
 }
 
-// KeyConfig is a private key with its credential. Keys for one use may overlap: the one whose window began last is used.
+// KeyConfig is a private key with its credential. The key lies in exactly one of KeyFile, PKCS12File and PKCS11. Keys for one
+// use may overlap: the one whose window began last is used.
 type KeyConfig struct {
 	// Uses are what the key may do; an issuing body's key has UseDocumentSignature and needs none written.
 	Uses []Use `yaml:"uses"`
-	// KeyFile holds the private key in PEM; ChainFile its credential first, then intermediates.
+	// KeyFile holds the private key in PEM. ChainFile holds its credential and intermediates for KeyFile and PKCS11, in any form
+	// that signing.ReadCredentials reads.
 	KeyFile   string `yaml:"key_file" path:"true"`
 	ChainFile string `yaml:"chain_file" path:"true"`
+	// PKCS12File holds the private key, its credential and intermediates.
+	PKCS12File string `yaml:"pkcs12_file" path:"true"`
+	// PassphraseFile holds, on its only line, the passphrase of KeyFile or PKCS12File, if it is encrypted.
+	PassphraseFile string `yaml:"passphrase_file" path:"true"`
+	// PKCS11 is the private key in a token.
+	PKCS11 TokenKeyConfig `yaml:"pkcs11"`
 	// From and Until narrow the credential's own validity.
 	From  time.Time `yaml:"from"`
 	Until time.Time `yaml:"until"`
+}
+
+// TokenKeyConfig is a private key in a PKCS #11 token. The zero value is none.
+type TokenKeyConfig struct {
+	// Module is the shared library of the token's maker, TokenLabel the token's label, and
+	// PINFile holds, on its only line, the PIN of its user.
+	Module     string `yaml:"module" path:"true"`
+	TokenLabel string `yaml:"token_label"`
+	PINFile    string `yaml:"pin_file" path:"true"`
+	// KeyLabel is CKA_LABEL of the private key, KeyID its CKA_ID in hexadecimal; at least one of them.
+	KeyLabel string `yaml:"key_label"`
+	KeyID    string `yaml:"key_id"`
 }
 
 // OwnIssuerConfig is an issuing body that this node signs documents for.

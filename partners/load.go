@@ -18,6 +18,8 @@ type loader struct {
 	data *data
 	// owners tells whose each public key is, by the SHA-256 of its SubjectPublicKeyInfo.
 	owners map[[sha256.Size]byte]owner
+	// tokens are those that were opened, nil for one that did not open.
+	tokens map[tokenName]*signing.Token
 }
 
 type owner struct{ partner, key, file string }
@@ -29,6 +31,7 @@ func load(cfg Config) (*data, error) {
 	l := &loader{
 		data:   &data{credentials: map[string][]*trusted{}, keys: map[string]signing.Key{}},
 		owners: map[[sha256.Size]byte]owner{},
+		tokens: map[tokenName]*signing.Token{},
 	}
 	l.self(cfg.Node)
 	for i, p := range cfg.Partners {
@@ -46,9 +49,11 @@ func load(cfg Config) (*data, error) {
 func (l *loader) self(n NodeConfig) {
 	self := Self{ID: n.ID, Name: n.Name, Country: n.Country, PartyIDs: n.PartyIDs, Role: n.Role}
 	for i, key := range n.Keys {
+		var uses []trusted
 		for _, use := range key.Uses {
-			l.ownKey(item("node.keys", i), key, trusted{Credential: Credential{Use: use}, entry: -1})
+			uses = append(uses, trusted{Credential: Credential{Use: use}, entry: -1})
 		}
+		l.ownKey(item("node.keys", i), key, uses...)
 	}
 	for i, issuer := range n.Issuers {
 		self.Issuers = append(self.Issuers, Issuer{
@@ -65,30 +70,21 @@ func (l *loader) self(n NodeConfig) {
 	l.refuseTies()
 }
 
-// ownKey reads a key and its chain. Our own credentials count without anchors: who trusts them is the partners' business.
-func (l *loader) ownKey(at string, k KeyConfig, t trusted) {
-	keyPEM, err := os.ReadFile(k.KeyFile)
-	if err != nil {
-		l.add(at+".key_file", "%v", err)
+// ownKey takes a key for its uses. Our own credentials count without anchors: who trusts them is the partners' business.
+func (l *loader) ownKey(at string, k KeyConfig, uses ...trusted) {
+	key, source, ok := l.readKey(at, k)
+	if !ok {
 		return
 	}
-	chain, err := os.ReadFile(k.ChainFile)
-	if err != nil {
-		l.add(at+".chain_file", "%v", err)
-		return
+	for _, t := range uses {
+		t.X509Cert = key.Chain[0]
+		if !l.admit(at+"."+source.key, source.file, &t, k.From, k.Until) {
+			continue
+		}
+		t.chains = []window{{t.From, t.Until}}
+		l.data.keys[signing.Fingerprint(t.X509Cert)] = key
+		l.data.credentials[""] = append(l.data.credentials[""], &t)
 	}
-	key, err := signing.ReadKey(keyPEM, chain)
-	if err != nil {
-		l.add(at+".key_file", "%s with chain %s: %v", k.KeyFile, k.ChainFile, err)
-		return
-	}
-	t.X509Cert = key.Chain[0]
-	if !l.admit(at+".chain_file", k.ChainFile, &t, k.From, k.Until) {
-		return
-	}
-	t.chains = []window{{t.From, t.Until}}
-	l.data.keys[signing.Fingerprint(t.X509Cert)] = key
-	l.data.credentials[""] = append(l.data.credentials[""], &t)
 }
 
 // refuseTies makes sure that "the one whose window began last" is one key.

@@ -1,6 +1,7 @@
 package partners_test
 
 import (
+	"crypto"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,9 +11,11 @@ import (
 	"time"
 
 	"go.mozilla.org/pkcs7"
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
 )
 
 func TestCredentialThatCanNeverCountIsRefused(t *testing.T) {
@@ -103,6 +106,27 @@ func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
 		}, "node.keys[0].key_file", []string{"message-signature.key", "message-signature.pem", "belongs to the private key"}},
 		{"chain instead of key", func(w *world) { w.config.Node.Keys[0].KeyFile = w.file("kr", "tls-server.pem") }, "node.keys[0].key_file", []string{"no private key"}},
 		{"key instead of credential", func(w *world) { w.config.Partners[0].Credentials[0].File = w.file("tw", "tls-server.key") }, "partners[0].credentials[0].file", []string{"no credential"}},
+		{"encrypted key without passphrase", func(w *world) { w.encrypt("message-signature", "secret") }, "node.keys[0].key_file", []string{"message-signature.key", "no passphrase is given"}},
+		{"wrong passphrase", func(w *world) {
+			w.encrypt("message-signature", "secret")
+			w.config.Node.Keys[0].PassphraseFile = w.write("passphrase", "Secret\n")
+		}, "node.keys[0].key_file", []string{"message-signature.key", "does not open"}},
+		{"passphrase for nothing", func(w *world) { w.config.Node.Keys[0].PassphraseFile = w.write("passphrase", "secret") }, "node.keys[0].key_file", []string{"is not encrypted"}},
+		{"passphrase file missing", func(w *world) { w.config.Node.Keys[0].PassphraseFile = missing }, "node.keys[0].passphrase_file", []string{missing}},
+		{"passphrase file empty", func(w *world) { w.config.Node.Keys[0].PassphraseFile = w.write("passphrase", "\n") }, "node.keys[0].passphrase_file", []string{"expected one line, found none"}},
+		{"passphrase file of two lines", func(w *world) { w.config.Node.Keys[0].PassphraseFile = w.write("passphrase", "a\nb\n") }, "node.keys[0].passphrase_file", []string{"found more"}},
+		{"PKCS #12 missing", func(w *world) { w.config.Node.Keys[0] = pkcs12Key(missing, "") }, "node.keys[0].pkcs12_file", []string{missing}},
+		{"PKCS #12 without passphrase", func(w *world) { w.config.Node.Keys[0] = pkcs12Key(w.pkcs12("secret"), "") }, "node.keys[0].pkcs12_file", []string{"key.p12", "no passphrase is given"}},
+		{"PEM for PKCS #12", func(w *world) { w.config.Node.Keys[0] = pkcs12Key(w.config.Node.Keys[0].KeyFile, "") }, "node.keys[0].pkcs12_file", []string{"not PKCS #12"}},
+		{"chain of nonsense", func(w *world) { w.config.Node.Keys[0].ChainFile = w.write("chain.pem", "?") }, "node.keys[0].chain_file", []string{"chain.pem"}},
+		{"token that does not open", func(w *world) {
+			w.config.Node.Keys[0].KeyFile = ""
+			w.config.Node.Keys[0].PKCS11 = partners.TokenKeyConfig{Module: missing, TokenLabel: "t", PINFile: w.write("pin", "1234\n"), KeyLabel: "k"}
+		}, "node.keys[0].pkcs11", []string{`token "t" of ` + missing}},
+		{"PIN file missing", func(w *world) {
+			w.config.Node.Keys[0].KeyFile = ""
+			w.config.Node.Keys[0].PKCS11 = partners.TokenKeyConfig{Module: missing, TokenLabel: "t", PINFile: missing, KeyLabel: "k"}
+		}, "node.keys[0].pkcs11.pin_file", []string{missing}},
 		{"two keys from the same instant", func(w *world) {
 			w.config.Node.Keys[0].Uses = append(w.config.Node.Keys[0].Uses, partners.UseTLSServer)
 		}, "node.keys", []string{"two keys for tls-server count from 2025-01-01T00:00:00Z"}},
@@ -198,5 +222,79 @@ func TestEntryWithTwoUsesIsComplainedAboutOnce(t *testing.T) {
 	var wrong *partners.ConfigError
 	if !errors.As(err, &wrong) || len(wrong.Problems) != 2 {
 		t.Errorf("want two problems, got %v", err)
+	}
+}
+
+func TestTokenThatDidNotOpenIsNotAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	token := partners.TokenKeyConfig{Module: "/no/such.so", TokenLabel: "t", PINFile: w.write("pin", "1234\n"), KeyLabel: "k"}
+	for i := range 2 {
+		w.config.Node.Keys[i].KeyFile, w.config.Node.Keys[i].PKCS11 = "", token
+	}
+	w.wantRefused(t, "node.keys[0].pkcs11", "/no/such.so")
+	w.wantRefused(t, "node.keys[1].pkcs11", "not asked again")
+}
+
+// write writes a file beside the node's keys.
+func (w *world) write(name, text string) string {
+	path := w.file("kr", name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		panic(err)
+	}
+	return path
+}
+
+// encrypt writes a key of the node anew under a passphrase.
+func (w *world) encrypt(name, passphrase string) {
+	text, err := signing.WritePrivateKey(w.issued["kr"][partners.Use(name)].Key, []byte(passphrase))
+	if err != nil {
+		panic(err)
+	}
+	w.write(name+".key", string(text))
+}
+
+// pkcs12 writes the node's message key with its credentials as PKCS #12.
+func (w *world) pkcs12(passphrase string) string {
+	own := w.issued["kr"][partners.UseMessageSignature]
+	credentials, err := signing.ReadCredentials(own.ChainPEM())
+	if err != nil {
+		panic(err)
+	}
+	data, err := pkcs12.Modern2023.Encode(own.Key, credentials[0], credentials[1:], passphrase)
+	if err != nil {
+		panic(err)
+	}
+	return w.write("key.p12", string(data))
+}
+
+func pkcs12Key(file, passphraseFile string) partners.KeyConfig {
+	return partners.KeyConfig{Uses: []partners.Use{partners.UseMessageSignature}, PKCS12File: file, PassphraseFile: passphraseFile}
+}
+
+func TestKeyLiesEncryptedOrInPKCS12(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(w *world)
+	}{
+		{"encrypted", func(w *world) {
+			w.encrypt("message-signature", "correct horse")
+			w.config.Node.Keys[0].PassphraseFile = w.write("passphrase", "correct horse\n")
+		}},
+		{"PKCS #12", func(w *world) {
+			w.config.Node.Keys[0] = pkcs12Key(w.pkcs12("correct horse"), w.write("passphrase", "correct horse"))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			test.change(w)
+			key, err := w.open(t).Key(partners.UseMessageSignature, "", summer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := w.issued["kr"][partners.UseMessageSignature]
+			if !key.Signer.Public().(interface{ Equal(crypto.PublicKey) bool }).Equal(own.Key.Public()) || len(key.Chain) != 2 {
+				t.Errorf("got a key with %d credentials", len(key.Chain))
+			}
+		})
 	}
 }

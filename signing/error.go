@@ -23,6 +23,9 @@ var (
 	ErrMalformed = errors.New("malformed")
 	// ErrKey: a private key and its credential do not belong together, or the key did not sign.
 	ErrKey = errors.New("unusable key")
+	// ErrPassphrase: a key file is encrypted and the passphrase (or a token's PIN) is missing or wrong, or one is given for
+	// nothing.
+	ErrPassphrase = errors.New("passphrase")
 )
 
 // Error is a failure to sign or verify. Its text is for the operator; a partner is told a fixed sentence.

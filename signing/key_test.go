@@ -3,12 +3,17 @@ package signing_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +35,7 @@ func credentialPEM(keys ...signing.Key) []byte {
 	return out
 }
 
-func privatePEM(tb testing.TB, key crypto.Signer) []byte {
+func privatePEM(tb testing.TB, key any) []byte {
 	tb.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -90,8 +95,16 @@ func TestReadKey(t *testing.T) {
 }
 
 func TestReadKeyRefuses(t *testing.T) {
-	pair, other, weak := keyOf(t, rsaKey), keyOf(t, otherRSAKey), keyOf(t, weakRSAKey)
+	pair, other, weak, p224 := keyOf(t, rsaKey), keyOf(t, otherRSAKey), keyOf(t, weakRSAKey), keyOf(t, p224Key)
+	exchange, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	key := privatePEM(t, pair.Signer)
+	sealed, err := signing.WritePrivateKey(pair.Signer, []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	legacy := bytes.Replace(block("RSA PRIVATE KEY", []byte{1}), []byte("KEY-----\n"), []byte("KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,00\n\n"), 1)
 	for _, test := range []struct {
 		name       string
@@ -99,14 +112,19 @@ func TestReadKeyRefuses(t *testing.T) {
 		want       error
 		text       string
 	}{
-		{"no key", credentialPEM(pair), credentialPEM(pair), signing.ErrMalformed, "no private key"},
+		{"no key", credentialPEM(pair), credentialPEM(pair), signing.ErrMalformed, "no private key, found CERTIFICATE"},
 		{"damaged key", block("PRIVATE KEY", []byte{1}), credentialPEM(pair), signing.ErrMalformed, "reading PRIVATE KEY"},
-		{"encrypted key", block("ENCRYPTED PRIVATE KEY", []byte{1}), credentialPEM(pair), signing.ErrMalformed, "decrypt it"},
-		{"encrypted key of old", legacy, credentialPEM(pair), signing.ErrMalformed, "decrypt it"},
+		{"encrypted key", sealed, credentialPEM(pair), signing.ErrPassphrase, "no passphrase is given"},
+		{"damaged encrypted key", block("ENCRYPTED PRIVATE KEY", []byte{1}), credentialPEM(pair), signing.ErrMalformed, "reading ENCRYPTED PRIVATE KEY"},
+		{"encrypted key of old", legacy, credentialPEM(pair), signing.ErrMalformed, "openssl pkcs8 -topk8"},
 		{"two keys", append(slices.Clone(key), key...), credentialPEM(pair), signing.ErrMalformed, "more than one private key"},
 		{"no credential", key, key, signing.ErrMalformed, "no credential"},
-		{"credential of another key", key, credentialPEM(other), signing.ErrKey, "belongs to the private key"},
+		{"credential of another key", key, credentialPEM(other), signing.ErrKey, "no credential belongs to the private key"},
 		{"RSA of 1024 bits", privatePEM(t, weak.Signer), credentialPEM(weak), signing.ErrPolicy, "1024 bits"},
+		{"P-224", privatePEM(t, p224.Signer), credentialPEM(p224), signing.ErrPolicy, "curve other than"},
+		{"key agreement", privatePEM(t, exchange), credentialPEM(pair), signing.ErrPolicy, "does not sign"},
+		{"key of OpenSSH", block("OPENSSH PRIVATE KEY", []byte{1}), credentialPEM(pair), signing.ErrMalformed, "OPENSSH PRIVATE KEY is not read"},
+		{"DER", []byte{0x30, 0}, credentialPEM(pair), signing.ErrMalformed, "found DER"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := signing.ReadKey(test.key, test.chain)
@@ -197,4 +215,101 @@ func FuzzReadCredentials(f *testing.F) {
 			t.Fatalf("%q: %v", data, err)
 		}
 	})
+}
+
+func TestEncryptedKeyIsReadUnderItsPassphrase(t *testing.T) {
+	for name, make := range map[string]func() (crypto.Signer, error){"RSA": rsaKey, "P-521": p521Key, "Ed25519": edwardsKey} {
+		t.Run(name, func(t *testing.T) {
+			key := keyOf(t, make)
+			sealed, err := signing.WritePrivateKey(key.Signer, []byte("secret"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := signing.ReadPrivateKey(sealed, []byte("secret"))
+			if err != nil || !samePrivate(got, key.Signer) {
+				t.Errorf("its passphrase: %v", err)
+			}
+			for _, wrong := range []string{"", "Secret"} {
+				if _, err := signing.ReadPrivateKey(sealed, []byte(wrong)); !errors.Is(err, signing.ErrPassphrase) {
+					t.Errorf("passphrase %q: %v", wrong, err)
+				}
+			}
+			plain, err := signing.WritePrivateKey(key.Signer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := signing.ReadPrivateKey(plain, []byte("secret")); !errors.Is(err, signing.ErrPassphrase) {
+				t.Errorf("a passphrase for a key that is not encrypted: %v", err)
+			}
+		})
+	}
+}
+
+// TestHostileKeyFilesAreRefused reads ../testdata/hostile/keys: each file says in a header of its PEM what must be said of it.
+func TestHostileKeyFilesAreRefused(t *testing.T) {
+	files, err := filepath.Glob("../testdata/hostile/keys/*.pem")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, path := range files {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text := read(t, path)
+			want := keyExpectation.FindSubmatch(text)
+			if want == nil {
+				t.Fatal("no expect: line")
+			}
+			_, err := signing.ReadPrivateKey(text, []byte("secret"))
+			if wrong := (*signing.Error)(nil); !errors.As(err, &wrong) || !strings.Contains(err.Error(), string(want[1])) {
+				t.Errorf("got %v, want %q", err, want[1])
+			}
+		})
+	}
+}
+
+var keyExpectation = regexp.MustCompile(`(?m)^expect: (.+)$`)
+
+// FuzzReadPrivateKey looks for panics and for a key that may not sign.
+func FuzzReadPrivateKey(f *testing.F) {
+	files, err := filepath.Glob("../testdata/hostile/keys/*.pem")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range files {
+		f.Add(read(f, path), "secret")
+	}
+	f.Add(privatePEM(f, keyOf(f, p256Key).Signer), "")
+	f.Fuzz(func(t *testing.T, data []byte, passphrase string) {
+		signer, err := signing.ReadPrivateKey(data, []byte(passphrase))
+		if err == nil && signer == nil {
+			t.Fatal("no key")
+		}
+		if wrong := (*signing.Error)(nil); err != nil && !errors.As(err, &wrong) {
+			t.Fatalf("%T: %v", err, err)
+		}
+	})
+}
+
+// TestBundlesOfOpenSSLAreRead reads .p7b and .p7c files with several credentials, in any order, and finds the key's own.
+func TestBundlesOfOpenSSLAreRead(t *testing.T) {
+	openssl := tool(t, "openssl")
+	own, others := keyOf(t, rsaKey), []signing.Key{keyOf(t, p256Key), keyOf(t, p384Key), keyOf(t, edwardsKey)}
+	for _, order := range [][]signing.Key{{own, others[0], others[1], others[2]}, {others[2], others[0], own, others[1]}} {
+		pemFile := write(t, "all.pem", credentialPEM(order...))
+		der, err := exec.Command(openssl, "crl2pkcs7", "-nocrl", "-certfile", pemFile, "-outform", "DER").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := exec.Command(openssl, "crl2pkcs7", "-nocrl", "-certfile", pemFile).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range map[string][]byte{
+			"DER": der, "PEM": text, "PEM as CMS": block("CMS", der), "base64": []byte(base64.StdEncoding.EncodeToString(der)),
+		} {
+			key, err := signing.ReadKey(privatePEM(t, own.Signer), data)
+			if err != nil || len(key.Chain) != 4 || !key.Chain[0].Equal(own.Chain[0]) {
+				t.Errorf("%s: %d credentials, %v", name, len(key.Chain), err)
+			}
+		}
+	}
 }

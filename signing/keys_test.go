@@ -45,8 +45,13 @@ func keyOf(tb testing.TB, make func() (crypto.Signer, error)) signing.Key {
 
 func credentialOf(tb testing.TB, signer crypto.Signer) *x509.Certificate {
 	tb.Helper()
+	return selfSigned(tb, signer, big.NewInt(20260101), "Customs of Testland")
+}
+
+func selfSigned(tb testing.TB, signer crypto.Signer, serial *big.Int, name string) *x509.Certificate {
+	tb.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(20260101), Subject: pkix.Name{CommonName: "Customs of Testland"},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC),
 		SubjectKeyId: []byte{1, 2, 3, 4},
 	}
@@ -109,4 +114,10 @@ func shared(tb testing.TB, elements ...string) string {
 		tb.Skipf("reference material is not here: %v", err)
 	}
 	return path
+}
+
+// strangersCredential gives a credential of another issuer and number for a key.
+func strangersCredential(tb testing.TB, signer crypto.Signer) *x509.Certificate {
+	tb.Helper()
+	return selfSigned(tb, signer, big.NewInt(7), "Customs of Elsewhere")
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -433,13 +435,20 @@ func reportCredential(x509Cert *x509.Certificate, source string, at time.Time) c
 }
 
 func keyKind(x509Cert *x509.Certificate) string {
-	switch key := x509Cert.PublicKey.(type) {
+	return firstSet(publicKind(x509Cert.PublicKey), x509Cert.PublicKeyAlgorithm.String())
+}
+
+// publicKind is the kind and size of a public key, or nothing for one of a kind that is not known.
+func publicKind(public crypto.PublicKey) string {
+	switch key := public.(type) {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA %d", key.N.BitLen())
 	case *ecdsa.PublicKey:
 		return "ECDSA " + key.Params().Name
+	case ed25519.PublicKey:
+		return "Ed25519"
 	}
-	return x509Cert.PublicKeyAlgorithm.String()
+	return ""
 }
 
 // validityAt compares a credential's window with a message's Timestamp. It is a remark: whether a credential counts at an

@@ -1,0 +1,161 @@
+package partners
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/ecogate/ecogate/signing"
+)
+
+// place is where something was read: the key of the configuration, below the entry, and the file.
+type place struct{ key, file string }
+
+// readKey reads a private key with its credentials, from wherever it lies, and says where the credentials stand. What is wrong
+// is added to the problems.
+func (l *loader) readKey(at string, k KeyConfig) (signing.Key, place, bool) {
+	source := place{"chain_file", k.ChainFile}
+	var key signing.Key
+	var where string
+	var err error
+	switch {
+	case k.PKCS12File != "":
+		source = place{"pkcs12_file", k.PKCS12File}
+		where = ".pkcs12_file"
+		key, err = readPKCS12(k)
+	case k.PKCS11 != TokenKeyConfig{}:
+		where = ".pkcs11"
+		key, err = l.readToken(k)
+	default:
+		where = ".key_file"
+		key, err = readKeyFile(k)
+	}
+	if wrong := (*placed)(nil); errors.As(err, &wrong) {
+		where, err = "."+wrong.key, wrong.error
+	}
+	if err != nil {
+		l.add(at+where, "%v", err)
+	}
+	return key, source, err == nil
+}
+
+// placed is an error about another key of the entry than the one that names the private key.
+type placed struct {
+	key string
+	error
+}
+
+func (p *placed) Unwrap() error { return p.error }
+
+func readKeyFile(k KeyConfig) (signing.Key, error) {
+	text, err := os.ReadFile(k.KeyFile)
+	if err != nil {
+		return signing.Key{}, err
+	}
+	passphrase, err := readSecret("passphrase_file", k.PassphraseFile)
+	if err != nil {
+		return signing.Key{}, err
+	}
+	chain, err := os.ReadFile(k.ChainFile)
+	if err != nil {
+		return signing.Key{}, &placed{"chain_file", err}
+	}
+	private, err := signing.ReadPrivateKey(text, passphrase)
+	if err != nil {
+		return signing.Key{}, fmt.Errorf("%s: %w", k.KeyFile, err)
+	}
+	credentials, err := signing.ReadCredentials(chain)
+	if err != nil {
+		return signing.Key{}, &placed{"chain_file", fmt.Errorf("%s: %w", k.ChainFile, err)}
+	}
+	key, err := signing.NewKey(private, credentials)
+	if err != nil {
+		return key, fmt.Errorf("%s with chain %s: %w", k.KeyFile, k.ChainFile, err)
+	}
+	return key, nil
+}
+
+func readPKCS12(k KeyConfig) (signing.Key, error) {
+	data, err := os.ReadFile(k.PKCS12File)
+	if err != nil {
+		return signing.Key{}, err
+	}
+	passphrase, err := readSecret("passphrase_file", k.PassphraseFile)
+	if err != nil {
+		return signing.Key{}, err
+	}
+	key, err := signing.ReadPKCS12(data, passphrase)
+	if err != nil {
+		return key, fmt.Errorf("%s: %w", k.PKCS12File, err)
+	}
+	return key, nil
+}
+
+// tokenName tells tokens apart.
+type tokenName struct{ module, label, pinFile string }
+
+func (l *loader) readToken(k KeyConfig) (signing.Key, error) {
+	chain, err := os.ReadFile(k.ChainFile)
+	if err != nil {
+		return signing.Key{}, &placed{"chain_file", err}
+	}
+	credentials, err := signing.ReadCredentials(chain)
+	if err != nil {
+		return signing.Key{}, &placed{"chain_file", fmt.Errorf("%s: %w", k.ChainFile, err)}
+	}
+	token, err := l.openToken(tokenName{k.PKCS11.Module, k.PKCS11.TokenLabel, k.PKCS11.PINFile})
+	if err != nil {
+		return signing.Key{}, err
+	}
+	id, err := hex.DecodeString(k.PKCS11.KeyID)
+	if err != nil {
+		return signing.Key{}, &placed{"pkcs11.key_id", err}
+	}
+	private, err := token.Key(id, k.PKCS11.KeyLabel)
+	if err != nil {
+		return signing.Key{}, fmt.Errorf("token %q: %w", k.PKCS11.TokenLabel, err)
+	}
+	key, err := signing.NewKey(private, credentials)
+	if err != nil {
+		return key, fmt.Errorf("token %q with chain %s: %w", k.PKCS11.TokenLabel, k.ChainFile, err)
+	}
+	return key, nil
+}
+
+// openToken opens a token once, however many keys lie in it: a token locks itself after a few wrong PINs.
+func (l *loader) openToken(name tokenName) (*signing.Token, error) {
+	token, asked := l.tokens[name]
+	switch {
+	case token != nil:
+		return token, nil
+	case asked:
+		return nil, fmt.Errorf("token %q: it did not open for another key; it is not asked again", name.label)
+	}
+	l.tokens[name] = nil
+	pin, err := readSecret("pkcs11.pin_file", name.pinFile)
+	if err != nil {
+		return nil, err
+	}
+	if token, err = signing.OpenToken(name.module, name.label, pin); err != nil {
+		return nil, fmt.Errorf("token %q of %s: %w", name.label, name.module, err)
+	}
+	l.tokens[name] = token
+	return token, nil
+}
+
+// readSecret reads a file with a passphrase or PIN, all but the end of its only line; no file, no secret.
+func readSecret(key, file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &placed{key, err}
+	}
+	secret, err := signing.Passphrase(text)
+	if err != nil {
+		return nil, &placed{key, fmt.Errorf("%s: %w", file, err)}
+	}
+	return secret, nil
+}

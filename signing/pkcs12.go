@@ -1,0 +1,78 @@
+package signing
+
+import (
+	"encoding/asn1"
+	"errors"
+	"math/big"
+
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// ReadPKCS12 reads a private key with its credentials from PKCS #12 (RFC 7292, .p12 or .pfx), in the modern form (PBES2) or
+// that of old (RC2, 3DES), DER only. The credentials may stand in any order; the key is put together with them as [NewKey]
+// does. At most 1 MiB is read. The error is an [*Error] of kind ErrMalformed, ErrPassphrase, ErrPolicy or ErrKey.
+func ReadPKCS12(data, passphrase []byte) (Key, error) {
+	if len(data) > maxCredentials {
+		return Key{}, fail(ErrMalformed, "PKCS #12 of more than %d octets", maxCredentials)
+	}
+	if !looksLikePKCS12(data) {
+		return Key{}, fail(ErrMalformed, "not PKCS #12 in DER")
+	}
+	if work := derivationWork(data, 0); work > maxIterations {
+		return Key{}, fail(ErrPolicy, "PKCS #12 asks for a key derivation of %d iterations, at most %d are made", work, maxIterations)
+	}
+	private, own, others, err := pkcs12.DecodeChain(data, string(passphrase))
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
+		return Key{}, fail(ErrPassphrase, "PKCS #12 is encrypted, and no passphrase is given")
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+		return Key{}, fail(ErrPassphrase, "the passphrase does not open the PKCS #12 file, or the file was changed")
+	case err != nil:
+		return Key{}, &Error{Kind: ErrMalformed, Reason: "reading PKCS #12", Cause: err}
+	}
+	signer, err := asSigner(private)
+	if err != nil {
+		return Key{}, err
+	}
+	return NewKey(signer, append(others[:len(others):len(others)], own))
+}
+
+// looksLikePKCS12 tells a PFX from other DER by its version, which is 3 (RFC 7292 §4).
+func looksLikePKCS12(data []byte) bool {
+	var pfx struct {
+		Version  int
+		AuthSafe asn1.RawValue
+		MacData  asn1.RawValue `asn1:"optional"`
+	}
+	return unmarshalAll(data, &pfx) == nil && pfx.Version == 3
+}
+
+// maxNesting is how deep derivationWork looks; a PFX needs 14 levels.
+const maxNesting = 32
+
+// derivationWork gives the largest number of iterations that DER asks for anywhere, as far as it is not encrypted: every
+// scheme of PKCS #5 and #12 writes an INTEGER after the OCTET STRING of the salt. The library does whatever it is asked.
+func derivationWork(der []byte, depth int) int64 {
+	var most int64
+	afterSalt := false
+	for len(der) > 0 && depth < maxNesting {
+		var value asn1.RawValue
+		rest, err := asn1.Unmarshal(der, &value)
+		if err != nil {
+			return most
+		}
+		switch {
+		case value.Class == asn1.ClassUniversal && value.Tag == asn1.TagInteger && afterSalt:
+			count := new(big.Int).SetBytes(value.Bytes)
+			if !count.IsInt64() {
+				return 1<<63 - 1
+			}
+			most = max(most, count.Int64())
+		case value.IsCompound, value.Tag == asn1.TagOctetString:
+			most = max(most, derivationWork(value.Bytes, depth+1))
+		}
+		afterSalt = value.Class == asn1.ClassUniversal && value.Tag == asn1.TagOctetString
+		der = rest
+	}
+	return most
+}
