@@ -69,6 +69,9 @@ type Policy struct {
 	// Algorithms narrows the signature algorithms to these, each written as its URI or as the part after "#"
 	// ("rsa-sha256"). Empty does not narrow.
 	Algorithms []string
+	// TimeStampAnchors are the credentials of time-stamp authorities, or of the CAs above them, whose time-stamps count. A
+	// document with another's is refused. Without any, time-stamps are not verified and [TimeStamp.Authority] stays nil.
+	TimeStampAnchors []*x509.Certificate
 }
 
 // KnownAlgorithm tells whether a name in [Policy.Algorithms] means anything; one that does not accepts nothing.

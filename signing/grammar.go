@@ -36,7 +36,12 @@ func (s *sequence) take(local string) (c14n.Element, error) {
 
 // optional gives the next child if it has this name.
 func (s *sequence) optional(local string) (c14n.Element, bool) {
-	if len(s.rest) == 0 || !s.rest[0].Is(dsigSpace, local) {
+	return s.optionalIn(dsigSpace, local)
+}
+
+// optionalIn gives the next child if it has this name of another namespace.
+func (s *sequence) optionalIn(space, local string) (c14n.Element, bool) {
+	if len(s.rest) == 0 || !s.rest[0].Is(space, local) {
 		return c14n.Element{}, false
 	}
 	e := s.rest[0]

@@ -20,9 +20,10 @@ const (
 	maxPrefixes   = 64 // in one PrefixList
 )
 
-// reading is what a ds:Signature is in: whether the XPath filter of ebMS may be used, and how many parts the message has.
+// reading is what a ds:Signature is in: what it may have, and how many parts the message has.
 type reading struct {
 	filter bool
+	xades  bool // XAdES properties may be in it
 	parts  int
 }
 
@@ -36,6 +37,7 @@ type signature struct {
 	byURI      map[string]int // index in references
 	value      []byte
 	hint       hint
+	xades      *qualifying // nil if there are no XAdES properties
 }
 
 // reference is one ds:Reference.
@@ -57,8 +59,7 @@ type hint struct {
 }
 
 // readSignature reads a ds:Signature (XMLDSig Core 1.1 §4.1). The grammar is strict: each element once and in its place, no
-// attributes, comments or processing instructions that the schema does not name, no ds:Object. withFilter allows the XPath
-// transform of ebMS.
+// attributes, comments or processing instructions that the schema does not name, no ds:Object but that of XAdES.
 func readSignature(e c14n.Element, p Policy, around reading) (*signature, error) {
 	if err := checkSize(e, around.parts); err != nil {
 		return nil, err
@@ -88,6 +89,11 @@ func readSignature(e c14n.Element, p Policy, around reading) (*signature, error)
 	}
 	if keyInfo, found := c.optional("KeyInfo"); found {
 		if s.hint, err = readHint(keyInfo); err != nil {
+			return nil, err
+		}
+	}
+	if s.xades != nil {
+		if err := s.readObject(c, p); err != nil {
 			return nil, err
 		}
 	}
@@ -130,6 +136,12 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 	for len(c.rest) > 0 {
 		if e, err = c.take("Reference"); err != nil {
 			return err
+		}
+		if around.xades && namesProperties(e) {
+			if err := s.takeProperties(e, p); err != nil {
+				return err
+			}
+			continue
 		}
 		r, err := readReference(e, p, around.filter)
 		if err != nil {

@@ -27,6 +27,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
@@ -71,12 +72,16 @@ type Verified struct {
 	// Octets are the canonical octets that were digested: without the ds:Signature, without comments and, in a message,
 	// without the elements that the XPath filter leaves out (those for the actors next and nextMSH).
 	Octets []byte
-	// References are all of the signature's, in its order.
+	// References are all of the signature's, in its order, but the one to its own XAdES properties.
 	References []Reference
 	// Signer is the one of the candidates whose key made the signature.
 	Signer *x509.Certificate
 	// Algorithm is the URI of the signature algorithm.
 	Algorithm string
+	// SigningTime is when the signer of a XAdES document says that it signed; zero if it does not say. Nobody vouches for it.
+	SigningTime time.Time
+	// TimeStamp is what a time-stamp authority says about the signature (XAdES-T); nil if there is none.
+	TimeStamp *TimeStamp
 }
 
 // Canonicalize reads a document strictly and gives its Canonical XML 1.0 form without comments. The document must be UTF-8
