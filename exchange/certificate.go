@@ -130,7 +130,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err != nil {
 		return nil, nil, ebms.NewMimeProblem(location, err)
 	}
-	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), r.policy())
+	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}

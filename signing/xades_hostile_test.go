@@ -64,7 +64,7 @@ func TestHostileXAdESIsRefused(t *testing.T) {
 func writeHostileXAdES(t *testing.T) {
 	t.Helper()
 	key := keyOf(t, rsaKey)
-	stamps := openTSA(t, tsaShape{})
+	stamps := openTSA(t, time.Time{})
 	if err := os.MkdirAll(xadesFolder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +192,8 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 	withToken := func(name, reason string, token []byte) hostileCase {
 		return c("token-"+name, "ErrTimeStamp", reason, text, base64.StdEncoding.EncodeToString(token))
 	}
-	madeBy := func(name, reason string, shape tsaShape) hostileCase {
-		return hostileCase{"token-" + name, "document", "ErrTimeStamp", reason, nil, string(signXAdES(t, key, openTSA(t, shape)))}
+	madeBy := func(name, reason string, authority signing.TimeStampAuthority) hostileCase {
+		return hostileCase{"token-" + name, "document", "ErrTimeStamp", reason, nil, string(signXAdES(t, key, authority))}
 	}
 	late := time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC)
 	forge := func(template *x509.Certificate, options ...string) []byte {
@@ -227,8 +227,8 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 		c("token-not-base64", "ErrMalformed", "not base64", text, "?"),
 		c("token-twice", "ErrMalformed", "not expected", "</xades:EncapsulatedTimeStamp>", "</xades:EncapsulatedTimeStamp><xades:EncapsulatedTimeStamp>"+text+"</xades:EncapsulatedTimeStamp>"),
 		c("token-of-another-encoding", "ErrPolicy", "expected DER", "<xades:EncapsulatedTimeStamp>", `<xades:EncapsulatedTimeStamp Encoding="http://uri.etsi.org/01903/v1.2.2#PER">`),
-		madeBy("of-another-authority", "unknown authority", tsaShape{stranger: true}),
-		madeBy("of-an-expired-authority", "outside of certificate validity", tsaShape{until: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}),
+		madeBy("of-another-authority", "unknown authority", openTSA(t, time.Time{})),
+		madeBy("of-an-expired-authority", "outside of certificate validity", openTSA(t, time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC))),
 		withToken("of-an-authority-for-tls-too", "not for time-stamping alone", forge(timeCredential(t, 1, late, true, timeStamping, serverAuth))),
 		withToken("of-an-authority-not-critical", "does not say so critically", forge(timeCredential(t, 2, late, false, timeStamping))),
 		withToken("of-an-authority-for-tls", "not for time-stamping alone", forge(timeCredential(t, 3, late, true, serverAuth))),
@@ -236,7 +236,7 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 		withToken("without-signed-attributes", "the signed content type", forge(timeCredential(t, 6, late, true, timeStamping), "-noattr")),
 		withToken("of-another-content-type", "instead of TSTInfo", forge(timeCredential(t, 7, late, true, timeStamping), "-econtent_type", "1.2.840.113549.1.7.1")),
 		withToken("that-names-no-credential", "does not name the credential", forge(timeCredential(t, 8, late, true, timeStamping), "-not-cades")),
-		madeBy("of-nobody", "neither in it nor among", tsaShape{bare: true}),
+		madeBy("of-nobody", "neither in it nor among", stamps.bare()),
 		c("stamp-twice", "ErrMalformed", "not expected", whole, whole+whole),
 		c("stamp-with-include", "ErrMalformed", "Include stands where", "<xades:SignatureTimeStamp>", `<xades:SignatureTimeStamp><xades:Include URI="#evil"></xades:Include>`),
 		c("stamp-in-xml", "ErrMalformed", "XMLTimeStamp stands where", "<xades:EncapsulatedTimeStamp>"+text+"</xades:EncapsulatedTimeStamp>", "<xades:XMLTimeStamp></xades:XMLTimeStamp>"),
@@ -255,8 +255,8 @@ func forgeToken(t *testing.T, stamps tsa, token []byte, template *x509.Certifica
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := keyOf(t, p256Key)
-	private, credential := keyFiles(t, signing.Key{Signer: key.Signer, Chain: []*x509.Certificate{issue(t, template, stamps.anchor, key.Signer, stamps.ca)}})
+	key, issuing := keyOf(t, p256Key), stamps.PKI.Issuing
+	private, credential := keyFiles(t, signing.Key{Signer: key.Signer, Chain: []*x509.Certificate{issue(t, template, issuing.X509Cert, key.Signer, issuing.Key)}})
 	arguments := []string{"cms", "-sign", "-in", write(t, "content", parsed.Content), "-binary", "-nodetach", "-outform", "DER", "-nosmimecap",
 		"-signer", credential, "-inkey", private, "-out", filepath.Join(t.TempDir(), "token")}
 	out := arguments[len(arguments)-1]

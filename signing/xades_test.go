@@ -16,81 +16,39 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ecogate/ecogate/internal/tsatest"
 	"github.com/ecogate/ecogate/signing"
 )
 
 var signingTime = time.Date(2026, 11, 25, 9, 30, 15, 0, time.UTC)
 
-// tsa is a time-stamp authority: openssl ts behind HTTP on loopback.
+// tsa is a time-stamp authority.
 type tsa struct {
 	signing.HTTPAuthority
+	*tsatest.Authority
 	x509Cert, anchor *x509.Certificate
-	ca               crypto.Signer
 }
 
-// tsaShape says what is particular about an authority's credential.
-type tsaShape struct {
-	until    time.Time // zero for 2050
-	stranger bool      // under a CA that nobody knows
-	bare     bool      // tokens carry no credential
-}
-
-// openTSA starts an authority under a CA of its own.
-func openTSA(tb testing.TB, shape tsaShape) tsa {
+// openTSA starts an authority whose credential expires at until; never if that is zero.
+func openTSA(tb testing.TB, until time.Time) tsa {
 	tb.Helper()
-	openssl := tool(tb, "openssl")
-	caKey := p384Key
-	if shape.stranger {
-		caKey = p521Key
+	a := tsatest.Open(tb, until)
+	return tsa{signing.HTTPAuthority{URL: a.URL, Client: http.DefaultClient}, a, a.Credential.X509Cert, a.PKI.Root.X509Cert}
+}
+
+// bare asks an authority for tokens that carry no credential.
+func (a tsa) bare() answer {
+	return func(ctx context.Context, request []byte) ([]byte, error) {
+		query := bytes.TrimSuffix(bytes.Clone(request), []byte{1, 1, 0xFF}) // certReq
+		query[1] -= 3
+		return a.Ask(ctx, query)
 	}
-	ca, err := caKey()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "Time CA"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC),
-	}
-	anchor := issue(tb, authority, authority, ca, ca)
-	key := keyOf(tb, p256Key)
-	if shape.until.IsZero() {
-		shape.until = authority.NotAfter
-	}
-	x509Cert := issue(tb, timeCredential(tb, 77, shape.until, true, timeStamping), anchor, key.Signer, ca)
-	private, credential := keyFiles(tb, signing.Key{Signer: key.Signer, Chain: []*x509.Certificate{x509Cert}})
-	folder := tb.TempDir()
-	config := write(tb, "tsa.conf", []byte("[tsa]\ndefault_tsa=t\n[t]\nserial="+filepath.Join(folder, "serial")+"\nsigner_cert="+credential+
-		"\nsigner_key="+private+"\nsigner_digest=sha256\ndefault_policy=1.3.6.1.4.1.55555.1\ndigests=sha256\naccuracy=secs:1,millisecs:500\n"+
-		"ordering=yes\ntsa_name=yes\ness_cert_id_alg=sha256\n"))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		query, _ := io.ReadAll(r.Body)
-		if shape.bare {
-			query = bytes.TrimSuffix(query, []byte{1, 1, 0xFF}) // certReq
-			query[1] -= 3
-		}
-		name := filepath.Join(tb.TempDir(), "query")
-		if err := os.WriteFile(name, query, 0o600); err != nil {
-			tb.Error(err)
-		}
-		if text, err := exec.Command(openssl, "ts", "-reply", "-config", config, "-queryfile", name, "-out", name+".reply").CombinedOutput(); err != nil {
-			tb.Errorf("openssl ts: %v\n%s", err, text)
-		}
-		reply, err := os.ReadFile(name + ".reply")
-		if err != nil {
-			tb.Error(err)
-		}
-		w.Header().Set("Content-Type", "application/timestamp-reply")
-		_, _ = w.Write(reply)
-	}))
-	tb.Cleanup(server.Close)
-	return tsa{signing.HTTPAuthority{URL: server.URL, Client: server.Client()}, x509Cert, anchor, ca}
 }
 
 // Uses of a credential.
@@ -135,7 +93,7 @@ func signXAdES(tb testing.TB, key signing.Key, authority signing.TimeStampAuthor
 }
 
 func TestVerifyDocumentReadsWhatSignXAdESWrites(t *testing.T) {
-	stamps := openTSA(t, tsaShape{})
+	stamps := openTSA(t, time.Time{})
 	key := keyOf(t, rsaKey)
 	want, err := signing.Canonicalize([]byte(document))
 	if err != nil {
@@ -151,7 +109,7 @@ func TestVerifyDocumentReadsWhatSignXAdESWrites(t *testing.T) {
 		{"T with the authority's CA", stamps, []*x509.Certificate{key.Chain[0], stamps.anchor}, stamps.x509Cert},
 		{"T with the authority itself", stamps, []*x509.Certificate{stamps.x509Cert}, stamps.x509Cert},
 		{"T without anchors", stamps, nil, nil},
-		{"T with a token that carries no credential", openTSA(t, tsaShape{bare: true}), nil, nil},
+		{"T with a token that carries no credential", stamps.bare(), nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := time.Now().Add(-time.Minute)
@@ -173,7 +131,7 @@ func TestVerifyDocumentReadsWhatSignXAdESWrites(t *testing.T) {
 			if stamp == nil {
 				return
 			}
-			if stamp.Time.Before(before) || stamp.Time.After(time.Now().Add(time.Minute)) || stamp.Policy != "1.3.6.1.4.1.55555.1" || stamp.SerialNumber.Sign() <= 0 {
+			if stamp.Time.Before(before) || stamp.Time.After(time.Now().Add(time.Minute)) || stamp.Policy != tsatest.Policy || stamp.SerialNumber.Sign() <= 0 {
 				t.Errorf("time-stamp %+v", stamp)
 			}
 			if test.vouched == nil && stamp.Authority != nil || test.vouched != nil && !test.vouched.Equal(stamp.Authority) {
@@ -184,8 +142,8 @@ func TestVerifyDocumentReadsWhatSignXAdESWrites(t *testing.T) {
 }
 
 func TestTokenWithoutCredentialIsVerifiedWithTheAnchor(t *testing.T) {
-	stamps, key := openTSA(t, tsaShape{bare: true}), keyOf(t, p256Key)
-	signed := signXAdES(t, key, stamps)
+	stamps, key := openTSA(t, time.Time{}), keyOf(t, p256Key)
+	signed := signXAdES(t, key, stamps.bare())
 	for _, anchors := range [][]*x509.Certificate{{stamps.x509Cert}, {stamps.anchor}} {
 		_, err := signing.VerifyDocument(signed, documentPath, key.Chain, signing.Policy{TimeStampAnchors: anchors})
 		if known := anchors[0] == stamps.x509Cert; known != (err == nil) || !known && !errors.Is(err, signing.ErrTimeStamp) {
@@ -218,7 +176,7 @@ var idAttribute = []string{"--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:Si
 // TestXmlsecVerifiesXAdES asks an independent implementation about the signature, and openssl about the time-stamp.
 func TestXmlsecVerifiesXAdES(t *testing.T) {
 	xmlsec, openssl := tool(t, "xmlsec1"), tool(t, "openssl")
-	stamps := openTSA(t, tsaShape{})
+	stamps := openTSA(t, time.Time{})
 	anchor := write(t, "anchor.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: stamps.anchor.Raw}))
 	for _, test := range []struct {
 		name string
@@ -318,7 +276,7 @@ type answer func(ctx context.Context, request []byte) ([]byte, error)
 func (a answer) Ask(ctx context.Context, request []byte) ([]byte, error) { return a(ctx, request) }
 
 func TestSignXAdESRefusesWhatTheAuthorityMakes(t *testing.T) {
-	key, stamps := keyOf(t, p256Key), openTSA(t, tsaShape{})
+	key, stamps := keyOf(t, p256Key), openTSA(t, time.Time{})
 	gone := errors.New("connection refused")
 	octets := func(reply []byte, err error) answer {
 		return func(context.Context, []byte) ([]byte, error) { return reply, err }
@@ -360,8 +318,8 @@ func TestSignXAdESRefusesWhatTheAuthorityMakes(t *testing.T) {
 		}), "octets follow"},
 		{"replay", octets(earlier, nil), "nonce"},
 		{"other imprint", otherImprint, "something else"},
-		{"other authority", openTSA(t, tsaShape{stranger: true}), "unknown authority"},
-		{"expired", openTSA(t, tsaShape{until: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}), "outside of certificate validity"},
+		{"other authority", openTSA(t, time.Time{}), "unknown authority"},
+		{"expired", openTSA(t, time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)), "outside of certificate validity"},
 		{"error status", served(503, "text/plain", 10), "503"},
 		{"web page", served(200, "text/html", 10), "text/html"},
 		{"endless", served(200, "application/timestamp-reply", 1<<20), "more than 65536"},
@@ -416,7 +374,7 @@ func TestSignXAdESRefuses(t *testing.T) {
 // TestNoByteOfXAdESCanChange changes each byte of a time-stamped document. Either it is refused, or what it means is the
 // same.
 func TestNoByteOfXAdESCanChange(t *testing.T) {
-	stamps, key := openTSA(t, tsaShape{}), keyOf(t, p256Key)
+	stamps, key := openTSA(t, time.Time{}), keyOf(t, p256Key)
 	signed := signXAdES(t, key, stamps)
 	policy := signing.Policy{TimeStampAnchors: []*x509.Certificate{stamps.anchor}}
 	meaning := func(v *signing.Verified) string {
