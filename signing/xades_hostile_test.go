@@ -1,9 +1,11 @@
 package signing_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -196,9 +198,17 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 		return hostileCase{"token-" + name, "document", "ErrTimeStamp", reason, nil, string(signXAdES(t, key, authority))}
 	}
 	late := time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC)
+	content := contentOf(t, token)
 	forge := func(template *x509.Certificate, options ...string) []byte {
-		return forgeToken(t, stamps, token, template, options)
+		return forgeToken(t, stamps, content, template, options)
 	}
+	again := func(content []byte) []byte {
+		return forgeToken(t, stamps, content, timeCredential(t, 9, late, true, timeStamping), nil)
+	}
+	otherKey, otherCredential := keyFiles(t, key)
+	weaker := append([]byte(nil), token...)
+	ecdsa := bytes.LastIndex(weaker, []byte{0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2})
+	weaker[ecdsa+7] = 1 // ecdsa-with-SHA224
 	year := time.Now().UTC().Format("2006")
 	at := strings.Index(string(token), year)
 	if at < 0 {
@@ -232,6 +242,13 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 		withToken("of-an-authority-for-tls-too", "not for time-stamping alone", forge(timeCredential(t, 1, late, true, timeStamping, serverAuth))),
 		withToken("of-an-authority-not-critical", "does not say so critically", forge(timeCredential(t, 2, late, false, timeStamping))),
 		withToken("of-an-authority-for-tls", "not for time-stamping alone", forge(timeCredential(t, 3, late, true, serverAuth))),
+		withToken("of-a-time-after-its-authority", "has expired", again(bytes.Replace(content, []byte(year), []byte("2060"), 1))),
+		withToken("of-another-version", "version 2", again(bytes.Replace(content, []byte{2, 1, 1}, []byte{2, 1, 2}, 1))),
+		withToken("with-an-extension", "with extensions", again(extended(t, content))),
+		withToken("with-octets-after-its-content", "octets follow", again(append(append([]byte(nil), content...), 0))),
+		withToken("of-another-content", "not a TSTInfo", again([]byte("hello"))),
+		withToken("of-two-signers", "2 signers", forge(timeCredential(t, 10, late, true, timeStamping), "-signer", otherCredential, "-inkey", otherKey)),
+		withToken("by-sha224", "neither RSA", weaker),
 		withToken("by-sha1", "is not SHA-256", forge(timeCredential(t, 5, late, true, timeStamping), "-md", "sha1")),
 		withToken("without-signed-attributes", "the signed content type", forge(timeCredential(t, 6, late, true, timeStamping), "-noattr")),
 		withToken("of-another-content-type", "instead of TSTInfo", forge(timeCredential(t, 7, late, true, timeStamping), "-econtent_type", "1.2.840.113549.1.7.1")),
@@ -248,16 +265,37 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 	}
 }
 
-// forgeToken has the content of a token signed again with another credential of the authority's CA.
-func forgeToken(t *testing.T, stamps tsa, token []byte, template *x509.Certificate, options []string) []byte {
+func contentOf(t *testing.T, token []byte) []byte {
 	t.Helper()
 	parsed, err := pkcs7.Parse(token)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parsed.Content
+}
+
+// extended is a TSTInfo with an extension that must be understood.
+func extended(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var info asn1.RawValue
+	if _, err := asn1.Unmarshal(content, &info); err != nil {
+		t.Fatal(err)
+	}
+	extension := []byte{0xA1, 14, 0x30, 12, 6, 3, 0x2A, 3, 4, 1, 1, 0xFF, 4, 2, 5, 0}
+	out, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: append(info.Bytes, extension...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// forgeToken signs the content of a token with another credential of the authority's CA, as the options of openssl cms say.
+func forgeToken(t *testing.T, stamps tsa, content []byte, template *x509.Certificate, options []string) []byte {
+	t.Helper()
 	key, issuing := keyOf(t, p256Key), stamps.PKI.Issuing
 	private, credential := keyFiles(t, signing.Key{Signer: key.Signer, Chain: []*x509.Certificate{issue(t, template, issuing.X509Cert, key.Signer, issuing.Key)}})
-	arguments := []string{"cms", "-sign", "-in", write(t, "content", parsed.Content), "-binary", "-nodetach", "-outform", "DER", "-nosmimecap",
+	arguments := []string{"cms", "-sign", "-in", write(t, "content", content), "-binary", "-nodetach", "-outform", "DER", "-nosmimecap",
+		"-certfile", stamps.chainFile(t),
 		"-signer", credential, "-inkey", private, "-out", filepath.Join(t.TempDir(), "token")}
 	out := arguments[len(arguments)-1]
 	cades, contentType := true, true

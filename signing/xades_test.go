@@ -42,6 +42,11 @@ func openTSA(tb testing.TB, until time.Time) tsa {
 	return tsa{signing.HTTPAuthority{URL: a.URL, Client: http.DefaultClient}, a, a.Credential.X509Cert, a.PKI.Root.X509Cert}
 }
 
+// chainFile has the CA under which the authority's credential is.
+func (a tsa) chainFile(tb testing.TB) string {
+	return write(tb, "issuing.pem", a.PKI.Issuing.ChainPEM())
+}
+
 // bare asks an authority for tokens that carry no credential.
 func (a tsa) bare() answer {
 	return func(ctx context.Context, request []byte) ([]byte, error) {
