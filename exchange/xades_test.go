@@ -6,6 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -70,6 +73,32 @@ func TestEveryCertificateIsReadFromItsXAdESDocument(t *testing.T) {
 	}
 }
 
+// TestXAdESDocumentIsValid has another's program hold a document to the schemas of UBL from 2.2 on. Those of 2.1 have an
+// edition of XAdES without SigningCertificateV2.
+func TestXAdESDocumentIsValid(t *testing.T) {
+	if _, err := exec.LookPath("xmllint"); err != nil {
+		t.Skipf("xmllint is not installed: %v", err)
+	}
+	authority := tsatest.Open(t, time.Time{})
+	w := newWorld(t, setup{})
+	unsigned, err := ubl.Marshal(sample(t))
+	w.must(err)
+	x := signing.XAdES{SigningTime: w.now(), Authority: signing.HTTPAuthority{URL: authority.URL, Client: http.DefaultClient}}
+	signed, err := signing.SignXAdES(t.Context(), unsigned, ubl.SignaturePath(), w.KR.key(w, partners.UseDocumentSignature, "KCCI"), x)
+	w.must(err)
+	file := filepath.Join(t.TempDir(), "signed.xml")
+	w.must(os.WriteFile(file, signed, 0o600))
+	for _, version := range []string{"2.3", "2.4"} {
+		schema := filepath.Join("..", "..", "shared", "ubl", "xsd", version, "maindoc", "UBL-CertificateOfOrigin-"+version+".xsd")
+		if _, err := os.Stat(schema); err != nil {
+			t.Skipf("../shared is absent: %v", err)
+		}
+		if out, err := exec.Command("xmllint", "--nonet", "--noout", "--schema", schema, file).CombinedOutput(); err != nil {
+			t.Errorf("UBL %s: %v\n%s", version, err, out)
+		}
+	}
+}
+
 func TestCertificateTravelsUnderXAdES(t *testing.T) {
 	authority, stranger := tsatest.Open(t, time.Time{}), tsatest.Open(t, time.Time{})
 	stamp := partners.TimeStampConfig{URL: authority.URL, AnchorFiles: []string{authority.AnchorFile}}
@@ -87,7 +116,9 @@ func TestCertificateTravelsUnderXAdES(t *testing.T) {
 		{"T of another authority", partners.XAdEST, stamp, []string{stranger.AnchorFile}, "time-stamp does not verify"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, setup{kr: signedAs(test.xades, test.stamp), tw: knowing(test.known...)})
+			var log bytes.Buffer
+			change := func(o *exchange.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) }
+			w := newWorld(t, setup{kr: signedAs(test.xades, test.stamp), tw: knowing(test.known...), options: change})
 			request, sent := w.composed(sample(t))
 			if raw := string(w.KR.raw(w, sent.Raw)); strings.Contains(raw, "SignatureTimeStamp") != (test.xades == partners.XAdEST) || !strings.Contains(raw, "SigningCertificateV2") {
 				t.Errorf("the message has another form of signature:\n%s", raw)
@@ -96,6 +127,10 @@ func TestCertificateTravelsUnderXAdES(t *testing.T) {
 			if test.refusal == "" {
 				if c := w.TW.certificate(w); c.State != exchange.CertificateAvailable {
 					t.Errorf("certificate is %s", c.State)
+				}
+				if !strings.Contains(log.String(), "signing_time="+w.now().Format("2006-01-02T15:04:05")) || strings.Contains(log.String(), "authority=") != (test.xades == partners.XAdEST) ||
+					strings.Contains(log.String(), "authority=\"not verified\"") != (test.xades == partners.XAdEST && test.known == nil) {
+					t.Errorf("log:\n%s", log.String())
 				}
 				return
 			}

@@ -1,6 +1,6 @@
 // Package signing makes and verifies the two XML signatures of the gateway: the one of an ebXML message, which covers the
 // SOAP envelope and every MIME part (ebMS 2.0 §4.1.3), and the enveloped one of a document such as a certificate of origin.
-// It also reads the keys and credentials that they need.
+// The latter may be a XAdES one, with the signing time and a time-stamp. It also reads the keys and credentials that they need.
 //
 // It is given bytes and candidate credentials and takes no trust decision: which credentials count for a partner, whether
 // they are in their validity and not revoked, and whether a message had to be signed at all, is the caller's to know.
@@ -17,9 +17,17 @@
 // signature over given octets, and there ECDSA comes out in ASN.1, where XMLDSig Core 1.1 §6.4.3 wants r and s side by
 // side: our crypto.Signer around the key sees to that.
 //
+// Time-stamps (RFC 3161) are read here: the few ASN.1 structures with encoding/asn1, the CMS around them with
+// go.mozilla.org/pkcs7, which reads those of openssl. It leaves to us, and timestamp.go does, to ask for one signer,
+// signed attributes, their content type, SHA-2, and the credential's use and chain at the time that the token says: the one
+// credential whose trust is decided here, below the anchors that the caller gives, without revocation. We do not use
+// github.com/digitorus/timestamp: its newest edition that this Go builds brings a CMS reader of 2023, which still reads
+// beyond the end of a short token. A token with RSA-PSS or EdDSA is refused.
+//
 // Order to read: message.go and document.go for the two flows, signature.go (with grammar.go) for what is accepted as a
 // signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
-// sign.go and key.go. inspect.go shows a signature to people and decides nothing.
+// sign.go and key.go. xades.go writes and xadesread.go reads what XAdES adds, timestamp.go its tokens. inspect.go shows a
+// signature to people and decides nothing.
 package signing
 
 import (
