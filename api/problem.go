@@ -59,6 +59,7 @@ const (
 	CodeInvalid         Code = "invalid_certificate"
 	CodeNoAgreement     Code = "no_agreement"
 	CodeNotInForce      Code = "agreement_not_in_force"
+	CodeNoTimeStamp     Code = "no_timestamp"
 	CodeOverAgreement   Code = "over_agreement"
 	CodeUnreadable      Code = "unreadable_message"
 	CodeInternal        Code = "internal"
@@ -108,6 +109,7 @@ var kinds = []kind{
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
 	{code: CodeNoAnswer, status: http.StatusBadGateway, title: "The partner gave no answer that could be used", cause: exchange.ErrNoAnswer, tell: true},
+	{code: CodeNoTimeStamp, status: http.StatusServiceUnavailable, title: "The time-stamp authority gave no time-stamp; nothing was queued", cause: exchange.ErrNoTimeStamp},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
 	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
 	{code: CodeNotReady, status: http.StatusServiceUnavailable, title: "The node is not ready"},

@@ -130,7 +130,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err != nil {
 		return nil, nil, ebms.NewMimeProblem(location, err)
 	}
-	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), r.agreement.SignaturePolicy(r.request.Received))
+	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
@@ -144,6 +144,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err := n.checkIssuer(r, data, verified.Signer); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
+	n.tellTimes(r, data.Reference, verified)
 	findings = append(findings, eco.Validate(data, r.request.Received)...)
 	if eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
@@ -153,6 +154,23 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
 	}, document, nil
+}
+
+// tellTimes logs what a XAdES document says about the time of its signature. Who made the time-stamp is known if the partner's
+// authorities are.
+func (n *Node) tellTimes(r *reception, reference string, v *signing.Verified) {
+	if v.SigningTime.IsZero() && v.TimeStamp == nil {
+		return
+	}
+	details := []any{"message_id", r.record.MessageID, "partner", r.agreement.Partner, "reference", reference, "signing_time", v.SigningTime}
+	if stamp := v.TimeStamp; stamp != nil {
+		authority := "not verified"
+		if stamp.Authority != nil {
+			authority = signing.Fingerprint(stamp.Authority)
+		}
+		details = append(details, "timestamp", stamp.Time, "timestamp_policy", stamp.Policy, "timestamp_number", stamp.SerialNumber, "authority", authority)
+	}
+	n.log.Info("document with its time", details...)
 }
 
 // document returns the part that the Manifest names first: the certificate; what follows are its attachments.

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ import (
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Node runs both flows over one store. Its methods are safe for concurrent use.
@@ -41,20 +43,22 @@ type Node struct {
 	store    Store
 	registry *partners.Registry
 	post     Poster
-	now      func() time.Time
-	log      *slog.Logger
-	observe  func(Event)
-	workers  int
-	perPeer  int
-	poll     time.Duration
-	lease    time.Duration
-	backoff  time.Duration
-	minRate  int64
-	limits   ebms.Limits
-	owner    string
-	keeper   Keeper
-	breaker  breaker
-	lines    lines
+	// authority gives the time-stamp authority at a URL.
+	authority func(url string) signing.TimeStampAuthority
+	now       func() time.Time
+	log       *slog.Logger
+	observe   func(Event)
+	workers   int
+	perPeer   int
+	poll      time.Duration
+	lease     time.Duration
+	backoff   time.Duration
+	minRate   int64
+	limits    ebms.Limits
+	owner     string
+	keeper    Keeper
+	breaker   breaker
+	lines     lines
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
 	// jitter returns a number in [0,1).
@@ -69,7 +73,7 @@ func New(o Options) (*Node, error) {
 		return nil, errors.New("node: Store, Registry and Now are required")
 	}
 	n := &Node{
-		store: o.Store, registry: o.Registry, post: o.Post, now: o.Now,
+		store: o.Store, registry: o.Registry, post: o.Post, authority: o.Authority, now: o.Now,
 		log: o.Log, observe: o.Observe, limits: o.Limits,
 		workers: orDefault(o.Workers, 8),
 		perPeer: orDefault(o.PerPartner, 4),
@@ -88,6 +92,10 @@ func New(o Options) (*Node, error) {
 	}
 	if n.keeper == nil {
 		n.keeper = noKeeper{}
+	}
+	if n.authority == nil {
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		n.authority = func(url string) signing.TimeStampAuthority { return signing.HTTPAuthority{URL: url, Client: client} }
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

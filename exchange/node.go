@@ -9,6 +9,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Options are a node's collaborators and limits. Store, Registry and Now are required.
@@ -19,6 +20,8 @@ type Options struct {
 	Keeper Keeper
 	// Post delivers bytes to a partner; required for Run.
 	Post Poster
+	// Authority gives the time-stamp authority at a URL; nil is signing.HTTPAuthority without redirects.
+	Authority func(url string) signing.TimeStampAuthority
 	// Now is the clock.
 	Now func() time.Time
 	// Log gets what an operator should know; nil discards.
@@ -74,6 +77,10 @@ type Submission struct {
 
 // ErrNotAuthorised: Submit was given a certificate of a body that may not issue this form on this node.
 var ErrNotAuthorised = errors.New("issuing body may not issue this form on this node")
+
+// ErrNoTimeStamp: Submit was given a certificate of a body whose signatures are time-stamped, and the authority gave no
+// time-stamp. Nothing was queued; later it may.
+var ErrNoTimeStamp = errors.New("the time-stamp authority gave no time-stamp")
 
 // ErrTooLarge: Submit was given more or larger attachments than the agreement allows.
 var ErrTooLarge = errors.New("message is larger than the agreement allows")

@@ -252,6 +252,14 @@ func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
 	return candidates
 }
 
+// documentPolicy is what the agreement allows in signatures, with the time-stamp authorities of the partner's issuing bodies.
+func (n *Node) documentPolicy(r *reception) signing.Policy {
+	p := r.agreement.SignaturePolicy(r.request.Received)
+	partner, _ := n.registry.Partner(r.agreement.Partner)
+	p.TimeStampAnchors = partner.TimeStampAnchors
+	return p
+}
+
 // checkHeader compares the verified header of a new message with what the agreement says of it (ebMS 2.0 §3.1.6.4, §3.1.7,
 // §6.3.1). A SyncReply that was not agreed is passed over: it stands outside the signature, so anybody on the way could have
 // written it, and a refusal because of it would end a good message.

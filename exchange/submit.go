@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -36,7 +37,7 @@ type Attachment struct {
 // failed, because the partner refused it or was not reached in time, does submitting it again send it anew, in a message of its own.
 //
 // Errors: partners.ErrUnknownPartner, partners.ErrNoAgreement, partners.ErrOutsideValidity when the agreement is not in force, ErrNotAuthorised,
-// ErrTooLarge, *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content or other
+// ErrTooLarge, ErrNoTimeStamp when nothing was queued, *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content or other
 // attachments; anything else means that the outcome is unknown.
 func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certificate, attachments ...Attachment) (Submission, error) {
 	now := n.now().UTC()
@@ -52,7 +53,7 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 		return Submission{}, err // says what was looked for
 	}
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
-	load, err := n.prepare(agreement, c, attachments, now)
+	load, err := n.prepare(ctx, agreement, c, attachments, now)
 	if err != nil {
 		return Submission{}, err
 	}
@@ -72,12 +73,12 @@ type load struct {
 }
 
 // prepare maps and signs a certificate for its partner.
-func (n *Node) prepare(a partners.Agreement, c eco.Certificate, attachments []Attachment, now time.Time) (load, error) {
+func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certificate, attachments []Attachment, now time.Time) (load, error) {
 	if parts := len(attachments) + 2; a.MaxParts > 0 && parts > a.MaxParts || parts > maxParts {
 		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, maxParts))
 	}
 	defer n.computing()()
-	document, signer, err := n.signedDocument(c, now)
+	document, signer, err := n.signedDocument(ctx, c, now)
 	if err != nil {
 		return load{}, err
 	}
@@ -158,7 +159,7 @@ func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compos
 }
 
 // signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential.
-func (n *Node) signedDocument(c eco.Certificate, now time.Time) ([]byte, string, error) {
+func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.Time) ([]byte, string, error) {
 	query := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
 	if _, err := n.registry.DocumentCredentials("", query, now); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
@@ -172,11 +173,43 @@ func (n *Node) signedDocument(c eco.Certificate, now time.Time) ([]byte, string,
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
 	n.step("mapped", Message{}, c.Reference, fmt.Sprintf("UBL CertificateOfOrigin, %d bytes", len(unsigned)))
-	document, err := signing.SignDocument(unsigned, ubl.SignaturePath(), key)
+	document, err := n.signAs(ctx, n.registry.DocumentForm(c.IssuingBody.ID), unsigned, key, now)
+	if errors.Is(err, signing.ErrAuthority) {
+		n.log.Warn("no time-stamp for a certificate; nothing was queued", "reference", c.Reference, "issuing_body", c.IssuingBody.ID, "error", err)
+		return nil, "", fmt.Errorf("%w: issuing body %s: %w", ErrNoTimeStamp, c.IssuingBody.ID, err)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("document signature of %s: %w", c.IssuingBody.ID, err)
 	}
 	return document, signing.Fingerprint(key.Chain[0]), nil
+}
+
+// signAs puts a document signature of that form into a document. The caller is computing.
+func (n *Node) signAs(ctx context.Context, form partners.DocumentForm, unsigned []byte, key signing.Key, now time.Time) ([]byte, error) {
+	if form.XAdES == partners.XAdESNone {
+		return signing.SignDocument(unsigned, ubl.SignaturePath(), key)
+	}
+	x := signing.XAdES{SigningTime: now}
+	if form.XAdES == partners.XAdEST {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, form.TimeStamp.Timeout)
+		defer cancel()
+		x.Authority, x.TimeStampAnchors = idle{n, n.authority(form.TimeStamp.URL)}, form.TimeStamp.Anchors
+	}
+	return signing.SignXAdES(ctx, unsigned, ubl.SignaturePath(), key, x)
+}
+
+// idle lets others compute while an authority is asked: one that hangs must not hold up the node.
+type idle struct {
+	n *Node
+	signing.TimeStampAuthority
+}
+
+// Ask implements signing.TimeStampAuthority.
+func (i idle) Ask(ctx context.Context, request []byte) ([]byte, error) {
+	<-i.n.cpus
+	defer func() { i.n.cpus <- struct{}{} }()
+	return i.TimeStampAuthority.Ask(ctx, request)
 }
 
 // compose makes the signed ebMS message that carries a certificate under its agreement.

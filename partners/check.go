@@ -65,6 +65,7 @@ func (k *checker) node(n NodeConfig) {
 		}
 		seen[issuer.ID] = true
 		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		k.documentForm(at, issuer)
 		for j, key := range issuer.Keys {
 			at := item(at+".keys", j)
 			k.documentUse(at+".uses", key.Uses)

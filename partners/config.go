@@ -80,6 +80,9 @@ type OwnIssuerConfig struct {
 	From  time.Time      `yaml:"from"`
 	Until time.Time      `yaml:"until"`
 	Keys  []KeyConfig    `yaml:"keys"`
+	// XAdES is the form of the body's signatures: XAdESNone (default), XAdESBES or XAdEST, which needs TimeStamp.
+	XAdES     string          `yaml:"xades"`
+	TimeStamp TimeStampConfig `yaml:"timestamp"`
 }
 
 // PartnerConfig is another administration's node, or a hub that speaks for several.
@@ -97,6 +100,9 @@ type PartnerConfig struct {
 	// IntermediateFiles hold further CAs that may stand between a credential and an anchor.
 	IntermediateFiles []string           `yaml:"intermediate_files" path:"true"`
 	Credentials       []CredentialConfig `yaml:"credentials"`
+	// TimeStampAnchorFiles hold the credentials, or the CAs, of the time-stamp authorities that the partner's issuing bodies
+	// use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
+	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.

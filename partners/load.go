@@ -29,7 +29,7 @@ func load(cfg Config) (*data, error) {
 		return nil, &ConfigError{Problems: problems}
 	}
 	l := &loader{
-		data:   &data{credentials: map[string][]*trusted{}, keys: map[string]signing.Key{}},
+		data:   &data{credentials: map[string][]*trusted{}, keys: map[string]signing.Key{}, forms: map[string]DocumentForm{}},
 		owners: map[[sha256.Size]byte]owner{},
 		tokens: map[tokenName]*signing.Token{},
 	}
@@ -60,6 +60,7 @@ func (l *loader) self(n NodeConfig) {
 			ID: issuer.ID, Name: issuer.Name, Country: cmp.Or(issuer.Country, n.Country),
 			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
 		})
+		l.data.forms[issuer.ID] = l.documentForm(item("node.issuers", i), issuer)
 		for j, key := range issuer.Keys {
 			t := trusted{Credential: Credential{Use: UseDocumentSignature, Issuer: issuer.ID}, entry: i}
 			l.ownKey(item(item("node.issuers", i)+".keys", j), key, t)
@@ -107,6 +108,7 @@ func (l *loader) refuseTies() {
 
 func (l *loader) partner(at string, p PartnerConfig) {
 	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Concurrency: p.Concurrency}
+	partner.TimeStampAnchors = l.readAll(at+".timestamp_anchor_files", p.TimeStampAnchorFiles)
 	cas := authorities{
 		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
 		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),

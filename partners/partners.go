@@ -80,6 +80,9 @@ type Partner struct {
 	Issuers           []Issuer
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
 	Concurrency int
+	// TimeStampAnchors are the credentials or CAs of time-stamp authorities that count in the partner's documents; without
+	// any, time-stamps are not verified.
+	TimeStampAnchors []*x509.Certificate
 }
 
 // Issuer is an issuing body and the forms that it may issue in [From, Until); a zero bound does not restrict.

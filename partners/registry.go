@@ -23,7 +23,9 @@ type data struct {
 	// credentials are those of each partner, "" for our own, the one whose window began last first.
 	credentials map[string][]*trusted
 	// keys are our own by the fingerprint of their credential.
-	keys       map[string]signing.Key
+	keys map[string]signing.Key
+	// forms are those of our own issuing bodies' document signatures, by id.
+	forms      map[string]DocumentForm
 	agreements []Agreement
 }
 

@@ -87,6 +87,9 @@ type Policy struct {
 	// At is the instant of the verification, against which Exceptions are judged. Without it only those without an end
 	// count.
 	At time.Time
+	// TimeStampAnchors are the credentials of time-stamp authorities, or of the CAs above them, whose time-stamps count. A
+	// document with another's is refused. Without any, time-stamps are not verified and [TimeStamp.Authority] stays nil.
+	TimeStampAnchors []*x509.Certificate
 }
 
 // Exception is a weakness that a Policy accepts, by its name and up to an end.

@@ -11,6 +11,9 @@ import (
 // ds:Signature in the document, and path must be its ancestors from the root element to its parent. It has one Reference,
 // to the document. Processing instructions may stand outside the root element only, because inside it they split texts.
 //
+// The signature may be a XAdES one (XAdES-BES or XAdES-T, see [XAdES]): then it has one more Reference, to the signed
+// properties in its own ds:Object, which must name the credential that verifies it.
+//
 // Verified.Octets are the document without the signature; nothing else may be used. The error is an [*Error].
 func VerifyDocument(doc []byte, path []xml.Name, candidates []*x509.Certificate, p Policy) (*Verified, error) {
 	read, err := parseDocument(doc)
@@ -28,20 +31,54 @@ func VerifyDocument(doc []byte, path []xml.Name, candidates []*x509.Certificate,
 	if !below || !isAt(parent, path) {
 		return nil, failAt(element, ErrMalformed, "ds:Signature is not in its place, %s", pathText(path))
 	}
-	s, err := readSignature(element, p, reading{})
+	s, err := readSignature(element, p, reading{xades: true})
 	if err != nil {
 		return nil, err
 	}
-	return s.verify(read, nil, candidates)
+	if s.xades != nil {
+		if err := onlyOne(read, s.xades.properties); err != nil {
+			return nil, err
+		}
+		if candidates, err = s.xades.named.among(candidates); err != nil {
+			return nil, err
+		}
+	}
+	verified, err := s.verify(read, nil, candidates)
+	if err != nil || s.xades == nil {
+		return verified, err
+	}
+	if err := s.verifyProperties(verified, p); err != nil {
+		return nil, err
+	}
+	return verified, nil
 }
 
 // SignDocument puts an enveloped signature into a document, as the last child of the only element at path, which names the
 // elements from the root to it. All other bytes stay as they are. A document that has a ds:Signature is refused. The
 // algorithm follows from the key as in [SignMessage]. The error is an [*Error].
 func SignDocument(doc []byte, path []xml.Name, key Key) ([]byte, error) {
-	read, err := parseDocument(doc)
+	read, place, err := placeFor(doc, path)
 	if err != nil {
 		return nil, err
+	}
+	c, err := newSigner(key)
+	if err != nil {
+		return nil, err
+	}
+	signed, _, err := c.sign(read, place, c.documentReference(read))
+	return signed, err
+}
+
+// documentReference writes the Reference to the document that a signature goes into.
+func (s *signer) documentReference(doc *c14n.Document) string {
+	return s.referenceMarkup("", documentTransforms(""), sum(s.algorithm.hash, doc.Canonical(c14n.Method{})))
+}
+
+// placeFor reads a document and gives the only element at path.
+func placeFor(doc []byte, path []xml.Name) (*c14n.Document, c14n.Element, error) {
+	read, err := parseDocument(doc)
+	if err != nil {
+		return nil, c14n.Element{}, err
 	}
 	var places []c14n.Element
 	for e := range read.Root().Descendants() {
@@ -50,15 +87,9 @@ func SignDocument(doc []byte, path []xml.Name, key Key) ([]byte, error) {
 		}
 	}
 	if len(places) != 1 {
-		return nil, failAt(read.Root(), ErrMalformed, "the document has %d places %s for its signature", len(places), pathText(path))
+		return nil, c14n.Element{}, failAt(read.Root(), ErrMalformed, "the document has %d places %s for its signature", len(places), pathText(path))
 	}
-	c, err := newSigner(key)
-	if err != nil {
-		return nil, err
-	}
-	references := c.referenceMarkup("", documentTransforms(""), sum(c.algorithm.hash, read.Canonical(c14n.Method{})))
-	signed, _, err := c.sign(read, places[0], references)
-	return signed, err
+	return read, places[0], nil
 }
 
 func parseDocument(doc []byte) (*c14n.Document, error) {

@@ -21,6 +21,11 @@ var (
 	ErrPolicy = errors.New("not allowed by policy")
 	// ErrMalformed: not XML that we accept, or not of the shape that a message, document, signature, credential or key has.
 	ErrMalformed = errors.New("malformed")
+	// ErrTimeStamp: a time-stamp is not over this signature, not by one of the authorities that count, or not at a time when
+	// its authority's credential was valid.
+	ErrTimeStamp = errors.New("time-stamp does not verify")
+	// ErrAuthority: the time-stamp authority did not answer, or granted no time-stamp. Later it may.
+	ErrAuthority = errors.New("no time-stamp from the authority")
 	// ErrKey: a private key and its credential do not belong together, or the key did not sign.
 	ErrKey = errors.New("unusable key")
 	// ErrPassphrase: a key file is encrypted and the passphrase (or a token's PIN) is missing or wrong, or one is given for

@@ -23,7 +23,7 @@ var hostileFolder = filepath.Join("..", "testdata", "hostile", "signing")
 // kinds are the words that the hostile files use for what they expect.
 var kinds = map[string]error{
 	"none": nil, "ErrUnsigned": signing.ErrUnsigned, "ErrUnknownSigner": signing.ErrUnknownSigner, "ErrDigest": signing.ErrDigest,
-	"ErrSignature": signing.ErrSignature, "ErrPolicy": signing.ErrPolicy, "ErrMalformed": signing.ErrMalformed,
+	"ErrSignature": signing.ErrSignature, "ErrTimeStamp": signing.ErrTimeStamp, "ErrPolicy": signing.ErrPolicy, "ErrMalformed": signing.ErrMalformed,
 }
 
 // hostileFile is a header of "key: value" lines, an empty line and what is to be verified.

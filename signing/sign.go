@@ -21,6 +21,8 @@ type signer struct {
 	key       Key
 	algorithm algorithm
 	context   *dsig.SigningContext
+	id        string // of ds:Signature; "" for none
+	object    string // the ds:Object after ds:KeyInfo; "" for none
 }
 
 // newSigner checks a key and chooses its algorithm.
@@ -64,14 +66,18 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 	if existing, found, err := theSignature(doc); found || err != nil {
 		return nil, nil, failAt(existing, ErrMalformed, "there is a ds:Signature already")
 	}
-	head := `<ds:Signature xmlns:ds="` + dsigSpace + `"><ds:SignedInfo>` +
+	id := ""
+	if s.id != "" {
+		id = ` Id="` + s.id + `"`
+	}
+	head := `<ds:Signature xmlns:ds="` + dsigSpace + `"` + id + `><ds:SignedInfo>` +
 		`<ds:CanonicalizationMethod Algorithm="` + inclusiveC14N + `"></ds:CanonicalizationMethod>` +
 		`<ds:SignatureMethod Algorithm="` + s.algorithm.uri + `"></ds:SignatureMethod>` + references + `</ds:SignedInfo>` +
 		`<ds:SignatureValue>`
 	// The signer's own credential and no other: some products want exactly one (ebMS 2.0 leaves KeyInfo open).
 	tail := `</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>` +
 		base64.StdEncoding.EncodeToString(s.key.Chain[0].Raw) +
-		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>`
+		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo>` + s.object + `</ds:Signature>`
 	place, err := asError(parent.Place(head + tail))
 	if err != nil {
 		return nil, nil, err
@@ -87,6 +93,9 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 	}
 	var refs []Reference
 	for _, e := range signedInfo.Children()[2:] {
+		if namesProperties(e) {
+			continue
+		}
 		r, err := readReference(e, Policy{}, true)
 		if err != nil {
 			return nil, nil, err

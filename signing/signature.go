@@ -23,9 +23,10 @@ const (
 	maxCanonicalPart = 32 << 20 // octets of a part that is read for its canonical form; package c14n reads no more
 )
 
-// reading is what a ds:Signature is in: a message, with so many parts, or a document.
+// reading is what a ds:Signature is in: a message, with so many parts, or a document, in which XAdES properties may be.
 type reading struct {
 	message bool
+	xades   bool
 	parts   int
 }
 
@@ -39,6 +40,7 @@ type signature struct {
 	byURI      map[string]int // index in references
 	value      []byte
 	hint       hint
+	xades      *qualifying // nil if there are no XAdES properties
 }
 
 // reference is one ds:Reference.
@@ -60,7 +62,7 @@ type hint struct {
 }
 
 // readSignature reads a ds:Signature (XMLDSig Core 1.1 §4.1). The grammar is strict: each element once and in its place, no
-// attributes, comments or processing instructions that the schema does not name, no ds:Object.
+// attributes, comments or processing instructions that the schema does not name, no ds:Object but that of XAdES.
 func readSignature(e c14n.Element, p Policy, around reading) (*signature, error) {
 	if err := checkSize(e, around.parts); err != nil {
 		return nil, err
@@ -90,6 +92,11 @@ func readSignature(e c14n.Element, p Policy, around reading) (*signature, error)
 	}
 	if keyInfo, found := c.optional("KeyInfo"); found {
 		if s.hint, err = readHint(keyInfo); err != nil {
+			return nil, err
+		}
+	}
+	if s.xades != nil {
+		if err := s.readObject(c, p); err != nil {
 			return nil, err
 		}
 	}
@@ -128,6 +135,12 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 	for len(c.rest) > 0 {
 		if e, err = c.take("Reference"); err != nil {
 			return err
+		}
+		if around.xades && namesProperties(e) {
+			if err := s.takeProperties(e, p); err != nil {
+				return err
+			}
+			continue
 		}
 		r, err := readReference(e, p, around.message)
 		if err != nil {

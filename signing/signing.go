@@ -1,6 +1,6 @@
 // Package signing makes and verifies the two XML signatures of the gateway: the one of an ebXML message, which covers the
 // SOAP envelope and every MIME part (ebMS 2.0 §4.1.3), and the enveloped one of a document such as a certificate of origin.
-// It also reads the keys and credentials that they need.
+// The latter may be a XAdES one, with the signing time and a time-stamp. It also reads the keys and credentials that they need.
 //
 // It is given bytes and candidate credentials and takes no trust decision: which credentials count for a partner, whether
 // they are in their validity and not revoked, and whether a message had to be signed at all, is the caller's to know.
@@ -18,10 +18,18 @@
 // side: our crypto.Signer around the key sees to that. goxmldsig knows neither RSA-PSS nor Ed25519: for them the key is asked
 // directly.
 //
+// Time-stamps (RFC 3161) are read here: the few ASN.1 structures with encoding/asn1, the CMS around them with
+// go.mozilla.org/pkcs7, which reads those of openssl. It leaves to us, and timestamp.go does, to ask for one signer,
+// signed attributes, their content type, SHA-2, and the credential's use and chain at the time that the token says: the one
+// credential whose trust is decided here, below the anchors that the caller gives, without revocation. We do not use
+// github.com/digitorus/timestamp: its newest edition that this Go builds brings a CMS reader of 2023, which still reads
+// beyond the end of a short token. A token with RSA-PSS or EdDSA is refused.
+//
 // Order to read: message.go and document.go for the two flows, signature.go (with grammar.go) for what is accepted as a
 // signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
-// sign.go and key.go. inspect.go shows a signature to people and decides nothing; canonical.go gives canonical forms and places
-// to those who look for the cause of a difference.
+// sign.go and key.go. xades.go writes and xadesread.go reads what XAdES adds, timestamp.go its tokens. inspect.go shows a
+// signature to people and decides nothing; canonical.go gives canonical forms and places to those who look for the cause of a
+// difference.
 package signing
 
 import (
@@ -29,6 +37,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
@@ -77,7 +86,7 @@ type Verified struct {
 	// Octets are the canonical octets that were digested: without the ds:Signature, without comments and, in a message,
 	// without the elements that the XPath filter leaves out (those for the actors next and nextMSH).
 	Octets []byte
-	// References are all of the signature's, in its order.
+	// References are all of the signature's, in its order, but the one to its own XAdES properties.
 	References []Reference
 	// Parts has the canonical octets of those parts that the signature covers in canonical form, by URI: they are what was
 	// digested, and the part's own octets may differ from them in comments, order of attributes and more.
@@ -86,6 +95,10 @@ type Verified struct {
 	Signer *x509.Certificate
 	// Algorithm is the URI of the signature algorithm.
 	Algorithm string
+	// SigningTime is when the signer of a XAdES document says that it signed; zero if it does not say. Nobody vouches for it.
+	SigningTime time.Time
+	// TimeStamp is what a time-stamp authority says about the signature (XAdES-T); nil if there is none.
+	TimeStamp *TimeStamp
 }
 
 // Canonicalize reads a document strictly and gives its Canonical XML 1.0 form without comments. The document must be UTF-8

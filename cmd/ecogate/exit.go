@@ -138,6 +138,8 @@ func problemHint(p *api.Problem) string {
 		return "send fewer or smaller attachments, or agree on more: max_bytes and max_parts under agreements in the node's configuration"
 	case api.CodeNoAnswer:
 		return "the partner, the way to it, or the agreement's endpoint; \"ecogate partner list\" says how deliveries to it stand"
+	case api.CodeNoTimeStamp:
+		return "nothing was queued; repeat when the authority under timestamp of node.issuers answers, which the node's log tells of"
 	case api.CodeFull:
 		return "nothing was recorded; make room on the node's disk or raise store.max_bytes, then repeat"
 	}

@@ -16,6 +16,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -45,6 +46,8 @@ const (
 	DocumentSignature Use = "document-signature"
 	TLSServer         Use = "tls-server"
 	TLSClient         Use = "tls-client"
+	// TimeStamping is for time-stamp authorities, which are no partners.
+	TimeStamping Use = "time-stamping"
 )
 
 // KeySource makes keys. A test that wants many RSA keys gives one that keeps a stock.
@@ -130,6 +133,8 @@ func (p *PKI) Issue(r Request) (*Credential, error) {
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	case TLSClient:
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	case TimeStamping:
+		template.ExtraExtensions = []pkix.Extension{timeStamping}
 	}
 	for _, host := range r.Hosts {
 		if ip := net.ParseIP(host); ip != nil {
@@ -146,6 +151,12 @@ func (p *PKI) Issue(r Request) (*Credential, error) {
 		}
 	}
 	return sign(template, key, p.Issuing)
+}
+
+// timeStamping is the extended key usage timeStamping, critical as RFC 3161 §2.3 asks; package x509 writes none critical.
+var timeStamping = pkix.Extension{
+	Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true,
+	Value: []byte{0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 8},
 }
 
 // authority makes a CA under parent, or the root if parent is nil.
