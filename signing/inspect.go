@@ -113,7 +113,7 @@ func InspectDocument(doc []byte, p Policy) (found *Inspection, path []xml.Name, 
 	if out.Refused != nil {
 		return out, path, nil
 	}
-	_, out.Refused = readSignature(element, p, reading{})
+	_, out.Refused = readSignature(element, p, reading{xades: true})
 	i := inspector{doc: read, element: element, policy: p, seen: map[string]bool{}}
 	return out, path, i.read(out)
 }
@@ -147,6 +147,7 @@ func (i *inspector) readSignedInfo(e c14n.Element, out *Inspection) error {
 		switch {
 		case child.Is(dsigSpace, "SignatureMethod") && out.Algorithm == "":
 			out.Algorithm, _ = child.Attribute("", "Algorithm")
+		case child.Is(dsigSpace, "Reference") && namesProperties(child): // of XAdES; Refused says what is wrong with them
 		case child.Is(dsigSpace, "Reference"):
 			if len(out.References) == referenceLimit(len(i.parts)) {
 				return nil // Refused says that there are too many

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -105,6 +106,7 @@ func (c *cli) canonicalize(name string, o signing.CanonicalOptions) error {
 
 func (c *cli) xmlSign() *cobra.Command {
 	var keyFile, chainFile, at, out string
+	var xades bool
 	cmd := &cobra.Command{
 		Use:   "sign FILE --key FILE --chain FILE",
 		Short: "Put an enveloped signature into a document",
@@ -122,7 +124,7 @@ func (c *cli) xmlSign() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			signed, err := signDocument(doc, at, key)
+			signed, err := c.signDocument(cmd.Context(), doc, at, key, xades)
 			if err != nil {
 				return c.refuseDocument(args[0], err)
 			}
@@ -137,6 +139,7 @@ func (c *cli) xmlSign() *cobra.Command {
 	flags.StringVar(&keyFile, "key", "", "`file` with the private key in PEM, not encrypted")
 	flags.StringVar(&chainFile, "chain", "", "`file` with the key's X.509 certificate, and others")
 	flags.StringVar(&at, "at", "", "`path` of the element that takes the signature")
+	flags.BoolVar(&xades, "xades", false, "sign under XAdES-BES: with the instant and the credential under the signature")
 	flags.StringVar(&out, "out", "-", "write the signed document to `file`")
 	return cmd
 }
@@ -164,13 +167,16 @@ func readSigningKey(command, keyFile, chainFile string) (signing.Key, error) {
 }
 
 // signDocument signs at a written path, or at the place that documents of this kind have. The error is an [*signing.Error].
-func signDocument(doc []byte, at string, key signing.Key) ([]byte, error) {
+func (c *cli) signDocument(ctx context.Context, doc []byte, at string, key signing.Key, xades bool) ([]byte, error) {
 	place, err := signing.Place(doc, at)
 	if err != nil {
 		return nil, err
 	}
 	if at == "" && strings.HasPrefix(place[0].Space, ublSpace) {
 		place = append([]xml.Name{place[0]}, ubl.SignaturePath()[1:]...)
+	}
+	if xades {
+		return signing.SignXAdES(ctx, doc, place, key, signing.XAdES{SigningTime: c.now()})
 	}
 	return signing.SignDocument(doc, place, key)
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/signing"
@@ -54,7 +55,7 @@ func FuzzXMLFile(f *testing.F) {
 		if strings.HasPrefix(wanted, "/") {
 			at = wanted
 		}
-		signed, err := signDocument([]byte(doc), at, key)
+		signed, err := (&cli{now: time.Now}).signDocument(t.Context(), []byte(doc), at, key, false)
 		if err != nil {
 			code, _, stderr := onDocument("", func(c *cli) error { return c.refuseDocument("-", err) })
 			checkRefusal(t, code, string(signed), stderr)

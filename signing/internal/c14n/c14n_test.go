@@ -163,6 +163,8 @@ var apexes = []struct {
 	{name: "inherits xml attributes, nearest first, its own before all",
 		doc:  `<r xml:lang="fr" xml:space="default" xml:id="r" xml:base="http://b/"><m xml:lang="en" xml:space="preserve"><s xml:lang="de" b="1" xml:a="2"/></m></r>`,
 		want: `<s b="1" xml:a="2" xml:base="http://b/" xml:id="r" xml:lang="de" xml:space="preserve"></s>`},
+	{name: "inherits an xml attribute and nothing else",
+		doc: `<r xml:lang="fr"><s></s></r>`, want: `<s xml:lang="fr"></s>`},
 	{name: "children do not repeat what the apex inherits",
 		doc: `<r xmlns:p="urn:p" xml:lang="fr"><s><p:c xmlns:p="urn:p"/></s></r>`, want: `<s xmlns:p="urn:p" xml:lang="fr"><p:c></p:c></s>`},
 	{name: "exclusive: prefix declared on an ancestor", method: c14n.Method{Exclusive: true},

@@ -103,6 +103,18 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestParseRefusesCharactersAnywhere puts octets that no document has at every place of a text.
+func TestParseRefusesCharactersAnywhere(t *testing.T) {
+	const text = "<a>long enough for several steps, 0123456789</a>"
+	for _, octet := range []string{"\x00", "\x01", "\x08", "\x0B", "\x1F", "\x80", "\xBF", "\xC0", "\xFF", "\xEF\xBF\xBE"} {
+		for i := range text {
+			if _, err := c14n.Parse([]byte(text[:i] + octet + text[i:])); err == nil {
+				t.Errorf("%q at %d is accepted", octet, i)
+			}
+		}
+	}
+}
+
 // repeated makes a document from numbered pieces.
 func repeated(n int, format string) string {
 	var b strings.Builder
