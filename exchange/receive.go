@@ -392,9 +392,10 @@ func (n *Node) isCopy(ctx context.Context, r *reception) (bool, error) {
 	return false, nil
 }
 
-// accept records an arrival. Its error means that nothing may be acknowledged.
+// accept records an arrival, also if its sender has gone meanwhile: the work is done, and whoever tries something would leave no
+// trace by hanging up. Its error means that nothing may be acknowledged.
 func (n *Node) accept(ctx context.Context, a Arrival) (Accepted, error) {
-	results, err := n.store.Accept(ctx, []Arrival{a})
+	results, err := n.store.Accept(context.WithoutCancel(ctx), []Arrival{a})
 	if err != nil {
 		return Accepted{}, fmt.Errorf("recording message %q: %w", a.Message.MessageID, err)
 	}

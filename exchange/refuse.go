@@ -101,11 +101,10 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:maxCause], "") + " ..."
 }
 
-// keep records a refused message and then gives the answer. It does so even if the sender has gone: whoever tries something
-// would leave no trace by hanging up. An acknowledgment that the message carried counts all the same: it was verified with the
-// header, and what was wrong is beside it.
+// keep records a refused message and then gives the answer. An acknowledgment that the message carried counts all the same: it
+// was verified with the header, and what was wrong is beside it.
 func (n *Node) keep(ctx context.Context, r *reception, a Arrival, reply ebms.Reply) ebms.Reply {
-	ctx = context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(ctx) // as in accept
 	if r.record.Content != "" && !r.isSignal() {
 		settles, err := n.bundledReceipt(ctx, r)
 		if err != nil {
