@@ -2,7 +2,7 @@
 # Measures XML signatures of ebMS messages and UBL certificates in one run: ours, xmlsec1, Apache Santuario and the JDK's
 # own, over the same bytes, with RSA-2048. A message is an envelope of 1.5 KB and one part of the size that is named.
 #
-# Times are processor microseconds for one operation, parsing included: ours with the garbage collector's share, xmlsec1 as
+# Times are processor microseconds for one operation, parsing included: ours on one processor with the garbage collector, xmlsec1 as
 # the difference between many and few repetitions in one process, the JVM's warm and of the working thread alone. "floor" is
 # SHA-256 of all the bytes and one public RSA operation in Go; "key" is the private RSA operation within our signing.
 #
@@ -21,7 +21,7 @@ classpath="$work/classes:$java/xmlsec.jar:$java/commons-codec.jar:$java/slf4j-ap
 javac -cp "$classpath" -d "$work/classes" signing/testdata/interop/*.java
 
 # Lines of: product kind/size operation microseconds.
-go test ./signing -run '^$' -bench '^BenchmarkProducts$' -benchtime "${seconds}s" -messages "$work/m" |
+GOMAXPROCS=1 go test ./signing -run '^$' -bench '^BenchmarkProducts$' -benchtime "${seconds}s" -messages "$work/m" |
 	awk '/^Benchmark/ { split($1, n, /\/|-[0-9]+$/); for (i = 2; i < NF; i++) {
 		if ($(i+1) == "cpu-us/op") print "ours", n[2] "/" n[3], n[4], $i
 		if ($(i+1) == "key-us/op") print "key", n[2] "/" n[3], n[4], $i } }' >"$work/times"

@@ -156,7 +156,12 @@ func roomFor[T any](p *parser, list []T) []T {
 	if len(list) < cap(list) {
 		return list
 	}
-	return slices.Grow(list, 8+min(len(list)*(len(p.src)-p.pos)/(p.pos+1), maxNodes))
+	return slices.Grow(list, p.more(len(list)))
+}
+
+// more is how many more there will be of what was read so often, and some.
+func (p *parser) more(read int) int {
+	return 8 + min(read*(len(p.src)-p.pos)/(p.pos+1), maxNodes)
 }
 
 // keep stores a text that the source writes in another way and gives its place.
@@ -309,7 +314,7 @@ func (p *parser) attribute() error {
 		return p.bind(start, Binding{"", value})
 	}
 	escape := classesIn(value)&(classReference|classLess|classQuote|classReturn|classValue) != 0
-	p.verbatim = p.verbatim && !escape && open == start+len(name)+1 && p.src[open:p.pos] == `"`+value+`"`
+	p.verbatim = p.verbatim && !escape && open == start+len(name)+1 && p.src[open] == '"' && p.src[open+1:p.pos-1] == value
 	p.doc.attributes = append(roomFor(p, p.doc.attributes), Attribute{
 		Local: local, Value: value, name: name, at: int32(start), escape: escape,
 	})
