@@ -171,9 +171,9 @@ func (n *Node) readAnswers(r *reception, sent Message) ([]eco.Answer, error) {
 	for _, reference := range r.header.Manifest {
 		part, _ := r.pkg.Resolve(reference.Href)
 		location := ebms.CIDToHref(part.ContentID)
-		document, err := ebms.ReadAll(part.Content, maxDocument)
+		document, err := readDocument(part, location)
 		if err != nil {
-			return nil, ebms.NewMimeProblem(location, err)
+			return nil, err
 		}
 		answer, findings, err := ubl.UnmarshalAnswer(document)
 		if err != nil {

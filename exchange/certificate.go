@@ -117,6 +117,18 @@ func (n *Node) answer(ctx context.Context, r *reception, accepted Accepted) ebms
 // maxDocument bounds the certificate's own document in bytes; large things are its attachments.
 const maxDocument = 16 << 20
 
+// readDocument reads a part that is a document into memory.
+func readDocument(part *ebms.Part, location string) ([]byte, error) {
+	if size := part.Content.Size(); size > maxDocument {
+		return nil, ebms.NewMimeProblem(location, fmt.Errorf("document of %d bytes, %d are read", size, maxDocument))
+	}
+	document, err := ebms.ReadAll(part.Content, 0)
+	if err != nil {
+		return nil, &storeError{fmt.Errorf("reading a part: %w", err)} // a disk that fails is not the sender's fault
+	}
+	return document, nil
+}
+
 // readCertificate finds the document among the parts, verifies its signature, and reads the certificate from the octets
 // that the signature covers.
 func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
@@ -126,9 +138,9 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, err
 	}
 	location := ebms.CIDToHref(part.ContentID)
-	document, err := ebms.ReadAll(part.Content, maxDocument)
+	document, err := readDocument(part, location)
 	if err != nil {
-		return nil, nil, ebms.NewMimeProblem(location, err)
+		return nil, nil, err
 	}
 	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
 	if err != nil {
