@@ -226,6 +226,15 @@ func TestEveryUseTakesEveryKindOfKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			tw := &world{pki: w.pki}
+			tw.config = partners.Config{
+				Node:     partners.NodeConfig{ID: "tw", Country: "TW", PartyIDs: partyIDs("tw"), Keys: []partners.KeyConfig{w.key("tw", partners.UseTLSServer)}},
+				Partners: []partners.PartnerConfig{tw.partner("kr")},
+			}
+			clientErr, serverErr := handshake(t, r.ClientTLS("tw", at(summer)), tw.open(t).ServerTLS(at(summer)), "tw.example")
+			if clientErr != nil || serverErr != nil {
+				t.Errorf("handshake: client %v, server %v", clientErr, serverErr)
+			}
 			document := []byte("<a/>")
 			place := []xml.Name{{Local: "a"}}
 			signed, err := signing.SignDocument(document, place, key)
