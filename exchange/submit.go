@@ -66,15 +66,15 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 }
 
 // queuedBefore gives the message that carries a certificate already, for whoever submits it again while there is no time-stamp: that
-// one has its own. Otherwise the error is the one given.
+// one has its own. Otherwise the error is the one given, alone or with why nobody could look.
 func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, missing error) (Submission, error) {
 	content, err := contentOf(c, attachments)
 	if err != nil {
-		return Submission{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+		return Submission{}, fmt.Errorf("%w; certificate %s: %w", missing, c.Reference, err)
 	}
 	found, err := n.store.Certificates(ctx, CertificateQuery{Direction: Outbound, Partner: partner, Reference: c.Reference})
 	if err != nil {
-		return Submission{}, fmt.Errorf("looking for certificate %s: %w", c.Reference, err)
+		return Submission{}, fmt.Errorf("%w; looking for an earlier submission: %w", missing, err)
 	}
 	for _, before := range found {
 		if before.Key != keyOf(c) || before.Content != content || before.State == CertificateFailed {
@@ -82,7 +82,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 		}
 		messages, err := n.store.Messages(ctx, MessageQuery{MessageID: before.Message, Direction: Outbound, Limit: 1})
 		if err != nil {
-			return Submission{}, fmt.Errorf("looking for the message of certificate %s: %w", c.Reference, err)
+			return Submission{}, fmt.Errorf("%w; looking for the message of an earlier submission: %w", missing, err)
 		}
 		if len(messages) == 1 {
 			return Submission{Message: messages[0], Key: before.Key, Findings: eco.Validate(c, n.now().UTC())}, nil
