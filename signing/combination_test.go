@@ -78,6 +78,18 @@ func TestInspectDocumentAgreesWithVerifyDocument(t *testing.T) {
 	}
 }
 
+func FuzzInspectDocument(f *testing.F) {
+	candidates, policy := xadesPolicy(f)
+	files, err := filepath.Glob(filepath.Join(xadesFolder, "*.txt"))
+	if err != nil || len(files) == 0 {
+		f.Fatal("no files", err)
+	}
+	for _, path := range files {
+		f.Add(readHostile(f, path).body)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) { agreeOnDocument(t, doc, candidates, policy) })
+}
+
 // TestXAdESGoesWithTheOtherTransforms has the signed properties beside an enveloped signature in XPath, for each key.
 func TestXAdESGoesWithTheOtherTransforms(t *testing.T) {
 	here := strings.Replace(xpath(strings.ReplaceAll(enveloping, ">", "&gt;")), "<ds:XPath>", `<ds:XPath xmlns:dsig="http://www.w3.org/2000/09/xmldsig#">`, 1)
