@@ -54,12 +54,41 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	}
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
 	load, err := n.prepare(ctx, agreement, c, attachments, now)
+	if errors.Is(err, ErrNoTimeStamp) {
+		return n.queuedBefore(ctx, partner, c, attachments, err)
+	}
 	if err != nil {
 		return Submission{}, err
 	}
 	load.certificate.Findings = findings
 	load.actor = actor
 	return n.enqueue(ctx, load)
+}
+
+// queuedBefore gives the message that carries a certificate already, for whoever submits it again while there is no time-stamp: that
+// one has its own. Otherwise the error is the one given, alone or with why nobody could look.
+func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, missing error) (Submission, error) {
+	content, err := contentOf(c, attachments)
+	if err != nil {
+		return Submission{}, fmt.Errorf("%w; certificate %s: %w", missing, c.Reference, err)
+	}
+	found, err := n.store.Certificates(ctx, CertificateQuery{Direction: Outbound, Partner: partner, Reference: c.Reference})
+	if err != nil {
+		return Submission{}, fmt.Errorf("%w; looking for an earlier submission: %w", missing, err)
+	}
+	for _, before := range found {
+		if before.Key != keyOf(c) || before.Content != content || before.State == CertificateFailed {
+			continue
+		}
+		messages, err := n.store.Messages(ctx, MessageQuery{MessageID: before.Message, Direction: Outbound, Limit: 1})
+		if err != nil {
+			return Submission{}, fmt.Errorf("%w; looking for the message of an earlier submission: %w", missing, err)
+		}
+		if len(messages) == 1 {
+			return Submission{Message: messages[0], Key: before.Key, Findings: eco.Validate(c, n.now().UTC())}, nil
+		}
+	}
+	return Submission{}, missing
 }
 
 // load is what a message will carry.

@@ -145,6 +145,48 @@ func TestCertificateTravelsUnderXAdES(t *testing.T) {
 	}
 }
 
+// TestSubmitAgainUnderXAdESChangesNothing: each document has a time of its own, the certificate is the same.
+func TestSubmitAgainUnderXAdESChangesNothing(t *testing.T) {
+	authority := tsatest.Open(t, time.Time{})
+	stamp := partners.TimeStampConfig{URL: authority.URL, AnchorFiles: []string{authority.AnchorFile}}
+	answers := true
+	change := func(o *exchange.Options) {
+		o.Authority = func(url string) signing.TimeStampAuthority {
+			if !answers {
+				return silent{}
+			}
+			return signing.HTTPAuthority{URL: url, Client: http.DefaultClient}
+		}
+	}
+	w := newWorld(t, setup{kr: signedAs(partners.XAdEST, stamp), options: change})
+	first := w.submit(sample(t))
+	again := w.submit(sample(t))
+	answers = false // a certificate that is queued has its time-stamp, whoever asks again
+	without := w.submit(sample(t))
+	for _, s := range []exchange.Submission{again, without} {
+		if s.Fresh || s.Message.MessageID != first.Message.MessageID || s.Key != first.Key || len(s.Findings) != len(first.Findings) {
+			t.Errorf("second submission fresh %v, message %s, key %v; want that of the first, %s", s.Fresh, s.Message.MessageID, s.Key, first.Message.MessageID)
+		}
+	}
+	other := sample(t)
+	other.Remarks = "OTHER"
+	if _, err := w.KR.Submit(context.Background(), "issuer", "TW", other); !errors.Is(err, exchange.ErrNoTimeStamp) {
+		t.Errorf("other content without its time-stamp: %v, want %v", err, exchange.ErrNoTimeStamp)
+	}
+	answers = true
+	if _, err := w.KR.Submit(context.Background(), "issuer", "TW", other); !errors.Is(err, exchange.ErrConflict) {
+		t.Errorf("other content under the same reference: %v, want %v", err, exchange.ErrConflict)
+	}
+	if got := w.KR.messages(w, exchange.MessageQuery{}); len(got) != 1 {
+		t.Errorf("%d messages, want 1", len(got))
+	}
+}
+
+// silent is an authority that cannot be reached.
+type silent struct{}
+
+func (silent) Ask(context.Context, []byte) ([]byte, error) { return nil, errors.New("not reached") }
+
 // hanging is an authority that takes requests and never answers.
 type hanging struct{}
 

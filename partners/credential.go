@@ -2,6 +2,7 @@ package partners
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -128,7 +129,7 @@ func isExpired(err error) bool {
 }
 
 // checkKey refuses keys that signatures between partners may not use: RSA below 2048 bits, and what is neither RSA nor
-// ECDSA over P-256, P-384 or P-521. Where the key usage extension is present it must allow what use asks (RFC 5280 §4.2.1.3).
+// ECDSA over P-256, P-384 or P-521 nor Ed25519, which are the keys of signing. Where the key usage extension is present it must allow what use asks (RFC 5280 §4.2.1.3).
 func checkKey(x509Cert *x509.Certificate, use Use) error {
 	switch key := x509Cert.PublicKey.(type) {
 	case *rsa.PublicKey:
@@ -141,8 +142,9 @@ func checkKey(x509Cert *x509.Certificate, use Use) error {
 		default:
 			return fmt.Errorf("curve %s is not supported; use P-256, P-384 or P-521", key.Params().Name)
 		}
+	case ed25519.PublicKey:
 	default:
-		return fmt.Errorf("key algorithm %s is not supported; use RSA or ECDSA", x509Cert.PublicKeyAlgorithm)
+		return fmt.Errorf("key algorithm %s is not supported; use RSA, ECDSA or Ed25519", x509Cert.PublicKeyAlgorithm)
 	}
 	signs := x509Cert.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0
 	if (use == UseMessageSignature || use == UseDocumentSignature) && x509Cert.KeyUsage != 0 && !signs {

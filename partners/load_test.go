@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -255,7 +256,10 @@ func (w *world) encrypt(name, passphrase string) {
 
 // pkcs12 writes the node's message key with its credentials as PKCS #12.
 func (w *world) pkcs12(passphrase string) string {
-	own := w.issued["kr"][partners.UseMessageSignature]
+	return w.pkcs12Of("key.p12", w.issued["kr"][partners.UseMessageSignature], passphrase)
+}
+
+func (w *world) pkcs12Of(name string, own *pkitest.Credential, passphrase string) string {
 	credentials, err := signing.ReadCredentials(own.ChainPEM())
 	if err != nil {
 		panic(err)
@@ -264,7 +268,7 @@ func (w *world) pkcs12(passphrase string) string {
 	if err != nil {
 		panic(err)
 	}
-	return w.write("key.p12", string(data))
+	return w.write(name, string(data))
 }
 
 func pkcs12Key(file, passphraseFile string) partners.KeyConfig {
@@ -296,5 +300,38 @@ func TestKeyLiesEncryptedOrInPKCS12(t *testing.T) {
 				t.Errorf("got a key with %d credentials", len(key.Chain))
 			}
 		})
+	}
+}
+
+// TestReloadReadsPKCS12Again has the keys of the node and of an issuing body replaced in their files, and then damaged.
+func TestReloadReadsPKCS12Again(t *testing.T) {
+	w := newWorld(t)
+	passphrase := w.write("passphrase", "correct horse")
+	write := func(kind pkitest.Algorithm) (message, document *pkitest.Credential) {
+		message = w.pki["kr"].Must(w.pki["kr"].Issue(pkitest.Request{Name: "m", Use: pkitest.MessageSignature, Algorithm: kind}))
+		document = w.pki["kr"].Must(w.pki["kr"].Issue(pkitest.Request{Name: "d", Use: pkitest.DocumentSignature, Algorithm: kind}))
+		w.config.Node.Keys[0] = pkcs12Key(w.pkcs12Of("m.p12", message, "correct horse"), passphrase)
+		w.config.Node.Issuers[0].Keys[0] = partners.KeyConfig{PKCS12File: w.pkcs12Of("d.p12", document, "correct horse"), PassphraseFile: passphrase}
+		return message, document
+	}
+	write(pkitest.P256)
+	r := w.open(t)
+	message, document := write(pkitest.RSA2048)
+	if err := r.Reload(w.config); err != nil {
+		t.Fatal(err)
+	}
+	w.write("d.p12", "damaged")
+	if err := r.Reload(w.config); err == nil || !strings.Contains(err.Error(), "node.issuers[0].keys[0].pkcs12_file") {
+		t.Errorf("damaged file: %v", err)
+	}
+	for _, want := range []struct {
+		use  partners.Use
+		body string
+		key  *pkitest.Credential
+	}{{partners.UseMessageSignature, "", message}, {partners.UseDocumentSignature, "BODY", document}} {
+		key, err := r.Key(want.use, want.body, summer)
+		if err != nil || !key.Chain[0].Equal(want.key.X509Cert) {
+			t.Errorf("%s: not the key that was read last: %v", want.use, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package partners_test
 
 import (
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
 )
 
 func TestIssuingBodyIsAuthorisedByCountryFormAndTime(t *testing.T) {
@@ -207,4 +209,41 @@ func ExampleRegistry_Credentials() {
 	// Output:
 	// 0
 	// 1
+}
+
+// TestEveryUseTakesEveryKindOfKey: what signs also does for TLS, at the node and at its partners.
+func TestEveryUseTakesEveryKindOfKey(t *testing.T) {
+	for _, kind := range []pkitest.Algorithm{pkitest.P256, pkitest.RSA2048, pkitest.Ed25519} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWorld(t)
+			for _, id := range []string{"kr", "tw"} {
+				for _, use := range partners.Uses() {
+					w.pki[id].IssueFiles(string(use), pkitest.Request{Name: id, Use: pkitest.Use(use), Algorithm: kind})
+				}
+			}
+			r := w.open(t)
+			key, err := r.Key(partners.UseMessageSignature, "", summer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tw := &world{pki: w.pki}
+			tw.config = partners.Config{
+				Node:     partners.NodeConfig{ID: "tw", Country: "TW", PartyIDs: partyIDs("tw"), Keys: []partners.KeyConfig{w.key("tw", partners.UseTLSServer)}},
+				Partners: []partners.PartnerConfig{tw.partner("kr")},
+			}
+			clientErr, serverErr := handshake(t, r.ClientTLS("tw", at(summer)), tw.open(t).ServerTLS(at(summer)), "tw.example")
+			if clientErr != nil || serverErr != nil {
+				t.Errorf("handshake: client %v, server %v", clientErr, serverErr)
+			}
+			document := []byte("<a/>")
+			place := []xml.Name{{Local: "a"}}
+			signed, err := signing.SignDocument(document, place, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := signing.VerifyDocument(signed, place, key.Chain[:1], signing.Policy{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -31,14 +31,11 @@ func VerifyDocument(doc []byte, path []xml.Name, candidates []*x509.Certificate,
 	if !below || !isAt(parent, path) {
 		return nil, failAt(element, ErrMalformed, "ds:Signature is not in its place, %s", pathText(path))
 	}
-	s, err := readSignature(element, p, reading{xades: true})
+	s, err := readDocumentSignature(read, element, p)
 	if err != nil {
 		return nil, err
 	}
 	if s.xades != nil {
-		if err := onlyOne(read, s.xades.properties); err != nil {
-			return nil, err
-		}
 		if candidates, err = s.xades.named.among(candidates); err != nil {
 			return nil, err
 		}
@@ -51,6 +48,15 @@ func VerifyDocument(doc []byte, path []xml.Name, candidates []*x509.Certificate,
 		return nil, err
 	}
 	return verified, nil
+}
+
+// readDocumentSignature reads the signature of a document, and sees that nothing else in it has the Id of its XAdES properties.
+func readDocumentSignature(doc *c14n.Document, e c14n.Element, p Policy) (*signature, error) {
+	s, err := readSignature(e, p, reading{xades: true})
+	if err != nil || s.xades == nil {
+		return s, err
+	}
+	return s, onlyOne(doc, s.xades.properties)
 }
 
 // SignDocument puts an enveloped signature into a document, as the last child of the only element at path, which names the
@@ -97,10 +103,15 @@ func parseDocument(doc []byte) (*c14n.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, inside := read.HasInstructions(); inside {
-		return nil, failAt(read.Root(), ErrMalformed, "a signed document has no processing instructions in its root element")
+	return read, noInstructions(read)
+}
+
+// noInstructions refuses processing instructions in the root element, because they split texts.
+func noInstructions(doc *c14n.Document) error {
+	if _, inside := doc.HasInstructions(); inside {
+		return failAt(doc.Root(), ErrMalformed, "a signed document has no processing instructions in its root element")
 	}
-	return read, nil
+	return nil
 }
 
 // isAt tells whether the element and its ancestors are the ones of a path.

@@ -2,6 +2,7 @@ package signing
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
@@ -10,15 +11,17 @@ import (
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
 
-// Inspection is what a person wants to see of a message's signature, true or not. Nothing of it is a verdict: only
-// [VerifyMessage] says whether a signature is valid, and what is read here may have been written by anybody.
+// Inspection is what a person wants to see of the signature of a message or document, true or not. Nothing of it is a verdict:
+// only [VerifyMessage] and [VerifyDocument] say whether a signature is valid, and what is read here may have been written by
+// anybody.
 type Inspection struct {
-	// Refused says why VerifyMessage reads the signature no further than its grammar and the policy: there is none, there
-	// are several, an algorithm is not allowed. It is an [*Error], and nil if the signature is one that can be verified.
+	// Refused says why VerifyMessage or VerifyDocument reads the signature no further than its grammar and the policy: there is
+	// none, there are several, an algorithm is not allowed. It is an [*Error], and nil if the signature is one that can be verified.
 	Refused error
 	// Algorithm is the URI of the signature algorithm as written; "" if there is none to be found.
 	Algorithm string
-	// References are those of ds:SignedInfo in its order, at most as many as a signature may have.
+	// References are those of ds:SignedInfo in its order, at most as many as a signature may have; in a document also that to
+	// the signature's own XAdES properties.
 	References []InspectedReference
 	// Uncovered are the URIs of the parts that no reference names, in the order of the parts.
 	Uncovered []string
@@ -59,7 +62,7 @@ func InspectMessage(envelope []byte, parts []Part, p Policy) (*Inspection, error
 	if err != nil {
 		return nil, err
 	}
-	i := inspector{doc: doc, policy: p, parts: make(map[string]Content, len(parts)), seen: map[string]bool{}}
+	i := inspector{doc: doc, message: true, policy: p, parts: make(map[string]Content, len(parts)), seen: map[string]bool{}}
 	for _, part := range parts {
 		i.parts[part.URI] = part.Content
 	}
@@ -110,19 +113,27 @@ func InspectDocument(doc []byte, p Policy) (found *Inspection, path []xml.Name, 
 		out.Refused = checkSize(element, 0)
 		path = pathTo(parent)
 	}
+	instructions := noInstructions(read)
 	if out.Refused != nil {
+		out.Refused = cmp.Or(instructions, out.Refused)
 		return out, path, nil
 	}
-	_, out.Refused = readSignature(element, p, reading{xades: true})
+	s, refused := readDocumentSignature(read, element, p)
+	out.Refused = cmp.Or(instructions, refused)
 	i := inspector{doc: read, element: element, policy: p, seen: map[string]bool{}}
+	if refused == nil {
+		i.xades = s.xades
+	}
 	return out, path, i.read(out)
 }
 
 // inspector is one inspection on its way.
 type inspector struct {
 	doc     *c14n.Document
+	message bool         // doc is an envelope
 	element c14n.Element // ds:Signature
 	policy  Policy
+	xades   *qualifying        // nil if there are none, or they are refused
 	parts   map[string]Content // by URI
 	seen    map[string]bool    // URIs that references named before
 }
@@ -147,10 +158,13 @@ func (i *inspector) readSignedInfo(e c14n.Element, out *Inspection) error {
 		switch {
 		case child.Is(dsigSpace, "SignatureMethod") && out.Algorithm == "":
 			out.Algorithm, _ = child.Attribute("", "Algorithm")
-		case child.Is(dsigSpace, "Reference") && namesProperties(child): // of XAdES; Refused says what is wrong with them
 		case child.Is(dsigSpace, "Reference"):
-			if len(out.References) == referenceLimit(len(i.parts)) {
+			if len(out.References) == i.limit() {
 				return nil // Refused says that there are too many
+			}
+			if !i.message && namesProperties(child) {
+				out.References = append(out.References, i.inspectProperties(child, out.Refused))
+				continue
 			}
 			r, err := i.inspect(child)
 			if err != nil {
@@ -162,10 +176,34 @@ func (i *inspector) readSignedInfo(e c14n.Element, out *Inspection) error {
 	return nil
 }
 
+// limit is how many references a signature may have: in a document there is one more, to the XAdES properties.
+func (i *inspector) limit() int {
+	if i.message {
+		return referenceLimit(len(i.parts))
+	}
+	return referenceLimit(0) + 1
+}
+
+// inspectProperties compares the reference to the XAdES properties with them. Where they are refused, it tells why.
+func (i *inspector) inspectProperties(e c14n.Element, refused error) InspectedReference {
+	out := InspectedReference{Finding: FindingNotRead, Reason: refused}
+	out.URI, _ = e.Attribute("", "URI")
+	if i.xades == nil {
+		return out
+	}
+	r := i.xades.reference
+	out.DigestMethod, out.DigestValue, out.Reason = r.digestURI, base64.StdEncoding.EncodeToString(r.digest), nil
+	out.Finding = FindingDiffers
+	if i.xades.unchanged() {
+		out.Finding = FindingMatches
+	}
+	return out
+}
+
 // inspect compares one reference with what it names. A second one to the same thing is not read: a hostile signature names
 // a large part a thousand times.
 func (i *inspector) inspect(e c14n.Element) (InspectedReference, error) {
-	r, reason := readReference(e, i.policy, true)
+	r, reason := readReference(e, i.policy, i.message)
 	if reason == nil && i.seen[r.uri] {
 		reason = failAt(e, ErrMalformed, "there is more than one Reference to %q", r.uri)
 	}

@@ -3,7 +3,6 @@ package signing
 import (
 	"bytes"
 	"crypto"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -28,10 +27,10 @@ func Fingerprint(x509Cert *x509.Certificate) string {
 
 // NewKey puts a private key, in memory or in a token, together with its credentials. The credential of the key may stand
 // anywhere among them (PKCS #7 and PKCS #12 have no order) and becomes Chain[0]; the others keep their order. An RSA key has
-// at least 2048 bits, an ECDSA key is on P-256, P-384 or P-521; Ed25519 is taken too. The error is an [*Error] of kind
+// at least 2048 bits, an ECDSA key is on P-256, P-384 or P-521; the third kind is Ed25519. The error is an [*Error] of kind
 // ErrPolicy, or ErrKey if none of the credentials belongs to the key.
 func NewKey(signer crypto.Signer, credentials []*x509.Certificate) (Key, error) {
-	if err := admissible(signer.Public()); err != nil {
+	if _, err := keyAlgorithm(signer.Public()); err != nil {
 		return Key{}, err
 	}
 	own := slices.IndexFunc(credentials, func(c *x509.Certificate) bool { return belong(signer, c) })
@@ -134,7 +133,8 @@ func asSigner(parsed any) (crypto.Signer, error) {
 	if !ok {
 		return nil, fail(ErrPolicy, "private key of type %T does not sign", parsed)
 	}
-	return signer, admissible(signer.Public())
+	_, err := keyAlgorithm(signer.Public())
+	return signer, err
 }
 
 // Passphrase gives the passphrase or PIN that a file holds on its only line: all of the file but the end of that line. The
@@ -178,15 +178,6 @@ func (k Key) check() error {
 		return fail(ErrKey, "credential %q does not belong to the private key", k.Chain[0].Subject)
 	}
 	_, err := keyAlgorithm(k.Signer.Public())
-	return err
-}
-
-// admissible says why a node may not have a private key of this kind. Ed25519 is for TLS and requests at least.
-func admissible(public crypto.PublicKey) error {
-	if _, ok := public.(ed25519.PublicKey); ok {
-		return nil
-	}
-	_, err := keyAlgorithm(public)
 	return err
 }
 

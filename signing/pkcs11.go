@@ -31,5 +31,6 @@ func (t *Token) Key(id []byte, label string) (crypto.Signer, error) {
 	case len(keys) != 1:
 		return nil, fail(ErrKey, "%d private keys of the token with their public keys have id %x and label %q, expected one", len(keys), id, label)
 	}
-	return keys[0], admissible(keys[0].Public())
+	_, err = keyAlgorithm(keys[0].Public())
+	return keys[0], err
 }

@@ -20,7 +20,7 @@ const (
 	maxParts      = 1024
 	maxPrefixes   = 64 // in one PrefixList
 
-	maxCanonicalPart = 32 << 20 // octets of a part that is read for its canonical form; package c14n reads no more
+	maxCanonicalPart = 32 << 20 // octets of the parts of a message that are read for their canonical form, together
 )
 
 // reading is what a ds:Signature is in: a message, with so many parts, or a document, in which XAdES properties may be.

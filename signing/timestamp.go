@@ -20,6 +20,9 @@ import (
 // ds:Signature.
 const maxToken = 32 << 10
 
+// maxSerialBits is the longest serial number of a time-stamp (RFC 3161 §2.4.2). It is shown to people and logged.
+const maxSerialBits = 160
+
 // TimeStampAuthority carries a request to an RFC 3161 time-stamp authority. [HTTPAuthority] is one.
 type TimeStampAuthority interface {
 	// Ask sends the DER of a TimeStampReq and gives the DER of the TimeStampResp. What it is, is checked here.
@@ -209,6 +212,9 @@ func readToken(der []byte) (*token, error) {
 	// An extension may say that it must be understood, and we know none.
 	if t.info.Version != 1 || len(t.info.Extensions.FullBytes) > 0 || t.info.SerialNumber == nil {
 		return nil, fail(ErrTimeStamp, "TSTInfo of version %d, or with extensions, expected version 1 without", t.info.Version)
+	}
+	if bits := t.info.SerialNumber.BitLen(); bits > maxSerialBits {
+		return nil, fail(ErrTimeStamp, "serial number of %d bits, at most %d are read", bits, maxSerialBits)
 	}
 	return t, nil
 }

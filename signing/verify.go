@@ -63,6 +63,33 @@ func (s *signature) checkCoverage(parts []Part) error {
 			return failAt(r.element, ErrMalformed, "the signature covers the part %q, which there is not", r.uri)
 		}
 	}
+	return s.checkCanonicalSizes(parts)
+}
+
+// checkCanonicalSizes bounds the parts that must be in memory for their canonical form, one by one and together. It costs
+// nothing, so it comes before anything is digested.
+func (s *signature) checkCanonicalSizes(parts []Part) error {
+	left := int64(maxCanonicalPart)
+	for _, part := range parts {
+		r := s.reference(part.URI)
+		if !r.canonical {
+			continue
+		}
+		if err := r.checkCanonicalSize(part.Content); err != nil {
+			return err
+		}
+		if left -= part.Content.Size(); left < 0 {
+			return failAt(r.element, ErrMalformed, "the parts that are signed in canonical form are longer than %d octets together", maxCanonicalPart)
+		}
+	}
+	return nil
+}
+
+// checkCanonicalSize refuses a part that is too long to be read for its canonical form.
+func (r *reference) checkCanonicalSize(content Content) error {
+	if content.Size() > maxCanonicalPart {
+		return failAt(r.element, ErrMalformed, "the part %q is longer than the %d octets that have a canonical form", r.uri, maxCanonicalPart)
+	}
 	return nil
 }
 
@@ -111,8 +138,8 @@ func (r *reference) digestPart(content Content) (digest, octets []byte, err erro
 		}
 		return digest, nil, nil
 	}
-	if content.Size() > maxCanonicalPart {
-		return nil, nil, failAt(r.element, ErrMalformed, "the part %q is longer than the %d octets that have a canonical form", r.uri, maxCanonicalPart)
+	if err := r.checkCanonicalSize(content); err != nil {
+		return nil, nil, err
 	}
 	text := make([]byte, content.Size())
 	if _, err := io.ReadFull(io.NewSectionReader(content, 0, content.Size()), text); err != nil {

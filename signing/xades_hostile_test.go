@@ -152,6 +152,7 @@ func hostileProperties(t *testing.T, bes string, key, attacker signing.Key) []ho
 		c("id-twice-as-xml-id", "ErrMalformed", "has the Id", "<ID>", `<ID xml:id="`+id+`">`),
 		c("id-twice-of-another-namespace", "ErrMalformed", "has the Id", "<ID>", `<ID xmlns:wsu="urn:wsu" wsu:Id="`+id+`">`),
 		c("id-empty", "ErrPolicy", "instead of an Id", `URI="#`+id+`"`, `URI=""`),
+		{"id-of-no-octets", "document", "ErrPolicy", "instead of an Id", nil, strings.NewReplacer(`URI="#`+id+`"`, `URI="#"`, ` Id="`+id+`"`, "").Replace(bes), ""},
 		c("reference-twice", "ErrMalformed", "more than one Reference to SignedProperties", reference, reference+reference),
 		c("reference-missing", "ErrMalformed", "not expected", reference, ""),
 		c("reference-of-no-type", "ErrPolicy", "neither to the document nor to a part", `Type="http://uri.etsi.org/01903#SignedProperties" `, ""),
@@ -245,6 +246,7 @@ func hostileStamps(t *testing.T, stamped string, key signing.Key, stamps tsa) []
 		withToken("of-a-time-after-its-authority", "has expired", again(bytes.Replace(content, []byte(year), []byte("2060"), 1))),
 		withToken("of-another-version", "version 2", again(bytes.Replace(content, []byte{2, 1, 1}, []byte{2, 1, 2}, 1))),
 		withToken("with-an-extension", "with extensions", again(extended(t, content))),
+		withToken("of-a-long-serial", "serial number of 161 bits", again(renumbered(t, content))),
 		withToken("with-octets-after-its-content", "octets follow", again(append(append([]byte(nil), content...), 0))),
 		withToken("of-another-content", "not a TSTInfo", again([]byte("hello"))),
 		withToken("of-two-signers", "2 signers", forge(timeCredential(t, 10, late, true, timeStamping), "-signer", otherCredential, "-inkey", otherKey)),
@@ -272,6 +274,21 @@ func contentOf(t *testing.T, token []byte) []byte {
 		t.Fatal(err)
 	}
 	return parsed.Content
+}
+
+// renumbered is a TSTInfo with a serial number of 161 bits.
+func renumbered(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var fields []asn1.RawValue
+	if _, err := asn1.Unmarshal(content, &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields[3] = asn1.RawValue{Tag: asn1.TagInteger, Bytes: append([]byte{1}, make([]byte, 20)...)}
+	out, err := asn1.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // extended is a TSTInfo with an extension that must be understood.

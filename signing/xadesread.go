@@ -54,7 +54,7 @@ func (s *signature) takeProperties(e c14n.Element, p Policy) error {
 	if err != nil {
 		return err
 	}
-	if r.uri, _ = e.Attribute("", "URI"); !strings.HasPrefix(r.uri, "#") {
+	if r.uri, _ = e.Attribute("", "URI"); len(r.uri) < 2 || r.uri[0] != '#' {
 		return failAt(e, ErrPolicy, "Reference to SignedProperties is to %q instead of an Id", r.uri)
 	}
 	if transforms, found := c.optional("Transforms"); found {
@@ -312,10 +312,15 @@ func readUnsigned(e c14n.Element) (*stamp, error) {
 	return s, c.end()
 }
 
+// unchanged tells whether the signed properties are those that the signature covers.
+func (q *qualifying) unchanged() bool {
+	return bytes.Equal(sum(q.reference.hash, q.properties.Canonical(q.reference.method)), q.reference.digest)
+}
+
 // verifyProperties checks what XAdES adds to a signature that is true already, and puts it into what was verified.
 func (s *signature) verifyProperties(v *Verified, p Policy) error {
 	q := s.xades
-	if !bytes.Equal(sum(q.reference.hash, q.properties.Canonical(q.reference.method)), q.reference.digest) {
+	if !q.unchanged() {
 		return failAt(q.reference.element, ErrDigest, "the SignedProperties are not what was signed")
 	}
 	v.SigningTime = q.at

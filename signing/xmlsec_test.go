@@ -49,9 +49,20 @@ func TestXmlsecVerifiesWhatWeSign(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		key  func() (crypto.Signer, error)
-	}{{"RSA", rsaKey}, {"P-256", p256Key}, {"P-384", p384Key}, {"P-521", p521Key}} {
+		// algorithm is the part of its URI after rsaMore; empty is the key's usual one.
+		algorithm string
+	}{
+		{"RSA", rsaKey, ""}, {"P-256", p256Key, ""}, {"P-384", p384Key, ""}, {"P-521", p521Key, ""},
+		{"RSA with SHA-384", rsaKey, "rsa-sha384"}, {"RSA with SHA-512", rsaKey, "rsa-sha512"},
+		{"P-256 with SHA-384", p256Key, "ecdsa-sha384"}, {"P-256 with SHA-512", p256Key, "ecdsa-sha512"},
+		{"P-384 with SHA-256", p384Key, "ecdsa-sha256"}, {"P-384 with SHA-512", p384Key, "ecdsa-sha512"},
+		{"P-521 with SHA-256", p521Key, "ecdsa-sha256"}, {"P-521 with SHA-384", p521Key, "ecdsa-sha384"},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			key := keyOf(t, test.key)
+			if test.algorithm != "" {
+				key.Algorithm = rsaMore + test.algorithm
+			}
 			_, credential := keyFiles(t, key)
 			signed, _, err := signing.SignMessage([]byte(envelope), parts, key)
 			if err != nil {

@@ -172,7 +172,7 @@ func (v verdict) sentence(thing signedThing) string {
 	case v.Identified:
 		return "valid: " + thing.intact
 	}
-	return "valid under the " + thing.name + "'s own certificate; nothing says whose it is (--credential)"
+	return "valid under the " + thing.name + "'s own X.509 certificate; nothing says whose it is (--credential)"
 }
 
 // candidate is a credential of the command line.
@@ -195,7 +195,7 @@ func orOwn(given []candidate, i *signing.Inspection, thing signedThing) []candid
 
 // noCandidates is the reason if a signature could be verified and there is nothing to do it with.
 func noCandidates(thing signedThing) error {
-	return errors.New("the " + thing.name + " carries no certificate of its signer, and no --credential was given")
+	return errors.New("the " + thing.name + " carries no X.509 certificate of its signer, and no --credential was given")
 }
 
 func credentialsOf(candidates []candidate) []*x509.Certificate {

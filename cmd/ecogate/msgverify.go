@@ -21,7 +21,7 @@ No node and no configuration are needed; the code is the one with which a node j
 ` + messageFileHelp + `
 
 With --credential the signer must be one of the X.509 certificates in those files. Without it the signature is checked under
-the certificate inside the message, which proves that nothing was changed and not who sent it. Neither looks at revocation,
+the X.509 certificate inside the message, which proves that nothing was changed and not who sent it. Neither looks at revocation,
 nor at what was agreed; validity at the message's Timestamp is a remark.
 
 Exit codes of this command:

@@ -144,7 +144,7 @@ func TestRecordedMessagesOfHermesVerifyWithSHA1Only(t *testing.T) {
 				t.Errorf("exit code %d, %s", code, last)
 			}
 			code, stdout, _ = offlineRun(t, nil, "verify", file, "--allow-sha1")
-			if last := lastLine(stdout); code != exitOK || last != "valid under the message's own certificate; nothing says whose it is (--credential)" {
+			if last := lastLine(stdout); code != exitOK || last != "valid under the message's own X.509 certificate; nothing says whose it is (--credential)" {
 				t.Errorf("exit code %d, %s", code, last)
 			}
 			code, stdout, _ = offlineRun(t, nil, "verify", file, "--allow-sha1", "--credential", offline+"other.pem")

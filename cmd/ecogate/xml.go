@@ -40,8 +40,8 @@ and nothing was changed. The code is the one with which a node judges certificat
 ` + xmlFileHelp + `
 
 With --credential the signer must be one of the X.509 certificates in those files. Without it the signature is checked under
-the certificate inside the document, which proves that nothing was changed and not who signed it. Neither looks at
-revocation or at validity.
+the X.509 certificate inside the document, which proves that nothing was changed and not who signed it. Neither looks at
+revocation or at validity. The times of a XAdES signature are shown; who made its time-stamp is not verified here.
 
 Exit codes of this command:
   0  valid

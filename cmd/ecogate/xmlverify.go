@@ -14,6 +14,16 @@ import (
 type documentReport struct {
 	Place string `json:"place,omitempty"` // local names from the root element to what holds the signature
 	signedReport
+	// SigningTime is what the signer of a XAdES document says, TimeStamp what a time-stamp authority says.
+	SigningTime time.Time        `json:"signing_time,omitzero"`
+	TimeStamp   *timeStampReport `json:"time_stamp,omitempty"`
+}
+
+// timeStampReport is the time-stamp of a valid document. Nobody vouches for it: the command line names no authorities.
+type timeStampReport struct {
+	Time         time.Time `json:"time"`
+	Policy       string    `json:"policy"`
+	SerialNumber string    `json:"serial_number"`
 }
 
 func (c *cli) xmlVerify() *cobra.Command {
@@ -72,11 +82,23 @@ func reportDocument(doc []byte, given []candidate, p signing.Policy) (*documentR
 	candidates := orOwn(given, inspection, aDocument)
 	verified, reason := verifyAt(doc, path, inspection, candidates, p)
 	r.setSigner(verified, candidates, time.Time{})
+	r.setTimes(verified)
 	r.Verdict = &verdict{Valid: reason == nil, Identified: reason == nil && len(given) > 0}
 	if reason != nil {
 		r.Verdict.Reason = reason.Error()
 	}
 	return r, nil
+}
+
+// setTimes says what a valid XAdES document says of the time of its signature; verified is nil for one that is not.
+func (r *documentReport) setTimes(verified *signing.Verified) {
+	if verified == nil {
+		return
+	}
+	r.SigningTime = verified.SigningTime
+	if stamp := verified.TimeStamp; stamp != nil {
+		r.TimeStamp = &timeStampReport{stamp.Time, stamp.Policy, stamp.SerialNumber.String()}
+	}
 }
 
 // verifyAt asks the code that a node asks. Its error says why the document is not valid.
@@ -93,6 +115,12 @@ func verifyAt(doc []byte, path []xml.Name, i *signing.Inspection, candidates []c
 func documentFields(c *columns, r *documentReport) {
 	w := reportRows{c}
 	w.field("signature in", r.Place)
+	w.field("signing time", precise(r.SigningTime))
+	if stamp := r.TimeStamp; stamp != nil {
+		w.field("time-stamp", precise(stamp.Time)+" (its authority was not verified)")
+		w.field("  policy", stamp.Policy)
+		w.field("  serial", stamp.SerialNumber)
+	}
 	signedFields(w, &r.signedReport, aDocument)
 }
 

@@ -11,6 +11,7 @@ package pkitest
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -33,6 +34,7 @@ type Algorithm string
 const (
 	P256    Algorithm = "P-256"
 	RSA2048 Algorithm = "RSA-2048"
+	Ed25519 Algorithm = "Ed25519"
 	// RSA1024 is too short for any partner.
 	RSA1024 Algorithm = "RSA-1024"
 )
@@ -116,6 +118,9 @@ func GenerateKey(a Algorithm) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case RSA2048:
 		return rsa.GenerateKey(rand.Reader, 2048)
+	case Ed25519:
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
 	case RSA1024:
 		return rsa.GenerateKey(rand.Reader, 1024)
 	}

@@ -240,17 +240,6 @@ func (e Element) Namespace(prefix string) string {
 	return ""
 }
 
-// Prefixes gives the prefixes that are bound to a namespace at the element, the default namespace not included.
-func (e Element) Prefixes(space string) []string {
-	var prefixes []string
-	for _, b := range e.doc.inScope(e.at) {
-		if b.URI == space && b.Prefix != "" {
-			prefixes = append(prefixes, b.Prefix)
-		}
-	}
-	return prefixes
-}
-
 // inScope gives the declarations in force at an element, innermost first.
 func (d *Document) inScope(i int32) []Binding {
 	scope := make([]Binding, 0, 8)

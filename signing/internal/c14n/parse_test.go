@@ -185,8 +185,8 @@ func TestElementTellsWhatItHas(t *testing.T) {
 	_, absent := root.Attribute("urn:d", "a")
 	line, column := children[1].Position()
 	got := fmt.Sprint(names, root.Text(), plain, prefixed, absent, len(children), children[0].Is("urn:d", "b"), root.Interrupted(),
-		children[1].Interrupted(), root.Prefixes("urn:p"), children[1].Namespace("q"), children[1].Namespace("z"), line, column, children[1].Size())
-	want := fmt.Sprint("p:r b c d ", "xyz\n ", "1", "2", false, 2, true, true, false, []string{"p", "q"}, "urn:p", "", 2, 2, len("<c><d/></c>"))
+		children[1].Interrupted(), children[1].Namespace("q"), children[1].Namespace("z"), line, column, children[1].Size())
+	want := fmt.Sprint("p:r b c d ", "xyz\n ", "1", "2", false, 2, true, true, false, "urn:p", "", 2, 2, len("<c><d/></c>"))
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
