@@ -19,7 +19,7 @@ const (
 // DefaultTimeStampTimeout and maxTimeStampTimeout bound the wait for a time-stamp authority: a submission waits with it.
 const (
 	DefaultTimeStampTimeout = 10 * time.Second
-	maxTimeStampTimeout     = time.Minute
+	maxTimeStampTimeout     = 20 * time.Second // a request of the API ends after 30
 )
 
 // TimeStampConfig is the time-stamp authority (RFC 3161) that an issuing body uses for XAdES-T.
