@@ -115,33 +115,40 @@ var hostilePeers = []struct {
 	{"hangs", func(conn net.Conn, _ <-chan struct{}) { _, _ = io.Copy(io.Discard, conn) }, false},
 	{"never reads", func(_ net.Conn, ended <-chan struct{}) { <-ended }, false},
 	{"trickles the answer", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", "x", true)
 	}, false},
 	{"trickles the header", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "HTTP/1.1 200 OK\r\nX: ", "x", true)
 	}, false},
 	{"headers without end", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "HTTP/1.1 200 OK\r\n", "X: y\r\n", false)
 	}, true},
 	{"body without end", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 1000), false)
 	}, true},
 	{"continues for ever", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "", "HTTP/1.1 100 Continue\r\n\r\n", false)
 	}, true},
 	{"continues for ever, slowly", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "", "HTTP/1.1 100 Continue\r\n\r\n", true)
 	}, true},
 	{"processing for ever, slowly", func(conn net.Conn, _ <-chan struct{}) {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		takeRequest(conn)
 		repeat(conn, "", "HTTP/1.1 102 Processing\r\n\r\n", true)
 	}, true},
+}
+
+// takeRequest waits for the beginning of a request and reads the rest of it beside what follows: an answer that is there before the
+// request is unsolicited, and the client gives up at once.
+func takeRequest(conn net.Conn) {
+	_, _ = conn.Read(make([]byte, 1))
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
 }
 
 // repeat writes the beginning and then more, until the connection is closed; slowly means a piece every 20 ms.
