@@ -22,13 +22,20 @@ type press struct {
 	pdf *fpdf.Fpdf
 	// used is the font that is set, so that it is not set again for every text.
 	used usedFont
+	// embedded are the parts of Options.Fonts that a text has needed; members says in which part of a font a character is.
+	embedded map[string]bool
+	members  []map[rune]int
 }
 
 type usedFont struct {
-	face uint8
-	bold bool
-	size float64
+	family string
+	bold   bool
+	size   float64
 }
+
+// neighbours bounds the characters in the first part of a font. The library takes time in the third power of how many neighbours of
+// equal width a part has, which with the syllables of Korean would be minutes.
+const neighbours = 256
 
 // metadata describe the document to readers of PDF.
 type metadata struct {
@@ -40,39 +47,54 @@ func newPress(fonts []*Font) *press {
 	pdf := fpdf.New("P", "mm", "A4", "")
 	pdf.SetAutoPageBreak(false, 0)
 	pdf.SetCatalogSort(true)
-	p := &press{pdf: pdf, faces: faces{fonts: fonts}}
-	for i, f := range fonts {
-		f.addTo(pdf, family(uint8(i+1)))
-	}
+	p := &press{pdf: pdf, faces: faces{fonts: fonts}, embedded: map[string]bool{}}
 	p.widths = make([]map[rune]float32, len(fonts)+1)
 	for i := range p.widths {
 		p.widths[i] = map[rune]float32{}
+		p.members = append(p.members, map[rune]int{})
 	}
 	p.measure = func(face uint8, r rune) float32 {
-		p.use(face, false, 1)
+		p.use(face, 0, false, 1)
 		return float32(p.pdf.GetStringSymbolWidth(encoded(face, string(r)))) / 1000
 	}
 	return p
 }
 
-func family(face uint8) string {
-	if face == 0 {
-		return builtInFamily
+// part says in which part of its font a character is embedded: the first ones together, as most certificates need no more, and any
+// further ones apart by odd and even, so that none has a neighbour.
+func (p *press) part(g glyph) int {
+	if g.face == 0 {
+		return 0
 	}
-	return fmt.Sprintf("font%d", face)
+	members := p.members[g.face]
+	part, ok := members[g.r]
+	if !ok {
+		if len(members) >= neighbours {
+			part = 1 + int(g.r&1)
+		}
+		members[g.r] = part
+	}
+	return part
 }
 
 // use sets a font. Only the built-in one has a bold style.
-func (p *press) use(face uint8, bold bool, size float64) {
-	next := usedFont{face, bold && face == 0, size}
+func (p *press) use(face uint8, part int, bold bool, size float64) {
+	next := usedFont{builtInFamily, bold && face == 0, size}
+	if face > 0 {
+		next.family = fmt.Sprintf("font%d-%d", face, part)
+	}
 	if next == p.used {
 		return
+	}
+	if face > 0 && !p.embedded[next.family] {
+		p.fonts[face-1].addTo(p.pdf, next.family)
+		p.embedded[next.family] = true
 	}
 	style := ""
 	if next.bold {
 		style = "B"
 	}
-	p.pdf.SetFont(family(face), style, size)
+	p.pdf.SetFont(next.family, style, size)
 	p.used = next
 }
 
@@ -128,9 +150,9 @@ func (p *press) overlay(words []string) {
 	const angle, length = 50.0, 235.0
 	p.pdf.SetTextColor(246, 214, 214)
 	for i, w := range words {
-		p.use(0, true, 10)
+		p.use(0, 0, true, 10)
 		size := math.Min(72, 10*length/p.pdf.GetStringWidth(w))
-		p.use(0, true, size)
+		p.use(0, 0, true, size)
 		x, y := pageWidth/2, pageHeight/2+(float64(i)-float64(len(words)-1)/2)*52
 		p.pdf.TransformBegin()
 		p.pdf.TransformRotate(angle, x, y)
@@ -161,15 +183,15 @@ func (p *press) text(t text) {
 		weight = 1.1 // bold letters are wider by a tenth at most
 	}
 	for set := t.set; len(set) > 0; {
-		n := 1
-		for n < len(set) && set[n].face == set[0].face {
+		n, part := 1, p.part(set[0])
+		for n < len(set) && set[n].face == set[0].face && p.part(set[n]) == part {
 			n++
 		}
 		var b strings.Builder
 		for _, g := range set[:n] {
 			b.WriteRune(g.r)
 		}
-		p.use(set[0].face, t.bold, t.size)
+		p.use(set[0].face, part, t.bold, t.size)
 		p.pdf.Text(x, t.y, encoded(set[0].face, b.String()))
 		x += set[:n].width(t.size) * weight
 		set = set[n:]

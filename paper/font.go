@@ -14,8 +14,11 @@ import (
 type Font struct {
 	name string
 	data []byte
-	has  map[rune]bool // up to U+FFFF
+	set  [0x10000 / 64]uint64 // a bit for each character up to U+FFFF
 }
+
+// has reports whether the font can print r.
+func (f *Font) has(r rune) bool { return r >= 0 && r <= 0xFFFF && f.set[r/64]&(1<<(r%64)) != 0 }
 
 // LoadFont reads a TrueType font (.ttf with outlines in a glyf table); name is what errors call it. Collections (.ttc) and fonts
 // with PostScript outlines (.otf) cannot be embedded. A font whose maker forbids embedding is refused.
@@ -27,11 +30,11 @@ func LoadFont(name string, data []byte) (*Font, error) {
 	if err != nil {
 		return nil, fmt.Errorf("font %s: %w", name, err)
 	}
-	f := &Font{name: name, data: data, has: map[rune]bool{}}
+	f := &Font{name: name, data: data}
 	var buffer sfnt.Buffer
 	for r := rune(' '); r <= 0xFFFF; r++ {
 		if index, err := parsed.GlyphIndex(&buffer, r); err == nil && index != 0 {
-			f.has[r] = true
+			f.set[r/64] |= 1 << (r % 64)
 		}
 	}
 	if err := f.try(); err != nil {

@@ -2,14 +2,11 @@ package paper_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/eco/ecotest"
-	"github.com/ecogate/ecogate/paper"
 )
 
 // digest stands for that of a signed document.
@@ -43,35 +40,4 @@ func long(c eco.Certificate, n int) eco.Certificate {
 		c.Items = append(c.Items, item)
 	}
 	return c
-}
-
-// TestDump leaves renditions in the folder PAPER_DUMP, to be looked at.
-func TestDump(t *testing.T) {
-	dir := os.Getenv("PAPER_DUMP")
-	if dir == "" {
-		t.Skip()
-	}
-	save := func(name string, c eco.Certificate, o paper.Options) {
-		f, err := os.Create(filepath.Join(dir, name+".pdf"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		o.Digest, o.VerifyURL = digest, "https://verify.customs.example/co?ref={reference}"
-		findings, err := paper.Render(f, c, o)
-		t.Log(name, err, findings)
-	}
-	all := []paper.Overlay{paper.OverlayCancelled, paper.OverlayCopy, paper.OverlayTest}
-	for _, name := range []string{"atiga-d", "lao-gsp-a", "rcep"} {
-		c := samples(t)[name]
-		c.Flags = map[eco.Flag]bool{eco.FlagIssuedRetroactively: true, eco.FlagCertifiedTrueCopy: true}
-		c.Status = eco.StatusReplacement
-		c.Related = []eco.RelatedCertificate{{Relation: eco.RelationReplaces, Reference: "LA26010099", Date: eco.Date{Year: 2026, Month: 10, Day: 1}, Country: "LA"}}
-		save(name+"-overlays", c, paper.Options{Overlays: all})
-		save(name+"-copy", c, paper.Options{Overlays: all[1:2]})
-	}
-	for name, c := range samples(t) {
-		save(name, c, paper.Options{})
-		save(name+"-long", long(c, 60), paper.Options{})
-	}
 }

@@ -64,14 +64,14 @@ func (f *faces) face(r rune, before uint8) (uint8, bool) {
 	if !printable(r) {
 		return 0, false
 	}
-	if before > 0 && f.fonts[before-1].has[r] {
+	if before > 0 && f.fonts[before-1].has(r) {
 		return before, true
 	}
 	if builtIn(r) {
 		return 0, true
 	}
 	for i, font := range f.fonts {
-		if font.has[r] {
+		if font.has(r) {
 			return uint8(i + 1), true
 		}
 	}
@@ -90,7 +90,7 @@ func (f *faces) whole(text string) uint8 {
 		return 0
 	}
 	for i, font := range f.fonts {
-		if !strings.ContainsFunc(text, func(r rune) bool { return printable(r) && !font.has[r] }) {
+		if !strings.ContainsFunc(text, func(r rune) bool { return printable(r) && !font.has(r) }) {
 			return uint8(i + 1)
 		}
 	}
