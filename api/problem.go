@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -53,6 +54,7 @@ const (
 	CodeTooSlow         Code = "too_slow"
 	CodeConflict        Code = "conflict"
 	CodeInConflict      Code = "certificate_in_conflict"
+	CodeAmbiguous       Code = "ambiguous_reference"
 	CodeDropped         Code = "bytes_dropped"
 	CodeTooLarge        Code = "too_large"
 	CodeMediaType       Code = "unsupported_media_type"
@@ -62,6 +64,7 @@ const (
 	CodeNoTimeStamp     Code = "no_timestamp"
 	CodeOverAgreement   Code = "over_agreement"
 	CodeUnreadable      Code = "unreadable_message"
+	CodeTooLong         Code = "too_long_for_paper"
 	CodeInternal        Code = "internal"
 	CodeDamaged         Code = "stored_bytes_damaged"
 	CodeNoAnswer        Code = "no_answer"
@@ -97,6 +100,7 @@ var kinds = []kind{
 	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
 	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
+	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference, and this path answers with one"},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
@@ -105,6 +109,7 @@ var kinds = []kind{
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
+	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.

@@ -55,16 +55,12 @@ type Options struct {
 	VerifyURL string
 }
 
-// TooLongError is why a certificate was not printed: it takes more than MaxPages.
-type TooLongError struct{ Items int }
-
-func (e *TooLongError) Error() string {
-	return fmt.Sprintf("rendition of %d items: want at most %d pages, found more", e.Items, MaxPages)
-}
+// ErrTooLong is why a certificate was not printed: it takes more than MaxPages.
+var ErrTooLong = fmt.Errorf("want at most %d pages, found more", MaxPages)
 
 // Render writes the certificate as PDF. The findings name each field with characters that could not be printed as themselves.
-// Whether the certificate fits its form is not asked: whatever can be held in an eco.Certificate can be printed. The error is a
-// *TooLongError, or w's own.
+// Whether the certificate fits its form is not asked: whatever can be held in an eco.Certificate can be printed. The error is
+// ErrTooLong, or w's own.
 func Render(w io.Writer, c eco.Certificate, o Options) ([]eco.Finding, error) {
 	p := newPress(o.Fonts)
 	findings := check(c, p.faces)

@@ -50,7 +50,7 @@ func (k *composer) table() error {
 			break
 		}
 		if len(k.sheets) >= MaxPages {
-			return &TooLongError{Items: len(k.c.Items)}
+			return ErrTooLong
 		}
 		k.continued(s, t)
 		s, t = k.continuation()

@@ -17,7 +17,7 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	return group("co", "Submit and find certificates of origin", c.coSubmit(), c.coShow(), c.coLookup())
+	return group("co", "Submit, find and print certificates of origin", c.coSubmit(), c.coShow(), c.coLookup(), c.coPDF())
 }
 
 func (c *cli) coSubmit() *cobra.Command {

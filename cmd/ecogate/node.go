@@ -158,8 +158,13 @@ func messageLimits(l config.Limits) ebms.Limits {
 
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
+	printed, err := paperOptions(cfg.Paper.Fonts, cfg.Paper.VerifyURL)
+	if err != nil {
+		return cfg.Problem("paper.fonts", err.Error())
+	}
 	options := api.Options{
 		Node: n.Node, Operator: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Paper: printed, TestPartner: n.isTest,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -209,6 +214,12 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
+}
+
+// isTest reports whether a partner is a test system.
+func (n *runningNode) isTest(partner string) bool {
+	p, _ := n.Registry.Partner(partner)
+	return p.Test
 }
 
 // start lets everything run. Whatever ends without having been told to makes the node fail.

@@ -35,6 +35,7 @@ type Config struct {
 	APIKeys    []APIKey                   `yaml:"api_keys"`
 	Delivery   Delivery                   `yaml:"delivery"`
 	Limits     Limits                     `yaml:"limits"`
+	Paper      Paper                      `yaml:"paper"`
 	Log        Log                        `yaml:"log"`
 
 	origins map[string]Origin
@@ -169,6 +170,18 @@ type Limits struct {
 
 // MaxParts is the most that Limits.Parts may be.
 const MaxParts = 1024
+
+// Paper is how certificates look as PDF.
+type Paper struct {
+	// Fonts are TrueType fonts, tried in their order, for names that the built-in font cannot print.
+	Fonts []string `yaml:"fonts" path:"true"`
+	// VerifyURL is the address in the QR code where people can check a certificate; {country}, {form}, {reference} and {sha256} in it
+	// are replaced. Empty for none.
+	VerifyURL string `yaml:"verify_url"`
+}
+
+// MaxFonts is the most that Paper.Fonts may have.
+const MaxFonts = 8
 
 // Log is what the node writes to standard error.
 type Log struct {
