@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Config is what a Registry is built from: the sections node, partners and agreements of the configuration file. File
@@ -219,6 +220,9 @@ const (
 	DefaultOrderGap        = 24 * time.Hour
 	MaxRetries             = 1000
 )
+
+// MaxParts is the most that the node's own bound of a message's parts may be.
+const MaxParts = signing.MaxParts
 
 // The values of AgreementConfig.SyncReply, named as in CPPA 2.0 syncReplyMode. Each says what the HTTP response to a message
 // holds (ebMS 2.0 §4.3); an acknowledgment or error that it does not hold is posted as a message of its own, business answers are given here only.

@@ -41,21 +41,17 @@ Exit codes of this command:
 var errNotValid = errors.New("not valid")
 
 func (c *cli) msgVerify() *cobra.Command {
-	var parts, files []string
-	var allowSHA1 bool
+	var parts []string
+	var flags judgeFlags
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify a message in a file, offline",
 		Long:  verifyHelp,
 		Args:  arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			given, err := readCandidates(files)
+			given, policy, err := flags.read()
 			if err != nil {
 				return &unreadable{err}
-			}
-			var policy signing.Policy
-			if allowSHA1 {
-				policy = sha1Policy()
 			}
 			return c.examineFile(args[0], parts, policy, func(x *examination) (*verdict, error) {
 				v, err := x.judge(given)
@@ -63,9 +59,7 @@ func (c *cli) msgVerify() *cobra.Command {
 			})
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
-	flags.BoolVar(&allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+	flags.add(cmd)
 	partFlag(cmd, &parts)
 	return cmd
 }
@@ -89,6 +83,28 @@ func (c *cli) msgInspect() *cobra.Command {
 
 func partFlag(cmd *cobra.Command, parts *[]string) {
 	cmd.Flags().StringArrayVar(parts, "part", nil, "`cid:ID=FILE`: a part of an envelope that is alone; may be repeated")
+}
+
+// judgeFlags are what an offline command judges a signature by.
+type judgeFlags struct {
+	files     []string // with credentials
+	allowSHA1 bool
+}
+
+func (f *judgeFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
+	flags.BoolVar(&f.allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+}
+
+// read gives the credentials that may have signed, and what is accepted in a signature.
+func (f *judgeFlags) read() ([]candidate, signing.Policy, error) {
+	var policy signing.Policy
+	if f.allowSHA1 {
+		policy = sha1Policy()
+	}
+	given, err := readCandidates(f.files)
+	return given, policy, err
 }
 
 // readCandidates reads the credentials of the command line.

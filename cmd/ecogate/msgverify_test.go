@@ -29,7 +29,7 @@ const offline = "testdata/offline/"
 func offlineRun(t *testing.T, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	code = run(t.Context(), append([]string{"msg"}, args...), stdin, &out, &errOut, time.Now)
+	code = (&cli{in: stdin, out: &out, errOut: &errOut, now: time.Now}).run(t.Context(), append([]string{"msg"}, args...))
 	return code, out.String(), errOut.String()
 }
 

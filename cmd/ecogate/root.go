@@ -19,7 +19,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 )
 
-// cli is one run of the program: its streams, its clock and the flags that all verbs share.
+// cli is one run of the program: its streams and its clock, which whoever makes one gives, and the flags that all verbs share.
 type cli struct {
 	in          io.Reader
 	out, errOut io.Writer
@@ -71,13 +71,12 @@ usage.
 `
 
 // run is the program without its process: it parses args, does what they say, and returns the exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, now func() time.Time) int {
-	c := &cli{in: stdin, out: stdout, errOut: stderr, now: now}
+func (c *cli) run(ctx context.Context, args []string) int {
 	root := c.rootCommand()
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.errOut)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errNotValid) { // that was told already
 		c.complain(err)
@@ -168,6 +167,16 @@ func (c *cli) client() (*api.Client, error) {
 		return nil, &usageError{text: err.Error()}
 	}
 	return client, nil
+}
+
+// connect returns the API's client, and ctx bounded by the time within which it has to answer.
+func (c *cli) connect(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc, *api.Client, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	return ctx, cancel, client, nil
 }
 
 func (c *cli) apiKey() (string, error) {

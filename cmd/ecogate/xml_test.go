@@ -19,7 +19,7 @@ import (
 func xmlRun(tb testing.TB, stdin string, args ...string) (code int, stdout, stderr string) {
 	tb.Helper()
 	var out, errOut bytes.Buffer
-	code = run(tb.Context(), append([]string{"xml"}, args...), strings.NewReader(stdin), &out, &errOut, time.Now)
+	code = (&cli{in: strings.NewReader(stdin), out: &out, errOut: &errOut, now: time.Now}).run(tb.Context(), append([]string{"xml"}, args...))
 	return code, out.String(), errOut.String()
 }
 
@@ -200,7 +200,7 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func TestInputThatEndsBadlyIsUnreadable(t *testing.T) {
 	for _, verb := range []string{"c14n", "verify"} {
 		var out, errOut bytes.Buffer
-		code := run(t.Context(), []string{"xml", verb, "-"}, broken{}, &out, &errOut, time.Now)
+		code := (&cli{in: broken{}, out: &out, errOut: &errOut, now: time.Now}).run(t.Context(), []string{"xml", verb, "-"})
 		if code != exitUnreadable || out.Len() > 0 || !strings.Contains(errOut.String(), "unexpected EOF") {
 			t.Errorf("%s: exit code %d: %s%s", verb, code, out.String(), errOut.String())
 		}

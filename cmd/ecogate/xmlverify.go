@@ -27,28 +27,21 @@ type timeStampReport struct {
 }
 
 func (c *cli) xmlVerify() *cobra.Command {
-	var files []string
-	var allowSHA1 bool
+	var flags judgeFlags
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify the enveloped signature of a document",
 		Long:  xmlVerifyHelp,
 		Args:  arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			given, err := readCandidates(files)
+			given, policy, err := flags.read()
 			if err != nil {
 				return &unreadable{err}
-			}
-			var policy signing.Policy
-			if allowSHA1 {
-				policy = sha1Policy()
 			}
 			return c.verifyDocument(args[0], given, policy)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
-	flags.BoolVar(&allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+	flags.add(cmd)
 	return cmd
 }
 
