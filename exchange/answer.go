@@ -53,7 +53,7 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 		parts = append(parts, m.carry("an-"+a.ID, fmt.Sprintf("answer-%d", i+1), "", ubl.MediaType, ebms.Bytes(document)))
 	}
 	signed := r.agreement.SignatureRequired || r.header.AckRequested != nil && r.header.AckRequested.Signed
-	d, err := n.seal(m.Message, parts, signed, now)
+	d, err := n.seal(r.agreement, m.Message, parts, signed, now)
 	if err != nil {
 		return nil, fmt.Errorf("answer to %q: %w", r.record.MessageID, err)
 	}

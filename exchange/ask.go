@@ -110,7 +110,7 @@ func (n *Node) ask(ctx context.Context, actor string, a partners.Agreement, kind
 		From: own, To: their, CPAID: a.CPAID, ConversationID: uuid.NewString(), MessageID: n.newID(), Now: now,
 		SyncReply: a.SyncReply != partners.SyncReplyNone,
 	})
-	d, err := n.seal(m, nil, a.SignatureRequired, now)
+	d, err := n.seal(a, m, nil, a.SignatureRequired, now)
 	if err != nil {
 		return asked{}, fmt.Errorf("%s for %s: %w", kind, a.Partner, err)
 	}

@@ -39,7 +39,7 @@ func (r *reception) confirm(ack *ebms.Acknowledgment) {
 
 // signal seals a signal about the message of r.
 func (n *Node) signal(r *reception, m *ebms.Message, kind Kind, sign bool) (*Departure, error) {
-	d, err := n.seal(m, nil, sign, n.now().UTC())
+	d, err := n.seal(r.agreement, m, nil, sign, n.now().UTC())
 	if err != nil {
 		return nil, fmt.Errorf("%s for %q: %w", kind, r.record.MessageID, err)
 	}

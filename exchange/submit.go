@@ -215,6 +215,10 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.T
 
 // signAs puts a document signature of that form into a document. The caller is computing.
 func (n *Node) signAs(ctx context.Context, form partners.DocumentForm, unsigned []byte, key signing.Key, now time.Time) ([]byte, error) {
+	key, err := key.With(form.SignatureAlgorithm)
+	if err != nil {
+		return nil, err
+	}
 	if form.XAdES == partners.XAdESNone {
 		return signing.SignDocument(unsigned, ubl.SignaturePath(), key)
 	}
@@ -258,7 +262,7 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	for i, attachment := range l.attachments {
 		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
 	}
-	d, err := n.seal(m.Message, parts, a.SignatureRequired, l.at)
+	d, err := n.seal(a, m.Message, parts, a.SignatureRequired, l.at)
 	if err != nil {
 		return Departure{}, err
 	}
@@ -303,8 +307,9 @@ func (d draft) carry(contentID, id, description, mediaType string, content Conte
 	return ebms.Part{ContentID: contentID, ContentType: mediaType, Content: content}
 }
 
-// seal writes m with parts as the bytes that will be sent, signed if sign is set, and the record that goes with them.
-func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time) (Departure, error) {
+// seal writes m with parts as the bytes that will be sent, signed as the agreement says if sign is set, and the record that goes
+// with them.
+func (n *Node) seal(a partners.Agreement, m *ebms.Message, parts []ebms.Part, sign bool, now time.Time) (Departure, error) {
 	envelope, err := m.Envelope()
 	if err != nil {
 		return Departure{}, fmt.Errorf("envelope: %w", err)
@@ -313,6 +318,9 @@ func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time
 	var d Departure
 	if sign {
 		key, err := n.registry.Key(partners.UseMessageSignature, "", now)
+		if err == nil {
+			key, err = key.With(a.SignatureAlgorithm)
+		}
 		if err != nil {
 			return Departure{}, fmt.Errorf("message signature: %w", err)
 		}

@@ -84,7 +84,7 @@ var xmlSignatures = map[x509.PublicKeyAlgorithm]map[string]string{
 //   - DER throughout and nothing after it, at most 4 MiB beside detached content
 //   - an algorithm that the policy allows, by the names of XML signatures: RSA PKCS #1 v1.5 or ECDSA
 //
-// Verified has no References. A signing time must lie within the signer's validity; whether the signer counts today, and
+// Verified has no References. Its SigningTime, if there is one, lies within the signer's validity; whether the signer counts today, and
 // whether the octets are an announcement at all, is the caller's to judge. The error is an [*Error].
 func VerifyAnnouncement(cms, content []byte, candidates []*x509.Certificate, policy Policy) (*Verified, error) {
 	der, err := announcementDER(cms)
@@ -135,7 +135,13 @@ func VerifyAnnouncement(cms, content []byte, candidates []*x509.Certificate, pol
 		}
 		return nil, &Error{Kind: kind, Reason: "verifying CMS under " + candidates[own].Subject.String(), Cause: err}
 	}
-	return &Verified{Octets: message.Content, Signer: candidates[own], Algorithm: name}, nil
+	v := &Verified{Octets: message.Content, Signer: candidates[own], Algorithm: name}
+	for _, a := range signer.AuthenticatedAttributes {
+		if a.Type.Equal(pkcs7.OIDAttributeSigningTime) && unmarshalAll(a.Value.Bytes, &v.SigningTime) != nil {
+			return nil, fail(ErrMalformed, "expected one value of the signed attribute signing-time, a time")
+		}
+	}
+	return v, nil
 }
 
 // announcementDER takes the PEM off.

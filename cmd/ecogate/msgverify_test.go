@@ -335,7 +335,7 @@ func FuzzMessageFile(f *testing.F) {
 			f.Add(readFile(f, file))
 		}
 	}
-	given, err := readCandidates([]string{offline + "signer.pem"})
+	given, err := readCandidates("credential", []string{offline + "signer.pem"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func transferTime(n int64) time.Duration {
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
 "serve" runs a node. "ping" and the verbs under "co", "msg" and "partner" talk to a running node's API, but for "msg verify" and
-"msg inspect", which like the verbs under "xml" and "key" need nothing but a file. The others need the API's address
+"msg inspect", which like the verbs under "xml", "cms" and "key" need nothing but a file. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
@@ -66,7 +66,7 @@ const exitHelp = `Exit codes:
   2  usage: the command line is wrong
   3  not found: no such certificate, message, document or partner, or none that this key may see
   4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
-"msg verify", "msg inspect" and the verbs under "xml" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
+"msg verify", "msg inspect" and the verbs under "xml" and "cms" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
 usage.
 `
 
@@ -86,7 +86,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.xmlCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true
