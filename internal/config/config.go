@@ -168,9 +168,6 @@ type Limits struct {
 	MinRate     int64         `yaml:"min_rate"`
 }
 
-// MaxParts is the most that Limits.Parts may be.
-const MaxParts = 1024
-
 // Paper is how certificates look as PDF.
 type Paper struct {
 	// Fonts are TrueType fonts, tried in their order, for names that the built-in font cannot print.
