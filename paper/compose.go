@@ -355,8 +355,8 @@ func (k *composer) margins(s *sheet, number int) {
 		fit := math.Min(size+1, (right-left-pageWidth-6)/(words.width(1)*1.1))
 		s.texts = append(s.texts, text{x: left, y: top - 2.5, size: fit, set: words, bold: true, red: true})
 	}
-	const code = 25.0
-	s.coded = rectangle{right - code, foot + 1.5, code, code}
+	const code = 27.0
+	s.coded = rectangle{right - code, foot + 1, code, code}
 	y := foot + 4.5
 	for _, l := range k.footLines() {
 		s.texts = append(s.texts, text{x: left, y: y, size: smallSize, set: k.shortened(l, smallSize, right-left-code-4)})

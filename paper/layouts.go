@@ -19,8 +19,8 @@ var frames = []frame{
 		boxes: []box{
 			{"1", "Exporter: name, address, country", true, left, top, 95, 24, holdsExporter},
 			{"", "", true, middle, top, 95, 48, holdsTitle},
-			{"2", "Importer or consignee: name, address, country", true, left, top + 24, 95, 26, holdsConsignee},
-			{"3", "Producer: name, address, country", true, left, top + 50, 95, 18, holdsProducer},
+			{"2", "Importer or consignee: name, address, country", true, left, top + 24, 95, 26.5, holdsConsignee},
+			{"3", "Producer: name, address, country", true, left, top + 50.5, 95, 17.5, holdsProducer},
 			{"5", "For official use", true, middle, top + 48, 95, 47, holdsOfficialUse},
 			{"4", "Means of transport and route", true, left, top + 68, 95, 27, holdsTransport},
 			{"14", "Remarks", true, left, 189, 190, 19, holdsRemarks},
@@ -90,9 +90,9 @@ var plain = frame{
 	boxes: []box{
 		{"", "Exporter: name, address, country", false, left, top, 95, 26, holdsExporter},
 		{"", "", false, middle, top, 95, 46, holdsTitle},
-		{"", "Consignee: name, address, country", false, left, top + 26, 95, 26, holdsConsignee},
+		{"", "Consignee: name, address, country", false, left, top + 26, 95, 26.5, holdsConsignee},
 		{"", "Country of origin", false, middle, top + 46, 95, 12, holdsOrigin},
-		{"", "Means of transport and route", false, left, top + 52, 95, 37, holdsTransport},
+		{"", "Means of transport and route", false, left, top + 52.5, 95, 36.5, holdsTransport},
 		{"", "For official use", false, middle, top + 58, 95, 31, holdsOfficialUse},
 		{"", "Remarks", false, left, 189, 190, 19, holdsRemarks},
 		{"", "Declaration by the exporter", false, left, 208, 95, 40, holdsDeclaration},

@@ -235,7 +235,7 @@ func TestTheCodeNamesTheSignedDocument(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pdf, _ := render(t, c, paper.Options{Digest: digest, VerifyURL: verifyURL, Overlays: []paper.Overlay{paper.OverlayCopy}})
 			picture := filepath.Join(t.TempDir(), "page")
-			run(t, "pdftoppm", pdf, "-r", "150", "-png", "-singlefile", "FILE", picture)
+			run(t, "pdftoppm", pdf, "-r", "200", "-png", "-singlefile", "FILE", picture)
 			out, err := exec.Command("zbarimg", "--quiet", "--raw", picture+".png").Output()
 			if err != nil {
 				t.Fatal(err)

@@ -1,12 +1,15 @@
 package paper_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/eco/ecotest"
 	"github.com/ecogate/ecogate/paper"
 )
 
@@ -25,20 +28,19 @@ func TestSealsAreReadAsWritten(t *testing.T) {
 	})
 }
 
-func TestParseSealRefusesOtherTexts(t *testing.T) {
-	tests := []struct{ name, text, want string }{
-		{"nothing", "", "first line"},
-		{"other text", "https://example.com/", "first line"},
-		{"later version", "ecogate:2\nreference A", "first line"},
-		{"no reference", "ecogate:1\ncountry LA", `a line "reference"`},
-		{"twice", "ecogate:1\nreference A\nreference B", "twice"},
-		{"broken escape", "ecogate:1\nreference A%2", "invalid URL escape"},
-		{"no such day", "ecogate:1\nreference A\nissued 2026-02-30", "2026-02-30"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if s, err := paper.ParseSeal(test.text); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%+v, error %v; want %q", s, err, test.want)
+// TestParseSealRefusesHostileTexts reads the files of testdata/hostile/paper: a header "expect: TEXT OF THE CAUSE", an empty line, the
+// text of a code. Adding a file adds a test.
+func TestParseSealRefusesHostileTexts(t *testing.T) {
+	for _, file := range ecotest.Files(t, "hostile/paper/*.txt") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			header, text, _ := strings.Cut(string(data), "\n\n")
+			want := strings.TrimPrefix(header, "expect: ")
+			if s, err := paper.ParseSeal(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v, error %v; want %q", s, err, want)
 			}
 		})
 	}
@@ -48,6 +50,14 @@ func TestParseSealRefusesOtherTexts(t *testing.T) {
 func FuzzParseSeal(f *testing.F) {
 	f.Add("ecogate:1\ncountry LA\nform ATIGA-D\nreference LA26010137\nissued 2026-11-16\nsha256 " + digest + "\nverify https://x.example/?a=%25")
 	f.Add("ecogate:1\nreference A%0AB\nlater x")
+	for _, file := range ecotest.Files(f, "hostile/paper/*.txt") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(data), "\n\n")
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := paper.ParseSeal(text)
 		if err != nil {

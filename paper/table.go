@@ -14,13 +14,15 @@ const (
 	stripHeight    = 15.0 // reference and name of the form above a continuation
 	signingHeight  = 25.0 // places for signatures below it
 	keptLines      = 15
+	rowGap         = 0.9
 	titleReference = 10.0 // points
 )
 
 // row is one item, or one note, as lines per column.
 type row struct {
 	cells [][]line
-	lines int // of the longest cell
+	lines int     // of the longest cell
+	gap   float64 // above the row, in millimetres
 	// closed says that the last line of the goods is followed by a line to the end of the row; last closes the whole table.
 	closed, last bool
 	told         *later // what to tell when it is known on which page the row begins
@@ -35,17 +37,19 @@ type later struct {
 // table writes items and notes on the first sheet, and on as many more as they take.
 func (k *composer) table() error {
 	rows := k.rows()
-	remaining := 0
+	remaining := 0.0
 	for _, r := range rows {
-		remaining += r.lines
+		remaining += r.height()
 	}
 	t := k.frame.table
 	s := k.sheets[0]
 	for len(rows) > 0 {
 		k.columns(s, t)
-		capacity := int((t.h - headHeight - 1) / leading(tableSize))
-		placed := k.place(s, t, &rows, capacity, remaining <= capacity)
-		remaining -= placed
+		room := t.h - headHeight - 1
+		if remaining > room { // the last line says where it goes on
+			room -= leading(tableSize)
+		}
+		remaining -= k.place(s, t, &rows, room)
 		if len(rows) == 0 {
 			break
 		}
@@ -62,7 +66,7 @@ func (k *composer) table() error {
 func (k *composer) rows() []row {
 	var rows []row
 	for i := range k.c.Items {
-		r := row{cells: make([][]line, len(k.frame.table.columns)), closed: true}
+		r := row{cells: make([][]line, len(k.frame.table.columns)), closed: true, gap: rowGap}
 		for n, column := range k.frame.table.columns {
 			for _, g := range k.groups(k.itemEntries(column.holds, &k.c.Items[i]), ordinary) {
 				r.cells[n] = append(r.cells[n], g.lines(tableSize, column.w-2*padding)...)
@@ -72,8 +76,11 @@ func (k *composer) rows() []row {
 		rows = append(rows, r.counted())
 	}
 	goods := k.goodsColumn()
-	for _, n := range k.notes {
+	for i, n := range k.notes {
 		r := row{cells: make([][]line, len(k.frame.table.columns)), told: n.moved}
+		if i == 0 {
+			r.gap = rowGap
+		}
 		r.cells[goods] = n.group.lines(tableSize, k.frame.table.columns[goods].w-2*padding)
 		rows = append(rows, r.counted())
 	}
@@ -81,8 +88,10 @@ func (k *composer) rows() []row {
 		k.close(&rows[len(rows)-1])
 		rows[len(rows)-1] = rows[len(rows)-1].counted()
 	}
-	return append(rows, row{lines: 1, last: true})
+	return append(rows, row{lines: 1, last: true, gap: rowGap})
 }
+
+func (r row) height() float64 { return r.gap + float64(r.lines)*leading(tableSize) }
 
 func (r row) counted() row {
 	r.lines = 0
@@ -141,32 +150,25 @@ func (k *composer) columns(s *sheet, t table) {
 	}
 }
 
-// place writes rows until the page is full, takes them off the list, and returns how many lines it wrote. Unless everything left fits,
-// the last line of the page is kept free for the word where it goes on.
-func (k *composer) place(s *sheet, t table, rows *[]row, capacity int, all bool) int {
-	if !all {
-		capacity--
-	}
-	y, room := t.y+headHeight+0.8, capacity
-	for len(*rows) > 0 && room > 0 {
+// place writes rows until the page is full, takes them off the list, and returns the height that they had.
+func (k *composer) place(s *sheet, t table, rows *[]row, height float64) float64 {
+	y, room, used := t.y+headHeight, height, 0.0
+	for len(*rows) > 0 {
 		r := (*rows)[0]
-		n := r.lines
-		if n > room {
-			if n <= keptLines && room < capacity {
-				break
-			}
-			n = room
+		n := min(r.lines, int((room-r.gap+1e-6)/leading(tableSize)))
+		if n < r.lines && (n <= 0 || r.lines <= keptLines && room < height) {
+			break
 		}
-		k.row(s, t, r, y, n)
-		y += float64(n) * leading(tableSize)
-		room -= n
+		taken := r.gap + float64(n)*leading(tableSize)
+		k.row(s, t, r, y+r.gap, n)
+		y, room, used = y+taken, room-taken, used+taken
 		if n < r.lines {
 			(*rows)[0] = r.from(n)
 			break
 		}
 		*rows = (*rows)[1:]
 	}
-	return capacity - room
+	return used
 }
 
 // row writes the first n lines of a row, one column after the other.

@@ -152,8 +152,8 @@ func lineEnd(r rune) bool {
 	return r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
 
-// wrap breaks glyphs into lines of at most width millimetres: at spaces, between ideographs, and within words that are longer than
-// a line. Every glyph but the spaces at a break is in one of the lines.
+// wrap breaks glyphs into lines of at most width millimetres: at spaces, between ideographs and code points, and within words that are
+// longer than a line. Every glyph but the spaces at a break is in one of the lines.
 func wrap(set line, size, width float64) []line {
 	limit := width / (size * mm)
 	var lines []line
@@ -169,7 +169,7 @@ func wrap(set line, size, width float64) []line {
 func fitting(set line, limit float64) int {
 	em, last := 0.0, 0
 	for i, g := range set {
-		if i > 0 && (g.r == ' ' || breaksAnywhere(g.r) || breaksAnywhere(set[i-1].r)) {
+		if i > 0 && (g.r == ' ' || breaksAnywhere(g.r) || breaksAnywhere(set[i-1].r) || set[i-1].r == ']' && g.r == '[') {
 			last = i
 		}
 		em += float64(g.width)
