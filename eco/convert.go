@@ -2,7 +2,9 @@ package eco
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 )
 
 // unit is a unit as so many of the base unit of what it measures, exactly.
@@ -20,7 +22,7 @@ var units = map[string]unit{
 	"APZ": {"KGM", "0.0311034768"}, // troy ounce
 	"CTM": {"KGM", "0.0002"},       // metric carat
 
-	"C62": {"C62", "1"}, "H87": {"C62", "1"}, "EA": {"C62", "1"}, "NMB": {"C62", "1"}, "NAR": {"C62", "1"},
+	"C62": {"C62", "1"}, "H87": {"C62", "1"}, "EA": {"C62", "1"}, "NAR": {"C62", "1"},
 	"DZN": {"C62", "12"}, "GRO": {"C62", "144"}, "CEN": {"C62", "100"}, "MIL": {"C62", "1000"},
 
 	"PR": {"PR", "1"}, "NPR": {"PR", "1"}, "DPR": {"PR", "12"},
@@ -44,6 +46,9 @@ func BaseUnit(code string) string {
 	}
 	return code
 }
+
+// ConvertibleUnits lists the units that Convert knows, in order.
+func ConvertibleUnits() []string { return slices.Sorted(maps.Keys(units)) }
 
 // Convert gives a measure in another unit of UN/ECE Recommendation 20, exactly: 2.5 TNE are 2500 KGM. A unit always converts
 // into itself and into its BaseUnit unless the figure grows too long.
