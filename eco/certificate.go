@@ -156,6 +156,8 @@ type Item struct {
 	// Invoices are the numbers of the invoices in Certificate.Invoices that cover this item.
 	Invoices []string `json:"invoices,omitempty"`
 	Producer *Party   `json:"producer,omitempty"`
+	// CPE is the issuing country's confirmation that the product is eligible. National: ForPartner leaves it out.
+	CPE *CPE `json:"cpe,omitempty"`
 }
 
 // Criterion is one origin criterion code of the form's list, with its percentage where the code takes one.

@@ -28,6 +28,7 @@ func (v *validation) checkItems() {
 		v.checkCriteria(path, item)
 		v.checkFOB(path, item)
 	}
+	v.checkCPEs()
 }
 
 // checkGoods looks at classification and origin.
