@@ -98,7 +98,8 @@ type Life struct {
 	Exhausted bool `json:"exhausted,omitempty"`
 	// Successor is the reference of the certificate that replaced it.
 	Successor string `json:"successor,omitempty"`
-	// Changed is the instant of the last move.
+	// Began is the instant of its issue or receipt, Changed that of the last move.
+	Began   time.Time `json:"began,omitzero"`
 	Changed time.Time `json:"changed,omitzero"`
 }
 
