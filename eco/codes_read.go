@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -153,11 +154,36 @@ func faultInRow(list CodeList, row string) string {
 	}
 	switch {
 	case !codeShapes[list].MatchString(fields[0]):
-		return fmt.Sprintf("%.60q is no code of %s", fields[0], EditionOf(list).Name)
+		return fmt.Sprintf("%.60q has not the shape of a code of %s", fields[0], list)
 	case list == ListCountries && !alpha3Pattern.MatchString(fields[1]):
 		return fmt.Sprintf("%.60q is no three-letter code", fields[1])
 	case list == ListCurrencies && !minorPattern.MatchString(fields[1]):
 		return fmt.Sprintf("want the number of decimals of amounts, or -, found %.60q", fields[1])
 	}
 	return ""
+}
+
+// withdrawnNote is the note that marks a code as withdrawn.
+const withdrawnNote = "withdrawn"
+
+// readRow reads a row that has no fault: code, what the list has besides, name, note.
+func readRow(list CodeList, row string) Code {
+	fields := strings.Split(row, "\t")
+	code := Code{Code: fields[0]}
+	fields = fields[1:]
+	switch list {
+	case ListCountries:
+		code.Alpha3, fields = fields[0], fields[1:]
+	case ListCurrencies:
+		code.Digits = -1
+		if digits, err := strconv.Atoi(fields[0]); err == nil {
+			code.Digits = digits
+		}
+		fields = fields[1:]
+	}
+	code.Name = fields[0]
+	if len(fields) > 1 {
+		code.Withdrawn, code.Note = fields[1] == withdrawnNote, fields[1]
+	}
+	return code
 }
