@@ -43,7 +43,7 @@ func TestCertificateReferenceListsEveryMember(t *testing.T) {
 
 func TestCertificateReferenceTellsTheRulesOfEveryForm(t *testing.T) {
 	page := read(t, "certificate.md")
-	for _, form := range eco.Forms() {
+	for _, form := range eco.DefaultForms().All() {
 		text := section(t, page, "### "+string(form.Code))
 		quoted := []string{}
 		for _, required := range form.Required {
@@ -98,7 +98,7 @@ func TestExampleCertificateHasNoFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if findings := eco.Validate(c, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)); len(findings) > 0 {
+	if findings := eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)); len(findings) > 0 {
 		t.Error(findings)
 	}
 }
