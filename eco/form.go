@@ -280,3 +280,22 @@ func (f Form) Criterion(code string) (CriterionRule, bool) {
 	}
 	return CriterionRule{}, false
 }
+
+// BoxOf finds the box of the paper form that holds what a path of a finding leads to, such as "items[2].fob".
+func (f Form) BoxOf(path string) (Box, bool) {
+	plain := strings.Replace(indexPattern.ReplaceAllString(path, ""), "criterion_text", "criteria", 1)
+	var found Box
+	longest := 0
+	for _, box := range f.Boxes {
+		for _, held := range box.Holds {
+			inside := plain == held || strings.HasPrefix(plain, held+".") || strings.HasPrefix(plain, held+"_")
+			if inside && len(held) > longest {
+				found, longest = box, len(held)
+			}
+		}
+	}
+	return found, longest > 0
+}
+
+// indexPattern is the index of an entry of a list.
+var indexPattern = regexp.MustCompile(`\[[0-9]+\]`)

@@ -18,7 +18,7 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	return group("co", "Submit and find certificates of origin", c.coSubmit(), c.coShow(), c.coLookup())
+	return group("co", "Check, submit and find certificates of origin", c.coCheck(), c.coSubmit(), c.coShow(), c.coLookup())
 }
 
 func (c *cli) coSubmit() *cobra.Command {

@@ -183,10 +183,24 @@ func (g generator) item(form eco.Form, number int, invoices []eco.Invoice) eco.I
 		producer := g.party()
 		item.Producer = &producer
 	}
-	for _, rule := range form.Criteria {
-		if len(item.Criteria) > 0 && g.maybe() {
-			continue
+	g.criteria(form, &item)
+	return item
+}
+
+// criteria states a criterion for each line of the criterion box, from the first, and the value that they call for.
+func (g generator) criteria(form eco.Form, item *eco.Item) {
+	for line := 1; line <= 3 && len(form.Criteria) > 0; line++ {
+		var fit []eco.CriterionRule
+		for _, rule := range form.Criteria {
+			stated := slices.ContainsFunc(item.Criteria, func(c eco.Criterion) bool { return c.Code == rule.Code })
+			if !stated && (len(rule.Lines) == 0 || slices.Contains(rule.Lines, line)) {
+				fit = append(fit, rule)
+			}
 		}
+		if len(fit) == 0 || line > 1 && g.maybe() {
+			break
+		}
+		rule := fit[g.number("criterion", 0, len(fit)-1)]
 		criterion := eco.Criterion{Code: rule.Code}
 		if rule.Percent == eco.PercentRequired || rule.TakesPercent() && g.maybe() {
 			criterion.Percent = g.decimal("percent", 20, 38)
@@ -196,7 +210,9 @@ func (g generator) item(form eco.Form, number int, invoices []eco.Invoice) eco.I
 			item.FOB = &eco.Amount{Value: g.decimal("fob", 1, 99999), Currency: "USD"}
 		}
 	}
-	return item
+	if g.maybe() {
+		item.CriterionText = eco.CriteriaText(item.Criteria)
+	}
 }
 
 // relations answers the form's indicators and names what they call for.
