@@ -47,13 +47,13 @@ func TestConfirmationOfEligibilityCountsForAYear(t *testing.T) {
 			c.IssuedAt, c.Transport.DepartureDate = day(t, tt.signed), day(t, tt.signed)
 			c.Items[1].CPE = &cpe
 			severity := ""
-			for _, f := range eco.Validate(c, ecotest.Now()) {
+			for _, f := range eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()) {
 				if strings.HasPrefix(f.Path, "items[1].cpe") && severity != "error" {
 					severity = string(f.Severity)
 				}
 			}
 			if severity != tt.severity {
-				t.Errorf("got %q, want %q: %+v", severity, tt.severity, eco.Validate(c, ecotest.Now()))
+				t.Errorf("got %q, want %q: %+v", severity, tt.severity, eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()))
 			}
 		})
 	}
