@@ -305,15 +305,16 @@ func (l *loader) forms(cfg *Config) {
 	if cfg.FormsDir == "" {
 		return
 	}
+	if _, err := os.Stat(cfg.FormsDir); err != nil {
+		l.add("forms_dir", "%v", err)
+		return
+	}
 	forms, err := eco.DefaultForms().With(os.DirFS(cfg.FormsDir), cfg.FormsDir)
 	var wrong *eco.FormError
-	switch {
-	case errors.As(err, &wrong):
+	if errors.As(err, &wrong) {
 		for _, p := range wrong.Problems {
 			l.problems = append(l.problems, Problem{Place: p.Place, Key: p.Key, Text: p.Text})
 		}
-	case err != nil:
-		l.add("forms_dir", "%v", err)
 	}
 	cfg.forms = forms
 }
