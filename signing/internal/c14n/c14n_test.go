@@ -12,7 +12,7 @@ import (
 
 func parse(tb testing.TB, doc string) *c14n.Document {
 	tb.Helper()
-	read, err := c14n.Parse([]byte(doc))
+	read, err := c14n.Parse(doc)
 	if err != nil {
 		tb.Fatalf("%s: %v", doc, err)
 	}

@@ -1,6 +1,7 @@
 package c14n
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -144,35 +145,55 @@ func nameEnd(src string, at int) int {
 	return i
 }
 
-// decode replaces references by what they stand for and normalises line ends (XML 1.0 §2.11) and, in attribute values,
-// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in the source.
-func (p *parser) decode(at int, s string, value bool) (string, error) {
-	start := p.decoded.Len()
-	for s != "" {
+// The references that the canonical form writes itself (Canonical XML 1.0 §2.3).
+var (
+	canonicalInText  = []string{"&amp;", "&lt;", "&gt;", "&#xD;"}
+	canonicalInValue = []string{"&amp;", "&lt;", "&quot;", "&#x9;", "&#xA;", "&#xD;"}
+)
+
+// checkReferences refuses a range of the source whose references are not all allowed, and tells whether they are all among
+// the canonical ones.
+func checkReferences(src string, lo, hi int, canonical []string) (bool, error) {
+	all := true
+	for at := lo; ; {
+		next := strings.IndexByte(src[at:hi], '&')
+		if next < 0 {
+			return all, nil
+		}
+		at += next
+		_, size, err := reference(src, at)
+		if err != nil {
+			return false, err
+		}
+		all = all && slices.Contains(canonical, src[at:at+size])
+		at += size
+	}
+}
+
+// appendDecoded replaces the references of a text that was checked by what they stand for and normalises line ends (XML 1.0
+// §2.11) and, in attribute values, white space (§3.3.3: without a declared type every value is CDATA).
+func appendDecoded(out []byte, s string, value bool) []byte {
+	for {
 		plain := 0
 		for plain < len(s) && classes[s[plain]]&(classReference|classReturn|classValue) == 0 {
 			plain++
 		}
-		p.decoded.WriteString(s[:plain])
-		if s, at = s[plain:], at+plain; s == "" {
-			break
+		out = append(out, s[:plain]...)
+		if s = s[plain:]; s == "" {
+			return out
 		}
 		char, size := rune(s[0]), 1
 		switch {
 		case char == '&':
-			var err error
-			if char, size, err = reference(p.src, at); err != nil {
-				return "", err
-			}
+			char, size, _ = reference(s, 0)
 		case value:
 			char, size = ' ', lineEnd(s)
 		case char == '\r':
 			char, size = '\n', lineEnd(s)
 		}
-		p.decoded.WriteRune(char)
-		s, at = s[size:], at+size
+		out = utf8.AppendRune(out, char)
+		s = s[size:]
 	}
-	return p.decoded.String()[start:], nil
 }
 
 // lineEnd gives the length of the white space that a text begins with: two for CR LF, otherwise one.
