@@ -35,7 +35,11 @@ func (p *parser) declaration() error {
 		}
 	}
 	p.space()
-	return p.take("?>")
+	if !p.at("?>") {
+		return p.expected(`"?>"`)
+	}
+	p.pos += len("?>")
+	return nil
 }
 
 // pseudoAttribute reads one part of the XML declaration, which has one of a few values. Only the name of an encoding
@@ -43,7 +47,7 @@ func (p *parser) declaration() error {
 func (p *parser) pseudoAttribute(name string, values []string) error {
 	p.pos += len(name)
 	p.space()
-	if err := p.take("="); err != nil {
+	if err := p.take('='); err != nil {
 		return err
 	}
 	p.space()

@@ -38,7 +38,24 @@ type parser struct {
 	inner int32
 	depth int
 	scope []int32
+
+	scopes int32 // counts how often scope has changed
+	names  [1 << nameBits]name
 }
+
+// name is the name of an element that was read, which is likely to come again.
+type name struct {
+	lo, hi   int32 // offsets of its first octet and after its last one; equal for none
+	prefixed int32 // length of its prefix
+	space    int32 // place in bindings of what binds its prefix
+	scopes   int32 // when that was looked up
+}
+
+// nameBits is how many bits of a hash tell names apart, nameFactor what makes the hash of eight octets.
+const (
+	nameBits   = 6
+	nameFactor = 0x9E3779B97F4A7C15
+)
 
 func (p *parser) expected(what string) error { return expected(p.src, p.pos, what) }
 
@@ -64,12 +81,12 @@ func (p *parser) space() bool {
 	return p.pos > start
 }
 
-// take skips a literal that must come next.
-func (p *parser) take(literal string) error {
-	if !p.at(literal) {
-		return p.expected(`"` + literal + `"`)
+// take skips an octet that must come next.
+func (p *parser) take(octet byte) error {
+	if p.next() != octet {
+		return p.expected(`"` + string(octet) + `"`)
 	}
-	p.pos += len(literal)
+	p.pos++
 	return nil
 }
 
@@ -155,7 +172,7 @@ func (p *parser) more(read int) int {
 func (p *parser) startTag() error {
 	start := p.pos
 	p.pos++
-	prefixed, err := p.qualifiedName("an element name")
+	name, err := p.elementName()
 	if err != nil {
 		return err
 	}
@@ -165,39 +182,39 @@ func (p *parser) startTag() error {
 	if p.depth == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	el := element{
-		lo: int32(start), nameHi: int32(p.pos), prefixed: uint16(prefixed), parent: p.inner, verbatim: true,
+	at := int32(len(p.doc.elements))
+	p.doc.elements = append(roomFor(p, p.doc.elements), element{
+		lo: int32(start), nameHi: int32(p.pos), prefixed: uint16(name.prefixed), parent: p.inner, next: at + 1, verbatim: true,
 		attrLo: int32(len(p.doc.attributes)), bindLo: int32(len(p.doc.bindings)),
-	}
+	})
+	el := &p.doc.elements[at]
 	if p.next() != '>' {
-		if err := p.attributes(&el); err != nil {
+		if err := p.attributes(el); err != nil {
 			return err
 		}
 	}
-	if err := p.resolve(&el); err != nil {
+	if err := p.resolve(el, name); err != nil {
 		return err
 	}
 
-	empty := p.at("/>")
+	empty := p.next() == '/' && p.at("/>")
 	if empty {
 		p.pos++
 	}
-	if err := p.take(">"); err != nil {
+	if err := p.take('>'); err != nil {
 		return err
 	}
 	if err := p.count(start); err != nil {
 		return err
 	}
-	at := int32(len(p.doc.elements))
-	el.content, el.end, el.hi, el.next = int32(p.pos), int32(p.pos), int32(p.pos), at+1
+	el.content, el.end, el.hi = int32(p.pos), int32(p.pos), int32(p.pos)
 	el.verbatim = el.verbatim && !empty
 	el.settled = el.verbatim
-	p.doc.elements = append(roomFor(p, p.doc.elements), el)
 	if p.depth == 0 {
 		p.doc.root = at
 	}
 	if empty {
-		p.close(&el)
+		p.close(el)
 		return nil
 	}
 	p.inner = at
@@ -207,7 +224,10 @@ func (p *parser) startTag() error {
 
 // close ends the scope of an element's declarations.
 func (p *parser) close(el *element) {
-	p.scope = p.scope[:len(p.scope)-int(el.binds)]
+	if el.binds > 0 {
+		p.scope = p.scope[:len(p.scope)-int(el.binds)]
+		p.scopes++
+	}
 	if !el.settled && el.parent >= 0 {
 		p.doc.elements[el.parent].settled = false
 	}
@@ -224,7 +244,7 @@ func (p *parser) endTag() error {
 	p.pos += len("</")
 	if p.at(name) {
 		p.pos += len(name)
-		el.verbatimEnd = !p.space()
+		el.verbatimEnd = p.next() == '>' || !p.space()
 	}
 	if p.next() != '>' {
 		return expected(p.src, start, "</"+name+">")
@@ -236,6 +256,23 @@ func (p *parser) endTag() error {
 	p.depth--
 	p.close(el)
 	return nil
+}
+
+// elementName reads the name of an element. One that was read before is known by its octets and what ends it.
+func (p *parser) elementName() (*name, error) {
+	start := p.pos
+	slot := &p.names[0]
+	if start+8 <= len(p.src) {
+		slot = &p.names[word(p.src[start:start+8])*nameFactor>>(64-nameBits)]
+		end := start + int(slot.hi-slot.lo)
+		if start < end && end < len(p.src) && endsName(p.src[end]) && p.src[start:end] == p.src[slot.lo:slot.hi] {
+			p.pos = end
+			return slot, nil
+		}
+	}
+	prefixed, err := p.qualifiedName("an element name")
+	*slot = name{lo: int32(start), hi: int32(p.pos), prefixed: int32(prefixed), scopes: -1}
+	return slot, err
 }
 
 // qualifiedName reads a name with or without prefix (Namespaces 1.0 §4) and gives the length of its prefix.
@@ -291,7 +328,7 @@ func (p *parser) attribute(el *element) error {
 	}
 	end := p.pos
 	p.space()
-	if err := p.take("="); err != nil {
+	if err := p.take('='); err != nil {
 		return err
 	}
 	p.space()
@@ -377,15 +414,22 @@ func (p *parser) bind(el *element, start int, b Binding) error {
 
 // resolve gives an element and its attributes their namespaces and puts attributes and declarations in canonical order,
 // which brings equal names together (Namespaces 1.0 §6.3, XML 1.0 §3.1).
-func (p *parser) resolve(el *element) error {
+func (p *parser) resolve(el *element, name *name) error {
 	if el.binds > 0 {
 		if err := p.declare(el); err != nil {
 			return err
 		}
 	}
-	var found bool
-	if el.space, found = p.lookup(p.doc.prefix(el)); !found {
-		return expected(p.src, int(el.lo)+1, "a declared prefix")
+	if name.scopes != p.scopes {
+		space, found := p.lookup(p.doc.prefix(el))
+		if !found {
+			return expected(p.src, int(el.lo)+1, "a declared prefix")
+		}
+		name.space, name.scopes = space, p.scopes
+	}
+	el.space = name.space
+	if el.attrs == 0 {
+		return nil
 	}
 	attributes := p.doc.attributesOf(el)
 	for i := range attributes {
@@ -393,6 +437,7 @@ func (p *parser) resolve(el *element) error {
 		if a.prefixed == 0 {
 			continue
 		}
+		found := false
 		if a.space, found = p.lookup(p.doc.attributePrefix(a)); !found {
 			return expected(p.src, int(a.lo), "a declared prefix")
 		}
@@ -424,6 +469,7 @@ func (p *parser) declare(el *element) error {
 		}
 		p.scope = append(p.scope, el.bindLo+int32(i))
 	}
+	p.scopes++
 	if len(p.scope) > maxBindings {
 		return tooMany(p.src, nameAt, maxBindings, "namespace declarations in scope")
 	}
