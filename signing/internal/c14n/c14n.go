@@ -43,14 +43,13 @@ func (d *Document) Canonical(m Method) []byte {
 	return w.out
 }
 
-// Digest writes the canonical form of the whole document to a hash, without having it in memory, and gives its sum.
-func (d *Document) Digest(h hash.Hash, m Method) []byte {
-	w := newWriter(d, m, digestSize+digestSize/8)
+// Digest writes the canonical form of the whole document to a hash, without having it in memory.
+func (d *Document) Digest(h hash.Hash, m Method) {
+	w := newWriter(d, m, min(digestSize, len(d.src))+digestSize/8)
 	w.hash = h
 	w.document()
 	w.flush()
 	h.Write(w.out)
-	return h.Sum(nil)
 }
 
 // Canonical gives the canonical form of the element in its place: the inclusive form carries the namespaces and xml:

@@ -13,7 +13,14 @@ const byteOrderMark = "\uFEFF"
 // so that no later step has to look again.
 func checkCharacters(src string) error {
 	for i := 0; i < len(src); {
-		for i+8 <= len(src) && isPlain(word(src[i:i+8])) {
+		for i+32 <= len(src) {
+			s := src[i : i+32]
+			if odd(word(s))|odd(word(s[8:]))|odd(word(s[16:]))|odd(word(s[24:])) != 0 {
+				break
+			}
+			i += 32
+		}
+		for i+8 <= len(src) && odd(word(src[i:i+8])) == 0 {
 			i += 8
 		}
 		for end := min(i+8, len(src)); i < end; {
@@ -47,12 +54,12 @@ func word(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// isPlain tells whether eight octets are all ASCII from the space on or line feeds. An addition brings a high bit to each of
-// them that is such; they do not carry into each other, or they are not ASCII.
-func isPlain(w uint64) bool {
+// odd is 0 if eight octets are all ASCII from the space on or line feeds. The first addition brings a high bit to those from
+// the space on, the second one to those that are no line feed; they do not carry into each other, or there is more than ASCII.
+func odd(w uint64) uint64 {
 	printable := w + (0x80-' ')*everyOctet
 	notFeed := w ^ '\n'*everyOctet + 0x7F*everyOctet
-	return (w|^printable&notFeed)&highBits == 0
+	return (w | ^printable&notFeed) & highBits
 }
 
 // isCharacter tells whether XML allows a character (XML 1.0 §2.2, Char).

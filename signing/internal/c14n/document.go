@@ -70,11 +70,14 @@ type piece struct {
 func (d *Document) name(el *element) string   { return d.src[el.lo+1 : el.nameHi] }
 func (d *Document) prefix(el *element) string { return d.src[el.lo+1 : el.lo+1+int32(el.prefixed)] }
 
-func (d *Document) local(el *element) string {
+func (d *Document) local(el *element) string { return d.src[el.localLo():el.nameHi] }
+
+// localLo is the offset of an element's local name.
+func (el *element) localLo() int32 {
 	if el.prefixed == 0 {
-		return d.name(el)
+		return el.lo + 1
 	}
-	return d.src[el.lo+2+int32(el.prefixed) : el.nameHi]
+	return el.lo + 1 + int32(el.prefixed) + 1
 }
 
 // attributesOf gives the attributes of an element, in canonical order.
@@ -178,7 +181,7 @@ func (d *Document) HasInstructions() (outside, inside bool) { return d.outside, 
 // Is tells whether the element has this namespace and local name.
 func (e Element) Is(space, local string) bool {
 	el := e.element()
-	return e.doc.local(el) == local && e.doc.uri(el.space) == space
+	return int(el.nameHi-el.localLo()) == len(local) && e.doc.local(el) == local && e.doc.uri(el.space) == space
 }
 
 // Name gives the element's name as written, for messages.

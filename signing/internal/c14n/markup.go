@@ -2,6 +2,17 @@ package c14n
 
 import "strings"
 
+// pseudoAttributes are the parts of the XML declaration, in their order, with what is allowed in them.
+var pseudoAttributes = [...]struct {
+	name     string
+	required bool
+	values   []string
+}{
+	{"version", true, []string{"1.0"}},
+	{"encoding", false, []string{"UTF-8"}},
+	{"standalone", false, []string{"yes", "no"}},
+}
+
 // declaration reads the XML declaration, if there is one (XML 1.0 §2.8). It must not contradict that the document is XML
 // 1.0 in UTF-8.
 func (p *parser) declaration() error {
@@ -9,15 +20,7 @@ func (p *parser) declaration() error {
 		return nil
 	}
 	p.pos += len("<?xml")
-	for _, part := range [...]struct {
-		name     string
-		required bool
-		values   []string
-	}{
-		{"version", true, []string{"1.0"}},
-		{"encoding", false, []string{"UTF-8"}},
-		{"standalone", false, []string{"yes", "no"}},
-	} {
+	for _, part := range pseudoAttributes {
 		start := p.pos
 		spaced := p.space()
 		if !p.at(part.name) {
@@ -68,29 +71,47 @@ func (p *parser) pseudoAttribute(name string, values []string) error {
 	return expected(p.src, start, name+" "+strings.Join(values, " or "))
 }
 
-// text reads the run of character data up to the next markup (XML 1.0 §2.4).
+// text reads the run of character data up to the next markup (XML 1.0 §2.4). Most runs are indentation.
 func (p *parser) text() error {
-	start := p.pos
-	run := p.rest()
-	if end := strings.IndexByte(run, '<'); end >= 0 {
-		run = run[:end]
+	start, end := p.pos, p.pos
+	for end < len(p.src) && (p.src[end] == '\n' || p.src[end] == ' ') {
+		end++
+	}
+	indentation := end < len(p.src) && p.src[end] == '<'
+	if !indentation {
+		if more := strings.IndexByte(p.src[end:], '<'); more >= 0 {
+			end += more
+		} else {
+			end = len(p.src)
+		}
 	}
 	if p.inner < 0 {
-		if p.space(); p.pos < start+len(run) {
+		if p.space(); p.pos < end {
 			return p.expected("no text outside the root element")
 		}
 		return nil
 	}
-	if len(run) > maxText {
+	if end-start > maxText {
 		return tooMany(p.src, start, maxText, "octets in a run of text")
 	}
+	p.pos = end
+	if !indentation {
+		if err := p.checkText(start); err != nil {
+			return err
+		}
+	}
+	return p.count(start)
+}
+
+// checkText looks at the run of text that was read, and notes it if the canonical form writes it in another way.
+func (p *parser) checkText(start int) error {
+	run := p.src[start:p.pos]
 	found := classesIn(run)
 	if found&classGreater != 0 {
 		if i := strings.Index(run, "]]>"); i >= 0 {
 			return expected(p.src, start+i, `no "]]>" in text`)
 		}
 	}
-	p.pos += len(run)
 	canonical := found&(classGreater|classReturn) == 0
 	if found&classReference != 0 {
 		references, err := checkReferences(p.src, start, p.pos, canonicalInText)
@@ -102,7 +123,7 @@ func (p *parser) text() error {
 	if !canonical {
 		p.note(pieceText, start)
 	}
-	return p.count(start)
+	return nil
 }
 
 // section reads a CDATA section (XML 1.0 §2.7), which becomes text (Canonical XML 1.0 §1.1).

@@ -99,7 +99,18 @@ func (p *parser) document() error {
 		return err
 	}
 	for p.pos < len(p.src) {
-		if err := p.item(); err != nil {
+		var err error
+		switch {
+		case p.src[p.pos] != '<':
+			err = p.text()
+		case p.pos+1 < len(p.src) && p.src[p.pos+1] == '/':
+			err = p.endTag()
+		case p.pos+1 < len(p.src) && (p.src[p.pos+1] == '!' || p.src[p.pos+1] == '?'):
+			err = p.other()
+		default:
+			err = p.startTag()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -112,30 +123,19 @@ func (p *parser) document() error {
 	return nil
 }
 
-// item reads one piece of markup or one run of text.
-func (p *parser) item() error {
-	if p.src[p.pos] != '<' {
-		return p.text()
-	}
-	if p.pos+1 == len(p.src) {
-		return p.startTag()
-	}
-	switch p.src[p.pos+1] {
-	case '/':
-		return p.endTag()
-	case '?':
+// other reads what begins with "<!" or "<?".
+func (p *parser) other() error {
+	switch {
+	case p.at("<?"):
 		return p.instruction()
-	case '!':
-		switch {
-		case p.at("<!--"):
-			return p.comment()
-		case p.at("<![CDATA["):
-			return p.section()
-		case p.at("<!DOCTYPE"):
-			return p.expected("no document type declaration")
-		}
+	case p.at("<!--"):
+		return p.comment()
+	case p.at("<![CDATA["):
+		return p.section()
+	case p.at("<!DOCTYPE"):
+		return p.expected("no document type declaration")
 	}
-	return p.startTag()
+	return p.startTag() // which says what it expects
 }
 
 // count counts an element, run of text or processing instruction that begins at an offset.
@@ -176,18 +176,19 @@ func (p *parser) startTag() error {
 	if err != nil {
 		return err
 	}
-	if p.doc.root >= 0 && p.depth == 0 {
+	if p.depth == 0 && p.doc.root >= 0 {
 		return expected(p.src, start, "nothing after the root element")
 	}
 	if p.depth == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	at := int32(len(p.doc.elements))
-	p.doc.elements = append(roomFor(p, p.doc.elements), element{
-		lo: int32(start), nameHi: int32(p.pos), prefixed: uint16(name.prefixed), parent: p.inner, next: at + 1, verbatim: true,
-		attrLo: int32(len(p.doc.attributes)), bindLo: int32(len(p.doc.bindings)),
-	})
-	el := &p.doc.elements[at]
+	doc := p.doc
+	at := int32(len(doc.elements))
+	doc.elements = append(roomFor(p, doc.elements), element{})
+	el := &doc.elements[at]
+	el.lo, el.nameHi, el.prefixed = int32(start), int32(p.pos), uint16(name.prefixed)
+	el.parent, el.next, el.verbatim = p.inner, at+1, true
+	el.attrLo, el.bindLo = int32(len(doc.attributes)), int32(len(doc.bindings))
 	if p.next() != '>' {
 		if err := p.attributes(el); err != nil {
 			return err
