@@ -214,11 +214,18 @@ func TestCanonicalWritesElementsInTheirPlace(t *testing.T) {
 }
 
 func TestCanonicalLeavesOutDroppedElements(t *testing.T) {
-	doc := parse(t, `<r xmlns:p="urn:p"> <p:drop><p:keep/></p:drop> <p:keep>1<p:drop/>2</p:keep></r>`)
+	doc := parse(t, `<r xmlns:p="urn:p"> <p:drop><p:keep/></p:drop> <p:keep>1<p:drop>x<!-- --></p:drop>2</p:keep><b><c><p:drop></p:drop></c>&#51;</b></r>`)
 	drop := func(e c14n.Element) bool { return e.Is("urn:p", "drop") }
-	want := `<r>  <p:keep xmlns:p="urn:p">12</p:keep></r>`
-	if got := string(doc.Canonical(c14n.Method{Exclusive: true, Drop: drop})); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	for _, test := range []struct {
+		method c14n.Method
+		want   string
+	}{
+		{c14n.Method{Exclusive: true, Drop: drop}, `<r>  <p:keep xmlns:p="urn:p">12</p:keep><b><c></c>3</b></r>`},
+		{c14n.Method{Drop: drop}, `<r xmlns:p="urn:p">  <p:keep>12</p:keep><b><c></c>3</b></r>`},
+	} {
+		if got := string(doc.Canonical(test.method)); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
 	}
 }
 
