@@ -116,6 +116,20 @@ func classesIn(s string) (found byte) {
 	return found
 }
 
+// classesInText gives the classes in a run of text that matter there. In a long one, which may have many line feeds, each is
+// searched for by itself.
+func classesInText(s string) (found byte) {
+	if len(s) < 128 {
+		return classesIn(s)
+	}
+	for _, c := range [...]byte{'&', '>', '\r'} {
+		if strings.IndexByte(s, c) >= 0 {
+			found |= classes[c]
+		}
+	}
+	return found
+}
+
 // isMarked tells whether one of eight octets is a control character, "&", "<", ">" or a quotation mark. (A false alarm is no
 // harm.) Quotation mark and "&" differ in one bit, and so do "<" and ">". Taking more away from an octet than it has sets its
 // high bit.

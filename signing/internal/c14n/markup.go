@@ -106,7 +106,7 @@ func (p *parser) text() error {
 // checkText looks at the run of text that was read, and notes it if the canonical form writes it in another way.
 func (p *parser) checkText(start int) error {
 	run := p.src[start:p.pos]
-	found := classesIn(run)
+	found := classesInText(run)
 	if found&classGreater != 0 {
 		if i := strings.Index(run, "]]>"); i >= 0 {
 			return expected(p.src, start+i, `no "]]>" in text`)
