@@ -1,6 +1,7 @@
 package eco
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -133,9 +134,9 @@ func (v *validation) quirkItems() {
 	}
 	for i := range v.c.Items {
 		item, path := &v.c.Items[i], fmt.Sprintf("items[%d]", i)
-		if v.quirks.ImportingHS && item.HS != "" && item.HSBasis != HSOfImporting {
+		if v.quirks.ImportingHS && item.HS != "" && cmp.Or(item.HSBasis, v.form.HS.Basis) != HSBasisImporting {
 			v.refused(CodeHS, path+".hs_basis", fmt.Sprintf("this partner wants the code of its own tariff; %s does not say that it is", item.HS),
-				"look the goods up in the importing country's tariff, and say importing")
+				"look the goods up in the importing country's tariff, and say "+HSBasisImporting)
 		}
 		for n, criterion := range item.Criteria {
 			if v.quirks.WholePercent && strings.Contains(string(criterion.Percent), ".") {
