@@ -176,6 +176,9 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		for _, form := range forms.All() {
+			if ours, known := eco.DefaultForms().ByCode(form.Code); known && ours.Title == form.Title {
+				continue
+			}
 			c := eco.Certificate{Form: form.Code, IssuingCountry: "LA", Reference: "26O10042", Items: []eco.Item{{Number: 1, Criteria: []eco.Criterion{{Code: "RVC"}}, CriterionText: "RVC 40%"}}}
 			eco.Validate(c, forms, eco.Quirks{}, ecotest.Now())
 		}
