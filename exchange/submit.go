@@ -55,7 +55,11 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
 	load, err := n.prepare(ctx, agreement, c, attachments, now)
 	if errors.Is(err, ErrNoTimeStamp) {
-		return n.queuedBefore(ctx, partner, c, attachments, findings, err)
+		before, err := n.queuedBefore(ctx, partner, c, attachments, err)
+		if err == nil {
+			before.Findings = findings
+		}
+		return before, err
 	}
 	if err != nil {
 		return Submission{}, err
@@ -73,7 +77,7 @@ func (n *Node) checked(c eco.Certificate, quirks eco.Quirks, at time.Time) (eco.
 
 // queuedBefore gives the message that carries a certificate already, for whoever submits it again while there is no time-stamp: that
 // one has its own. Otherwise the error is the one given, alone or with why nobody could look.
-func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, findings []eco.Finding, missing error) (Submission, error) {
+func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, missing error) (Submission, error) {
 	content, err := contentOf(c, attachments)
 	if err != nil {
 		return Submission{}, fmt.Errorf("%w; certificate %s: %w", missing, c.Reference, err)
@@ -91,7 +95,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 			return Submission{}, fmt.Errorf("%w; looking for the message of an earlier submission: %w", missing, err)
 		}
 		if len(messages) == 1 {
-			return Submission{Message: messages[0], Key: before.Key, Findings: findings}, nil
+			return Submission{Message: messages[0], Key: before.Key}, nil
 		}
 	}
 	return Submission{}, missing
