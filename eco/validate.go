@@ -36,6 +36,7 @@ func Validate(c Certificate, now time.Time) []Finding {
 	v.checkInvoices()
 	v.checkFlags()
 	v.checkRelated()
+	v.checkDetails()
 	v.checkTexts()
 	return v.findings
 }
