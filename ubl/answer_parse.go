@@ -22,6 +22,7 @@ func UnmarshalAnswer(doc []byte) (eco.Answer, []eco.Finding, error) {
 		return eco.Answer{}, nil, fmt.Errorf("unmarshal answer: %w", err)
 	}
 	r := newReader()
+	r.checkRules(doc, root)
 	var a eco.Answer
 	r.answer(root, &a)
 	if r.err != nil {

@@ -14,7 +14,7 @@ func (r *reader) extensions(root *node) *node {
 		content := r.child(extension, "ext:ExtensionContent")
 		r.skip(extension, "cbc:ID", "ext:ExtensionURI")
 		r.skip(content, "sig:UBLDocumentSignatures", "ds:Signature")
-		details := r.child(content, "eco:OriginDetails")
+		details := r.child(content, "eco:OriginCertificateDetails")
 		if details != nil && own != nil {
 			r.fail(details, "at most one extension "+nsOrigin, "a second")
 		}
@@ -27,10 +27,12 @@ func (r *reader) extensions(root *node) *node {
 
 // origin reads our own extension.
 func (r *reader) origin(n, application *node, c *eco.Certificate) {
-	c.Form = eco.FormCode(r.token(r.must(n, "eco:FormCode")))
+	c.Form = eco.FormCode(r.token(r.is("form", r.must(n, "eco:FormCode"))))
 	c.IssuingBody.ID = r.token(r.must(n, "eco:IssuingBodyID"))
 	c.IssuingBody.Office = r.token(r.child(n, "eco:IssuingOffice"))
-	c.Application = r.token(r.child(n, "eco:ApplicationReference"))
+	c.Application = r.token(r.is("application", r.child(n, "eco:ApplicationReference")))
+	c.Job = r.token(r.is("job", r.child(n, "eco:JobReference")))
+	c.PreviousJob = r.token(r.is("previous_job", r.child(application, "cbc:PreviousJobID")))
 	for _, indicator := range r.all(n, "eco:Indicator") {
 		r.indicator(indicator, c)
 	}
@@ -43,11 +45,62 @@ func (r *reader) origin(n, application *node, c *eco.Certificate) {
 			Country: r.token(r.child(e, "eco:Country")),
 		}
 	}
+	r.ownRemarks(n, application, c)
+	r.itemValues(n, c)
+}
+
+// ownRemarks reads the certificate's remarks from the Remarks without language. Those of a document for UBL 2.0 may hold
+// more; then the extension has the certificate's own, with which they must begin.
+func (r *reader) ownRemarks(extension, application *node, c *eco.Certificate) {
 	for _, remarks := range r.all(application, "cbc:Remarks") {
 		if remarks.attribute("languageID") == "" {
-			c.Remarks = r.text(remarks)
+			c.Remarks = r.text(r.is("remarks", remarks))
 		}
 	}
+	if own := r.child(extension, "eco:Remarks"); own != nil {
+		if !strings.HasPrefix(c.Remarks, r.text(own)+"\n") {
+			r.conflict(own, "want the beginning of the application's remarks, found others")
+		}
+		c.Remarks = r.text(own)
+	}
+}
+
+// itemValues reads the values of items whose units or currencies UBL 2.0 does not list.
+func (r *reader) itemValues(extension *node, c *eco.Certificate) {
+	for _, n := range r.all(extension, "eco:ItemMeasure") {
+		item := r.itemAt(n, c)
+		if item == nil {
+			return
+		}
+		for _, entry := range itemMeasures(item) {
+			if entry.name == n.attribute("name") {
+				if *entry.measure != nil {
+					r.conflict(n, "want it here or at the item, found both")
+				}
+				*entry.measure = r.measure(n)
+			}
+		}
+	}
+	for _, n := range r.all(extension, "eco:ItemAmount") {
+		item := r.itemAt(n, c)
+		if item == nil {
+			return
+		}
+		if item.FOB != nil {
+			r.conflict(n, "want it here or at the item, found both")
+		}
+		item.FOB = r.amount(n)
+	}
+}
+
+// itemAt is the item that a value of the extension is about.
+func (r *reader) itemAt(n *node, c *eco.Certificate) *eco.Item {
+	position, err := number(n.attribute("item"))
+	if err != nil || position < 1 || position > len(c.Items) {
+		r.fail(n, fmt.Sprintf("the position of an item, 1 to %d", len(c.Items)), fmt.Sprintf("%.40q", n.attribute("item")))
+		return nil
+	}
+	return &c.Items[position-1]
 }
 
 func (r *reader) indicator(n *node, c *eco.Certificate) {
@@ -94,11 +147,19 @@ var flagWords = []struct {
 func (r *reader) foreign(root, application *node, c *eco.Certificate) {
 	remarks := r.all(application, "cbc:Remarks")
 	c.Remarks = r.joined(remarks)
-	if number := r.token(r.child(application, "cbc:ReferenceID")); number != c.Reference {
-		c.Application = number
+	for _, n := range remarks {
+		r.is("remarks", n)
 	}
+	if n := r.child(application, "cbc:ReferenceID"); r.token(n) != c.Reference {
+		c.Application = r.token(r.is("application", n))
+	}
+	if n := r.child(application, "cbc:OriginalJobID"); r.token(n) != c.Reference && r.token(n) != c.Application {
+		c.Job = r.token(r.is("job", n))
+	}
+	c.PreviousJob = r.token(r.is("previous_job", r.child(application, "cbc:PreviousJobID")))
 	form, known := r.formOf(root, application)
 	c.Form = form.Code
+	r.derive("form", application)
 	if !known {
 		r.note(application, fmt.Sprintf("the form is not known by profile or type %.60q", r.text(r.child(application, "cbc:CertificateType"))), "agree on a ProfileID with the sender")
 		return
@@ -115,9 +176,10 @@ func (r *reader) foreign(root, application *node, c *eco.Certificate) {
 			c.Flags = map[eco.Flag]bool{}
 		}
 		c.Flags[entry.flag] = mentions(said, entry.words)
+		r.derive("flags."+string(entry.flag), application)
 	}
 	if len(c.Flags) > 0 {
-		r.note(application, "the indicators were read from remarks, since the document has none", "compare with the printed certificate")
+		r.note(application, "the indicators were derived from remarks, since the document has none", "compare with the printed certificate")
 	}
 }
 

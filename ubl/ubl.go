@@ -50,7 +50,6 @@ var prefixes = map[string]string{
 
 // Identifiers that documents carry.
 const (
-	ublVersion          = "2.1"
 	customization       = "urn:ecogate:ubl-co:1"
 	answerCustomization = "urn:ecogate:ubl-answer:1"
 	profilePrefix       = "urn:ecogate:profile:"
@@ -78,6 +77,11 @@ const (
 	schemeOffice     = "urn:ecogate:issuing-office"
 	unitPercent      = "P1" // UN/ECE Recommendation 20: percent
 	typeInvoice      = "380"
+	typeBillOfLading = "705"
+	typeAirWaybill   = "740"
+	// titleVerification and titleAttachment are the DocumentType of references that name no document of the certificate's.
+	titleVerification = "VERIFICATION"
+	titleAttachment   = "ATTACHMENT"
 )
 
 // Names of the item properties that hold what UBL items have no element for.
@@ -88,6 +92,13 @@ const (
 	propertyPC            = "PartialCumulationPercent"
 	propertyInvoice       = "InvoiceReference"
 	propertyPackageText   = "PackageText"
+	propertyQuantityText  = "QuantityText"
+	propertyHSBasis       = "HSBasis"
+	propertyOriginBasis   = "RCEPOriginBasis"
+	propertyAccumulation  = "Accumulation"
+	propertyDeMinimis     = "DeMinimis"
+	// propertyCriterionPercent is the percentage of the criterion in the property before it, in UBL 2.0.
+	propertyCriterionPercent = "OriginCriterionPercent"
 )
 
 // SignaturePath is the path of element names, the document element first, to the element that takes ds:Signature. The
