@@ -146,10 +146,11 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	data, findings, err := ubl.Unmarshal(verified.Octets)
+	reading, err := ubl.Read(verified.Octets)
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
+	data, findings := reading.Certificate, reading.Findings
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
@@ -157,7 +158,11 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
-	findings = append(findings, eco.Validate(data, r.request.Received)...)
+	attached, err := checkAttachments(r, part, reading.Attachments)
+	if err != nil {
+		return nil, nil, err
+	}
+	findings = append(append(findings, attached...), eco.Validate(data, r.request.Received)...)
 	if eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}

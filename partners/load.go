@@ -233,7 +233,7 @@ func (l *loader) agreement(c AgreementConfig, n NodeConfig) {
 		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
 		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
-		Exceptions: exceptions(c), Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
+		Exceptions: exceptions(c), Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts, UBLVersion: c.UBLVersion,
 		Tolerate: c.Tolerate, Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
 }
