@@ -108,12 +108,15 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, maxParts))
 	}
 	defer n.computing()()
-	set := n.newID()
-	referred, err := refer(attachments, set)
-	if err != nil {
-		return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+	options, set := ubl.Options{Version: ubl.Version(a.UBLVersion)}, ""
+	if len(attachments) > 0 {
+		var err error
+		set = n.newID()
+		if options.Attachments, err = refer(attachments, set); err != nil {
+			return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+		}
 	}
-	document, signer, err := n.signedDocument(ctx, c, ubl.Options{Version: ubl.Version(a.UBLVersion), Attachments: referred}, now)
+	document, signer, err := n.signedDocument(ctx, c, options, now)
 	if err != nil {
 		return load{}, err
 	}
