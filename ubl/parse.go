@@ -1,11 +1,9 @@
 package ubl
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -62,7 +60,8 @@ type parser struct {
 	current    *node    // the innermost element that is open
 	open       []opened // current is the last one's
 	elements   int
-	text       []byte // character data since the last start tag
+	text       characterData // character data since the last start tag
+	xml        *scope        // the prefix that is declared everywhere
 	namespaces map[string]*namespace
 }
 
@@ -76,20 +75,17 @@ type opened struct {
 // Comments and processing instructions are dropped, as they are by the canonical form that is signed. Its work is linear in
 // the octets.
 func parse(doc []byte, document string) (*node, error) {
-	decoder := xml.NewDecoder(bytes.NewReader(doc))
-	decoder.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
-		return nil, fmt.Errorf("want UTF-8, found encoding %.40q", charset)
+	s, err := newScanner(doc)
+	if err != nil {
+		return nil, err
 	}
 	p := &parser{document: document, namespaces: map[string]*namespace{}}
-	for {
-		token, err := decoder.RawToken()
-		if err == io.EOF {
-			break
+	p.xml = &scope{prefix: "xml", space: p.namespace("http://www.w3.org/XML/1998/namespace")}
+	for kind := tokenText; kind != tokenNone; {
+		if kind, err = s.next(); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("want well-formed XML: %w", err)
-		}
-		if err := p.token(token); err != nil {
+		if err := p.token(kind, s); err != nil {
 			return nil, err
 		}
 	}
@@ -102,22 +98,46 @@ func parse(doc []byte, document string) (*node, error) {
 	return p.root, nil
 }
 
-func (p *parser) token(token xml.Token) error {
-	switch token := token.(type) {
-	case xml.StartElement:
-		return p.start(token)
-	case xml.EndElement:
-		return p.end(token)
-	case xml.Directive:
-		return errors.New("want no document type declaration, found one")
-	case xml.CharData:
-		if p.current == nil && len(bytes.TrimSpace(token)) > 0 {
+func (p *parser) token(kind tokenKind, s *scanner) error {
+	switch kind {
+	case tokenStart:
+		return p.start(s.start)
+	case tokenEnd:
+		return p.end(s.end)
+	case tokenText:
+		if p.current == nil && strings.TrimSpace(s.text) != "" {
 			return errors.New("want nothing around the document element, found text")
 		}
-		p.text = append(p.text, token...)
+		p.text.add(s.text)
 	}
 	return nil
 }
+
+// characterData is character data in pieces, which most often are one.
+type characterData struct {
+	first string
+	all   []byte // first and the others, when there are others
+}
+
+func (j *characterData) add(text string) {
+	switch {
+	case j.first == "":
+		j.first = text
+	case len(j.all) == 0:
+		j.all = append(append(j.all, j.first...), text...)
+	default:
+		j.all = append(j.all, text...)
+	}
+}
+
+func (j *characterData) String() string {
+	if len(j.all) > 0 {
+		return string(j.all)
+	}
+	return j.first
+}
+
+func (j *characterData) clear() { j.first, j.all = "", j.all[:0] }
 
 func (p *parser) end(token xml.EndElement) error {
 	last := len(p.open) - 1
@@ -125,9 +145,10 @@ func (p *parser) end(token xml.EndElement) error {
 		return fmt.Errorf("want well-formed XML: end tag of %.80s out of place", token.Name.Local)
 	}
 	if len(p.current.children) == 0 {
-		p.current.text = string(p.text)
+		p.current.text = p.text.String()
 	}
-	p.open, p.current, p.text = p.open[:last], p.current.parent, p.text[:0]
+	p.text.clear()
+	p.open, p.current = p.open[:last], p.current.parent
 	return nil
 }
 
@@ -146,7 +167,7 @@ func (p *parser) start(token xml.StartElement) error {
 	case len(token.Attr) > maxAttributes:
 		return fmt.Errorf("%s: want at most %d attributes, found %d", n.path(), maxAttributes, len(token.Attr))
 	}
-	outer := &scope{prefix: "xml", space: p.namespace("http://www.w3.org/XML/1998/namespace")}
+	outer := p.xml
 	if p.current != nil {
 		outer = p.open[len(p.open)-1].scope
 	}
@@ -167,7 +188,8 @@ func (p *parser) start(token xml.StartElement) error {
 	} else {
 		p.current.children = append(p.current.children, n)
 	}
-	p.open, p.current, p.text = append(p.open, opened{token.Name, inner}), n, p.text[:0]
+	p.text.clear()
+	p.open, p.current = append(p.open, opened{token.Name, inner}), n
 	return nil
 }
 
