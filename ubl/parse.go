@@ -63,6 +63,7 @@ type parser struct {
 	text       characterData // character data since the last start tag
 	xml        *scope        // the prefix that is declared everywhere
 	namespaces map[string]*namespace
+	spare      []node
 }
 
 // opened is an element whose end tag has not come.
@@ -152,8 +153,19 @@ func (p *parser) end(token xml.EndElement) error {
 	return nil
 }
 
+// node makes an element. They live and die together, so many are made at once.
+func (p *parser) node() *node {
+	if len(p.spare) == 0 {
+		p.spare = make([]node, 64)
+	}
+	n := &p.spare[0]
+	p.spare = p.spare[1:]
+	return n
+}
+
 func (p *parser) start(token xml.StartElement) error {
-	n := &node{name: token.Name.Local, parent: p.current}
+	n := p.node()
+	n.name, n.parent = token.Name.Local, p.current
 	p.elements++
 	switch {
 	case p.current == nil && p.root != nil:
