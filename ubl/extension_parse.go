@@ -38,7 +38,7 @@ func (r *reader) origin(n, application *node, c *eco.Certificate) {
 	}
 	c.Declaration.Date = r.date(r.child(n, "eco:DeclarationDate"))
 	c.Declaration.Place = r.text(r.child(n, "eco:DeclarationPlace"))
-	if e := r.child(n, "eco:Exhibition"); e != nil {
+	if e := r.is("exhibition", r.child(n, "eco:Exhibition")); e != nil {
 		c.Exhibition = &eco.Exhibition{
 			Name:    r.text(r.child(e, "eco:Name")),
 			Address: r.text(r.child(e, "eco:Address")),
@@ -105,6 +105,7 @@ func (r *reader) itemAt(n *node, c *eco.Certificate) *eco.Item {
 
 func (r *reader) indicator(n *node, c *eco.Certificate) {
 	flag := eco.Flag(strings.TrimSpace(n.attribute("code")))
+	r.is("flags."+string(flag), n)
 	if flag == "" {
 		r.fail(n, "an indicator's code", "none")
 		return

@@ -183,7 +183,7 @@ func (r *reader) classes(n *node, item *eco.Item) {
 		case hs == nil:
 		case item.HS == "":
 			r.is("hs", hs)
-			item.HS, item.HSEdition = code, strings.TrimSpace(hs.attribute("listVersionID"))
+			item.HS, item.HSEdition = code, r.attribute("hs_edition", hs, "listVersionID")
 		case code != item.HS:
 			r.conflict(hs, fmt.Sprintf("want one Harmonized System code, found %.20q beside %.20q", code, item.HS))
 		}
@@ -192,7 +192,8 @@ func (r *reader) classes(n *node, item *eco.Item) {
 		case item.NationalCode == "":
 			r.is("national_code", national)
 			item.NationalCode = code
-			item.NationalList, item.NationalEdition = strings.TrimSpace(national.attribute("listID")), strings.TrimSpace(national.attribute("listVersionID"))
+			item.NationalList = r.attribute("national_list", national, "listID")
+			item.NationalEdition = r.attribute("national_edition", national, "listVersionID")
 		case code != item.NationalCode:
 			r.conflict(national, fmt.Sprintf("want one national code, found %.20q beside %.20q", code, item.NationalCode))
 		}

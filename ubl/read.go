@@ -2,6 +2,7 @@ package ubl
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ecogate/ecogate/eco"
 )
@@ -93,6 +94,15 @@ func (r *reader) is(field string, n *node) *node {
 		r.found = append(r.found, sighting{node: n, list: r.list, index: r.index, field: field})
 	}
 	return n
+}
+
+// attribute reads a field from an attribute.
+func (r *reader) attribute(field string, n *node, key string) string {
+	value := strings.TrimSpace(n.attribute(key))
+	if value != "" {
+		r.is(field, n)
+	}
+	return value
 }
 
 // derive notes that a field was concluded from the words of n.

@@ -98,7 +98,7 @@ func marshalFor(t testing.TB, version ubl.Version, c eco.Certificate, attachment
 	return doc
 }
 
-func read(t testing.TB, doc []byte) ubl.Reading {
+func read(t rapid.TB, doc []byte) ubl.Reading {
 	t.Helper()
 	reading, err := ubl.Read(doc)
 	if err != nil {
