@@ -2,6 +2,7 @@ package ubl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecogate/ecogate/eco"
@@ -68,39 +69,42 @@ func (r *reader) ownRemarks(extension, application *node, c *eco.Certificate) {
 // itemValues reads the values of items whose units or currencies UBL 2.0 does not list.
 func (r *reader) itemValues(extension *node, c *eco.Certificate) {
 	for _, n := range r.all(extension, "eco:ItemMeasure") {
-		item := r.itemAt(n, c)
-		if item == nil {
+		i, found := r.itemAt(n, c)
+		if !found {
 			return
 		}
-		for _, entry := range itemMeasures(item) {
-			if entry.name == n.attribute("name") {
-				if *entry.measure != nil {
-					r.conflict(n, "want it here or at the item, found both")
-				}
-				*entry.measure = r.measure(n)
-			}
-		}
-	}
-	for _, n := range r.all(extension, "eco:ItemAmount") {
-		item := r.itemAt(n, c)
-		if item == nil {
+		entries := itemMeasures(&c.Items[i])
+		at := slices.IndexFunc(entries, func(e itemMeasure) bool { return e.name == n.attribute("name") })
+		if at < 0 {
+			r.fail(n, "gross_weight, net_weight or quantity", fmt.Sprintf("%.40q", n.attribute("name")))
 			return
 		}
-		if item.FOB != nil {
+		entry := entries[at]
+		if *entry.measure != nil {
 			r.conflict(n, "want it here or at the item, found both")
 		}
-		item.FOB = r.amount(n)
+		r.within("items", i, func() { *entry.measure = r.measure(r.is(entry.name, n)) })
+	}
+	for _, n := range r.all(extension, "eco:ItemAmount") {
+		i, found := r.itemAt(n, c)
+		if !found {
+			return
+		}
+		if c.Items[i].FOB != nil {
+			r.conflict(n, "want it here or at the item, found both")
+		}
+		r.within("items", i, func() { c.Items[i].FOB = r.amount(r.is("fob", n)) })
 	}
 }
 
-// itemAt is the item that a value of the extension is about.
-func (r *reader) itemAt(n *node, c *eco.Certificate) *eco.Item {
+// itemAt is the index of the item that a value of the extension is about.
+func (r *reader) itemAt(n *node, c *eco.Certificate) (int, bool) {
 	position, err := number(n.attribute("item"))
 	if err != nil || position < 1 || position > len(c.Items) {
 		r.fail(n, fmt.Sprintf("the position of an item, 1 to %d", len(c.Items)), fmt.Sprintf("%.40q", n.attribute("item")))
-		return nil
+		return 0, false
 	}
-	return &c.Items[position-1]
+	return position - 1, true
 }
 
 func (r *reader) indicator(n *node, c *eco.Certificate) {
