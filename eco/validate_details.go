@@ -12,7 +12,7 @@ func (v *validation) checkDetails() {
 		v.checkParty("notify_party", c.Notify)
 	}
 	for i, country := range c.Transport.TransitCountries {
-		v.checkCountry(fmt.Sprintf("transport.transit_countries[%d]", i), country, nil)
+		v.checkCountry(fmt.Sprintf("transport.transit_countries[%d]", i), country)
 	}
 	v.checkEndorsement("embassy_endorsement", c.Embassy)
 	v.checkEndorsement("insurance_endorsement", c.Insurance)
@@ -29,7 +29,7 @@ func (v *validation) checkDetails() {
 		}
 	}
 	for i, related := range c.Related {
-		v.checkCountry(fmt.Sprintf("related[%d].origin_country", i), related.OriginCountry, nil)
+		v.checkCountry(fmt.Sprintf("related[%d].origin_country", i), related.OriginCountry)
 	}
 	for i := range c.Items {
 		v.checkItemDetails(fmt.Sprintf("items[%d]", i), &c.Items[i])
@@ -37,9 +37,6 @@ func (v *validation) checkDetails() {
 }
 
 func (v *validation) checkItemDetails(path string, item *Item) {
-	if item.HSBasis != "" && item.HSBasis != HSBasisImporting {
-		v.fail(CodeHS, path+".hs_basis", fmt.Sprintf("want %s or nothing, found %q", HSBasisImporting, item.HSBasis), "leave it out")
-	}
 	if item.OriginBasis != "" && item.OriginBasis != "2.6.6A" && item.OriginBasis != "2.6.6B" {
 		v.fail(CodeCriterion, path+".origin_basis", fmt.Sprintf("want 2.6.6A, 2.6.6B or nothing, found %q", item.OriginBasis), "state the paragraph of RCEP Article 2.6")
 	}
@@ -55,5 +52,5 @@ func (v *validation) checkEndorsement(path string, e *Endorsement) {
 	if !filled(e.Number) || !filled(e.Status) || !filled(e.Body) || !filled(e.Officer) {
 		v.fail(CodeText, path, "want number, status, body and officer of the endorsement", "state all four, or leave the endorsement out")
 	}
-	v.checkCountry(path+".country", e.Country, nil)
+	v.checkCountry(path+".country", e.Country)
 }

@@ -110,7 +110,7 @@ func (w *world) attached(content []byte) *draft {
 	d := w.certificateDraft(sample(w))
 	unsigned, err := ubl.Options{Attachments: []ubl.Attachment{
 		{URI: "cid:at-1", Name: "invoice.pdf", ContentType: "application/pdf", SHA256: sha256.Sum256(content)},
-	}}.Marshal(sample(w))
+	}}.Marshal(sample(w), eco.DefaultForms())
 	w.must(err)
 	signed, err := signing.SignDocument(unsigned, ubl.SignaturePath(), w.KR.key(w, partners.UseDocumentSignature, "KCCI"))
 	w.must(err)

@@ -149,7 +149,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if r.agreement.TimeStampRequired && (verified.TimeStamp == nil || verified.TimeStamp.Authority == nil) {
 		return nil, nil, ebms.NewSecurityFailure(location, errNoTimeStamp)
 	}
-	reading, err := ubl.Read(verified.Octets)
+	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
@@ -165,8 +165,8 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	findings = append(append(findings, attached...), eco.Validate(data, r.request.Received)...)
-	if eco.HasErrors(findings) {
+	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
+	if findings = append(append(findings, attached...), checked...); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{

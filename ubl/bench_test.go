@@ -34,7 +34,7 @@ func BenchmarkMarshal(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := ubl.Marshal(c); err != nil {
+				if _, err := ubl.Marshal(c, eco.DefaultForms()); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -49,7 +49,7 @@ func BenchmarkUnmarshal(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := ubl.Unmarshal(doc); err != nil {
+				if _, _, err := ubl.Unmarshal(doc, eco.DefaultForms()); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -77,7 +77,7 @@ func BenchmarkReadItems(b *testing.B) {
 			doc := marshal(b, numbered(b, n))
 			b.SetBytes(int64(len(doc)))
 			for b.Loop() {
-				if _, err := ubl.Read(doc); err != nil {
+				if _, err := ubl.Read(doc, eco.DefaultForms()); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -91,7 +91,7 @@ func BenchmarkMarshalItems(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			c := numbered(b, n)
 			for b.Loop() {
-				if _, err := ubl.Marshal(c); err != nil {
+				if _, err := ubl.Marshal(c, eco.DefaultForms()); err != nil {
 					b.Fatal(err)
 				}
 			}

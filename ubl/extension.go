@@ -1,7 +1,6 @@
 package ubl
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,17 +42,15 @@ func (w *writer) origin(content *etree.Element, c *eco.Certificate, form eco.For
 	w.leaf(e, "eco:IssuingOffice", c.IssuingBody.Office)
 	w.leaf(e, "eco:ApplicationReference", c.Application)
 	w.leaf(e, "eco:JobReference", c.Job)
-	// UBL 2.1 IND6: absence has no meaning, so every indicator that the form offers is written, true or false.
-	for _, flag := range form.Flags {
-		if _, stated := c.Flags[flag]; !stated {
-			w.fail(fmt.Errorf("flags.%s: a document says true or false, found nothing", flag))
-		}
-	}
+	// UBL 2.1 IND6: absence has no meaning, so every indicator is written, true or false. That a certificate has one for
+	// each box of its form is eco.Validate's to ask.
 	for _, flag := range sortedFlags(c.Flags) {
 		w.leaf(e, "eco:Indicator", strconv.FormatBool(c.Flags[flag]), "code", string(flag))
 	}
 	w.date(e, "eco:DeclarationDate", c.Declaration.Date)
 	w.leaf(e, "eco:DeclarationPlace", c.Declaration.Place)
+	w.date(e, "eco:ShipmentDate", c.Transport.ShipmentDate)
+	w.date(e, "eco:SailingDate", c.Transport.SailingDate)
 	if c.Exhibition != nil {
 		w.group(e, "eco:Exhibition", func(e *etree.Element) {
 			w.leaf(e, "eco:Name", c.Exhibition.Name)

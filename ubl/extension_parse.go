@@ -39,6 +39,8 @@ func (r *reader) origin(n, application *node, c *eco.Certificate) {
 	}
 	c.Declaration.Date = r.date(r.child(n, "eco:DeclarationDate"))
 	c.Declaration.Place = r.text(r.child(n, "eco:DeclarationPlace"))
+	c.Transport.ShipmentDate = r.date(r.is("transport.shipment_date", r.child(n, "eco:ShipmentDate")))
+	c.Transport.SailingDate = r.date(r.is("transport.sailing_date", r.child(n, "eco:SailingDate")))
 	if e := r.is("exhibition", r.child(n, "eco:Exhibition")); e != nil {
 		c.Exhibition = &eco.Exhibition{
 			Name:    r.text(r.child(e, "eco:Name")),
@@ -162,7 +164,7 @@ func (r *reader) foreign(root, application *node, c *eco.Certificate) {
 		c.Job = r.token(r.is("job", n))
 	}
 	c.PreviousJob = r.token(r.is("previous_job", r.child(application, "cbc:PreviousJobID")))
-	form, known := r.formOf(root, application)
+	form, known := r.formOf(root, application, c.IssuingCountry)
 	c.Form = form.Code
 	r.derive("form", application)
 	if !known {
@@ -198,18 +200,13 @@ func mentions(text string, words []string) bool {
 }
 
 // formOf finds the form by our own profile or by its title.
-func (r *reader) formOf(root, application *node) (eco.Form, bool) {
+func (r *reader) formOf(root, application *node, country string) (eco.Form, bool) {
 	id := r.token(r.child(root, "cbc:ProfileID"))
 	title := r.token(r.child(application, "cbc:CertificateType"))
-	for _, form := range eco.Forms() {
-		if id == profile(form.Code) || isNamed(form, title) {
+	for _, form := range r.forms.All() {
+		if id == profile(form.Code) {
 			return form, true
 		}
 	}
-	return eco.Form{}, false
-}
-
-// isNamed reports whether words are the form's title or code.
-func isNamed(form eco.Form, words string) bool {
-	return strings.EqualFold(words, form.Title) || strings.EqualFold(words, string(form.Code))
+	return r.forms.Named(title, country)
 }

@@ -25,7 +25,7 @@ func TestExtensionFollowsItsSchema(t *testing.T) {
 	files := []string{"--nonet", "--noout", "--schema", filepath.Join(ecotest.Root(t), "docs", "schema", "origin-1.xsd")}
 	attachment := ubl.Attachment{URI: "cid:at-1@example.org", Name: "invoice.pdf", ContentType: "application/pdf"}
 	for version := range endings {
-		for _, form := range eco.Forms() {
+		for _, form := range eco.DefaultForms().All() {
 			for seed := range 10 {
 				tree := etree.NewDocument()
 				if err := tree.ReadFromBytes(marshalFor(t, version, ecotest.Certificate(form.Code).Example(seed), attachment)); err != nil {

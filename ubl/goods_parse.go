@@ -114,39 +114,12 @@ func (r *reader) itemNumber(n *node, id string, position int) int {
 	return value
 }
 
-// box reads a box of the form. Partners print asterisks behind the last word so that nothing is added; they are no data.
+// box reads a box of the form.
 func (r *reader) box(field string, nodes []*node) string {
 	for _, n := range nodes {
 		r.is(field, n)
 	}
-	text := r.joined(nodes)
-	if r.own != nil || !strings.Contains(text, "****") {
-		return text
-	}
-	stripped := withoutFiller(text)
-	if stripped == text || stripped == "" {
-		return text
-	}
-	r.note(nodes[0], "asterisks that close a box on paper, left out", "")
-	return stripped
-}
-
-// withoutFiller leaves out four and more asterisks at the ends of lines, and the lines that hold nothing else.
-func withoutFiller(text string) string {
-	lines := strings.Split(text, "\n")
-	kept := lines[:0]
-	for _, line := range lines {
-		bare := strings.TrimRight(line, " \t\r")
-		content := strings.TrimRight(bare, "*")
-		if len(bare)-len(content) < 4 {
-			kept = append(kept, line)
-			continue
-		}
-		if content = strings.TrimRight(content, " \t\r"); content != "" {
-			kept = append(kept, content)
-		}
-	}
-	return strings.Join(kept, "\n")
+	return r.joined(nodes)
 }
 
 func (r *reader) item(n *node, item *eco.Item) {
@@ -218,7 +191,7 @@ func (r *reader) properties(n *node, item *eco.Item) {
 		case propertyQuantityText:
 			item.QuantityText = r.text(r.is("quantity_text", value))
 		case propertyHSBasis:
-			item.HSBasis = r.token(r.is("hs_basis", value))
+			item.HSBasis = eco.HSBasis(strings.ToLower(r.token(r.is("hs_basis", value))))
 		case propertyOriginBasis:
 			item.OriginBasis = r.token(r.is("origin_basis", value))
 		case propertyInvoice:

@@ -32,22 +32,22 @@ type Options struct {
 	Attachments []Attachment
 }
 
-// Marshal writes c for Version21, without attachments; see Options.Marshal.
-func Marshal(c eco.Certificate) ([]byte, error) { return Options{}.Marshal(c) }
+// Marshal writes c, whose form is one of forms, for Version21 and without attachments; see Options.Marshal.
+func Marshal(c eco.Certificate, forms eco.Forms) ([]byte, error) { return Options{}.Marshal(c, forms) }
 
-// Marshal writes the unsigned document of c: UTF-8, an element a line, with a place for the signature at SignaturePath. Equal
-// certificates give equal octets.
+// Marshal writes the unsigned document of c, whose form is one of forms: UTF-8, an element a line, with a place for the
+// signature at SignaturePath. Equal certificates give equal octets.
 //
 // Marshal loses nothing: Read finds in its result a certificate equal to c (nil and empty lists being equal) and the same
 // attachments, or Marshal returns an error that names the field that a document cannot carry. It does not apply the rules of
 // forms; a certificate without errors of eco.Validate can always be written, one with errors sometimes.
-func (o Options) Marshal(c eco.Certificate) ([]byte, error) {
+func (o Options) Marshal(c eco.Certificate, forms eco.Forms) ([]byte, error) {
 	o.Version = cmp.Or(o.Version, Version21)
-	doc, err := o.marshal(c)
+	doc, err := o.marshal(c, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal certificate %q: %w", c.Reference, err)
 	}
-	back, err := Read(doc)
+	back, err := Read(doc, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal certificate %q: reading it back: %w", c.Reference, err)
 	}
@@ -63,8 +63,8 @@ func (o Options) Marshal(c eco.Certificate) ([]byte, error) {
 	return doc, nil
 }
 
-func (o Options) marshal(c eco.Certificate) ([]byte, error) {
-	form, ok := eco.FormByCode(c.Form)
+func (o Options) marshal(c eco.Certificate, forms eco.Forms) ([]byte, error) {
+	form, ok := forms.ByCode(c.Form)
 	if !ok {
 		return nil, fmt.Errorf("form: want a known form, found %q", c.Form)
 	}

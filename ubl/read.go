@@ -39,19 +39,19 @@ func (r *Reading) Locations() []Location {
 	return list
 }
 
-// Read reads a certificate from the octets of a document, which are those that a signature was verified over: what a
+// Read reads a certificate of one of forms from the octets of a document, which are those that a signature was verified over: what a
 // signature does not cover must not be given to it.
 //
 // It is strict about what a certificate cannot be without and about values that do not have their type; the error names the
 // element by its path, what was wanted and what was found. It is lenient about what partners add, leave empty or put
 // elsewhere: each deviation is a finding, a warning. Where a document says one thing twice and differently, the finding is an
 // error: which one a partner's reader took cannot be known. Whether the certificate follows its form is for eco.Validate.
-func Read(octets []byte) (Reading, error) {
+func Read(octets []byte, forms eco.Forms) (Reading, error) {
 	root, err := open(octets, nsCertificate, "CertificateOfOrigin")
 	if err != nil {
 		return Reading{}, fmt.Errorf("unmarshal document: %w", err)
 	}
-	r := newReader()
+	r := newReader(forms)
 	r.checkRules(octets, root)
 	var result Reading
 	r.document(root, &result)
@@ -64,8 +64,8 @@ func Read(octets []byte) (Reading, error) {
 }
 
 // Unmarshal is Read for callers that need only the certificate and the findings.
-func Unmarshal(octets []byte) (eco.Certificate, []eco.Finding, error) {
-	result, err := Read(octets)
+func Unmarshal(octets []byte, forms eco.Forms) (eco.Certificate, []eco.Finding, error) {
+	result, err := Read(octets, forms)
 	return result.Certificate, result.Findings, err
 }
 

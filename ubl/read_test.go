@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/eco/ecotest"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -18,7 +19,7 @@ import (
 func TestEveryFieldHasItsLocation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		options, c := drawOptions(t), drawCertificate(t)
-		doc, err := options.Marshal(c)
+		doc, err := options.Marshal(c, eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}

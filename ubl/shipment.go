@@ -63,7 +63,7 @@ func consignmentNumber(c *eco.Certificate) string {
 // would ask for the airframe.
 func (w *writer) stage(parent *etree.Element, c *eco.Certificate) {
 	t := c.Transport
-	t.Text, t.TransitCountries = "", nil
+	t.Text, t.TransitCountries, t.ShipmentDate, t.SailingDate = "", nil, eco.Date{}, eco.Date{}
 	if reflect.ValueOf(t).IsZero() {
 		return
 	}

@@ -34,13 +34,13 @@ func Example() {
 		Items:       []eco.Item{{Number: 1, Description: "BALL SCREWS"}},
 		Declaration: eco.Declaration{Name: "KIM HANBIT"}, Certification: eco.Certification{Officer: "PARK JIWON"},
 	}
-	doc, err := ubl.Marshal(c)
+	doc, err := ubl.Marshal(c, eco.DefaultForms())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	// Package signing would now sign doc at ubl.SignaturePath(), and verify it on the other side.
-	back, findings, err := ubl.Unmarshal(doc)
+	back, findings, err := ubl.Unmarshal(doc, eco.DefaultForms())
 	fmt.Println(back.Reference, back.Items[0].Description, len(findings), err)
 	// Output: 001-26-0912345 BALL SCREWS 0 <nil>
 }
@@ -91,7 +91,7 @@ func marshal(t testing.TB, c eco.Certificate) []byte {
 
 func marshalFor(t testing.TB, version ubl.Version, c eco.Certificate, attachments ...ubl.Attachment) []byte {
 	t.Helper()
-	doc, err := ubl.Options{Version: version, Attachments: attachments}.Marshal(c)
+	doc, err := ubl.Options{Version: version, Attachments: attachments}.Marshal(c, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func marshalFor(t testing.TB, version ubl.Version, c eco.Certificate, attachment
 
 func read(t rapid.TB, doc []byte) ubl.Reading {
 	t.Helper()
-	reading, err := ubl.Read(doc)
+	reading, err := ubl.Read(doc, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,18 +108,18 @@ func read(t rapid.TB, doc []byte) ubl.Reading {
 }
 
 func drawCertificate(t *rapid.T) eco.Certificate {
-	form := rapid.SampledFrom(eco.Forms()).Draw(t, "form")
+	form := rapid.SampledFrom(eco.DefaultForms().All()).Draw(t, "form")
 	return ecotest.Certificate(form.Code).Draw(t, "certificate")
 }
 
 func TestCertificateSurvivesItsDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, options := drawCertificate(t), drawOptions(t)
-		doc, err := options.Marshal(c)
+		doc, err := options.Marshal(c, eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
-		reading, err := ubl.Read(doc)
+		reading, err := ubl.Read(doc, eco.DefaultForms())
 		if err != nil || len(reading.Findings) > 0 {
 			t.Fatal(err, reading.Findings)
 		}
@@ -129,7 +129,7 @@ func TestCertificateSurvivesItsDocument(t *testing.T) {
 		if diff := cmp.Diff(options.Attachments, reading.Attachments, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
-		again, err := options.Marshal(reading.Certificate)
+		again, err := options.Marshal(reading.Certificate, eco.DefaultForms())
 		if err != nil || !bytes.Equal(doc, again) {
 			t.Fatalf("the same certificate gives other octets: %v", err)
 		}
@@ -157,12 +157,12 @@ func TestDocumentsKeepTheRulesBesideTheSchema(t *testing.T) {
 		checkRules(t, marshalAnswer(t, ecotest.LoadAnswer(t, name)))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		doc, err := drawOptions(t).Marshal(drawCertificate(t))
+		doc, err := drawOptions(t).Marshal(drawCertificate(t), eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkRules(t, doc)
-		if doc, err = ubl.MarshalAnswer(ecotest.Answer().Draw(t, "answer")); err != nil {
+		if doc, err = ubl.MarshalAnswer(ecotest.Answer().Draw(t, "answer"), eco.DefaultForms()); err != nil {
 			t.Fatal(err)
 		}
 		checkRules(t, doc)
@@ -209,7 +209,7 @@ func TestDocumentsAreValidUBL(t *testing.T) {
 		for _, name := range ecotest.Names(t) {
 			documents[name] = marshalFor(t, version, ecotest.Load(t, name))
 		}
-		for _, form := range eco.Forms() {
+		for _, form := range eco.DefaultForms().All() {
 			for seed := range 10 {
 				documents[fmt.Sprint(form.Code, seed)] = marshalFor(t, version, ecotest.Certificate(form.Code).Example(seed), attachment)
 			}
@@ -312,7 +312,7 @@ func TestMarshalNamesWhatADocumentCannotCarry(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := ecotest.Load(t, "atiga-form-d")
 			tt.change(&c)
-			doc, err := ubl.Marshal(c)
+			doc, err := ubl.Marshal(c, eco.DefaultForms())
 			if err == nil || doc != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %d octets and %v, want an error with %q", len(doc), err, tt.want)
 			}

@@ -27,6 +27,7 @@ func open(doc []byte, space, name string) (*node, error) {
 // reader takes values out of nodes and remembers the first error, so that the mapping reads without error checks. Its
 // methods take a nil node for an absent element and give the zero value for it.
 type reader struct {
+	forms    eco.Forms
 	err      error
 	findings []eco.Finding
 	noted    map[noted]bool
@@ -38,7 +39,9 @@ type reader struct {
 	index int
 }
 
-func newReader() *reader { return &reader{noted: map[noted]bool{}, kinds: map[kindKey]int{}} }
+func newReader(forms eco.Forms) *reader {
+	return &reader{forms: forms, noted: map[noted]bool{}, kinds: map[kindKey]int{}}
+}
 
 // noted is what was found odd about a kind of element.
 type noted struct {

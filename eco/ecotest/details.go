@@ -52,7 +52,6 @@ func (g generator) endorsement() *eco.Endorsement {
 func (g generator) itemDetails(item *eco.Item) {
 	item.GoodsText, item.QuantityText = g.optional(g.box, "goods text"), g.optional(g.box, "quantity")
 	item.Brand, item.Model = g.optional(g.word, "brand"), g.optional(g.word, "model")
-	item.HSBasis = rapid.SampledFrom([]string{"", eco.HSBasisImporting}).Draw(g.t, "basis")
 	item.OriginBasis = rapid.SampledFrom([]string{"", "2.6.6A", "2.6.6B"}).Draw(g.t, "origin basis")
 	if item.NationalCode != "" {
 		item.NationalEdition = g.optional(g.word, "edition")
