@@ -171,6 +171,7 @@ func (r *reader) foreign(root, application *node, c *eco.Certificate) {
 		r.note(application, fmt.Sprintf("the form is not known by profile or type %.60q", r.text(r.child(application, "cbc:CertificateType"))), "agree on a ProfileID with the sender")
 		return
 	}
+	r.criteria(form, c)
 	said := strings.ToUpper(c.Remarks + "\n" + c.Certification.Remarks)
 	for _, reference := range r.all(application, "cac:SupportingDocumentReference") {
 		said += "\n" + strings.ToUpper(r.text(r.first(reference, "cbc:DocumentType")))

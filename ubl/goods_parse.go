@@ -1,6 +1,7 @@
 package ubl
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func (r *reader) items(shipment, consignment *node, c *eco.Certificate) {
 		}
 		r.within("items", i, func() { c.Items = append(c.Items, r.goods(n, id, i+1)) })
 	}
+	r.goodsItems = goods
 	packed := make([]bool, len(c.Items))
 	for _, unit := range units {
 		r.packages(unit, byID, c.Items, packed)
@@ -266,6 +268,50 @@ func (r *reader) percentFor(goods *node, code string) eco.Decimal {
 		return ""
 	}
 	return r.percentOf(properties[i])
+}
+
+// criteria reads the origin criteria of a partner's document that gives them in words: in the box alone, or as PreferenceCriterionCode.
+func (r *reader) criteria(form eco.Form, c *eco.Certificate) {
+	for i := range c.Items {
+		item, words := &c.Items[i], c.Items[i].CriterionText
+		if len(item.Criteria) == 1 {
+			if _, known := form.Criterion(item.Criteria[0].Code); !known {
+				words = item.Criteria[0].Code
+			}
+		}
+		stated := len(item.Criteria) > 0 && words == item.CriterionText
+		if stated || words == "" {
+			continue
+		}
+		n := r.goodsItems[i]
+		criteria, err := form.ParseCriteria(words)
+		if err != nil || len(criteria) == 0 {
+			r.note(n, fmt.Sprintf("the origin criterion in words that are not known: %.100q", words), "compare with the printed certificate")
+			continue
+		}
+		r.note(n, fmt.Sprintf("origin criteria %s derived from the words %.100q", eco.CriteriaText(criteria), words), "compare with the printed certificate")
+		r.within("items", i, func() { r.derive("criteria", n) })
+		if len(item.Criteria) > 0 {
+			r.samePercent(n, item.Criteria[0].Percent, criteria)
+		}
+		item.Criteria, item.CriterionText = criteria, cmp.Or(item.CriterionText, words)
+	}
+}
+
+// samePercent compares the percentage that an item's property states with those of criteria in words, which may be rounded
+// down; the property's is the exact one.
+func (r *reader) samePercent(n *node, stated eco.Decimal, criteria []eco.Criterion) {
+	if stated == "" {
+		return
+	}
+	whole, _, _ := strings.Cut(string(stated), ".")
+	for i, criterion := range criteria {
+		if criterion.Percent != "" && (criterion.Percent.Cmp(stated) == 0 || criterion.Percent.Cmp(eco.Decimal(whole)) == 0) {
+			criteria[i].Percent = stated
+			return
+		}
+	}
+	r.conflict(n, fmt.Sprintf("the property says %.40s %%, the origin criterion in words %.100q", stated, eco.CriteriaText(criteria)))
 }
 
 // packages reads one handling unit into the item whose number it bears. A unit without one describes the consignment; it goes

@@ -33,6 +33,8 @@ type reader struct {
 	noted    map[noted]bool
 	kinds    map[kindKey]int
 
+	goodsItems []*node // in the order of the certificate's items
+
 	own   *node // our own extension, nil in partners' documents
 	found []sighting
 	list  string // where the fields that are found now belong; see within
