@@ -112,7 +112,7 @@ func periods(f eco.Form) string {
 		s = append(s, text+".")
 	}
 	if f.HS.Basis != "" {
-		s = append(s, fmt.Sprintf("HS codes are of the %s country.", f.HS.Basis))
+		s = append(s, fmt.Sprintf("HS codes are of the %s country.", strings.ToLower(f.HS.Basis)))
 	}
 	if f.Limits.Items > 0 {
 		s = append(s, fmt.Sprintf("More than %d items warn.", f.Limits.Items))

@@ -169,8 +169,8 @@ type Item struct {
 	// HS is the Harmonized System code, digits only, of edition HSEdition ("2022").
 	HS        string `json:"hs,omitempty"`
 	HSEdition string `json:"hs_edition,omitempty"`
-	// HSBasis says whose tariff HS and NationalCode are of, where the two countries classify the goods differently; "" does not say.
-	HSBasis HSBasis `json:"hs_basis,omitempty"`
+	// HSBasis says whose classification it is, HSBasisImporting or HSBasisExporting, or empty for the form's own rule.
+	HSBasis string `json:"hs_basis,omitempty"`
 	// NationalCode is a longer national tariff code under list NationalList ("AHTN"), edition NationalEdition ("2022").
 	NationalCode    string `json:"national_code,omitempty"`
 	NationalList    string `json:"national_list,omitempty"`
@@ -193,6 +193,12 @@ type Item struct {
 	Invoices []string `json:"invoices,omitempty"`
 	Producer *Party   `json:"producer,omitempty"`
 }
+
+// The countries whose classification goods may have: it may differ at the two ends.
+const (
+	HSBasisImporting = "IMPORTING"
+	HSBasisExporting = "EXPORTING"
+)
 
 // Criterion is one origin criterion code of the form's list, with its percentage where the code takes one.
 type Criterion struct {

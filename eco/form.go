@@ -122,21 +122,12 @@ func (l TextLimit) LinesOf(text string) int {
 	return lines
 }
 
-// HSBasis says whose tariff an HS code is of: goods may be classified differently at both ends.
-type HSBasis string
-
-// The bases.
-const (
-	HSOfExporting HSBasis = "exporting"
-	HSOfImporting HSBasis = "importing"
-)
-
 // HSRule says how goods are classified.
 type HSRule struct {
 	// Digits is the length of the Harmonized System code when one is given.
 	Digits int `yaml:"digits" json:"digits,omitempty"`
-	// Basis is HSOfImporting where the form asks for the importing country's code; "" when it does not say.
-	Basis HSBasis `yaml:"basis" json:"basis,omitempty"`
+	// Basis is HSBasisImporting where the form asks for the importing country's code; "" when it does not say.
+	Basis string `yaml:"basis" json:"basis,omitempty"`
 }
 
 // ReferenceRule is one shape of reference numbers.

@@ -203,8 +203,8 @@ func (r *formReader) periods(f *Form) {
 	if !slices.Contains([]Use{"", UseSingle, UseDrawdown}, f.Use) {
 		r.add("use", "want %s or %s, found %q", UseSingle, UseDrawdown, f.Use)
 	}
-	if !slices.Contains([]HSBasis{"", HSOfExporting, HSOfImporting}, f.HS.Basis) {
-		r.add("hs.basis", "want %s or %s, found %q", HSOfExporting, HSOfImporting, f.HS.Basis)
+	if !slices.Contains([]string{"", HSBasisExporting, HSBasisImporting}, f.HS.Basis) {
+		r.add("hs.basis", "want %s or %s, found %q", HSBasisExporting, HSBasisImporting, f.HS.Basis)
 	}
 	rule := f.Retroactive
 	if rule == nil {

@@ -141,7 +141,7 @@ func TestFaultyFormsAreRefusedWithTheirPlace(t *testing.T) {
 		{"unit", leanForm + "retroactive: {days: 3, unit: days, base: departure}\n", `f/x.yaml:5: retroactive.unit: want calendar or working, found "days"`},
 		{"base", leanForm + "retroactive: {days: 3, unit: working, base: arrival}\n", `retroactive.base: want one of departure, shipment, sailing`},
 		{"use", leanForm + "use: twice\n", `use: want single or drawdown`},
-		{"basis", leanForm + "hs: {basis: both}\n", `hs.basis: want exporting or importing`},
+		{"basis", leanForm + "hs: {basis: both}\n", `hs.basis: want EXPORTING or IMPORTING`},
 		{"doubt about nothing", leanForm + "unconfirmed: [colour]\n", `unconfirmed[0]: want one of document_type`},
 		{"two documents", leanForm + "---\ncode: Y\n", "f/x.yaml: holds more than one YAML document"},
 		{"no YAML", "code: [\n", "f/x.yaml: yaml: "},
@@ -176,6 +176,9 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		for _, form := range forms.All() {
+			if ours, known := eco.DefaultForms().ByCode(form.Code); known && ours.Title == form.Title {
+				continue
+			}
 			c := eco.Certificate{Form: form.Code, IssuingCountry: "LA", Reference: "26O10042", Items: []eco.Item{{Number: 1, Criteria: []eco.Criterion{{Code: "RVC"}}, CriterionText: "RVC 40%"}}}
 			eco.Validate(c, forms, eco.Quirks{}, ecotest.Now())
 		}

@@ -47,12 +47,15 @@ func TestQuirksAreToldWithTheirRemedy(t *testing.T) {
 		{"percentage with decimals", eco.Quirks{WholePercent: true}, func(*eco.Certificate) {}, "warning D09 items[1].criteria[0].percent", "state 47"},
 		{"whole percentage", eco.Quirks{WholePercent: true}, func(c *eco.Certificate) { c.Items[1].Criteria[0].Percent = "47" }, "", ""},
 		{"tariff of the exporting country", eco.Quirks{ImportingHS: true}, func(c *eco.Certificate) {
+			*c = ecotest.Load(t, "acfta-form-e")
 			c.Items = c.Items[:1]
-		}, "warning D07 items[0].hs_basis", "say importing"},
+		}, "warning D07 items[0].hs_basis", "say IMPORTING"},
 		{"tariff of the importing country", eco.Quirks{ImportingHS: true}, func(c *eco.Certificate) {
+			*c = ecotest.Load(t, "acfta-form-e")
 			c.Items = c.Items[:1]
-			c.Items[0].HSBasis = eco.HSOfImporting
+			c.Items[0].HSBasis = eco.HSBasisImporting
 		}, "", ""},
+		{"tariff of the importing country by the form's rule", eco.Quirks{ImportingHS: true}, func(*eco.Certificate) {}, "", ""},
 		{"too many items", eco.Quirks{MaxItems: 2}, func(*eco.Certificate) {}, "warning D15 items", "issue 2 certificates of at most 2 items"},
 		{"line too long", eco.Quirks{LineWidth: 40}, func(c *eco.Certificate) {
 			c.Items[0].Marks = "SHORT\n" + strings.Repeat("X", 60)

@@ -72,13 +72,13 @@ func (v *validation) checkHS(path string, item *Item) {
 }
 
 // checkHSBasis compares whose tariff the code is of with what the form asks for. A code that does not say is taken to be right.
-func (v *validation) checkHSBasis(path string, basis HSBasis) {
+func (v *validation) checkHSBasis(path string, basis string) {
 	switch want := v.form.HS.Basis; {
 	case basis == "":
-	case basis != HSOfExporting && basis != HSOfImporting:
-		v.fail(CodeHS, path+"_basis", fmt.Sprintf("want %s or %s, found %q", HSOfExporting, HSOfImporting, basis), "say whose tariff the code is of, or leave it out")
+	case basis != HSBasisExporting && basis != HSBasisImporting:
+		v.fail(CodeHS, path+"_basis", fmt.Sprintf("want %s or %s, found %q", HSBasisExporting, HSBasisImporting, basis), "say whose tariff the code is of, or leave it out")
 	case want != "" && basis != want:
-		v.add(v.ruled("hs"), CodeHS, path+"_basis", fmt.Sprintf("%s asks for the code of the %s country, this is the %s country's", v.form.Code, want, basis), "classify the goods by the other country's tariff")
+		v.add(v.ruled("hs"), CodeHS, path+"_basis", fmt.Sprintf("%s asks for the code of the %s country, this is the %s country's", v.form.Code, strings.ToLower(want), strings.ToLower(basis)), "classify the goods by the other country's tariff")
 	}
 }
 

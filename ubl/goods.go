@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/beevik/etree"
 
@@ -44,7 +43,7 @@ func (w *writer) item(e *etree.Element, item *eco.Item) {
 	w.repeated(e, item.Criteria)
 	w.property(e, propertyCriterionText, item.CriterionText)
 	w.property(e, propertyOriginBasis, item.OriginBasis)
-	w.property(e, propertyHSBasis, strings.ToUpper(string(item.HSBasis)))
+	w.property(e, propertyHSBasis, item.HSBasis)
 	w.property(e, propertyPackageText, item.PackageText)
 	w.property(e, propertyQuantityText, item.QuantityText)
 	for _, number := range item.Invoices {

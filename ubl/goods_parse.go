@@ -193,7 +193,7 @@ func (r *reader) properties(n *node, item *eco.Item) {
 		case propertyQuantityText:
 			item.QuantityText = r.text(r.is("quantity_text", value))
 		case propertyHSBasis:
-			item.HSBasis = eco.HSBasis(strings.ToLower(r.token(r.is("hs_basis", value))))
+			item.HSBasis = r.token(r.is("hs_basis", value))
 		case propertyOriginBasis:
 			item.OriginBasis = r.token(r.is("origin_basis", value))
 		case propertyInvoice:

@@ -166,11 +166,11 @@ func spoken[T ~string](names []T) []string {
 	return out
 }
 
-func ofCountry(basis eco.HSBasis) string {
+func ofCountry(basis string) string {
 	if basis == "" {
 		return ""
 	}
-	return "of the " + string(basis) + " country"
+	return "of the " + strings.ToLower(basis) + " country"
 }
 
 func limits(l eco.Limits) string {
