@@ -67,7 +67,7 @@ type Certificate struct {
 	Embassy   *Endorsement `json:"embassy_endorsement,omitempty"`
 	Insurance *Endorsement `json:"insurance_endorsement,omitempty"`
 	// Verification is where people can ask the issuing body about the certificate.
-	Verification Verification `json:"verification,omitzero"`
+	Verification VerificationPage `json:"verification,omitzero"`
 	// Copies says how many copies were issued for whom.
 	Copies []Copy `json:"copies,omitempty"`
 }
@@ -192,6 +192,8 @@ type Item struct {
 	// Invoices are the numbers of the invoices in Certificate.Invoices that cover this item.
 	Invoices []string `json:"invoices,omitempty"`
 	Producer *Party   `json:"producer,omitempty"`
+	// CPE is the issuing country's confirmation that the product is eligible. National: ForPartner leaves it out.
+	CPE *CPE `json:"cpe,omitempty"`
 }
 
 // The countries whose classification goods may have: it may differ at the two ends.
@@ -313,9 +315,9 @@ type Endorsement struct {
 	Remarks string `json:"remarks,omitempty"`
 }
 
-// Verification is the page, or the QR code's address, at which an issuing body answers for its certificates, and the code
+// VerificationPage is the page, or the QR code's address, at which an issuing body answers for its certificates, and the code
 // that it asks for.
-type Verification struct {
+type VerificationPage struct {
 	URL  string `json:"url,omitempty"`
 	Code string `json:"code,omitempty"`
 }

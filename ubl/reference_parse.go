@@ -143,7 +143,7 @@ func (r *reader) reference(n *node, ref reference, result *Reading) {
 // verification reads where to ask about the certificate. The number that the schema demands repeats the address where there
 // is no code.
 func (r *reader) verification(n *node, ref reference, c *eco.Certificate) {
-	v := eco.Verification{URL: ref.uri, Code: ref.id}
+	v := eco.VerificationPage{URL: ref.uri, Code: ref.id}
 	if v.Code == v.URL {
 		v.Code = ""
 	}

@@ -18,7 +18,7 @@ func (g generator) details(c *eco.Certificate) {
 	}
 	c.Embassy, c.Insurance = g.endorsement(), g.endorsement()
 	if g.maybe() {
-		c.Verification = eco.Verification{URL: "https://example.org/co?no=" + g.word("url"), Code: g.optional(g.word, "code")}
+		c.Verification = eco.VerificationPage{URL: "https://example.org/co?no=" + g.word("url"), Code: g.optional(g.word, "code")}
 	}
 	for range g.number("copies", 0, 2) {
 		c.Copies = append(c.Copies, eco.Copy{Qualifier: g.word("qualifier"), Count: g.number("count", 1, 9), For: g.word("for")})
