@@ -26,8 +26,10 @@ type node struct {
 	// choice of prefixes never matters. Elements of one name share it, so that a long one is kept once.
 	name       string
 	parent     *node
-	attributes []xml.Attr // with prefixes as written; namespace declarations left out
+	attributes []xml.Attr // with the names of namespaces instead of prefixes; declarations left out
 	text       string     // "" where there are children
+	stray      bool       // there is text between children
+	offset     int64      // of the start tag, in octets from the beginning of the document
 	children   []*node
 	// read is set once the mapping has looked the element up; what stays unread is reported.
 	read bool
@@ -35,6 +37,7 @@ type node struct {
 
 // namespace is one for all declarations of a namespace name.
 type namespace struct {
+	uri     string
 	written string            // what a node's name begins with
 	names   map[string]string // of nodes, by local name
 }
@@ -62,7 +65,8 @@ type parser struct {
 	current    *node    // the innermost element that is open
 	open       []opened // current is the last one's
 	elements   int
-	text       []byte // character data since the last start tag
+	offset     int64  // of the token that is read
+	text       []byte // character data since the last tag
 	namespaces map[string]*namespace
 }
 
@@ -82,6 +86,7 @@ func parse(doc []byte, document string) (*node, error) {
 	}
 	p := &parser{document: document, namespaces: map[string]*namespace{}}
 	for {
+		p.offset = decoder.InputOffset()
 		token, err := decoder.RawToken()
 		if err == io.EOF {
 			break
@@ -127,12 +132,20 @@ func (p *parser) end(token xml.EndElement) error {
 	if len(p.current.children) == 0 {
 		p.current.text = string(p.text)
 	}
+	p.strayText()
 	p.open, p.current, p.text = p.open[:last], p.current.parent, p.text[:0]
 	return nil
 }
 
+// strayText marks the innermost element if the text before this tag stands beside children.
+func (p *parser) strayText() {
+	if len(p.current.children) > 0 && len(bytes.TrimSpace(p.text)) > 0 {
+		p.current.stray = true
+	}
+}
+
 func (p *parser) start(token xml.StartElement) error {
-	n := &node{name: token.Name.Local, parent: p.current}
+	n := &node{name: token.Name.Local, parent: p.current, offset: p.offset}
 	p.elements++
 	switch {
 	case p.current == nil && p.root != nil:
@@ -166,6 +179,7 @@ func (p *parser) start(token xml.StartElement) error {
 		p.root = n
 	} else {
 		p.current.children = append(p.current.children, n)
+		p.strayText()
 	}
 	p.open, p.current, p.text = append(p.open, opened{token.Name, inner}), n, p.text[:0]
 	return nil
@@ -191,10 +205,24 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 			n.attributes = append(n.attributes, a)
 			continue
 		}
+		if declared != "" && a.Value == "" {
+			return nil, fmt.Errorf("want a namespace for prefix %.40q, found none", declared)
+		}
 		if len(a.Value) > maxNamespace {
 			return nil, fmt.Errorf("want namespace names of at most %d octets, found one of %d", maxNamespace, len(a.Value))
 		}
 		s = &scope{prefix: declared, space: p.namespace(a.Value), outer: s}
+	}
+	for i := range n.attributes {
+		a := &n.attributes[i]
+		if a.Name.Space == "" {
+			continue
+		}
+		space := s.find(a.Name.Space)
+		if space == nil {
+			return nil, fmt.Errorf("prefix %.40q of an attribute is not declared", a.Name.Space)
+		}
+		a.Name.Space = space.uri
 	}
 	return s, nil
 }
@@ -203,7 +231,7 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 func (p *parser) namespace(uri string) *namespace {
 	space := p.namespaces[uri]
 	if space == nil {
-		space = &namespace{written: "{" + uri + "}", names: map[string]string{}}
+		space = &namespace{uri: uri, written: "{" + uri + "}", names: map[string]string{}}
 		if prefix, ours := prefixes[uri]; ours {
 			space.written = prefix
 		} else if uri == p.document {
