@@ -197,6 +197,7 @@ func (s *structure) checkDocument(doc []byte, root *node) []Fault {
 		c.fault(root, "want a UBL document that is exchanged about certificates of origin, found %.200s", root.name)
 		return c.faults
 	}
+	root.name = name // As paths have it.
 	c.element(root, kind)
 	return c.faults
 }

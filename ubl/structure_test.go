@@ -2,16 +2,20 @@ package ubl_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/ecogate/ecogate/eco/ecotest"
 	"github.com/ecogate/ecogate/ubl"
 )
 
@@ -244,4 +248,155 @@ func (n *tree) write() []byte {
 	}
 	write(n)
 	return out.Bytes()
+}
+
+// TestHostileStructures reads the files of testdata/hostile/structure, which have the shape of those for Unmarshal: the fault must be among
+// those found, at a line and column of the document.
+func TestHostileStructures(t *testing.T) {
+	for _, file := range ecotest.Files(t, "hostile/structure/*.txt") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			h := readHostile(t, file)
+			faults, err := ubl.CheckStructure(h.document, cmp.Or(h.version, "2.1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(h.expects) != 1 || !slices.ContainsFunc(faults, func(f ubl.Fault) bool {
+				return strings.Contains(f.Path+": "+f.Text, h.expects[0])
+			}) {
+				t.Errorf("got %v, want %q", faults, h.expects)
+			}
+			lines := bytes.Split(h.document, []byte("\n"))
+			for _, f := range faults {
+				if f.Line < 1 || f.Line > len(lines) || !bytes.HasPrefix(lines[f.Line-1][f.Column-1:], []byte("<")) {
+					t.Errorf("%v: no tag begins there", f)
+				}
+			}
+		})
+	}
+}
+
+func TestStructureRefusesWhatItCannotRead(t *testing.T) {
+	for name, test := range map[string]struct{ doc, version, want string }{
+		"no XML":          {"certificate", "2.1", "want nothing around the document element"},
+		"unknown version": {"<a/>", "3.0", "want UBL version 2.0, 2.1, 2.4"},
+		"empty namespace": {`<a xmlns:b=""/>`, "2.1", "want a namespace for prefix"},
+		"no namespace":    {`<a b:c="1"/>`, "2.1", "is not declared"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if faults, err := ubl.CheckStructure([]byte(test.doc), test.version); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, %v, want an error with %q", faults, err, test.want)
+			}
+		})
+	}
+}
+
+// The faults of a document with many are bounded.
+func TestStructureTellsOfManyFaultsOnce(t *testing.T) {
+	doc := []byte(`<CertificateOfOrigin xmlns="urn:oasis:names:specification:ubl:schema:xsd:CertificateOfOrigin-2">` + strings.Repeat("<x/>", 5000) + `</CertificateOfOrigin>`)
+	faults, err := ubl.CheckStructure(doc, "2.1")
+	if err != nil || len(faults) != ubl.MaxFaults {
+		t.Errorf("%d faults, %v; want %d", len(faults), err, ubl.MaxFaults)
+	}
+}
+
+// The tables are those that the schemas give.
+func TestStructureTablesAreThoseOfTheSchemas(t *testing.T) {
+	if _, err := os.Stat(schemaFolder); err != nil {
+		t.Skip("the OASIS schemas are absent: ", err)
+	}
+	for _, version := range ubl.StructureVersions {
+		made := filepath.Join(t.TempDir(), version+".txt")
+		run := exec.Command("go", "run", "./internal/structuregen", version, filepath.Join(schemaFolder, version), made)
+		if out, err := run.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		want, err := os.ReadFile(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile("structure/" + version + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("structure/%s.txt is not what go generate ./ubl makes", version)
+		}
+	}
+}
+
+func TestSchemasTellWhereAFaultIs(t *testing.T) {
+	schemas := openSchemas(t)
+	doc, err := os.ReadFile("../../shared/ubl/samples/bad-date.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults, err := schemas.Check(t.Context(), doc, "2.1")
+	if err != nil || len(faults) == 0 || faults[0].Line != 24 || faults[0].Column != 28 || !strings.Contains(faults[0].Path, "IssueDate") {
+		t.Errorf("got %v, %v", faults, err)
+	}
+	if _, err := schemas.Check(t.Context(), doc, "2.9"); err == nil || !strings.Contains(err.Error(), "want schemas of UBL 2.9, found those of 2.0, 2.1, 2.3, 2.4") {
+		t.Errorf("another version: %v", err)
+	}
+	if err := schemas.Compile(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFolderWithoutSchemasIsRefused(t *testing.T) {
+	if _, err := ubl.OpenSchemas(fstest.MapFS{"2.1/readme.txt": {}}); err == nil || !strings.Contains(err.Error(), "found none") {
+		t.Error(err)
+	}
+	broken, err := ubl.OpenSchemas(fstest.MapFS{"2.1/maindoc/UBL-CertificateOfOrigin-2.1.xsd": {Data: []byte("<xsd")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := broken.Check(t.Context(), []byte("<a/>"), "2.1"); err == nil || !strings.Contains(err.Error(), "schemas of UBL 2.1") {
+		t.Error(err)
+	}
+	if err := broken.Compile(); err == nil {
+		t.Error("broken schemas compile")
+	}
+}
+
+func FuzzCheckStructure(f *testing.F) {
+	for _, file := range slices.Concat(ecotest.Files(f, "hostile/structure/*.txt"), ecotest.Files(f, "hostile/ubl/*.txt")) {
+		f.Add(readHostile(f, file).document)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		for _, version := range ubl.StructureVersions {
+			faults, err := ubl.CheckStructure(doc, version)
+			if err != nil {
+				return
+			}
+			for _, fault := range faults {
+				if fault.Line < 1 || fault.Column < 1 || fault.Path == "" || fault.Text == "" {
+					t.Errorf("%+v", fault)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	_, doc := sized(b, 20<<10)
+	b.Run("structure", func(b *testing.B) {
+		b.SetBytes(int64(len(doc)))
+		for b.Loop() {
+			if faults, err := ubl.CheckStructure(doc, "2.1"); err != nil || faults != nil {
+				b.Fatal(faults, err)
+			}
+		}
+	})
+	b.Run("schemas", func(b *testing.B) {
+		schemas := openSchemas(b)
+		if err := schemas.Compile(); err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(doc)))
+		for b.Loop() {
+			if faults, err := schemas.Check(b.Context(), doc, "2.1"); err != nil || faults != nil {
+				b.Fatal(faults, err)
+			}
+		}
+	})
 }
