@@ -59,7 +59,7 @@ root element, or in a UBL document of the SignatureInformation in its signature 
 ` + xmlRefusedHelp
 
 func (c *cli) xmlCommand() *cobra.Command {
-	return group("xml", "Canonicalize, verify and sign XML documents, offline", c.xmlC14N(), c.xmlVerify(), c.xmlSign())
+	return group("xml", "Canonicalize, verify, validate and sign XML documents, offline", c.xmlC14N(), c.xmlVerify(), c.xmlValidate(), c.xmlSign())
 }
 
 func (c *cli) xmlC14N() *cobra.Command {
