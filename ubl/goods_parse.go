@@ -183,7 +183,7 @@ func (r *reader) properties(n *node, item *eco.Item) {
 		switch name := r.token(r.must(property, "cbc:Name")); name {
 		case propertyCriterion:
 			r.is("criteria", property)
-			item.Criteria = append(item.Criteria, eco.Criterion{Code: r.token(value), Percent: r.decimal(r.child(property, "cbc:ValueQuantity"))})
+			item.Criteria = append(item.Criteria, eco.Criterion{Code: r.token(r.must(property, "cbc:Value")), Percent: r.decimal(r.child(property, "cbc:ValueQuantity"))})
 		case propertyCriterionPercent:
 			r.criterionPercent(property, value, item)
 		case propertyCriterionText:

@@ -24,8 +24,10 @@ type node struct {
 	// choice of prefixes never matters. Elements of one name share it, so that a long one is kept once.
 	name       string
 	parent     *node
-	attributes []xml.Attr // with prefixes as written; namespace declarations left out
+	attributes []xml.Attr // with the names of namespaces instead of prefixes; declarations left out
 	text       string     // "" where there are children
+	stray      bool       // there is text between children
+	offset     int        // of the start tag, in octets from the beginning of the document
 	children   []*node
 	// read is set once the mapping has looked the element up; what stays unread is reported.
 	read bool
@@ -33,6 +35,7 @@ type node struct {
 
 // namespace is one for all declarations of a namespace name.
 type namespace struct {
+	uri     string
 	written string            // what a node's name begins with
 	names   map[string]string // of nodes, by local name
 }
@@ -60,7 +63,8 @@ type parser struct {
 	current    *node    // the innermost element that is open
 	open       []opened // current is the last one's
 	elements   int
-	text       characterData // character data since the last start tag
+	offset     int           // of the token that is read
+	text       characterData // character data since the last tag
 	xml        *scope        // the prefix that is declared everywhere
 	namespaces map[string]*namespace
 	spare      []node
@@ -100,6 +104,7 @@ func parse(doc []byte, document string) (*node, error) {
 }
 
 func (p *parser) token(kind tokenKind, s *scanner) error {
+	p.offset = s.begin
 	switch kind {
 	case tokenStart:
 		return p.start(s.start)
@@ -148,9 +153,17 @@ func (p *parser) end(token xml.EndElement) error {
 	if len(p.current.children) == 0 {
 		p.current.text = p.text.String()
 	}
+	p.strayText()
 	p.text.clear()
 	p.open, p.current = p.open[:last], p.current.parent
 	return nil
+}
+
+// strayText marks the innermost element if the text before this tag stands beside children.
+func (p *parser) strayText() {
+	if len(p.current.children) > 0 && strings.TrimSpace(p.text.String()) != "" {
+		p.current.stray = true
+	}
 }
 
 // node makes an element. They live and die together, so many are made at once.
@@ -165,7 +178,7 @@ func (p *parser) node() *node {
 
 func (p *parser) start(token xml.StartElement) error {
 	n := p.node()
-	n.name, n.parent = token.Name.Local, p.current
+	n.name, n.parent, n.offset = token.Name.Local, p.current, p.offset
 	p.elements++
 	switch {
 	case p.current == nil && p.root != nil:
@@ -199,6 +212,7 @@ func (p *parser) start(token xml.StartElement) error {
 		p.root = n
 	} else {
 		p.current.children = append(p.current.children, n)
+		p.strayText()
 	}
 	p.text.clear()
 	p.open, p.current = append(p.open, opened{token.Name, inner}), n
@@ -225,10 +239,24 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 			n.attributes = append(n.attributes, a)
 			continue
 		}
+		if declared != "" && a.Value == "" {
+			return nil, fmt.Errorf("want a namespace for prefix %.40q, found none", declared)
+		}
 		if len(a.Value) > maxNamespace {
 			return nil, fmt.Errorf("want namespace names of at most %d octets, found one of %d", maxNamespace, len(a.Value))
 		}
 		s = &scope{prefix: declared, space: p.namespace(a.Value), outer: s}
+	}
+	for i := range n.attributes {
+		a := &n.attributes[i]
+		if a.Name.Space == "" {
+			continue
+		}
+		space := s.find(a.Name.Space)
+		if space == nil {
+			return nil, fmt.Errorf("prefix %.40q of an attribute is not declared", a.Name.Space)
+		}
+		a.Name.Space = space.uri
 	}
 	return s, nil
 }
@@ -237,7 +265,7 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 func (p *parser) namespace(uri string) *namespace {
 	space := p.namespaces[uri]
 	if space == nil {
-		space = &namespace{written: "{" + uri + "}", names: map[string]string{}}
+		space = &namespace{uri: uri, written: "{" + uri + "}", names: map[string]string{}}
 		if prefix, ours := prefixes[uri]; ours {
 			space.written = prefix
 		} else if uri == p.document {

@@ -19,6 +19,7 @@ type scanner struct {
 	start xml.StartElement
 	end   xml.EndElement
 	text  string
+	begin int // where it begins, in octets from the beginning of the document
 
 	closing bool // the last token was an empty-element tag, whose end is the next one
 }
@@ -38,12 +39,16 @@ func newScanner(doc []byte) (*scanner, error) {
 	if err := checkCharacters(s.src); err != nil {
 		return nil, err
 	}
-	s.src = strings.TrimPrefix(s.src, "\uFEFF")
-	if hasDeclaration(s.src) {
+	if strings.HasPrefix(s.src, byteOrderMark) {
+		s.at = len(byteOrderMark)
+	}
+	if hasDeclaration(s.src[s.at:]) {
 		return s, s.declaration()
 	}
 	return s, nil
 }
+
+const byteOrderMark = "\uFEFF"
 
 // checkCharacters refuses what XML cannot hold (XML 1.0 §2.2).
 func checkCharacters(src string) error {
@@ -78,7 +83,7 @@ func (s *scanner) declaration() error {
 	if !found {
 		return s.fault("the end of the XML declaration")
 	}
-	s.at = len("<?xml")
+	s.at += len("<?xml")
 	var names []string
 	for s.skipSpace(); s.at < len(content); s.skipSpace() {
 		a, err := s.attribute()
@@ -117,6 +122,7 @@ func (s *scanner) next() (tokenKind, error) {
 		return tokenEnd, nil
 	}
 	for s.at < len(s.src) {
+		s.begin = s.at
 		rest := s.src[s.at:]
 		if rest[0] != '<' {
 			return tokenText, s.characters()

@@ -36,6 +36,7 @@ type hostile struct {
 	answer         bool
 	document       []byte
 	errorText      string
+	version        string // of UBL, for files of testdata/hostile/structure
 	expects, wants []string
 }
 
@@ -60,6 +61,8 @@ func readHostile(t testing.TB, file string) hostile {
 			h.errorText = value
 		case "expect":
 			h.expects = append(h.expects, value)
+		case "version":
+			h.version = value
 		case "want":
 			h.wants = append(h.wants, value)
 		default:
