@@ -24,6 +24,10 @@ func (g generator) details(c *eco.Certificate) {
 		c.Copies = append(c.Copies, eco.Copy{Qualifier: g.word("qualifier"), Count: g.number("count", 1, 9), For: g.word("for")})
 	}
 	c.Transport.VesselID = g.optional(g.word, "vessel id")
+	// The same day, so that they change nothing about when a certificate counts as issued late.
+	if t := &c.Transport; g.maybe() && t.ShipmentDate.IsZero() && t.SailingDate.IsZero() {
+		t.ShipmentDate, t.SailingDate = t.DepartureDate, t.DepartureDate
+	}
 	for range g.number("transit", 0, 2) {
 		c.Transport.TransitCountries = append(c.Transport.TransitCountries, g.country("transit"))
 	}
