@@ -26,8 +26,8 @@ Exit codes of this command:
 
 // structureReport is what xml validate finds.
 type structureReport struct {
-	Version string        `json:"ubl_version"`
-	Valid   bool          `json:"valid"`
+	Version string           `json:"ubl_version"`
+	Valid   bool             `json:"valid"`
 	Faults  []structureFault `json:"faults,omitempty"`
 }
 
