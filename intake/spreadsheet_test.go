@@ -1,0 +1,259 @@
+package intake
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/eco/ecotest"
+)
+
+// cellOfValue reads what a person would type for a column, from the entry that its scope names.
+func cellOfValue(v reflect.Value, c column) string {
+	path := c.path
+	for path != "" {
+		for v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return ""
+			}
+			v = v.Elem()
+		}
+		var name string
+		name, path = step(path)
+		switch v.Kind() {
+		case reflect.Map:
+			v = v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key()))
+			if !v.IsValid() {
+				return ""
+			}
+			return map[bool]string{true: "YES", false: "NO"}[v.Bool()]
+		case reflect.Slice:
+			if v.Len() == 0 {
+				return ""
+			}
+			v = v.Index(0)
+		default:
+			v = fieldOf(v, name)
+		}
+	}
+	if v.IsZero() {
+		return ""
+	}
+	if lines, ok := v.Interface().([]string); ok {
+		return strings.Join(lines, "\n")
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// filled are the rows, by heading, that say all of some certificates: one for each item, invoice, document and related certificate.
+func filled(certificates []eco.Certificate) []map[string]string {
+	var out []map[string]string
+	for i := range certificates {
+		c := &certificates[i]
+		row := func(s scope, entry any) {
+			cells := map[string]string{headingOfReference: c.Reference}
+			for _, col := range columns() {
+				if col.scope == s {
+					if text := cellOfValue(reflect.ValueOf(entry), col); text != "" {
+						cells[col.heading] = text
+					}
+				}
+			}
+			if item, ok := entry.(*eco.Item); ok {
+				cells["Invoice"] = strings.Join(item.Invoices, "; ")
+			}
+			out = append(out, cells)
+		}
+		row(ofCertificate, c)
+		for i := range c.Invoices {
+			row(ofInvoice, &c.Invoices[i])
+		}
+		for i := range c.Documents {
+			row(ofDocument, &c.Documents[i])
+		}
+		for i := range c.Related {
+			row(ofRelated, &c.Related[i])
+		}
+		for i := range c.Items {
+			row(ofItem, &c.Items[i])
+		}
+	}
+	return out
+}
+
+// samples are the certificates of testdata as far as a sheet can say them.
+func samples(t testing.TB) []eco.Certificate {
+	t.Helper()
+	var out []eco.Certificate
+	for _, name := range ecotest.Names(t) {
+		c := ecotest.Load(t, name)
+		c.UUID = ""
+		out = append(out, c)
+	}
+	return out
+}
+
+func inCSV(t testing.TB, comma rune, rows []map[string]string) []byte {
+	t.Helper()
+	template, err := Template("", FormatCSV)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.Comma = comma
+	if comma == ',' {
+		b.Write(template)
+	}
+	var head []string
+	for _, c := range columns() {
+		head = append(head, c.heading)
+	}
+	if comma != ',' {
+		if err := w.Write(head); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range rows {
+		var cells []string
+		for _, heading := range head {
+			cells = append(cells, row[heading])
+		}
+		if err := w.Write(cells); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+// inWorkbook fills a template as a person does: below its example rows, each cell in the sheet that has its column.
+func inWorkbook(t testing.TB, form eco.FormCode, rows []map[string]string) []byte {
+	t.Helper()
+	template, err := Template(form, FormatXLSX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := excelize.OpenReader(bytes.NewReader(template))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	next := map[string]int{}
+	for _, row := range rows {
+		for _, sheet := range sheetsOfTemplate {
+			table, err := f.GetRows(sheet.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, any := 3+next[sheet.name], false
+			for j, heading := range table[0] {
+				text := row[strings.TrimSuffix(heading, " *")]
+				if text == "" || plain(heading) == "reference" && !any && !has(row, table[0][1:]) {
+					continue
+				}
+				any = true
+				cell, _ := excelize.CoordinatesToCellName(j+1, at)
+				if err := f.SetCellStr(sheet.name, cell, text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if any {
+				next[sheet.name]++
+			}
+		}
+	}
+	b, err := f.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func has(row map[string]string, headings []string) bool {
+	return slices.ContainsFunc(headings, func(h string) bool { return row[strings.TrimSuffix(h, " *")] != "" })
+}
+
+func certificatesOf(imports []Import) []eco.Certificate {
+	var out []eco.Certificate
+	for _, i := range imports {
+		out = append(out, i.Certificate)
+	}
+	return out
+}
+
+func TestFilledTemplateIsReadBack(t *testing.T) {
+	want := samples(t)
+	for _, tt := range []struct {
+		name   string
+		format Format
+		data   []byte
+	}{
+		{"workbook", FormatXLSX, inWorkbook(t, "", filled(want))},
+		{"commas", FormatCSV, inCSV(t, ',', filled(want))},
+		{"semicolons", FormatCSV, inCSV(t, ';', filled(want))},
+		{"tabs", FormatCSV, inCSV(t, '\t', filled(want))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Read(tt.format, tt.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, certificatesOf(got)); diff != "" {
+				t.Errorf("filled (-) and read (+):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTemplateOfAFormTakesItsCertificates(t *testing.T) {
+	for _, c := range samples(t) {
+		got, err := XLSX(inWorkbook(t, c.Form, filled([]eco.Certificate{c})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]eco.Certificate{c}, certificatesOf(got)); diff != "" {
+			t.Errorf("%s: filled (-) and read (+):\n%s", c.Form, diff)
+		}
+	}
+}
+
+func TestEmptyTemplateHoldsNoCertificate(t *testing.T) {
+	for _, format := range []Format{FormatXLSX, FormatCSV} {
+		for _, form := range append(eco.Forms(), eco.Form{}) {
+			data, err := Template(form.Code, format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Read(format, data); err == nil || !strings.Contains(err.Error(), "at least one certificate") {
+				t.Errorf("%s %s: %v", form.Code, format, err)
+			}
+		}
+	}
+}
+
+func TestColumnsAreFieldsOfACertificate(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range columns() {
+		if seen[plain(c.heading)] {
+			t.Errorf("column %q stands there twice", c.heading)
+		}
+		seen[plain(c.heading)] = true
+		if c.list != "" && len(lists()[c.list]) == 0 {
+			t.Errorf("column %q: no list %q", c.heading, c.list)
+		}
+		v := reflect.ValueOf(new(eco.Certificate))
+		if c.scope != ofCertificate {
+			v = reflect.New(fieldOf(v.Elem(), string(c.scope)).Type().Elem())
+		}
+		cellOfValue(v, c) // panics for a path that is none
+	}
+}
