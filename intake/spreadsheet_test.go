@@ -1,9 +1,14 @@
 package intake
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -255,5 +260,157 @@ func TestColumnsAreFieldsOfACertificate(t *testing.T) {
 			v = reflect.New(fieldOf(v.Elem(), string(c.scope)).Type().Elem())
 		}
 		cellOfValue(v, c) // panics for a path that is none
+	}
+}
+
+// TestLibreOfficeKeepsATemplate has another program open a filled template and write it anew: as a person does who works with it.
+func TestLibreOfficeKeepsATemplate(t *testing.T) {
+	office, err := exec.LookPath("soffice")
+	if err != nil {
+		t.Skip("soffice (Debian package libreoffice-calc-nogui) is missing: no other program opens the template")
+	}
+	if testing.Short() {
+		t.Skip("starts LibreOffice")
+	}
+	dir := t.TempDir()
+	want := samples(t)
+	file := filepath.Join(dir, "filled.xlsx")
+	if err := os.WriteFile(file, inWorkbook(t, "", filled(want)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	cmd := exec.CommandContext(t.Context(), office, "-env:UserInstallation=file://"+filepath.Join(dir, "profile"), "--headless", "--convert-to", "xlsx", "--outdir", out, file)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("soffice: %v\n%s", err, text)
+	}
+	data, err := os.ReadFile(filepath.Join(out, "filled.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := XLSX(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, certificatesOf(got)); diff != "" {
+		t.Errorf("filled (-) and read after LibreOffice wrote it (+):\n%s", diff)
+	}
+	f, err := excelize.OpenReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rules, err := f.GetDataValidations("Certificates")
+	if err != nil || len(rules) < 10 {
+		t.Errorf("%d drop-downs are left (%v)", len(rules), err)
+	}
+}
+
+func TestDatesAreDaysAsWorkbooksCountThem(t *testing.T) {
+	for _, from1904 := range []bool{false, true} {
+		f := excelize.NewFile()
+		defer f.Close()
+		if err := f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &from1904}); err != nil {
+			t.Fatal(err)
+		}
+		serial := 46354.0 // of 2026-11-28
+		if from1904 {
+			serial -= 1462
+		}
+		for cell, value := range map[string]any{"A1": "Reference", "B1": "Issue date", "C1": "Departure date", "A2": "A1", "B2": serial, "C2": "2026-11-27"} {
+			if err := f.SetCellValue("Sheet1", cell, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := f.WriteToBuffer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := XLSX(b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := got[0].Certificate; c.IssuedAt.String() != "2026-11-28" || c.Transport.DepartureDate.String() != "2026-11-27" {
+			t.Errorf("from 1904 %t: issued %s, departed %s", from1904, c.IssuedAt, c.Transport.DepartureDate)
+		}
+	}
+}
+
+func TestFindingsHaveCells(t *testing.T) {
+	c := samples(t)[0]
+	got, err := XLSX(inWorkbook(t, "", filled([]eco.Certificate{c})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(c.Items) - 1
+	for path, want := range map[string]string{
+		"reference": "Certificates!A3", "exporter.address.lines[1]": "Certificates!P3", fmt.Sprintf("items[%d].description", last): "Items!G",
+		fmt.Sprintf("items[%d].fob", last): "Items!", "invoices[0].date": "Items!AA", "flags.EXHIBITION": "Certificates!", "nothing.of.the.kind": "Certificates!A3",
+	} {
+		if place := got[0].Place(path); !strings.HasPrefix(place, want) {
+			t.Errorf("%s stands in %q, want %s", path, place, want)
+		}
+	}
+}
+
+// bomb is a workbook whose sheet unpacks to n octets.
+func bomb(t testing.TB, n int) []byte {
+	t.Helper()
+	f := excelize.NewFile()
+	defer f.Close()
+	b, err := f.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, file := range in.File {
+		part, err := w.Create(file.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.Name == "xl/worksheets/sheet1.xml" {
+			_, err = part.Write([]byte(`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>` + strings.Repeat("<row/>", n/6) + `</sheetData></worksheet>`))
+		} else {
+			var content io.ReadCloser
+			if content, err = file.Open(); err == nil {
+				_, err = io.Copy(part, content)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestBombsAreRefused(t *testing.T) {
+	for n, want := range map[int]string{MaxUnzipped + 1<<20: "bytes unpacked", MaxUnzipped / 2: "at most 10000 rows"} {
+		data := bomb(t, n)
+		if len(data) > MaxBytes/4 {
+			t.Fatalf("the bomb has %d bytes", len(data))
+		}
+		if _, err := XLSX(data); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes that unpack to %d: %v, want %q", len(data), n, err, want)
+		}
+	}
+	if _, err := Read(FormatCSV, make([]byte, MaxBytes+1)); err == nil || !strings.Contains(err.Error(), "want a file of 4194304 bytes at most") {
+		t.Errorf("a large file: %v", err)
+	}
+}
+
+func TestFormatFollowsFromTheName(t *testing.T) {
+	for name, want := range map[string]Format{
+		"a.json": FormatJSON, "A.XLSX": FormatXLSX, "b.csv": FormatCSV, "c.uncefact.json": FormatUNCEFACT, "d.pdf": "", "json": "",
+	} {
+		if got, ok := FormatOf(name); got != want || ok != (want != "") {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
 	}
 }

@@ -66,7 +66,9 @@ func (r *uncefact) take(n *node, into *string, path string) bool {
 
 func (r *uncefact) placed(n *node, path string) {
 	n.used = true
-	r.imp.places[path] = n.path
+	if _, ok := r.imp.places[path]; !ok { // a value that is repeated keeps its first place
+		r.imp.places[path] = n.path
+	}
 }
 
 // number takes the last part of an identifier; what stands before it is told apart.
@@ -151,7 +153,7 @@ func (r *uncefact) issue(root *node) {
 	}
 }
 
-// formOfAgreement names the form of an agreement whose name is no form's code.
+// notInCodes is what parts the words of an agreement's name.
 var notInCodes = regexp.MustCompile(`[^A-Z0-9]+`)
 
 func (r *uncefact) form(root *node) {
