@@ -5,10 +5,11 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go and upload.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
-//	POST /api/v1/certificates                issuer                      201 or 200, Submission
+//	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
+//	GET  /api/v1/certificate-schema          all                         200, the JSON Schema of a certificate
 //	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
 //	                                         broker, officer: imported;
 //	                                         operator: all
@@ -123,6 +124,7 @@ func New(o Options) (http.Handler, error) {
 	e := s.echo()
 	e.Use(s.authenticate)
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
+	e.GET(base+"/certificate-schema", s.schema)
 	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator)
 	e.GET(base+"/certificates/*", s.lookup, lookup)
 	e.GET(base+"/documents/:seq", s.document, lookup)

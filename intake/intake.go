@@ -67,8 +67,7 @@ type Import struct {
 	Certificate eco.Certificate
 	// Unplaced is what the file says and a certificate has no place for, in the order of the file.
 	Unplaced []Field
-	// Findings are what the reader had to decide, as warnings, and what it could not take over, as errors: a certificate with an
-	// error is not to be submitted. Their paths are those of the file.
+	// Findings are warnings about what the reader had to decide. Their paths are those of the file.
 	Findings []eco.Finding
 
 	// places has the place in the file for each part of the certificate that was filled, by its path.
@@ -106,6 +105,8 @@ type Problem struct {
 	Place string `json:"place,omitempty"`
 	// Text says what was expected and what was found.
 	Text string `json:"text"`
+	// Fix says what to do about it, where that is not plain.
+	Fix string `json:"fix,omitempty"`
 }
 
 // String is place and text on one line.
