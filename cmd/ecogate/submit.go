@@ -47,6 +47,7 @@ type submission struct {
 	partner string
 	from    fileFormat
 	attach  []string
+	with    attachments
 }
 
 func (s *submission) run(ctx context.Context, file string) error {
@@ -60,6 +61,11 @@ func (s *submission) run(ctx context.Context, file string) error {
 	data, err := s.readFile(file)
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
+	}
+	s.with, err = openAttachments(s.attach)
+	defer s.with.close()
+	if err != nil {
+		return err
 	}
 	if format == intake.FormatJSON {
 		return s.submitJSON(ctx, file, data)
@@ -77,14 +83,9 @@ func (s *submission) run(ctx context.Context, file string) error {
 
 // send hands one certificate to the node.
 func (s *submission) send(ctx context.Context, client *api.Client, certificate json.RawMessage) (api.Submission, error) {
-	attachments, err := openAttachments(s.attach)
-	defer attachments.close()
-	if err != nil {
-		return api.Submission{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, transferTime(attachments.size()))
+	ctx, cancel := context.WithTimeout(ctx, transferTime(s.with.size()))
 	defer cancel()
-	return client.Submit(ctx, s.partner, certificate, attachments.list...)
+	return client.Submit(ctx, s.partner, certificate, s.with.list...)
 }
 
 // submitJSON leaves reading to the node, whose version of the form counts.
