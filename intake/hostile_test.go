@@ -1,9 +1,11 @@
 package intake_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -162,6 +164,85 @@ func refusedWithPlace(t *testing.T, err error) {
 func FuzzCSV(f *testing.F) { fuzzSheets(f, intake.FormatCSV) }
 
 func FuzzXLSX(f *testing.F) { fuzzSheets(f, intake.FormatXLSX) }
+
+// FuzzSheet has arbitrary XML for the first sheet of a workbook that is whole otherwise: archives that are changed anywhere else seldom
+// get so far.
+func FuzzSheet(f *testing.F) {
+	small := excelize.NewFile()
+	defer small.Close()
+	for i, row := range [][]any{{"Reference", "Form", "Issue date", "Description"}, {"A1", "ATIGA-D", 46354, "GOODS"}, {"A1", nil, "2026-11-28"}} {
+		if err := small.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+1), &row); err != nil {
+			f.Fatal(err)
+		}
+	}
+	b, err := small.WriteToBuffer()
+	if err != nil {
+		f.Fatal(err)
+	}
+	whole := b.Bytes()
+	f.Add(part(f, whole, firstSheet, nil))
+	f.Add([]byte(`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="3"><c r="B3" t="inlineStr"><is><t>Reference</t></is></c>` +
+		`<c r="C3" t="str"><f>1</f><v>Form</v></c></row><row><c t="b"><v>1</v></c><c t="e"><v>#N/A</v></c><c><f>A1</f></c></row></sheetData></worksheet>`))
+	f.Fuzz(func(t *testing.T, sheet []byte) {
+		imports, err := intake.XLSX(replaced(t, whole, firstSheet, sheet))
+		if err != nil {
+			refusedWithPlace(t, err)
+		} else if len(imports) == 0 {
+			t.Error("neither certificates nor problems")
+		}
+	})
+}
+
+const firstSheet = "xl/worksheets/sheet1.xml"
+
+// part is the content of one part of a workbook; each sees every part.
+func part(t testing.TB, workbook []byte, name string, each func(name string, content []byte)) (content []byte) {
+	t.Helper()
+	archive, err := zip.NewReader(bytes.NewReader(workbook), int64(len(workbook)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range archive.File {
+		reader, err := file.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.Name == name {
+			content = data
+		}
+		if each != nil {
+			each(file.Name, data)
+		}
+	}
+	return content
+}
+
+// replaced is a workbook with another content for one part.
+func replaced(t testing.TB, workbook []byte, name string, content []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	part(t, workbook, name, func(each string, data []byte) {
+		if each == name {
+			data = content
+		}
+		file, err := w.Create(each)
+		if err == nil {
+			_, err = file.Write(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
 
 // fuzzSheets holds a reader to what callers rely on: certificates with a place for each finding, or problems.
 func fuzzSheets(f *testing.F, format intake.Format) {

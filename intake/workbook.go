@@ -22,7 +22,36 @@ const (
 //
 // A number in a column of dates is a day as workbooks count them. A cell with a formula counts by the result that the file keeps of it; one
 // without is refused. Nothing is unpacked beyond MaxUnzipped, and nothing to disk.
-func XLSX(data []byte) (out []Import, err error) {
+func XLSX(data []byte) ([]Import, error) {
+	sheets, err := openWorkbook(data)
+	if err != nil {
+		return nil, err
+	}
+	t := newTables()
+	for _, s := range sheets {
+		for _, cell := range s.unsolved {
+			t.add(s.name+"!"+cell, "want a value, found a formula without its result: open and save the file in a spreadsheet program, or write the value")
+		}
+		t.read(s.table)
+	}
+	return t.finish()
+}
+
+// sheet is one sheet of a workbook.
+type sheet struct {
+	table
+	name string
+	// unsolved are its cells with a formula and no result of it.
+	unsolved []string
+}
+
+// openWorkbook reads all sheets. What makes the library panic is refused: a file must not end the node.
+func openWorkbook(data []byte) (out []sheet, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			out, err = nil, refuse("", "want an Office Open XML workbook (.xlsx), found one that cannot be read: %v", fault)
+		}
+	}()
 	f, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{
 		RawCellValue: true, UnzipSizeLimit: MaxUnzipped, UnzipXMLSizeLimit: MaxUnzipped,
 	})
@@ -34,7 +63,6 @@ func XLSX(data []byte) (out []Import, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTables()
 	unsolved := formulasWithoutResult(f)
 	for _, name := range f.GetSheetList() {
 		if name == sheetNotes || name == sheetLists {
@@ -44,13 +72,10 @@ func XLSX(data []byte) (out []Import, err error) {
 		if err != nil {
 			return nil, err
 		}
-		s := table{rows: rows, serial: serial, at: func(row, column int) string { return cellOf(name, row, column) }}
-		for _, cell := range unsolved[name] {
-			t.add(name+"!"+cell, "want a value, found a formula without its result: open and save the file in a spreadsheet program, or write the value")
-		}
-		t.read(s)
+		at := func(row, column int) string { return cellOf(name, row, column) }
+		out = append(out, sheet{table: table{rows: rows, at: at, serial: serial}, name: name, unsolved: unsolved[name]})
 	}
-	return t.finish()
+	return out, nil
 }
 
 // cellOf is "Sheet1!D7".
