@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -17,7 +18,7 @@ func formulasWithoutResult(f *excelize.File) map[string][]string {
 	out := map[string][]string{}
 	for name, part := range partsOf(f) {
 		text, ok := partText(f, part)
-		if !ok || !bytes.Contains(text, []byte("<f")) && !bytes.Contains(text, []byte(":f")) {
+		if !ok || !formulaElement.Match(text) {
 			continue
 		}
 		if cells := unsolved(text); len(cells) > 0 {
@@ -26,6 +27,9 @@ func formulasWithoutResult(f *excelize.File) map[string][]string {
 	}
 	return out
 }
+
+// formulaElement is where an element f may begin.
+var formulaElement = regexp.MustCompile(`[<:]f[\s/>]`)
 
 func partText(f *excelize.File, name string) ([]byte, bool) {
 	value, ok := f.Pkg.Load(name)

@@ -6,18 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
 // Bounds of foreign JSON. No certificate comes near them.
 const (
-	maxDepth = 32
-	maxNodes = 200_000
+	maxDepth    = 16
+	maxNodes    = 200_000
+	maxName     = 100 // octets of a member's name
+	maxUnplaced = 10_000
 )
 
 // node is a value of a JSON document that remembers whether somebody has used it, so that what nobody used can be told.
 type node struct {
-	path string
+	parent *node
+	// key is ".name" in an object and "[3]" in an array.
+	key string
 	// value is a string, json.Number, bool or nil of a value that stands alone.
 	value any
 	// names are the members of an object in their order; members and elements are nil for values that stand alone.
@@ -37,7 +43,7 @@ func parseJSON(data []byte) (*node, error) {
 	}
 	p := &parser{decoder: json.NewDecoder(bytes.NewReader(data))}
 	p.decoder.UseNumber()
-	root, err := p.value("", 0)
+	root, err := p.value(nil, "", 0)
 	if err == nil {
 		if _, end := p.decoder.Token(); !errors.Is(end, io.EOF) {
 			err = refuse("", "more data after the JSON value, which ends at octet %d", p.decoder.InputOffset())
@@ -58,22 +64,22 @@ type parser struct {
 	nodes   int
 }
 
-func (p *parser) value(path string, depth int) (*node, error) {
+func (p *parser) value(parent *node, key string, depth int) (*node, error) {
+	n := &node{parent: parent, key: key}
 	if p.nodes++; p.nodes > maxNodes || depth > maxDepth {
-		return nil, refuse(path, "want at most %d values and %d levels", maxNodes, maxDepth)
+		return nil, refuse(limited(n.path()), "want at most %d values and %d levels", maxNodes, maxDepth)
 	}
 	token, err := p.decoder.Token()
 	if err != nil {
 		return nil, err
 	}
-	n := &node{path: path}
 	switch token {
 	case json.Delim('{'):
 		return n, p.object(n, depth)
 	case json.Delim('['):
 		n.elements = []*node{}
 		for p.decoder.More() {
-			element, err := p.value(fmt.Sprintf("%s[%d]", path, len(n.elements)), depth+1)
+			element, err := p.value(n, fmt.Sprintf("[%d]", len(n.elements)), depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -94,14 +100,13 @@ func (p *parser) object(n *node, depth int) error {
 			return err
 		}
 		name, _ := token.(string) // the decoder takes nothing else for a name
-		path := name
-		if n.path != "" {
-			path = n.path + "." + name
+		if len(name) > maxName {
+			return refuse(n.path(), "want names of at most %d octets, found %q", maxName, limited(name))
 		}
 		if n.members[name] != nil {
-			return refuse(path, "given twice")
+			return refuse((&node{parent: n, key: "." + name}).path(), "given twice")
 		}
-		member, err := p.value(path, depth+1)
+		member, err := p.value(n, "."+name, depth+1)
 		if err != nil {
 			return err
 		}
@@ -110,6 +115,16 @@ func (p *parser) object(n *node, depth int) error {
 	}
 	_, err := p.decoder.Token()
 	return err
+}
+
+// path is the node's place. It is made when it is asked for: a document may have many nodes and long names.
+func (n *node) path() string {
+	var keys []string
+	for ; n != nil; n = n.parent {
+		keys = append(keys, n.key)
+	}
+	slices.Reverse(keys)
+	return strings.TrimPrefix(strings.Join(keys, ""), ".")
 }
 
 // get is the member at the end of a path of names; nil if there is none, or a null.
@@ -154,26 +169,28 @@ func (n *node) text() string {
 }
 
 // leftovers appends what of n and below nobody used, in the order of the document.
+// At the bound it stops.
 func (n *node) leftovers(out []Field) []Field {
 	switch {
+	case len(out) > maxUnplaced:
 	case n.members != nil:
 		if len(n.names) == 0 && !n.used {
-			out = append(out, Field{Path: n.path, Value: "{}"})
+			out = append(out, Field{Path: n.path(), Value: "{}"})
 		}
 		for _, name := range n.names {
 			out = n.members[name].leftovers(out)
 		}
 	case n.elements != nil:
 		if len(n.elements) == 0 && !n.used {
-			out = append(out, Field{Path: n.path, Value: "[]"})
+			out = append(out, Field{Path: n.path(), Value: "[]"})
 		}
 		for _, element := range n.elements {
 			out = element.leftovers(out)
 		}
 	case !n.used:
-		out = append(out, Field{Path: n.path, Value: n.text(), Why: n.why})
+		out = append(out, Field{Path: n.path(), Value: n.text(), Why: n.why})
 	case n.rest != "":
-		out = append(out, Field{Path: n.path, Value: n.rest, Why: n.why})
+		out = append(out, Field{Path: n.path(), Value: n.rest, Why: n.why})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ecogate/ecogate/eco"
 )
@@ -137,7 +138,15 @@ func (r Report) Text() string {
 			b.WriteByte('\n')
 		}
 	}
-	return b.String()
+	return strings.Map(shown, b.String())
+}
+
+// shown replaces what does not print: the text comes from others, and is read on terminals.
+func shown(r rune) rune {
+	if r != '\n' && !unicode.IsPrint(r) {
+		return '?'
+	}
+	return r
 }
 
 func tell(b *strings.Builder, before string, problems []Problem) {

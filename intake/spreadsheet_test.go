@@ -414,3 +414,57 @@ func TestFormatFollowsFromTheName(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSheets reads a hundred certificates of ten items each.
+func BenchmarkSheets(b *testing.B) {
+	c := samples(b)[0]
+	var many []eco.Certificate
+	for i := range 100 {
+		one := c
+		one.Reference = fmt.Sprintf("LA26%06d", i)
+		one.Items = nil
+		for n := range 10 {
+			item := c.Items[n%len(c.Items)]
+			item.Number = n + 1
+			one.Items = append(one.Items, item)
+		}
+		many = append(many, one)
+	}
+	rows := filled(many)
+	csv := inCSV(b, ';', rows)
+	f, err := excelize.OpenReader(bytes.NewReader(inWorkbook(b, "", nil)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	for _, sheet := range sheetsOfTemplate {
+		table, err := f.GetRows(sheet.name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i, row := range rows {
+			cells := make([]any, len(table[0]))
+			for j, heading := range table[0] {
+				cells[j] = row[strings.TrimSuffix(heading, " *")]
+			}
+			if err := f.SetSheetRow(sheet.name, fmt.Sprintf("A%d", i+3), &cells); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	workbook, err := f.WriteToBuffer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for format, data := range map[Format][]byte{FormatCSV: csv, FormatXLSX: workbook.Bytes()} {
+		b.Run(string(format), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if got, err := Read(format, data); err != nil || len(got) != len(many) {
+					b.Fatal(len(got), err)
+				}
+			}
+		})
+	}
+}

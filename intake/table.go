@@ -52,17 +52,32 @@ func (t *tables) read(s table) {
 	if top < 0 {
 		return
 	}
-	headings := t.headings(s, top)
-	key := slices.IndexFunc(headings, func(c *column) bool { return c != nil && c.heading == headingOfReference })
-	if key < 0 {
+	l := layout{table: s, headings: t.headings(s, top), titles: s.rows[top]}
+	l.key = slices.IndexFunc(l.headings, func(c *column) bool { return c != nil && c.heading == headingOfReference })
+	if l.key < 0 {
 		t.add(s.at(top, 0), "want a row of headings, one of them %q", headingOfReference)
 		return
 	}
 	for i := top + 1; i < len(s.rows) && !t.full(); i++ {
 		if row := s.rows[i]; !blank(row) && !isNote(row) {
-			t.row(s, i, headings, key)
+			t.row(l, i)
 		}
 	}
+}
+
+// layout is a table with what its row of headings says.
+type layout struct {
+	table
+	// titles are the headings as they stand there; headings has the column of each, nil where there is none.
+	titles   []string
+	headings []*column
+	// key is the column of references.
+	key int
+}
+
+// untitled reports whether no heading stands above a column.
+func (l layout) untitled(j int) bool {
+	return j >= len(l.titles) || strings.TrimSpace(l.titles[j]) == ""
 }
 
 func blank(row []string) bool {
@@ -100,42 +115,35 @@ func (t *tables) headings(s table, top int) []*column {
 }
 
 // row reads one row into the certificate that its reference names.
-func (t *tables) row(s table, i int, headings []*column, key int) {
-	cells := s.rows[i]
+func (t *tables) row(l layout, i int) {
+	cells := l.rows[i]
 	reference := ""
-	if key < len(cells) {
-		reference = strings.TrimSpace(cells[key])
+	if l.key < len(cells) {
+		reference = strings.TrimSpace(cells[l.key])
 	}
 	switch {
 	case reference == exampleReference:
 		return
 	case reference == "":
-		t.add(s.at(i, key), "%s: want the number of the certificate that this row is about, found none", headingOfReference)
+		t.add(l.at(i, l.key), "%s: want the number of the certificate that this row is about, found none", headingOfReference)
 		return
 	}
-	e := t.entry(reference, s.at(i, key))
+	e := t.entry(reference, l.at(i, l.key))
 	if e == nil {
 		return
 	}
-	r := &rowReader{tables: t, entry: e, table: s, row: i, scopes: map[scope]reflect.Value{}, places: map[string]string{}}
+	r := &rowReader{tables: t, entry: e, table: l.table, row: i, scopes: map[scope]reflect.Value{}, places: map[string]string{}}
 	for j, text := range cells {
 		text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
-		if text == "" {
-			continue
+		switch {
+		case text == "":
+		case l.untitled(j):
+			t.add(l.at(i, j), "want nothing in a column without heading, found %q", limited(text))
+		case l.headings[j] != nil: // else the heading was complained about
+			r.cell(j, *l.headings[j], text)
 		}
-		if j >= len(headings) || headings[j] == nil {
-			if j >= len(headings) || strings.TrimSpace(s.rows[headRow(s)][j]) == "" { // else the heading was complained about
-				t.add(s.at(i, j), "want nothing in a column without heading, found %q", limited(text))
-			}
-			continue
-		}
-		r.cell(j, *headings[j], text)
 	}
 	r.join()
-}
-
-func headRow(s table) int {
-	return slices.IndexFunc(s.rows, func(row []string) bool { return !blank(row) && !isNote(row) })
 }
 
 // entry finds the certificate with a reference, or begins it.
@@ -287,6 +295,9 @@ func (r *rowReader) settle(s scope, index int) {
 	}
 }
 
+// maxNumbers is how many invoices one cell may name.
+const maxNumbers = 50
+
 // joinInvoices adds the row's invoices to the certificate's, or what the row tells about them.
 func (r *rowReader) joinInvoices(told eco.Invoice) {
 	c := &r.Certificate
@@ -300,6 +311,10 @@ func (r *rowReader) joinInvoices(told eco.Invoice) {
 		return
 	}
 	for _, number := range r.invoices {
+		if len(c.Invoices) == eco.MaxItems || len(r.invoices) > maxNumbers {
+			r.add(r.places["invoices.number"], "Invoice: want at most %d numbers in a cell and %d in a certificate", maxNumbers, eco.MaxItems)
+			return
+		}
 		at := slices.IndexFunc(c.Invoices, func(i eco.Invoice) bool { return i.Number == number })
 		if at < 0 {
 			at = len(c.Invoices)

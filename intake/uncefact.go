@@ -35,7 +35,9 @@ func UNCEFACT(data []byte) (Import, error) {
 	if err := r.err(); err != nil {
 		return Import{}, err
 	}
-	r.imp.Unplaced = root.leftovers(nil)
+	if r.imp.Unplaced = root.leftovers(nil); len(r.imp.Unplaced) > maxUnplaced {
+		return Import{}, refuse("", "want at most %d values that a certificate has no place for; this is another kind of document", maxUnplaced)
+	}
 	return r.imp, nil
 }
 
@@ -52,7 +54,7 @@ func (r *uncefact) take(n *node, into *string, path string) bool {
 	}
 	text, ok := n.value.(string)
 	if !ok {
-		r.add(n.path, "want a text, found %s", n.kind())
+		r.add(n.path(), "want a text, found %s", n.kind())
 		return false
 	}
 	if text == "" {
@@ -67,7 +69,7 @@ func (r *uncefact) take(n *node, into *string, path string) bool {
 func (r *uncefact) placed(n *node, path string) {
 	n.used = true
 	if _, ok := r.imp.places[path]; !ok { // a value that is repeated keeps its first place
-		r.imp.places[path] = n.path
+		r.imp.places[path] = n.path()
 	}
 }
 
@@ -94,7 +96,7 @@ func (r *uncefact) day(n *node, into *eco.Date, path string) (clock string) {
 	if err != nil {
 		day, dayErr := eco.ParseDate(text)
 		if dayErr != nil {
-			r.add(n.path, "want an instant such as 2026-11-28T09:30:00Z, or a day, found %q", limited(text))
+			r.add(n.path(), "want an instant such as 2026-11-28T09:30:00Z, or a day, found %q", limited(text))
 			return ""
 		}
 		*into = day
@@ -138,7 +140,7 @@ func (r *uncefact) issue(root *node) {
 	if clock := r.day(issued, &c.IssuedAt, "issue_date"); clock != "" {
 		c.IssueTime = clock
 		issued.rest, issued.why = "", ""
-		r.imp.places["issue_time"] = issued.path
+		r.imp.places["issue_time"] = issued.path()
 	}
 	r.day(root.get("firstSignatoryAuthentication", "actualDateTime"), &c.Declaration.Date, "declaration.date")
 	if certified == nil {
@@ -147,9 +149,9 @@ func (r *uncefact) issue(root *node) {
 	certified.why = "the day of certification is issue_date"
 	text, ok := certified.value.(string)
 	if !ok {
-		r.add(certified.path, "want a text, found %s", certified.kind())
+		r.add(certified.path(), "want a text, found %s", certified.kind())
 	} else if day := c.IssuedAt.String(); !strings.HasPrefix(text, day) {
-		r.warn(eco.CodeDates, certified.path, fmt.Sprintf("the issuing body signed on %s, the issue date is %s", limited(text), day), "check the issue date")
+		r.warn(eco.CodeDates, certified.path(), fmt.Sprintf("the issuing body signed on %s, the issue date is %s", limited(text), day), "check the issue date")
 	}
 }
 
@@ -167,9 +169,9 @@ func (r *uncefact) form(root *node) {
 			r.add("isPreferential", "want true or false, found none")
 		}
 	} else if is, ok := preferential.value.(bool); !ok {
-		r.add(preferential.path, "want true or false, found %s", preferential.kind())
+		r.add(preferential.path(), "want true or false, found %s", preferential.kind())
 	} else if !is && named {
-		r.add(agreement.path, "want no agreement, since isPreferential is false, found %q", limited(name))
+		r.add(agreement.path(), "want no agreement, since isPreferential is false, found %q", limited(name))
 	} else if is && !named {
 		r.add("freeTradeAgreement", "want the name of the agreement, since isPreferential is true, found none")
 	} else {
@@ -179,7 +181,7 @@ func (r *uncefact) form(root *node) {
 		c.Form = eco.FormNonPreferential
 		return
 	}
-	r.imp.places["form"] = agreement.path
+	r.imp.places["form"] = agreement.path()
 	c.Form = formOf(name)
 }
 
@@ -208,7 +210,7 @@ func (r *uncefact) status(n *node) {
 		return
 	}
 	if !strings.EqualFold(text, "issued") {
-		r.add(n.path, `want "issued", found %q: only an issued certificate is imported`, limited(text))
+		r.add(n.path(), `want "issued", found %q: only an issued certificate is imported`, limited(text))
 		return
 	}
 	r.imp.Certificate.Status = eco.StatusOriginal
@@ -239,7 +241,7 @@ func (r *uncefact) party(n *node, into *eco.Party, path string) {
 		return
 	}
 	if n.members == nil {
-		r.add(n.path, "want an object, found %s", n.kind())
+		r.add(n.path(), "want an object, found %s", n.kind())
 		return
 	}
 	r.take(n.get("name"), &into.Name, path+".name")
@@ -258,7 +260,7 @@ func (r *uncefact) address(n *node, into *eco.Address, path string) {
 		return
 	}
 	if n.members == nil {
-		r.add(n.path, "want an object, found %s", n.kind())
+		r.add(n.path(), "want an object, found %s", n.kind())
 		return
 	}
 	var line string
@@ -290,7 +292,7 @@ func (r *uncefact) consignment(n *node) {
 		if parts := strings.Split(text, ":"); len(parts) >= 2 && transportDocuments[strings.ToLower(parts[len(parts)-2])] != "" {
 			d := eco.Document{Type: transportDocuments[strings.ToLower(parts[len(parts)-2])]}
 			r.number(id, &d.Number, "documents[0].number", "")
-			r.imp.places["documents[0].type"] = id.path
+			r.imp.places["documents[0].type"] = id.path()
 			c.Documents = append(c.Documents, d)
 		}
 	}
@@ -324,7 +326,7 @@ func (r *uncefact) transport(n *node) {
 	r.number(journey, &t.Journey, "transport.journey", byAir)
 	if journey != nil && strings.HasPrefix(journey.text(), byAir+":") {
 		t.Mode = "4"
-		r.imp.places["transport.mode"] = journey.path
+		r.imp.places["transport.mode"] = journey.path()
 	}
 	r.take(movement.get("information"), &t.Text, "transport.text")
 	r.day(movement.get("departureEvent", "departureDateTime"), &t.DepartureDate, "transport.departure_date")
@@ -345,11 +347,11 @@ func (r *uncefact) items(list *node) {
 	for _, group := range list.elements {
 		lines := group.get("tradeLineItems")
 		if lines == nil || len(lines.elements) == 0 {
-			r.add(group.path+".tradeLineItems", "want at least one line, found none")
+			r.add(group.path()+".tradeLineItems", "want at least one line, found none")
 			continue
 		}
 		if len(r.imp.Certificate.Items)+len(lines.elements) > eco.MaxItems {
-			r.add(lines.path, "want at most %d lines in all", eco.MaxItems)
+			r.add(lines.path(), "want at most %d lines in all", eco.MaxItems)
 			return
 		}
 		first := len(r.imp.Certificate.Items)
@@ -364,7 +366,7 @@ func (r *uncefact) items(list *node) {
 func (r *uncefact) packages(information *node, first, lines int) {
 	item := &r.imp.Certificate.Items[first]
 	if r.take(information, &item.PackageText, fmt.Sprintf("items[%d].package_text", first)) && lines > 1 {
-		r.warn(eco.CodeQuantity, information.path,
+		r.warn(eco.CodeQuantity, information.path(),
 			fmt.Sprintf("it is about items %d to %d and stands with the first of them", first+1, first+lines), "share the packages out if the form wants them by item")
 	}
 }
@@ -373,13 +375,13 @@ func (r *uncefact) packages(information *node, first, lines int) {
 func (r *uncefact) line(group, line *node) {
 	c := &r.imp.Certificate
 	at := fmt.Sprintf("items[%d]", len(c.Items))
-	r.imp.places[at] = line.path
+	r.imp.places[at] = line.path()
 	item := eco.Item{Number: len(c.Items) + 1}
 	if n := line.get("sequenceNumber"); n != nil {
 		number, ok := n.value.(json.Number)
 		whole, err := strconv.Atoi(number.String())
 		if !ok || err != nil {
-			r.add(n.path, "want a whole number, found %s", n.kind())
+			r.add(n.path(), "want a whole number, found %s", n.kind())
 		}
 		item.Number = whole
 		r.placed(n, at+".number")
@@ -407,7 +409,7 @@ func (r *uncefact) classification(n *node, item *eco.Item, at string) {
 	item.HS = digits
 	if len(digits) > 6 {
 		item.HS, item.NationalCode = digits[:6], digits
-		r.imp.places[at+".national_code"] = n.path
+		r.imp.places[at+".national_code"] = n.path()
 	}
 }
 
@@ -417,7 +419,7 @@ func (r *uncefact) criterion(n *node, item *eco.Item, at string) {
 	}
 	if criteria, ok := criteriaOf(r.imp.Certificate.Form, item.CriterionText); ok {
 		item.Criteria = criteria
-		r.imp.places[at+".criteria"] = n.path
+		r.imp.places[at+".criteria"] = n.path()
 	}
 }
 
@@ -444,11 +446,11 @@ func (r *uncefact) invoice(n *node, item *eco.Item, at string) {
 		if before := &c.Invoices[i]; before.Date.IsZero() {
 			before.Date = invoice.Date
 		} else if !invoice.Date.IsZero() && before.Date != invoice.Date {
-			r.add(dated.path, "want %s, the date of invoice %s elsewhere, found %s", before.Date, limited(invoice.Number), invoice.Date)
+			r.add(dated.path(), "want %s, the date of invoice %s elsewhere, found %s", before.Date, limited(invoice.Number), invoice.Date)
 		}
 		return
 	}
-	r.imp.places[path+".number"] = number.path
+	r.imp.places[path+".number"] = number.path()
 	r.day(dated, &invoice.Date, path+".date")
 	c.Invoices = append(c.Invoices, invoice)
 }

@@ -82,11 +82,10 @@ func (c *cli) coLookup() *cobra.Command {
 
 // find looks a reference up.
 func (c *cli) find(ctx context.Context, q api.LookupQuery) (api.Lookup, *api.Client, error) {
-	client, err := c.client()
+	ctx, cancel, client, err := c.connect(ctx, answerTime)
 	if err != nil {
 		return api.Lookup{}, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	found, err := client.Lookup(ctx, q)
 	if err != nil {
