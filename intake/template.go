@@ -71,10 +71,13 @@ func (w *template) has(c column) bool {
 	return true
 }
 
+// required is what the template says of a column that must be filled.
+const required = "Required."
+
 // need says whether a column must be filled.
 func (w *template) need(c column) string {
 	if c.always {
-		return "Required."
+		return required
 	}
 	if w.form == nil {
 		return ""
@@ -85,9 +88,9 @@ func (w *template) need(c column) string {
 			continue
 		}
 		if len(names) > 1 {
-			return "Required, this or another of its kind."
+			return "This or another of its kind is required."
 		}
-		return "Required."
+		return required
 	}
 	return ""
 }
@@ -102,7 +105,7 @@ func within(c column, name string) bool {
 }
 
 func (w *template) heading(c column) string {
-	if strings.HasPrefix(w.need(c), "Required") {
+	if w.need(c) == required {
 		return c.heading + " *"
 	}
 	return c.heading
