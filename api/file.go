@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *server) submitFile(c echo.Context) error {
 		submission, err := s.submitOne(c, partner, i.Certificate)
 		switch p := problemOf(err); {
 		case err == nil:
-			submission.Findings = InFile(i, submission.Findings)
+			submission.Findings = inFile(i, submission.Findings)
 			taken.Submission = &submission
 			if submission.Fresh {
 				status = http.StatusCreated
@@ -83,7 +84,7 @@ func (s *server) submitFile(c echo.Context) error {
 			return err
 		default:
 			refused := *p
-			refused.Errors = InFile(i, p.Errors)
+			refused.Errors = inFile(i, p.Errors)
 			taken.Problem = &refused
 		}
 		answer.Certificates = append(answer.Certificates, taken)
@@ -91,8 +92,8 @@ func (s *server) submitFile(c echo.Context) error {
 	return c.JSON(status, answer)
 }
 
-// InFile gives findings about a certificate with their places in the file that it was read from.
-func InFile(i intake.Import, findings []eco.Finding) []eco.Finding {
+// inFile gives findings about a certificate with their places in the file that it was read from.
+func inFile(i intake.Import, findings []eco.Finding) []eco.Finding {
 	out := make([]eco.Finding, 0, len(findings))
 	for _, f := range findings {
 		if place := i.Place(f.Path); place != "" && place != f.Path {
@@ -104,34 +105,36 @@ func InFile(i intake.Import, findings []eco.Finding) []eco.Finding {
 	return out
 }
 
+// mediaTypeOf is the media type of a file in a format.
+func mediaTypeOf(format intake.Format) string {
+	switch format {
+	case intake.FormatXLSX:
+		return mediaXLSX
+	case intake.FormatCSV:
+		return mediaCSV
+	}
+	return echo.MIMEApplicationJSON
+}
+
 // fileFormat tells the format of a body from its media type, and that of JSON from a parameter.
 func fileFormat(c echo.Context) (intake.Format, error) {
-	header := c.Request().Header.Get(echo.HeaderContentType)
-	mediaType, parameters, err := mime.ParseMediaType(header)
+	mediaType, parameters, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil {
 		return "", problem(CodeMediaType, err.Error())
 	}
-	given := intake.Format(c.QueryParam(paramFormat))
-	var want intake.Format
-	switch mediaType {
-	case echo.MIMEApplicationJSON:
-		if want = intake.FormatJSON; given == intake.FormatUNCEFACT {
-			want = given
-		}
-	case mediaXLSX:
-		want = intake.FormatXLSX
-	case mediaCSV:
-		want = intake.FormatCSV
-		if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-			return "", problem(CodeMediaType, fmt.Sprintf("want charset utf-8, found %q", charset))
-		}
-	default:
-		return "", problem(CodeMediaType, fmt.Sprintf("want %s, %s or %s, found %s", echo.MIMEApplicationJSON, mediaXLSX, mediaCSV, mediaType))
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return "", problem(CodeMediaType, fmt.Sprintf("want charset utf-8, found %q", charset))
 	}
-	if given != "" && given != want {
+	given := intake.Format(c.QueryParam(paramFormat))
+	for _, format := range intake.Formats() { // that JSON without a parameter is our own form follows from their order
+		if mediaTypeOf(format) == mediaType && (given == "" || given == format) {
+			return format, nil
+		}
+	}
+	if given != "" && slices.Contains([]string{echo.MIMEApplicationJSON, mediaXLSX, mediaCSV}, mediaType) {
 		return "", problem(CodeParameter, fmt.Sprintf("%s %q does not go with %s", paramFormat, given, mediaType))
 	}
-	return want, nil
+	return "", problem(CodeMediaType, fmt.Sprintf("want %s, %s or %s, found %s", echo.MIMEApplicationJSON, mediaXLSX, mediaCSV, mediaType))
 }
 
 // fileProblem tells what is wrong in a file, with each place.
@@ -140,7 +143,7 @@ func fileProblem(err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	p := problem(CodeMalformed, "the file was refused as a whole; nothing was submitted")
+	p := problem(CodeFaultyFile, "")
 	for _, one := range wrong.Problems {
 		p.Errors = append(p.Errors, eco.Finding{Code: eco.CodeText, Severity: eco.SeverityError, Path: one.Place, Text: one.Text})
 	}

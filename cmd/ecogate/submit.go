@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,7 @@ func (c *cli) coSubmit() *cobra.Command {
 			"(.json, .uncefact.json, .xlsx, .csv), or --from. \"co template\" writes a spreadsheet to fill. A spreadsheet with a fault is refused\n" +
 			"as a whole, with every cell that is wrong; of one that can be read each certificate is submitted for itself.\n" +
 			"Submitting the same certificate again, with the same attachments, is harmless: it is sent once.\n" +
-			"Files given with --attach travel with it under their names; the media type follows from the extension.",
+			"Files given with --attach travel with a certificate in JSON under their names; the media type follows from the extension.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if s.partner == "" {
@@ -47,9 +48,9 @@ type submission struct {
 	partner string
 	from    fileFormat
 	attach  []string
-	with    attachments
 }
 
+// run leaves reading to the node in any case: its forms count, and its version of the JSON form.
 func (s *submission) run(ctx context.Context, file string) error {
 	format := intake.Format(s.from)
 	if format == "" {
@@ -58,47 +59,35 @@ func (s *submission) run(ctx context.Context, file string) error {
 			format = intake.FormatJSON // as its extension does not say otherwise
 		}
 	}
+	if format != intake.FormatJSON && len(s.attach) > 0 {
+		return &usageError{text: fmt.Sprintf("--attach goes with a certificate in json, not with a file in %s", format)}
+	}
 	data, err := s.readFile(file)
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}
-	s.with, err = openAttachments(s.attach)
-	defer s.with.close()
-	if err != nil {
-		return err
-	}
 	if format == intake.FormatJSON {
-		return s.submitJSON(ctx, file, data)
+		return s.submitOne(ctx, file, data)
 	}
-	imports, err := intake.Read(format, data)
-	if err != nil {
-		text := strings.ReplaceAll(err.Error(), "\n", "\n  ")
-		return &refused{&hinted{fmt.Errorf("%s: nothing was submitted\n  %s", inputName(file), text), "mend the file and submit it again"}}
-	}
-	if len(s.attach) > 0 && len(imports) > 1 {
-		return &usageError{text: fmt.Sprintf("--attach goes with one certificate; %s holds %d", inputName(file), len(imports))}
-	}
-	return s.submitAll(ctx, file, imports)
+	return s.submitFile(ctx, file, format, data)
 }
 
-// send hands one certificate to the node.
-func (s *submission) send(ctx context.Context, client *api.Client, certificate json.RawMessage) (api.Submission, error) {
-	ctx, cancel := context.WithTimeout(ctx, transferTime(s.with.size()))
-	defer cancel()
-	return client.Submit(ctx, s.partner, certificate, s.with.list...)
-}
-
-// submitJSON leaves reading to the node, whose version of the form counts.
-func (s *submission) submitJSON(ctx context.Context, file string, data []byte) error {
+func (s *submission) submitOne(ctx context.Context, file string, data []byte) error {
 	var certificate json.RawMessage
 	if err := json.Unmarshal(data, &certificate); err != nil {
 		return &refused{fmt.Errorf("%s%s: not JSON: %w", inputName(file), lineOf(data, err), err)}
 	}
-	client, err := s.client()
+	attachments, err := openAttachments(s.attach)
+	defer attachments.close()
 	if err != nil {
 		return err
 	}
-	taken, err := s.send(ctx, client, certificate)
+	ctx, cancel, client, err := s.connect(ctx, transferTime(attachments.size()))
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	taken, err := client.Submit(ctx, s.partner, certificate, attachments.list...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", inputName(file), err)
 	}
@@ -117,50 +106,32 @@ func (s *submission) outcome(taken api.Submission) string {
 	return "was submitted before; its message is " + string(taken.State)
 }
 
-// submitAll submits every certificate of a file and tells of each. What the node refuses does not hold up the others; that it
-// cannot be asked does, and the file may be submitted again then.
-func (s *submission) submitAll(ctx context.Context, file string, imports []intake.Import) error {
-	client, err := s.client()
+// fileTime bounds the wait for what became of a file, which may hold many certificates. The node has bounds of its own.
+const fileTime = time.Hour
+
+// submitFile submits a file with any number of certificates and tells of each.
+func (s *submission) submitFile(ctx context.Context, file string, format intake.Format, data []byte) error {
+	ctx, cancel, client, err := s.connect(ctx, fileTime)
 	if err != nil {
 		return err
 	}
-	answer := api.TakenFile{Certificates: []api.Taken{}}
+	defer cancel()
+	answer, err := client.SubmitFile(ctx, s.partner, format, data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", inputName(file), err)
+	}
 	refusals := 0
-	var failure error
-	for _, i := range imports {
-		taken := api.Taken{Reference: i.Certificate.Reference, Place: i.Place(""), Unplaced: i.Unplaced, Remarks: i.Findings}
-		data, err := json.Marshal(i.Certificate)
-		if err != nil {
-			return fmt.Errorf("%s: certificate %s: %w", inputName(file), i.Certificate.Reference, err)
-		}
-		one, err := s.send(ctx, client, data)
-		var p *api.Problem
-		switch {
-		case err == nil:
-			one.Findings = api.InFile(i, one.Findings)
-			taken.Submission = &one
-		case errors.As(err, &p) && problemExitCode(p) == exitRefused:
-			told := *p
-			told.Errors = api.InFile(i, p.Errors)
-			taken.Problem = &told
+	for _, taken := range answer.Certificates {
+		if taken.Problem != nil {
 			refusals++
-		default:
-			failure = fmt.Errorf("%s: certificate %s: %w", inputName(file), i.Certificate.Reference, err)
 		}
-		if failure != nil {
-			break
-		}
-		answer.Certificates = append(answer.Certificates, taken)
 	}
 	if err := s.print(answer, func(w *columns) { s.tell(w, answer) }); err != nil {
 		return err
 	}
-	if failure != nil {
-		return failure
-	}
 	if refusals > 0 {
 		return &refused{&hinted{
-			fmt.Errorf("%s: %d of %d certificates were refused", inputName(file), refusals, len(imports)),
+			fmt.Errorf("%s: %d of %d certificates were refused", inputName(file), refusals, len(answer.Certificates)),
 			"mend them and submit the file again; those that were taken are not sent twice",
 		}}
 	}
