@@ -239,6 +239,9 @@ type book struct {
 // lastRow is the last row for which the template has drop-downs.
 const lastRow = 2000
 
+// headingHeight is that of the row of headings, in points: room for two lines.
+const headingHeight = 32
+
 // sheet writes one sheet to fill.
 func (s *book) sheet(name string, scopes []scope) error {
 	at := 0
@@ -250,6 +253,9 @@ func (s *book) sheet(name string, scopes []scope) error {
 		if err := s.column(name, at, c); err != nil {
 			return fmt.Errorf("column %s: %w", c.heading, err)
 		}
+	}
+	if err := s.file.SetRowHeight(name, 1, headingHeight); err != nil {
+		return err
 	}
 	return s.file.SetPanes(name, &excelize.Panes{Freeze: true, XSplit: 1, YSplit: 1, TopLeftCell: "B2", ActivePane: "bottomRight"})
 }
@@ -272,7 +278,7 @@ func (s *book) column(sheet string, at int, c column) error {
 	steps := []func() error{
 		func() error { return s.file.SetColStyle(sheet, name, style) },
 		func() error {
-			return s.file.SetColWidth(sheet, name, name, float64(max(12, min(30, len(c.example)+2))))
+			return s.file.SetColWidth(sheet, name, name, float64(max(10, min(30, max(len(c.heading)+4, len(c.example)+2)))))
 		},
 		func() error { return s.file.SetCellStr(sheet, name+"1", s.heading(c)) },
 		func() error { return s.file.SetCellStyle(sheet, name+"1", name+"1", head) },
