@@ -79,6 +79,8 @@ type Options struct {
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
+	// Forms are those that submitted files may name, at each moment; nil for those of the program.
+	Forms func() eco.Forms
 	// Keys are who may come in, at each moment. Nil lets nobody in: only health answers.
 	Keys *KeySet
 	// Now is the clock.
@@ -167,6 +169,9 @@ func (o Options) withDefaults() Options {
 	if o.Keys == nil {
 		o.Keys = new(KeySet)
 		o.Keys.current.Store(new([]digestedKey))
+	}
+	if o.Forms == nil {
+		o.Forms = eco.DefaultForms
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody

@@ -62,7 +62,7 @@ func (s *server) submitFile(c echo.Context) error {
 	if err != nil {
 		return bodyProblem("", err)
 	}
-	imports, err := intake.Read(format, data)
+	imports, err := intake.Read(format, data, s.Forms())
 	if err != nil {
 		return fileProblem(err)
 	}

@@ -57,7 +57,7 @@ func TestFileIsTakenCertificateByCertificate(t *testing.T) {
 }
 
 func TestFileFormats(t *testing.T) {
-	template, err := intake.Template("", intake.FormatXLSX)
+	template, err := intake.Template("", intake.FormatXLSX, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}

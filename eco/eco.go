@@ -3,8 +3,10 @@
 // how certificates and answers are written on the wire (package ubl), who may issue them (package partners) or what
 // became of them (package exchange).
 //
-// Rules of one form are data in forms.go; rules that hold for every form are code in the validate files. What is wrong
-// with a certificate is told as findings with a code, a path and a remedy.
+// Rules of one form are data in a file of the folder forms, which form_read.go reads and form_check.go judges; rules that hold
+// for every form are code in the validate files. What a receiver refuses besides is data too, in Quirks. What is wrong with a
+// certificate is told as findings with a code, a path and a remedy.
 //
-// Read in this order: certificate.go, form.go and forms.go, finding.go, validate.go, reference.go, decode.go, answer.go.
+// Read in this order: certificate.go, form.go and forms.go, finding.go, validate.go and quirks.go, criterion.go, reference.go,
+// filler.go, decode.go, answer.go.
 package eco

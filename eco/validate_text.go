@@ -33,21 +33,33 @@ var listed = map[string]bool{"lines": true, "invoices": true}
 // checkTexts looks at the characters of every value. Names in other than English capitals are only a warning, one for
 // the whole certificate: Lao Instruction 0118 asks for capitals, partners send names as they are.
 func (v *validation) checkTexts() {
-	var unusual []string
+	var small []printedText
 	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) {
-		if v.checkText(path, name, text) && printed[name] && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsLower(r) }) {
-			unusual = append(unusual, path)
+		if v.checkText(path, name, text) && printed[name] && notCapitals(text) {
+			small = append(small, printedText{path, text})
 		}
 	})
-	if len(unusual) > 0 {
-		v.warn(CodeText, unusual[0], fmt.Sprintf("want English capitals, found others here and in %d more fields", len(unusual)-1), "write capitals if the partner insists")
+	switch {
+	case len(small) == 0:
+	case v.quirks.Capitals:
+		v.refused(CodeText, small[0].path, fmt.Sprintf("this partner takes English capitals only, found %.40q here%s", small[0].text, others(len(small)-1)),
+			fmt.Sprintf("write %.40q", Capitals(small[0].text)))
+	default:
+		v.warn(CodeText, small[0].path, fmt.Sprintf("want English capitals, found others here and in %d more fields", len(small)-1), "write capitals if the partner insists")
 	}
 	for i, item := range v.c.Items {
-		if strings.HasSuffix(strings.TrimRight(item.Description, " -_\n"), "****") {
+		if withoutFiller(item.Description) != item.Description {
 			v.warn(CodeText, fmt.Sprintf("items[%d].description", i), "the description ends in asterisks that close a box on paper", "leave them out of the data")
 		}
 	}
+	limit := v.form.Limits.Remarks
+	if n := limit.LinesOf(v.c.Remarks); limit.Lines > 0 && n > limit.Lines {
+		v.warn(CodeText, "remarks", fmt.Sprintf("some administrations take at most %d lines of %d characters, found %d lines", limit.Lines, limit.Width, n), "shorten the remarks if the partner refuses")
+	}
 }
+
+// printedText is a text that forms print.
+type printedText struct{ path, text string }
 
 // checkText looks at the characters of one value and reports whether all can be used.
 func (v *validation) checkText(path, name, text string) bool {

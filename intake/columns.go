@@ -103,6 +103,8 @@ var fixedColumns = []column{
 	{heading: "Transport", path: "transport.text", kind: lines, note: "The box as printed.", example: "BY TRUCK VIA DANSAVANH - LAO BAO"},
 	{heading: "Transport mode", path: "transport.mode", note: "1 sea, 2 rail, 3 road, 4 air, 5 mail, 6 several, 8 inland water.", example: "3", list: "modes"},
 	{heading: "Departure date", path: "transport.departure_date", kind: day, example: "2026-11-16"},
+	{heading: "Shipment date", path: "transport.shipment_date", kind: day, note: "If it is not the departure date."},
+	{heading: "Sailing date", path: "transport.sailing_date", kind: day, note: "If it is not the departure date."},
 	{heading: "Vessel", path: "transport.vessel", note: "A ship's name."},
 	{heading: "Journey", path: "transport.journey", note: "Voyage, flight, train or vehicle number.", example: "LA-7142"},
 	{heading: "Loading port", path: "transport.loading_port.name", example: "SAVANNAKHET"},
@@ -138,6 +140,7 @@ var fixedColumns = []column{
 	{heading: "Description", scope: ofItem, path: "description", kind: lines, note: "The goods.", example: "POTASSIUM CHLORIDE, GRANULAR", always: true},
 	{heading: "HS", scope: ofItem, path: "hs", kind: tariff, note: "Harmonized System code, six digits.", example: "310420"},
 	{heading: "HS edition", scope: ofItem, path: "hs_edition", note: "Year of the edition.", example: "2022"},
+	{heading: "HS basis", scope: ofItem, path: "hs_basis", note: "Whose classification it is, if the form leaves it open.", list: "bases"},
 	{heading: "National code", scope: ofItem, path: "national_code", kind: tariff, note: "A longer national tariff code."},
 	{heading: "National list", scope: ofItem, path: "national_list", note: "Its list, such as AHTN."},
 	{heading: "Origin criterion", scope: ofItem, path: "criterion_text", kind: criterion, note: "As printed, such as CTH + RVC 40%.", example: "WO"},
@@ -169,9 +172,9 @@ func flagHeading(f eco.Flag) string {
 }
 
 // columns lists every column: the fixed ones, and after them of the certificate one for each flag that a form offers.
-func columns() []column {
+func columns(forms eco.Forms) []column {
 	var flags []eco.Flag
-	for _, form := range eco.Forms() {
+	for _, form := range forms.All() {
 		for _, flag := range form.Flags {
 			if !slices.Contains(flags, flag) {
 				flags = append(flags, flag)
@@ -213,16 +216,17 @@ func plain(heading string) string {
 }
 
 // lists are the values of drop-downs.
-func lists() map[string][]string {
+func lists(forms eco.Forms) map[string][]string {
 	out := map[string][]string{
 		"answers": {"YES", "NO"},
+		"bases":   {eco.HSBasisImporting, eco.HSBasisExporting},
 		"modes":   {"1", "2", "3", "4", "5", "6", "8"},
 		"statuses": {
 			string(eco.StatusOriginal), string(eco.StatusReplacement), string(eco.StatusTrueCopy), string(eco.StatusReissue), string(eco.StatusCancellation),
 		},
 		"relations": {string(eco.RelationReplaces), string(eco.RelationBackToBack), string(eco.RelationTrueCopyOf), string(eco.RelationCancels)},
 	}
-	for _, form := range eco.Forms() {
+	for _, form := range forms.All() {
 		out["forms"] = append(out["forms"], string(form.Code))
 	}
 	for first := 'A'; first <= 'Z'; first++ {

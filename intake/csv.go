@@ -15,7 +15,7 @@ import (
 
 // CSV reads a table of certificates as text in UTF-8, with or without byte order mark, whose cells are parted by commas,
 // semicolons or tabs: whichever the row of headings has most of (RFC 4180 with that separator). The error is an *Error.
-func CSV(data []byte) ([]Import, error) {
+func CSV(data []byte, forms eco.Forms) ([]Import, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(data, []byte("PK\x03\x04")) {
 		return nil, refuse("", "want text, found a zip archive; a workbook is named .xlsx")
@@ -27,7 +27,7 @@ func CSV(data []byte) ([]Import, error) {
 	r.FieldsPerRecord = -1
 	r.Comma = separator(data)
 	var lines []int // on which each row begins, from 1
-	t := newTables()
+	t := newTables(forms)
 	s := table{
 		at: func(row, column int) string {
 			name, err := excelize.ColumnNumberToName(column + 1)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecogate/ecogate/eco"
 )
 
 var update = flag.Bool("update", false, "write the table of columns into docs/intake.md anew")
@@ -42,11 +44,11 @@ func TestDocumentationHasEveryColumn(t *testing.T) {
 }
 
 func columnTable() string {
-	every := &template{}
+	every := &template{forms: eco.DefaultForms()}
 	var b strings.Builder
 	b.WriteString("| column | sheet | what to write | goes to |\n|---|---|---|---|\n")
 	for _, sheet := range sheetsOfTemplate {
-		for _, c := range columns() {
+		for _, c := range columns(eco.DefaultForms()) {
 			for _, s := range sheet.scopes {
 				if s == c.scope {
 					fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", every.heading(c), sheet.name, every.note(c), c.at())

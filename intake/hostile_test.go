@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,7 +27,8 @@ import (
 //	# why      format: csv|xlsx|uncefact      error: place: part of the text
 //
 // The only file in it is what is read. For a workbook it lists cells that are written over the template, one a line: "Items!A3 = text",
-// "Items!A3 := 46354" for a number, "Items!A3 =- =A1" for a formula without a result.
+// "Items!A3 := 46354" for a number, "Items!A3 =- A1" for a formula without a result. A column may be given by its heading:
+// "Items![Gross weight]3".
 type hostile struct {
 	name   string
 	format intake.Format
@@ -62,7 +65,7 @@ func hostileFiles(t testing.TB, format intake.Format) []hostile {
 			continue
 		}
 		if h.data = archive.Files[0].Data; format == intake.FormatXLSX {
-			h.data = workbook(t, string(h.data))
+			h.data = workbook(t, string(h.data), h.errors)
 		} else if strings.HasSuffix(archive.Files[0].Name, ".quoted") { // for octets that a text does not hold
 			octets, err := strconv.Unquote(strings.TrimSpace(string(h.data)))
 			if err != nil {
@@ -75,10 +78,13 @@ func hostileFiles(t testing.TB, format intake.Format) []hostile {
 	return out
 }
 
-// workbook writes cells over the template.
-func workbook(t testing.TB, cells string) []byte {
+// byHeading is a cell whose column is given by its heading.
+var byHeading = regexp.MustCompile(`(\w+)!\[([^]]+)\]`)
+
+// workbook writes cells over the template, and puts the letters of columns into places that give their headings.
+func workbook(t testing.TB, cells string, places []string) []byte {
 	t.Helper()
-	template, err := intake.Template("ATIGA-D", intake.FormatXLSX)
+	template, err := intake.Template("ATIGA-D", intake.FormatXLSX, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +93,25 @@ func workbook(t testing.TB, cells string) []byte {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for line := range strings.Lines(cells) {
+	lettered := func(text string) string {
+		return byHeading.ReplaceAllStringFunc(text, func(found string) string {
+			m := byHeading.FindStringSubmatch(found)
+			rows, err := f.GetRows(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(rows[0], func(heading string) bool { return strings.TrimSuffix(heading, " *") == m[2] })
+			letters, err := excelize.ColumnNumberToName(at + 1)
+			if err != nil {
+				t.Fatalf("%s: %v", found, err)
+			}
+			return m[1] + "!" + letters
+		})
+	}
+	for i, place := range places {
+		places[i] = lettered(place)
+	}
+	for line := range strings.Lines(lettered(cells)) {
 		place, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		how, value, _ := strings.Cut(rest, " ")
 		sheet, cell, _ := strings.Cut(place, "!")
@@ -126,7 +150,7 @@ func TestHostileFilesAreRefusedWithTheirPlaces(t *testing.T) {
 		for _, h := range hostileFiles(t, format) {
 			seen++
 			t.Run(h.name, func(t *testing.T) {
-				_, err := intake.Read(h.format, h.data)
+				_, err := intake.Read(h.format, h.data, eco.DefaultForms())
 				var wrong *intake.Error
 				if !errors.As(err, &wrong) {
 					t.Fatalf("got %v, want it refused", err)
@@ -184,7 +208,7 @@ func FuzzSheet(f *testing.F) {
 	f.Add([]byte(`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="3"><c r="B3" t="inlineStr"><is><t>Reference</t></is></c>` +
 		`<c r="C3" t="str"><f>1</f><v>Form</v></c></row><row><c t="b"><v>1</v></c><c t="e"><v>#N/A</v></c><c><f>A1</f></c></row></sheetData></worksheet>`))
 	f.Fuzz(func(t *testing.T, sheet []byte) {
-		imports, err := intake.XLSX(replaced(t, whole, firstSheet, sheet))
+		imports, err := intake.XLSX(replaced(t, whole, firstSheet, sheet), eco.DefaultForms())
 		if err != nil {
 			refusedWithPlace(t, err)
 		} else if len(imports) == 0 {
@@ -247,8 +271,8 @@ func replaced(t testing.TB, workbook []byte, name string, content []byte) []byte
 // fuzzSheets holds a reader to what callers rely on: certificates with a place for each finding, or problems.
 func fuzzSheets(f *testing.F, format intake.Format) {
 	f.Helper()
-	for _, form := range append(eco.Forms(), eco.Form{}) {
-		template, err := intake.Template(form.Code, format)
+	for _, form := range append(eco.DefaultForms().All(), eco.Form{}) {
+		template, err := intake.Template(form.Code, format, eco.DefaultForms())
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -259,7 +283,7 @@ func fuzzSheets(f *testing.F, format intake.Format) {
 		f.Add(h.data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		imports, err := intake.Read(format, data)
+		imports, err := intake.Read(format, data, eco.DefaultForms())
 		if err != nil {
 			refusedWithPlace(t, err)
 			return
@@ -268,7 +292,7 @@ func fuzzSheets(f *testing.F, format intake.Format) {
 			t.Error("neither certificates nor problems")
 		}
 		for _, i := range imports {
-			for _, finding := range eco.Validate(i.Certificate, ecotest.Now()) {
+			for _, finding := range eco.Validate(i.Certificate, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()) {
 				if i.Place(finding.Path) == "" {
 					t.Errorf("%s has no place", finding.Path)
 				}

@@ -159,8 +159,8 @@ func refuse(place, format string, args ...any) error {
 	return p.err()
 }
 
-// Read reads all certificates of a file, in its order. The error is an *Error.
-func Read(format Format, data []byte) ([]Import, error) {
+// Read reads all certificates of a file, in its order, with the forms that it may name. The error is an *Error.
+func Read(format Format, data []byte, forms eco.Forms) ([]Import, error) {
 	if len(data) > MaxBytes {
 		return nil, refuse("", "want a file of %d bytes at most, found %d", MaxBytes, len(data))
 	}
@@ -168,11 +168,11 @@ func Read(format Format, data []byte) ([]Import, error) {
 	case FormatJSON:
 		return one(JSON(data))
 	case FormatUNCEFACT:
-		return one(UNCEFACT(data))
+		return one(UNCEFACT(data, forms))
 	case FormatXLSX:
-		return XLSX(data)
+		return XLSX(data, forms)
 	case FormatCSV:
-		return CSV(data)
+		return CSV(data, forms)
 	}
 	return nil, refuse("", "want one of the formats %q, found %q", Formats(), format)
 }

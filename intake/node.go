@@ -168,6 +168,15 @@ func (n *node) text() string {
 	return string(text)
 }
 
+// plainText is the value of a text.
+func (n *node) plainText() (string, bool) {
+	if n == nil {
+		return "", false
+	}
+	text, ok := n.value.(string)
+	return text, ok
+}
+
 // leftovers appends what of n and below nobody used, in the order of the document.
 // At the bound it stops.
 func (n *node) leftovers(out []Field) []Field {

@@ -65,7 +65,7 @@ func filled(certificates []eco.Certificate) []map[string]string {
 		c := &certificates[i]
 		row := func(s scope, entry any) {
 			cells := map[string]string{headingOfReference: c.Reference}
-			for _, col := range columns() {
+			for _, col := range columns(eco.DefaultForms()) {
 				if col.scope == s {
 					if text := cellOfValue(reflect.ValueOf(entry), col); text != "" {
 						cells[col.heading] = text
@@ -101,6 +101,20 @@ func samples(t testing.TB) []eco.Certificate {
 	for _, name := range ecotest.Names(t) {
 		c := ecotest.Load(t, name)
 		c.UUID = ""
+		form, _ := eco.DefaultForms().ByCode(c.Form)
+		for i := range c.Items {
+			item := &c.Items[i]
+			if item.CriterionText == "" {
+				item.CriterionText = eco.CriteriaText(item.Criteria)
+			}
+			if item.CriterionText == "" {
+				continue
+			}
+			var err error
+			if item.Criteria, err = form.ParseCriteria(item.CriterionText); err != nil { // a sheet has what is printed, and no more
+				t.Fatal(err)
+			}
+		}
 		out = append(out, c)
 	}
 	return out
@@ -108,7 +122,7 @@ func samples(t testing.TB) []eco.Certificate {
 
 func inCSV(t testing.TB, comma rune, rows []map[string]string) []byte {
 	t.Helper()
-	template, err := Template("", FormatCSV)
+	template, err := Template("", FormatCSV, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +133,7 @@ func inCSV(t testing.TB, comma rune, rows []map[string]string) []byte {
 		b.Write(template)
 	}
 	var head []string
-	for _, c := range columns() {
+	for _, c := range columns(eco.DefaultForms()) {
 		head = append(head, c.heading)
 	}
 	if comma != ',' {
@@ -143,7 +157,7 @@ func inCSV(t testing.TB, comma rune, rows []map[string]string) []byte {
 // inWorkbook fills a template as a person does: below its example rows, each cell in the sheet that has its column.
 func inWorkbook(t testing.TB, form eco.FormCode, rows []map[string]string) []byte {
 	t.Helper()
-	template, err := Template(form, FormatXLSX)
+	template, err := Template(form, FormatXLSX, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +222,7 @@ func TestFilledTemplateIsReadBack(t *testing.T) {
 		{"tabs", FormatCSV, inCSV(t, '\t', filled(want))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := Read(tt.format, tt.data)
+			got, err := Read(tt.format, tt.data, eco.DefaultForms())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -221,7 +235,7 @@ func TestFilledTemplateIsReadBack(t *testing.T) {
 
 func TestTemplateOfAFormTakesItsCertificates(t *testing.T) {
 	for _, c := range samples(t) {
-		got, err := XLSX(inWorkbook(t, c.Form, filled([]eco.Certificate{c})))
+		got, err := XLSX(inWorkbook(t, c.Form, filled([]eco.Certificate{c})), eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,12 +247,12 @@ func TestTemplateOfAFormTakesItsCertificates(t *testing.T) {
 
 func TestEmptyTemplateHoldsNoCertificate(t *testing.T) {
 	for _, format := range []Format{FormatXLSX, FormatCSV} {
-		for _, form := range append(eco.Forms(), eco.Form{}) {
-			data, err := Template(form.Code, format)
+		for _, form := range append(eco.DefaultForms().All(), eco.Form{}) {
+			data, err := Template(form.Code, format, eco.DefaultForms())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Read(format, data); err == nil || !strings.Contains(err.Error(), "at least one certificate") {
+			if _, err := Read(format, data, eco.DefaultForms()); err == nil || !strings.Contains(err.Error(), "at least one certificate") {
 				t.Errorf("%s %s: %v", form.Code, format, err)
 			}
 		}
@@ -247,12 +261,12 @@ func TestEmptyTemplateHoldsNoCertificate(t *testing.T) {
 
 func TestColumnsAreFieldsOfACertificate(t *testing.T) {
 	seen := map[string]bool{}
-	for _, c := range columns() {
+	for _, c := range columns(eco.DefaultForms()) {
 		if seen[plain(c.heading)] {
 			t.Errorf("column %q stands there twice", c.heading)
 		}
 		seen[plain(c.heading)] = true
-		if c.list != "" && len(lists()[c.list]) == 0 {
+		if c.list != "" && len(lists(eco.DefaultForms())[c.list]) == 0 {
 			t.Errorf("column %q: no list %q", c.heading, c.list)
 		}
 		v := reflect.ValueOf(new(eco.Certificate))
@@ -287,7 +301,7 @@ func TestLibreOfficeKeepsATemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := XLSX(data)
+	got, err := XLSX(data, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +339,7 @@ func TestDatesAreDaysAsWorkbooksCountThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := XLSX(b.Bytes())
+		got, err := XLSX(b.Bytes(), eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,14 +351,14 @@ func TestDatesAreDaysAsWorkbooksCountThem(t *testing.T) {
 
 func TestFindingsHaveCells(t *testing.T) {
 	c := samples(t)[0]
-	got, err := XLSX(inWorkbook(t, "", filled([]eco.Certificate{c})))
+	got, err := XLSX(inWorkbook(t, "", filled([]eco.Certificate{c})), eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
 	last := len(c.Items) - 1
 	for path, want := range map[string]string{
 		"reference": "Certificates!A3", "exporter.address.lines[1]": "Certificates!P3", fmt.Sprintf("items[%d].description", last): "Items!G",
-		fmt.Sprintf("items[%d].fob", last): "Items!", "invoices[0].date": "Items!AA", "flags.EXHIBITION": "Certificates!", "nothing.of.the.kind": "Certificates!A3",
+		fmt.Sprintf("items[%d].fob", last): "Items!", "invoices[0].date": "Items!", "flags.EXHIBITION": "Certificates!", "nothing.of.the.kind": "Certificates!A3",
 	} {
 		if place := got[0].Place(path); !strings.HasPrefix(place, want) {
 			t.Errorf("%s stands in %q, want %s", path, place, want)
@@ -396,11 +410,11 @@ func TestBombsAreRefused(t *testing.T) {
 		if len(data) > MaxBytes/4 {
 			t.Fatalf("the bomb has %d bytes", len(data))
 		}
-		if _, err := XLSX(data); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := XLSX(data, eco.DefaultForms()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d bytes that unpack to %d: %v, want %q", len(data), n, err, want)
 		}
 	}
-	if _, err := Read(FormatCSV, make([]byte, MaxBytes+1)); err == nil || !strings.Contains(err.Error(), "want a file of 4194304 bytes at most") {
+	if _, err := Read(FormatCSV, make([]byte, MaxBytes+1), eco.DefaultForms()); err == nil || !strings.Contains(err.Error(), "want a file of 4194304 bytes at most") {
 		t.Errorf("a large file: %v", err)
 	}
 }
@@ -461,7 +475,7 @@ func BenchmarkSheets(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
-				if got, err := Read(format, data); err != nil || len(got) != len(many) {
+				if got, err := Read(format, data, eco.DefaultForms()); err != nil || len(got) != len(many) {
 					b.Fatal(len(got), err)
 				}
 			}

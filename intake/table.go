@@ -23,6 +23,7 @@ type table struct {
 // tables is one reading of all sheets of a file.
 type tables struct {
 	problems
+	forms   eco.Forms
 	columns map[string]column // by plain heading
 	// entries are the certificates by their normalised reference, order in the order of the file.
 	entries map[string]*entry
@@ -38,9 +39,9 @@ type entry struct {
 	criteria map[int]string
 }
 
-func newTables() *tables {
-	t := &tables{columns: map[string]column{}, entries: map[string]*entry{}}
-	for _, c := range columns() {
+func newTables(forms eco.Forms) *tables {
+	t := &tables{forms: forms, columns: map[string]column{}, entries: map[string]*entry{}}
+	for _, c := range columns(forms) {
 		t.columns[plain(c.heading)] = c
 	}
 	return t
@@ -361,7 +362,7 @@ func (t *tables) finish() ([]Import, error) {
 
 func (t *tables) finishOne(e *entry) {
 	c := &e.Certificate
-	form, known := eco.FormByCode(c.Form)
+	form, known := t.forms.ByCode(c.Form)
 	if !known {
 		return // Validate says so
 	}
@@ -374,9 +375,9 @@ func (t *tables) finishOne(e *entry) {
 		if c.Items[i].CriterionText == "" || len(form.Criteria) == 0 {
 			continue
 		}
-		criteria, ok := criteriaOf(c.Form, c.Items[i].CriterionText)
-		if !ok {
-			t.add(e.criteria[i], "Origin criterion: want criteria of %s, such as %q, found %q", form.Code, criterionExample(form), limited(c.Items[i].CriterionText))
+		criteria, err := form.ParseCriteria(c.Items[i].CriterionText)
+		if err != nil {
+			t.add(e.criteria[i], "Origin criterion: want criteria of %s, such as %q: %v", form.Code, criterionExample(form), err)
 			continue
 		}
 		c.Items[i].Criteria = criteria
@@ -387,7 +388,7 @@ func (t *tables) finishOne(e *entry) {
 // criterionExample is a criterion of the form as it is printed.
 func criterionExample(form eco.Form) string {
 	for _, c := range form.Criteria {
-		if c.TakesPercent {
+		if c.TakesPercent() {
 			return c.Code + " 45%"
 		}
 	}

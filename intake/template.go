@@ -24,17 +24,17 @@ var sheetsOfTemplate = []struct {
 // Template writes an empty spreadsheet with the columns that a form uses, or all of them for no form: headings, a row that shows how
 // it is meant and that does not count, and a note for each column; a workbook has drop-downs too. Headings of what the form
 // asks for end in *.
-func Template(form eco.FormCode, format Format) ([]byte, error) {
+func Template(form eco.FormCode, format Format, forms eco.Forms) ([]byte, error) {
 	var rules *eco.Form
 	if form != "" {
-		known, ok := eco.FormByCode(form)
+		known, ok := forms.ByCode(form)
 		if !ok {
-			return nil, fmt.Errorf("there is no form %q", form)
+			return nil, fmt.Errorf("want one of the forms %s, found %q", forms.Codes(), form)
 		}
 		rules = &known
 	}
-	w := &template{form: rules}
-	for _, c := range columns() {
+	w := &template{form: rules, forms: forms}
+	for _, c := range columns(forms) {
 		if w.has(c) {
 			w.columns = append(w.columns, c)
 		}
@@ -51,6 +51,7 @@ func Template(form eco.FormCode, format Format) ([]byte, error) {
 // template is one template under way.
 type template struct {
 	form    *eco.Form // nil for all forms
+	forms   eco.Forms
 	columns []column
 }
 
@@ -308,7 +309,7 @@ func (s *book) dropDown(sheet, column string, c column) error {
 	if c.list == "" {
 		return nil
 	}
-	names, values := listNames(), lists()
+	names, values := listNames(), lists(s.forms)
 	at, err := excelize.ColumnNumberToName(slices.Index(names, c.list) + 1)
 	if err != nil {
 		return err
@@ -322,7 +323,7 @@ func (s *book) dropDown(sheet, column string, c column) error {
 
 // listNames orders the lists.
 func listNames() []string {
-	return []string{"forms", "statuses", "countries", "modes", "relations", "answers"}
+	return []string{"forms", "statuses", "countries", "modes", "relations", "answers", "bases"}
 }
 
 // lists writes the hidden sheet of the drop-downs' values.
@@ -330,7 +331,7 @@ func (s *book) lists() error {
 	if _, err := s.file.NewSheet(sheetLists); err != nil {
 		return err
 	}
-	values := lists()
+	values := lists(s.forms)
 	for i, name := range listNames() {
 		for j, value := range values[name] {
 			cell, err := excelize.CoordinatesToCellName(i+1, j+1)

@@ -22,7 +22,7 @@ import (
 //   - The name of the trade agreement becomes the form; eco.Validate complains if this program does not know it.
 //
 // The error is an *Error.
-func UNCEFACT(data []byte) (Import, error) {
+func UNCEFACT(data []byte, forms eco.Forms) (Import, error) {
 	root, err := parseJSON(data)
 	if err != nil {
 		return Import{}, err
@@ -30,7 +30,10 @@ func UNCEFACT(data []byte) (Import, error) {
 	if root.members == nil {
 		return Import{}, refuse("", "want a JSON object, found %s", root.kind())
 	}
-	r := &uncefact{imp: Import{places: map[string]string{"": ""}}}
+	r := &uncefact{forms: forms, imp: Import{places: map[string]string{"": ""}}}
+	if country, ok := root.get("supplyChainConsignment", "exportCountry", "code").plainText(); ok {
+		r.exporting = country
+	}
 	r.document(root)
 	if err := r.err(); err != nil {
 		return Import{}, err
@@ -44,7 +47,10 @@ func UNCEFACT(data []byte) (Import, error) {
 // uncefact is one reading.
 type uncefact struct {
 	problems
-	imp Import
+	forms eco.Forms
+	imp   Import
+	// exporting is the country of export, as it decides between forms of one name.
+	exporting string
 }
 
 // take puts a text into the certificate and remembers where it came from; nil leaves everything as it is.
@@ -182,23 +188,24 @@ func (r *uncefact) form(root *node) {
 		return
 	}
 	r.imp.places["form"] = agreement.path()
-	c.Form = formOf(name)
+	c.Form = r.formOf(name)
 }
 
-// formOf finds the form of an agreement by its name: the form's code, its title, or the only form whose code begins with the name.
-func formOf(agreement string) eco.FormCode {
+// formOf finds the form of an agreement by its name: the form's code, its title, the agreement's name, or the only form whose code begins
+// with the name.
+func (r *uncefact) formOf(agreement string) eco.FormCode {
 	code := strings.Trim(notInCodes.ReplaceAllString(strings.ToUpper(agreement), "-"), "-")
-	var begin []eco.FormCode
-	for _, f := range eco.Forms() {
-		switch {
-		case string(f.Code) == code, strings.EqualFold(f.Title, agreement), strings.EqualFold(f.Agreement, agreement):
-			return f.Code
-		case strings.HasPrefix(string(f.Code), code+"-"):
-			begin = append(begin, f.Code)
+	if form, ok := r.forms.Named(agreement, r.exporting); ok {
+		return form.Code
+	}
+	var found []eco.FormCode
+	for _, f := range r.forms.All() {
+		if strings.EqualFold(f.Agreement, agreement) || string(f.Code) == code || strings.HasPrefix(string(f.Code), code+"-") {
+			found = append(found, f.Code)
 		}
 	}
-	if len(begin) == 1 {
-		return begin[0]
+	if len(found) == 1 {
+		return found[0]
 	}
 	return eco.FormCode(code)
 }
@@ -417,7 +424,8 @@ func (r *uncefact) criterion(n *node, item *eco.Item, at string) {
 	if !r.take(n, &item.CriterionText, at+".criterion_text") {
 		return
 	}
-	if criteria, ok := criteriaOf(r.imp.Certificate.Form, item.CriterionText); ok {
+	form, known := r.forms.ByCode(r.imp.Certificate.Form)
+	if criteria, err := form.ParseCriteria(item.CriterionText); known && err == nil {
 		item.Criteria = criteria
 		r.imp.places[at+".criteria"] = n.path()
 	}

@@ -54,7 +54,7 @@ func TestUNCEFACTLosesNothing(t *testing.T) {
 	for _, name := range []string{"CertificateOfOrigin.sampleFull.json", "CertificateOfOrigin.sampleMinimal.json"} {
 		t.Run(name, func(t *testing.T) {
 			data := edi3(t, name)
-			i, err := intake.UNCEFACT(data)
+			i, err := intake.UNCEFACT(data, eco.DefaultForms())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +148,7 @@ func cutLast(path string) (before, last string, found bool) {
 }
 
 func TestUNCEFACTSample(t *testing.T) {
-	i, err := intake.UNCEFACT(edi3(t, "CertificateOfOrigin.sampleFull.json"))
+	i, err := intake.UNCEFACT(edi3(t, "CertificateOfOrigin.sampleFull.json"), eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,14 +188,14 @@ func TestUNCEFACTSample(t *testing.T) {
 		t.Error("the packages of two lines stand not with the first of them")
 	}
 	// An agreement that this program does not know is for Validate to complain about.
-	if findings := eco.Validate(c, ecotest.Now()); !slices.ContainsFunc(findings, func(f eco.Finding) bool { return f.Code == eco.CodeForm }) {
+	if findings := eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()); !slices.ContainsFunc(findings, func(f eco.Finding) bool { return f.Code == eco.CodeForm }) {
 		t.Errorf("no finding about the form in %v", findings)
 	}
 }
 
 func TestUNCEFACTListsUnknownMembers(t *testing.T) {
 	data := bytes.Replace(edi3(t, "CertificateOfOrigin.sampleMinimal.json"), []byte(`"isPreferential"`), []byte(`"newest": {"a": [1, {"b": null}], "c": {}}, "isPreferential"`), 1)
-	i, err := intake.UNCEFACT(data)
+	i, err := intake.UNCEFACT(data, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +213,12 @@ func FuzzUNCEFACT(f *testing.F) {
 		f.Add(h.data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		i, err := intake.UNCEFACT(data)
+		i, err := intake.UNCEFACT(data, eco.DefaultForms())
 		if err != nil {
 			refusedWithPlace(t, err)
 			return
 		}
-		eco.Validate(i.Certificate, ecotest.Now())
+		eco.Validate(i.Certificate, eco.DefaultForms(), eco.Quirks{}, ecotest.Now())
 		if !json.Valid(data) {
 			t.Errorf("took %q, which is not JSON", data)
 		}

@@ -39,6 +39,8 @@ type WatcherOptions struct {
 	// Submit hands a certificate to the node. It returns nil only when the certificate is durable there, and may be called again for the
 	// same one, which it then takes once.
 	Submit func(ctx context.Context, from Folder, c eco.Certificate) (Receipt, error)
+	// Forms are those that files may name, at each moment; nil for those of the program.
+	Forms func() eco.Forms
 	// Now is the clock.
 	Now func() time.Time
 	// Log gets a line for each file that was moved or has to wait; nil discards.
@@ -98,6 +100,9 @@ const (
 func NewWatcher(o WatcherOptions) *Watcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Forms == nil {
+		o.Forms = eco.DefaultForms
 	}
 	if o.Point == nil {
 		o.Point = func(string) {}
@@ -222,7 +227,7 @@ func (w *Watcher) take(ctx context.Context, f Folder, path string) error {
 	if !ok {
 		err = refuse("", "want a name that ends in .json, .uncefact.json, .xlsx or .csv")
 	} else {
-		imports, err = Read(format, data)
+		imports, err = Read(format, data, w.Forms())
 	}
 	if err != nil {
 		r.Problems = problemsOf(err)

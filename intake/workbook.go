@@ -22,12 +22,12 @@ const (
 //
 // A number in a column of dates is a day as workbooks count them. A cell with a formula counts by the result that the file keeps of it; one
 // without is refused. Nothing is unpacked beyond MaxUnzipped, and nothing to disk.
-func XLSX(data []byte) ([]Import, error) {
+func XLSX(data []byte, forms eco.Forms) ([]Import, error) {
 	sheets, err := openWorkbook(data)
 	if err != nil {
 		return nil, err
 	}
-	t := newTables()
+	t := newTables(forms)
 	for _, s := range sheets {
 		for _, cell := range s.unsolved {
 			t.add(s.name+"!"+cell, "want a value, found a formula without its result: open and save the file in a spreadsheet program, or write the value")

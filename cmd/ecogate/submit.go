@@ -169,13 +169,14 @@ func (s *submission) tell(w *columns, answer api.TakenFile) {
 func (c *cli) coTemplate() *cobra.Command {
 	var code form
 	var format fileFormat
+	var source formSource
 	var out string
 	cmd := &cobra.Command{
 		Use:   "template [--form CODE] [--format xlsx|csv] --out FILE",
 		Short: "Write a spreadsheet to fill with certificates",
 		Long: "Write a spreadsheet with the columns that a form uses, or with all of them, to FILE (- for standard output). It has a note on each\n" +
 			"column, an example row that does not count, and in a workbook drop-downs. \"co submit\" takes it when it is filled.\n" +
-			"The format follows from FILE's extension unless --format gives it.",
+			"The format follows from FILE's extension unless --format gives it.\n" + formSourceHelp,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
@@ -188,13 +189,21 @@ func (c *cli) coTemplate() *cobra.Command {
 			if how != intake.FormatXLSX && how != intake.FormatCSV {
 				return &usageError{text: "a template is xlsx or csv; --format says which", command: cmd.CommandPath()}
 			}
-			data, err := intake.Template(eco.FormCode(code), how)
+			forms, err := source.forms()
+			if err != nil {
+				return err
+			}
+			if _, ok := forms.ByCode(eco.FormCode(code)); code != "" && !ok {
+				return &usageError{text: fmt.Sprintf("there is no form %q; want one of %s", code, forms.Codes())}
+			}
+			data, err := intake.Template(eco.FormCode(code), how, forms)
 			if err != nil {
 				return err
 			}
 			return c.writeFile(out, data)
 		},
 	}
+	source.flags(cmd)
 	cmd.Flags().Var(&code, "form", "`form` code, such as ATIGA-D")
 	cmd.Flags().Var(&format, "format", "`format`: xlsx or csv")
 	cmd.Flags().StringVar(&out, "out", "", "`file` to write")

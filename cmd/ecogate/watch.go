@@ -19,7 +19,7 @@ func (n *runningNode) watch(cfg config.Config) error {
 	if err := prepareFolders(cfg); err != nil {
 		return err
 	}
-	n.watcher = intake.NewWatcher(intake.WatcherOptions{Submit: n.submitFromFolder, Now: n.now, Log: n.log, Point: fault.Point})
+	n.watcher = intake.NewWatcher(intake.WatcherOptions{Submit: n.submitFromFolder, Forms: n.Registry.Forms, Now: n.now, Log: n.log, Point: fault.Point})
 	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)
 	return nil
 }

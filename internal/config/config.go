@@ -21,6 +21,7 @@ package config
 import (
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -38,7 +39,11 @@ type Config struct {
 	Intake     Intake                     `yaml:"intake"`
 	Limits     Limits                     `yaml:"limits"`
 	Log        Log                        `yaml:"log"`
+	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
+	FormsDir string `yaml:"forms_dir" path:"folder"`
 
+	// forms are those of the program with those of FormsDir.
+	forms   eco.Forms
 	origins map[string]Origin
 }
 
@@ -234,5 +239,8 @@ func (c Config) WatchedFolders() []intake.Folder {
 
 // Registry is the part that package partners reads.
 func (c Config) Registry() partners.Config {
-	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements}
+	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms}
 }
+
+// Forms are the forms that the node knows.
+func (c Config) Forms() eco.Forms { return c.forms }
