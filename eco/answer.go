@@ -78,7 +78,7 @@ type Reason struct {
 //
 // The work is linear in the size of the answer.
 func ValidateAnswer(a Answer, forms Forms) []Finding {
-	v := &validation{} // Of no certificate and no form: its tools serve here too.
+	v := &validation{codes: forms.codes} // Of no certificate and no form: its tools serve here too.
 	v.checkAnswered(a)
 	if _, known := forms.ByCode(a.Certificate.Form); !known {
 		v.fail(CodeForm, "certificate.form", fmt.Sprintf("want one of %s, found %q", forms.Codes(), a.Certificate.Form), "name the form by its code")

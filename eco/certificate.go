@@ -162,6 +162,8 @@ type Item struct {
 	// Invoices are the numbers of the invoices in Certificate.Invoices that cover this item.
 	Invoices []string `json:"invoices,omitempty"`
 	Producer *Party   `json:"producer,omitempty"`
+	// CPE is the issuing country's confirmation that the product is eligible. National: ForPartner leaves it out.
+	CPE *CPE `json:"cpe,omitempty"`
 }
 
 // The countries whose classification goods may have: it may differ at the two ends.

@@ -45,6 +45,7 @@ var itemFields = map[string]func(*Item) bool{
 	"fob":            func(i *Item) bool { return i.FOB != nil },
 	"invoices":       func(i *Item) bool { return len(i.Invoices) > 0 },
 	"producer":       func(i *Item) bool { return i.Producer != nil && filled(i.Producer.Name) },
+	"cpe":            func(i *Item) bool { return i.CPE != nil && filled(i.CPE.Number) },
 }
 
 // universal is asked of every certificate, whatever its form: no document can do without it.

@@ -12,11 +12,15 @@ import (
 //go:embed forms/*.yaml
 var formFiles embed.FS
 
-// Forms is a set of forms. It is immutable and small: pass it by value. The zero value is DefaultForms.
-type Forms struct{ list []Form } // ordered by code
+// Forms is a set of forms, with the code lists that their certificates are checked against. It is immutable and small: pass it
+// by value. The zero value is DefaultForms.
+type Forms struct {
+	list  []Form // ordered by code
+	codes Codes
+}
 
 // DefaultForms are the forms that come with the program.
-func DefaultForms() Forms { return Forms{builtin()} }
+func DefaultForms() Forms { return Forms{list: builtin()} }
 
 // builtin reads the embedded files once. They are part of the program, so that a fault in them is one of the program.
 var builtin = sync.OnceValue(func() []Form {
@@ -46,8 +50,11 @@ func (s Forms) With(folder fs.FS, name string) (Forms, error) {
 		}
 	}
 	sortForms(list)
-	return Forms{list}, nil
+	return Forms{list, s.codes}, nil
 }
+
+// WithCodes is the set with other code lists than the published ones.
+func (s Forms) WithCodes(codes Codes) Forms { return Forms{s.list, codes} }
 
 func sortForms(list []Form) {
 	slices.SortFunc(list, func(a, b Form) int { return strings.Compare(string(a.Code), string(b.Code)) })

@@ -14,7 +14,7 @@ import (
 //
 // The work is linear in the size of the certificate.
 func Validate(c Certificate, forms Forms, quirks Quirks, now time.Time) []Finding {
-	v := &validation{c: &c, quirks: quirks, now: now}
+	v := &validation{c: &c, codes: forms.codes, quirks: quirks, now: now}
 	v.form, v.known = forms.ByCode(c.Form)
 	if !v.known {
 		v.fail(CodeForm, "form", fmt.Sprintf("want one of %s, found %q", forms.Codes(), c.Form), "name the form by its code")
@@ -51,6 +51,7 @@ type validation struct {
 	form     Form
 	known    bool // form is set
 	quirks   Quirks
+	codes    Codes
 	now      time.Time
 	findings []Finding
 }
@@ -144,7 +145,7 @@ func (v *validation) checkCountries() {
 // checkMember asks for one of the countries that the form's file lists under key, if it lists any. Whether it is a country at
 // all is for checkCountry.
 func (v *validation) checkMember(path, code, key string, members []string) {
-	if IsCountry(code) && len(members) > 0 && !slices.Contains(members, code) {
+	if v.isCountry(code) && len(members) > 0 && !slices.Contains(members, code) {
 		v.add(v.ruled(key), CodeCountries, path, fmt.Sprintf("%s: want one of %s, found %q", v.form.Code, strings.Join(members, ", "), code), "use the form that was agreed with this country")
 	}
 }
@@ -153,9 +154,9 @@ func (v *validation) checkMember(path, code, key string, members []string) {
 func (v *validation) checkCountry(path, code string) {
 	switch {
 	case code == "":
-	case !IsCountry(code) && !userAssigned(code):
+	case !v.isCountry(code) && !userAssigned(code):
 		v.fail(CodeCountries, path, fmt.Sprintf("want an ISO 3166-1 alpha-2 code, found %q", code), "use the two-letter code in capitals")
-	case !IsCountry(code):
+	case !v.isCountry(code):
 		v.warn(CodeCountries, path, fmt.Sprintf("%q is a code that ISO 3166-1 leaves to its users", code), "make sure that the partner reads it alike")
 	}
 }
@@ -260,7 +261,7 @@ func (v *validation) checkTransport() {
 		{"transport.loading_port.code", t.LoadingPort}, {"transport.discharge_port.code", t.DischargePort}, {"transport.transshipment_port.code", t.Transshipment},
 	}
 	for _, p := range ports {
-		if p.port.Code != "" && (!locodePattern.MatchString(p.port.Code) || !IsCountry(p.port.Code[:2])) {
+		if p.port.Code != "" && (!locodePattern.MatchString(p.port.Code) || !v.isCountry(p.port.Code[:2])) {
 			v.warn(CodeText, p.path, fmt.Sprintf("want a UN/LOCODE such as LAVTE, found %q", p.port.Code), "give the code, or only the name")
 		}
 	}

@@ -193,7 +193,8 @@ func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compos
 	return results[0], nil
 }
 
-// signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential.
+// signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential. What is
+// the issuing country's own stays in our record and out of the document.
 func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.Time) ([]byte, string, error) {
 	query := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
 	if _, err := n.registry.DocumentCredentials("", query, now); err != nil {
@@ -203,7 +204,7 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.T
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
 	}
-	unsigned, err := ubl.Marshal(c, n.registry.Forms())
+	unsigned, err := ubl.Marshal(c.ForPartner(), n.registry.Forms())
 	if err != nil {
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}

@@ -41,8 +41,10 @@ type Config struct {
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
 	FormsDir string `yaml:"forms_dir" path:"folder"`
+	// CodeListsDir is a folder with tables that add codes to the program's lists; "" for none. eco.CodesFrom tells of them.
+	CodeListsDir string `yaml:"code_lists_dir" path:"folder"`
 
-	// forms are those of the program with those of FormsDir.
+	// forms are those of the program with those of FormsDir and the codes of CodeListsDir.
 	forms   eco.Forms
 	origins map[string]Origin
 }
