@@ -89,8 +89,9 @@ type Options struct {
 	Log *slog.Logger
 	// Ready says whether the node can do its work; nil asks the store.
 	Ready func(context.Context) error
-	// Paper holds the fonts and the address template of renditions; the rest follows from each certificate's record and reader.
-	Paper paper.Options
+	// Paper gives the forms, fonts and address template of a rendition that is asked for now; the rest follows from the certificate's
+	// record and its reader. Nil for the program's forms and the built-in font.
+	Paper func() paper.Options
 	// TestPartner tells partners that are no authority but a test system: renditions of what comes from or goes to one say so. Nil for
 	// none.
 	TestPartner func(partner string) bool

@@ -60,7 +60,10 @@ func (s *server) rendition(c echo.Context) error {
 	if withheld(record, role) {
 		return problem(CodeInConflict, "")
 	}
-	options := s.Paper
+	var options paper.Options
+	if s.Paper != nil {
+		options = s.Paper()
+	}
 	options.Overlays = s.overlays(record, role)
 	options.Digest = record.Document.Digest
 	var pdf bytes.Buffer
@@ -103,10 +106,14 @@ func only(found []exchange.Certificate, seq uint64) (exchange.Certificate, error
 // overlays are what a rendition bears because of its record and its reader. What a broker takes home is never an original.
 func (s *server) overlays(c exchange.Certificate, role Role) []paper.Overlay {
 	var overlays []paper.Overlay
-	switch c.State {
-	case exchange.CertificateInConflict:
+	switch eco.State(c.State) {
+	case eco.StateCancelled:
+		overlays = append(overlays, paper.OverlayCancelled)
+	case eco.StateReplaced:
+		overlays = append(overlays, paper.OverlayReplaced)
+	case eco.StateInConflict:
 		overlays = append(overlays, paper.OverlayInConflict)
-	case exchange.CertificateRefused:
+	case eco.StateRefused:
 		overlays = append(overlays, paper.OverlayRefused)
 	}
 	if role == RoleBroker {

@@ -73,13 +73,16 @@ type Reason struct {
 	Text string `json:"text,omitempty"`
 }
 
-// ValidateAnswer checks a by itself, without the certificate that it is about, and returns what it finds, always in the
+// ValidateAnswer checks a by itself, without the certificate that it is about but for its form, one of forms, and returns what it finds, always in the
 // same order; nil when there is nothing. An answer with an error says too little, or two things at once, to act upon.
 //
 // The work is linear in the size of the answer.
-func ValidateAnswer(a Answer) []Finding {
-	v := &validation{} // Of no certificate and no form: its tools serve here too.
+func ValidateAnswer(a Answer, forms Forms) []Finding {
+	v := &validation{codes: forms.codes} // Of no certificate and no form: its tools serve here too.
 	v.checkAnswered(a)
+	if _, known := forms.ByCode(a.Certificate.Form); !known {
+		v.fail(CodeForm, "certificate.form", fmt.Sprintf("want one of %s, found %q", forms.Codes(), a.Certificate.Form), "name the form by its code")
+	}
 	v.checkIssueTime(a.IssueTime)
 	v.checkReasons(a)
 	walkTexts(reflect.ValueOf(a), "", "", func(path, name, text string) { v.checkText(path, name, text) })
@@ -104,11 +107,8 @@ func (v *validation) checkAnswered(a Answer) {
 	if !slices.Contains(answerKinds, a.Kind) {
 		v.fail(CodeText, "kind", fmt.Sprintf("want one of %s, found %q", kinds(), a.Kind), "say one of these")
 	}
-	if _, known := FormByCode(a.Certificate.Form); !known {
-		v.fail(CodeForm, "certificate.form", fmt.Sprintf("want one of %s, found %q", formCodes(), a.Certificate.Form), "name the form by its code")
-	}
-	v.checkCountry("certificate.issuing_country", a.Certificate.IssuingCountry, nil)
-	v.checkCountry("authority.country", a.Authority.Country, nil)
+	v.checkCountry("certificate.issuing_country", a.Certificate.IssuingCountry)
+	v.checkCountry("authority.country", a.Authority.Country)
 }
 
 func kinds() string {

@@ -149,7 +149,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if r.agreement.TimeStampRequired && (verified.TimeStamp == nil || verified.TimeStamp.Authority == nil) {
 		return nil, nil, ebms.NewSecurityFailure(location, errNoTimeStamp)
 	}
-	data, findings, err := ubl.Unmarshal(verified.Octets)
+	data, findings, err := ubl.Unmarshal(verified.Octets, n.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
@@ -160,8 +160,8 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
-	findings = append(findings, eco.Validate(data, r.request.Received)...)
-	if eco.HasErrors(findings) {
+	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
+	if findings = append(findings, checked...); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{

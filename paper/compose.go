@@ -140,7 +140,8 @@ func (k *composer) groups(entries []entry, as style) []group {
 // box draws a box with its caption and what it holds.
 func (k *composer) box(s *sheet, b box) {
 	s.frame(b.x, b.y, b.w, b.h)
-	y := k.caption(s, b.number, b.caption, rectangle{b.x, b.y, b.w, b.h})
+	number, words := k.heading(b.number, b.holds)
+	y := k.caption(s, number, words, rectangle{b.x, b.y, b.w, b.h})
 	area := rectangle{b.x + padding, y, b.w - 2*padding, b.y + b.h - y - 0.8}
 	switch b.holds {
 	case holdsTitle:
@@ -171,19 +172,19 @@ func (k *composer) caption(s *sheet, number, caption string, r rectangle) float6
 	x, y := r.x+0.8, r.y+0.6
 	indent := 0.0
 	if number != "" {
-		set := k.words(number + ".")
+		set := k.ours(number + ".")
 		s.texts = append(s.texts, text{x: x, y: y + captionSize*mm*0.95, size: captionSize, set: set, bold: true})
 		indent = set.width(captionSize)*1.15 + 0.7
 	}
-	for _, l := range wrap(k.words(caption), captionSize, r.w-1.6-indent) {
+	for _, l := range wrap(k.ours(caption), captionSize, r.w-1.6-indent) {
 		s.texts = append(s.texts, text{x: x + indent, y: y + captionSize*mm*0.95, size: captionSize, set: l})
 		y += leading(captionSize)
 	}
 	return y + 0.5
 }
 
-// words are words of ours.
-func (k *composer) words(s string) line { return k.set(s, false) }
+// ours are words of ours.
+func (k *composer) ours(s string) line { return k.set(s, false) }
 
 // fill writes groups into an area, in the largest type in which all fit. If none does, those that do not fit go on after the items,
 // and the last line of the box says so.
@@ -265,10 +266,10 @@ func (g group) after(n int, size, width float64) group {
 func (k *composer) move(s *sheet, b box, at text, rest []group) {
 	s.texts = append(s.texts, at)
 	name := strings.ToUpper(string(b.holds))
-	if b.number != "" {
-		name = "BOX " + b.number
+	if number, _ := k.heading(b.number, b.holds); number != "" {
+		name = "BOX " + number
 	}
-	k.notes = append(k.notes, note{group: group{paragraphs: []line{k.words(name + ", CONTINUED:")}}, moved: &later{s, len(s.texts) - 1}})
+	k.notes = append(k.notes, note{group: group{paragraphs: []line{k.ours(name + ", CONTINUED:")}}, moved: &later{s, len(s.texts) - 1}})
 	for _, g := range rest {
 		k.notes = append(k.notes, note{group: g})
 	}
@@ -276,7 +277,7 @@ func (k *composer) move(s *sheet, b box, at text, rest []group) {
 
 // formName writes the agreement and the form's name at the lower end of the title block.
 func (k *composer) formName(s *sheet, area *rectangle) {
-	lines := wrap(k.words(strings.ToUpper(k.form.Agreement)), smallSize, area.w-6)
+	lines := wrap(k.ours(strings.ToUpper(k.form.Agreement)), smallSize, area.w-6)
 	name := k.title()
 	height := float64(len(lines))*leading(smallSize) + 2*leading(titleSize)
 	y := area.y + area.h - height - 2
@@ -285,11 +286,11 @@ func (k *composer) formName(s *sheet, area *rectangle) {
 		s.centred(area, y+leading(smallSize)*0.8, smallSize, l, false)
 		y += leading(smallSize)
 	}
-	if name != "CERTIFICATE OF ORIGIN" {
-		s.centred(area, y+leading(titleSize)*0.8, titleSize, k.words("CERTIFICATE OF ORIGIN"), true)
+	if !strings.Contains(name, "CERTIFICATE OF ORIGIN") {
+		s.centred(area, y+leading(titleSize)*0.8, titleSize, k.ours("CERTIFICATE OF ORIGIN"), true)
 		y += leading(titleSize)
 	}
-	s.centred(area, y+leading(titleSize)*0.8, titleSize, k.words(name), true)
+	s.centred(area, y+leading(titleSize)*0.8, titleSize, k.ours(name), true)
 }
 
 func (s *sheet) centred(area *rectangle, y, size float64, set line, bold bool) {
@@ -307,7 +308,7 @@ func (k *composer) officialUse(s *sheet, area *rectangle) {
 	for i, words := range []string{"Preferential treatment given", "Preferential treatment not given (reason):"} {
 		at := y + float64(i)*row
 		s.square(area.x, at, side)
-		s.texts = append(s.texts, text{x: area.x + side + 1.5, y: at + side*0.85, size: smallSize, set: k.words(words)})
+		s.texts = append(s.texts, text{x: area.x + side + 1.5, y: at + side*0.85, size: smallSize, set: k.ours(words)})
 	}
 	k.signature(s, area, "Signature of the importing customs")
 	area.h = y - area.y - 0.5
@@ -317,7 +318,7 @@ func (k *composer) officialUse(s *sheet, area *rectangle) {
 func (k *composer) signature(s *sheet, area *rectangle, caption string) {
 	y := area.y + area.h - 3
 	s.rules = append(s.rules, rule{area.x + 2, y, area.x + area.w - 2, y, true})
-	s.texts = append(s.texts, text{x: area.x + 2, y: y + captionSize*mm, size: captionSize, set: k.words(caption)})
+	s.texts = append(s.texts, text{x: area.x + 2, y: y + captionSize*mm, size: captionSize, set: k.ours(caption)})
 	area.h -= 12
 }
 
@@ -328,15 +329,15 @@ func (k *composer) tickBoxes(s *sheet, area rectangle) {
 	rows := int(area.h / row)
 	n := 0
 	for _, t := range k.ticks() {
-		label := k.words(t.label)
+		label := k.ours(t.label)
 		if n >= rows*perLine || label.width(smallSize) > width-side-2.5 {
-			k.notes = append(k.notes, note{group: group{paragraphs: []line{k.words(t.label + ": " + yesNo(t.on))}}})
+			k.notes = append(k.notes, note{group: group{paragraphs: []line{k.ours(t.label + ": " + yesNo(t.on))}}})
 			continue
 		}
 		x, y := area.x+float64(n%perLine)*width, area.y+float64(n/perLine)*row
 		s.square(x, y, side)
 		if t.on {
-			s.texts = append(s.texts, text{x: x + 0.55, y: y + side*0.88, size: 7.5, set: k.words("X"), bold: true})
+			s.texts = append(s.texts, text{x: x + 0.55, y: y + side*0.88, size: 7.5, set: k.ours("X"), bold: true})
 		}
 		s.texts = append(s.texts, text{x: x + side + 1.3, y: y + side*0.85, size: smallSize, set: label})
 		n++
@@ -347,11 +348,11 @@ func (k *composer) tickBoxes(s *sheet, area rectangle) {
 // signed document and the QR code below.
 func (k *composer) margins(s *sheet, number int) {
 	const size = 8.0
-	page := k.words(fmt.Sprintf("PAGE %d OF %d", number, len(k.sheets)))
+	page := k.ours(fmt.Sprintf("PAGE %d OF %d", number, len(k.sheets)))
 	pageWidth := page.width(size) * 1.1
 	s.texts = append(s.texts, text{x: right - pageWidth, y: top - 2.5, size: size, set: page, bold: true})
 	if len(s.overlays) > 0 {
-		words := k.words(strings.Join(s.overlays, " / "))
+		words := k.ours(strings.Join(s.overlays, " / "))
 		fit := math.Min(size+1, (right-left-pageWidth-6)/(words.width(1)*1.1))
 		s.texts = append(s.texts, text{x: left, y: top - 2.5, size: fit, set: words, bold: true, red: true})
 	}
@@ -385,7 +386,7 @@ func (k *composer) shortened(s string, size, width float64) line {
 	if set.width(size) <= width {
 		return set
 	}
-	dots := k.words("...")
+	dots := k.ours("...")
 	limit := (width - dots.width(size)) / (size * mm)
 	for i, g := range set {
 		if limit -= float64(g.width); limit < 0 {

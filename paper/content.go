@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ecogate/ecogate/eco"
 )
@@ -29,9 +30,8 @@ type entry struct {
 func prose(label, value string) entry { return entry{label: label, value: value} }
 func exact(label, value string) entry { return entry{label: label, value: value, exact: true} }
 
-// capitals reports whether the certificate is printed in capitals: Lao certificates are (Lao MOIC Instruction 0118/MOIC.DIMEX of
-// 31 January 2020). Others are printed as they were issued.
-func (s source) capitals() bool { return s.c.IssuingCountry == "LA" }
+// capitals reports whether the form is filled in capitals in the country of issue. Others are printed as they were issued.
+func (s source) capitals() bool { return slices.Contains(s.form.Capitals, s.c.IssuingCountry) }
 
 // title is the form's name.
 func (s source) title() string {
@@ -117,16 +117,25 @@ func address(a eco.Address) []entry {
 	return entries
 }
 
-// hasWords reports whether text holds part between word ends.
+// hasWords reports whether text holds part, spelled in the same way, between word ends.
 func hasWords(text, part string) bool {
-	separate := func(r rune) bool { return strings.ContainsRune(" ,;.()\"", r) }
-	words, sought := strings.FieldsFunc(text, separate), strings.FieldsFunc(part, separate)
-	for i := 0; len(sought) > 0 && i+len(sought) <= len(words); i++ {
-		if slices.Equal(words[i:i+len(sought)], sought) {
+	for at := 0; part != ""; at++ {
+		found := strings.Index(text[at:], part)
+		if found < 0 {
+			return false
+		}
+		at += found
+		if wordEnd(text[:at], utf8.DecodeLastRuneInString) && wordEnd(text[at+len(part):], utf8.DecodeRuneInString) {
 			return true
 		}
 	}
 	return false
+}
+
+// wordEnd reports whether no word goes on into text on the side that first looks at.
+func wordEnd(text string, first func(string) (rune, int)) bool {
+	r, _ := first(text)
+	return text == "" || strings.ContainsRune(" ,;.()\"", r)
 }
 
 func (s source) producers() []entry {
@@ -218,7 +227,7 @@ func (s source) goods(i *eco.Item) []entry {
 	if i.Packages != 0 || i.PackageCode != "" || i.PackageText != "" {
 		entries = append(entries, prose("", strings.TrimSpace(fmt.Sprintf("%d %s %s", i.Packages, i.PackageCode, i.PackageText))))
 	}
-	entries = append(entries, prose("", unfilled(i.Description)))
+	entries = append(entries, prose("", i.Description))
 	if !s.frame.has(holdsHS) {
 		entries = append(entries, tariff("HS ", i)...)
 	}
@@ -239,15 +248,6 @@ func (s source) goods(i *eco.Item) []entry {
 		entries = append(entries, party("PRODUCER: ", *i.Producer)...)
 	}
 	return filled(entries...)
-}
-
-// unfilled is a description without the asterisks that closed it on other paper; the rendition closes it itself.
-func unfilled(text string) string {
-	bare := strings.TrimRight(text, " -_\r\n\t")
-	if stars := strings.TrimRight(bare, "*"); len(bare)-len(stars) >= len(closing) {
-		return stars
-	}
-	return text
 }
 
 func tariff(label string, i *eco.Item) []entry {
@@ -311,11 +311,9 @@ func (s source) invoices(i *eco.Item) []entry {
 func (s source) rest() []entry {
 	c := s.c
 	entries := []entry{prose("", c.Remarks)}
-	if !s.frame.has(holdsTicks) {
-		for _, t := range s.ticks() {
-			if t.flag != eco.FlagIssuedRetroactively { // the stamp, or its absence, says that
-				entries = append(entries, exact(t.label+": ", yesNo(t.on)))
-			}
+	for _, flag := range slices.Sorted(maps.Keys(c.Flags)) {
+		if c.Flags[flag] && !s.ticked(flag) && flag != eco.FlagIssuedRetroactively { // a stamp says that
+			entries = append(entries, exact("", s.words(flag)))
 		}
 	}
 	entries = append(entries, s.invoicers()...)
@@ -361,18 +359,13 @@ func (s source) invoicers() []entry {
 
 // tick is one tick box.
 type tick struct {
-	flag  eco.Flag
 	label string
 	on    bool
 }
 
-// ticks are the indicators that the form offers, and any other that the certificate answers.
+// ticks are the indicators that the form offers as tick boxes, and any other that the certificate answers.
 func (s source) ticks() []tick {
-	offered := s.form.Flags
-	if s.form.Code == "" {
-		offered = s.frame.ticks
-	}
-	flags := slices.Clone(offered)
+	flags := slices.Clone(s.form.Flags)
 	for _, flag := range slices.Sorted(maps.Keys(s.c.Flags)) {
 		if !slices.Contains(flags, flag) {
 			flags = append(flags, flag)
@@ -380,13 +373,22 @@ func (s source) ticks() []tick {
 	}
 	var ticks []tick
 	for _, flag := range flags {
-		label := s.frame.words[flag]
-		if label == "" {
-			label = strings.ReplaceAll(string(flag), "_", " ")
+		if s.ticked(flag) {
+			ticks = append(ticks, tick{s.words(flag), s.c.Flags[flag]})
 		}
-		ticks = append(ticks, tick{flag, label, s.c.Flags[flag]})
 	}
 	return ticks
+}
+
+// nonParty are the forms that speak of parties where others speak of countries.
+var nonParty = []eco.FormCode{"VKFTA-VK", "VKFTA-KV"}
+
+// words are what the form calls an indicator.
+func (s source) words(flag eco.Flag) string {
+	if flag == eco.FlagThirdCountryInvoicing && slices.Contains(nonParty, s.form.Code) {
+		return "NON-PARTY INVOICING"
+	}
+	return strings.ReplaceAll(string(flag), "_", " ")
 }
 
 // stamps are the words that the certificate itself calls for, each on a line of its own: in the box that the form has for words about
@@ -394,8 +396,8 @@ func (s source) ticks() []tick {
 func (s source) stamps(holds content) []string {
 	var words []string
 	c := s.c
-	if holds == s.frame.retroactive && c.Flags[eco.FlagIssuedRetroactively] {
-		words = append(words, s.frame.retroactiveWords)
+	if holds == s.lateBox() && c.Flags[eco.FlagIssuedRetroactively] {
+		words = append(words, firstOf(s.frame.lateWords, "ISSUED RETROACTIVELY"))
 	}
 	// ATIGA Operational Certification Procedure, Rule 12: the copy bears the words and the original's date of issue.
 	if holds == holdsCertification && (c.Status == eco.StatusTrueCopy || c.Flags[eco.FlagCertifiedTrueCopy]) {

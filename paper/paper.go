@@ -3,7 +3,7 @@
 // does not know who may see a certificate or what became of it: overlays come with Options.
 //
 // Guarantees of a rendition:
-//   - Nothing of the certificate is left out and nothing is cut. What does not fit into its box goes on in the column of the goods and on
+//   - Nothing of the certificate that may leave the country is left out, and nothing is cut. What does not fit into its box goes on in the column of the goods and on
 //     continuation pages, and the box says where. Each page bears the reference and its number of all pages.
 //   - A character that no font has is printed as its code point, [U+4E2D], and is in the findings. It never becomes another character.
 //   - The same input gives the same octets, so that a rendition can be compared and its digest kept.
@@ -45,6 +45,8 @@ const (
 
 // Options say what a rendition bears beside the certificate. The zero value prints the certificate alone, in the built-in fonts.
 type Options struct {
+	// Forms are where the certificate's form is found; the zero value holds those that come with the program.
+	Forms eco.Forms
 	// Fonts are tried in their order for values that the built-in font (Windows-1252) cannot print.
 	Fonts []*Font
 	// Overlays are printed on every page, in their order.
@@ -63,9 +65,11 @@ var ErrTooLong = fmt.Errorf("want at most %d pages, found more", MaxPages)
 // ErrTooLong, or w's own.
 func Render(w io.Writer, c eco.Certificate, o Options) ([]eco.Finding, error) {
 	p := newPress(o.Fonts)
+	c = printed(c)
 	findings := check(c, p.faces)
-	s := source{c: &c, frame: frameOf(c.Form), options: o}
-	s.form, _ = eco.FormByCode(c.Form)
+	s := source{c: &c, options: o}
+	s.form, _ = o.Forms.ByCode(c.Form)
+	s.frame = frameOf(s.form)
 	seal := sealOf(c, o)
 	code, err := seal.png()
 	if err != nil {
@@ -87,4 +91,13 @@ func Render(w io.Writer, c eco.Certificate, o Options) ([]eco.Finding, error) {
 }
 
 // Check tells what Render would find, without printing.
-func Check(c eco.Certificate, fonts []*Font) []eco.Finding { return check(c, newPress(fonts).faces) }
+func Check(c eco.Certificate, fonts []*Font) []eco.Finding {
+	return check(printed(c), newPress(fonts).faces)
+}
+
+// printed is what of a certificate stands on its form: without what is the issuing country's own, and without the asterisks that
+// closed its texts on other paper, since this paper has its own.
+func printed(c eco.Certificate) eco.Certificate {
+	cleaned, _ := eco.Clean(c.ForPartner())
+	return cleaned
+}

@@ -12,19 +12,42 @@ import (
 // digest stands for that of a signed document.
 const digest = "06dfff1d3bbd9cb2f7c12e5d33a1d2c1be5f1c8b7a0c4e4f9a6f4f0e7b120c8f"
 
-// samples are a certificate of testdata for each frame.
+// samples are a certificate of testdata for each form, where there is none of its own with the data of another.
 func samples(t testing.TB) map[string]eco.Certificate {
 	t.Helper()
-	atiga := ecotest.Load(t, "atiga-form-d")
-	list := map[string]eco.Certificate{
-		"atiga-d": atiga, "lao-gsp-a": ecotest.Load(t, "lao-gsp-a"), "non-preferential": ecotest.Load(t, "nonpreferential-kcci"),
+	own := map[eco.FormCode]string{
+		eco.FormATIGA: "atiga-form-d", eco.FormLaoGSP: "lao-gsp-a", "GSP-A": "lao-gsp-a",
+		eco.FormNonPreferential: "nonpreferential-kcci", "NON-PREFERENTIAL-ICC": "nonpreferential-kcci",
 	}
-	for _, code := range []eco.FormCode{"ACFTA-E", "AKFTA-AK", "VKFTA-VK", "RCEP", "AANZFTA"} {
-		c := atiga
-		c.Form = code
-		list[strings.ToLower(string(code))] = c
+	list := map[string]eco.Certificate{}
+	for _, form := range eco.DefaultForms().All() {
+		name := own[form.Code]
+		if name == "" {
+			name = "atiga-form-d"
+		}
+		c := ecotest.Load(t, name)
+		c.Form = form.Code
+		answers := c.Flags
+		c.Flags = map[eco.Flag]bool{}
+		for _, flag := range form.Flags {
+			c.Flags[flag] = answers[flag]
+		}
+		list[strings.ToLower(string(form.Code))] = c
 	}
 	return list
+}
+
+// frames are the forms of which each has another frame.
+var frames = []string{"atiga-d", "vkfta-vk", "rcep", "gsp-a", "non-preferential", "ecfa"}
+
+// framed are the samples of those.
+func framed(t testing.TB) map[string]eco.Certificate {
+	t.Helper()
+	all, some := samples(t), map[string]eco.Certificate{}
+	for _, name := range frames {
+		some[name] = all[name]
+	}
+	return some
 }
 
 // long is c with n items, some of which have much to say.
@@ -35,7 +58,7 @@ func long(c eco.Certificate, n int) eco.Certificate {
 		item := items[i%len(items)]
 		item.Number = i + 1
 		if i%7 == 3 {
-			item.Description += " " + strings.Repeat(fmt.Sprintf("GRADE %d WITH FITTINGS AND SPARE PARTS, ", i), 12)
+			item.Description += " " + strings.Repeat(fmt.Sprintf("GRADE-%d WITH FITTINGS AND SPARE PARTS, ", i), 12)
 		}
 		c.Items = append(c.Items, item)
 	}

@@ -10,7 +10,7 @@ const closing = "****"
 
 // The table's own measures, in millimetres, and the lines of an item that are kept on one page.
 const (
-	headHeight     = 9.5
+	headHeight     = 10.0
 	stripHeight    = 15.0 // reference and name of the form above a continuation
 	signingHeight  = 25.0 // places for signatures below it
 	keptLines      = 15
@@ -105,10 +105,10 @@ func (r row) counted() row {
 func (k *composer) close(r *row) {
 	goods := k.goodsColumn()
 	cell := r.cells[goods]
-	stars := k.words(closing)
+	stars := k.ours(closing)
 	room := k.frame.table.columns[goods].w - 2*padding
 	if n := len(cell); n > 0 {
-		if joined := append(append(cell[n-1][:len(cell[n-1]):len(cell[n-1])], k.words(" ")...), stars...); joined.width(tableSize) <= room {
+		if joined := append(append(cell[n-1][:len(cell[n-1]):len(cell[n-1])], k.ours(" ")...), stars...); joined.width(tableSize) <= room {
 			cell[n-1] = joined
 			r.closed = true
 			return
@@ -133,19 +133,22 @@ func (k *composer) columns(s *sheet, t table) {
 	s.rules = append(s.rules, rule{left, t.y + headHeight, right, t.y + headHeight, false})
 	x := left
 	for n, c := range t.columns {
-		if n > 0 && c.caption != "" {
+		if n > 0 && c.number != "" && c.number == t.columns[n-1].number {
+			x += c.w
+			continue
+		}
+		if n > 0 {
 			s.rules = append(s.rules, rule{x, t.y, x, t.y + t.h, false})
 		}
-		if c.caption != "" {
-			width := c.w
-			for _, next := range t.columns[n+1:] {
-				if next.caption != "" {
-					break
-				}
-				width += next.w
+		width := c.w
+		for _, next := range t.columns[n+1:] {
+			if next.number == "" || next.number != c.number {
+				break
 			}
-			k.caption(s, c.number, c.caption, rectangle{x, t.y, width, headHeight})
+			width += next.w
 		}
+		number, words := k.heading(c.number, c.holds)
+		k.caption(s, number, words, rectangle{x, t.y, width, headHeight})
 		x += c.w
 	}
 }
@@ -177,7 +180,7 @@ func (k *composer) row(s *sheet, t table, r row, y float64, n int) {
 		k.tell(r.told, len(k.sheets))
 	}
 	if r.last {
-		stars := k.words(closing)
+		stars := k.ours(closing)
 		s.texts = append(s.texts, text{x: left + padding, y: y + leading(tableSize)*0.8, size: tableSize, set: stars})
 		middle := y + leading(tableSize)*0.55
 		s.rules = append(s.rules, rule{left + 2*padding + stars.width(tableSize), middle, right - padding, middle, true})
@@ -215,7 +218,7 @@ func (k *composer) continued(s *sheet, t table) {
 	for _, c := range t.columns[:k.goodsColumn()] {
 		x += c.w
 	}
-	words := k.words(fmt.Sprintf("CONTINUED ON PAGE %d", len(k.sheets)+1))
+	words := k.ours(fmt.Sprintf("CONTINUED ON PAGE %d", len(k.sheets)+1))
 	s.texts = append(s.texts, text{x: x + padding, y: t.y + t.h - 1.2, size: tableSize, set: words, bold: true})
 }
 
@@ -233,7 +236,8 @@ func (k *composer) continuation() (*sheet, table) {
 			continue
 		}
 		s.frame(b.x, foot-signingHeight, b.w, signingHeight)
-		y := k.caption(s, b.number, b.caption+": see page 1", rectangle{b.x, foot - signingHeight, b.w, signingHeight})
+		number, words := k.heading(b.number, b.holds)
+		y := k.caption(s, number, words+": see page 1", rectangle{b.x, foot - signingHeight, b.w, signingHeight})
 		k.signature(s, &rectangle{b.x + padding, y, b.w - 2*padding, foot - y - 0.8}, "Signature")
 	}
 	t := k.frame.table
@@ -246,12 +250,12 @@ func (k *composer) continuation() (*sheet, table) {
 func (k *composer) tell(l *later, page int) {
 	column := k.frame.table.columns[k.goodsColumn()]
 	where := "AFTER THE LAST ITEM"
-	if column.number != "" {
-		where = "IN BOX " + column.number
+	if number, _ := k.heading(column.number, column.holds); number != "" {
+		where = "IN BOX " + number
 	}
 	words := "CONTINUED " + where
 	if page > 1 {
 		words = fmt.Sprintf("CONTINUED ON PAGE %d, %s", page, where)
 	}
-	l.sheet.texts[l.index].set = k.words(words)
+	l.sheet.texts[l.index].set = k.ours(words)
 }

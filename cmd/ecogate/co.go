@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	return group("co", "Submit, find and print certificates of origin", c.coSubmit(), c.coShow(), c.coLookup(), c.coPDF())
+	return group("co", "Check, submit, find and print certificates of origin", c.coCheck(), c.coSubmit(), c.coShow(), c.coLookup(), c.coPDF())
 }
 
 func (c *cli) coSubmit() *cobra.Command {
@@ -276,15 +277,14 @@ type form string
 func (f *form) String() string { return string(*f) }
 func (f *form) Type() string   { return "form" }
 
-// Set takes one of the codes that eco knows.
+// Set takes a code. Which there are is for the node to say: its configuration may add some.
 func (f *form) Set(s string) error {
-	var codes []string
-	for _, known := range eco.Forms() {
-		if strings.EqualFold(string(known.Code), s) {
-			*f = form(known.Code)
-			return nil
-		}
-		codes = append(codes, string(known.Code))
+	code := strings.ToUpper(s)
+	if !formCode.MatchString(code) {
+		return fmt.Errorf("want a code such as %s", eco.DefaultForms().Codes())
 	}
-	return fmt.Errorf("want one of %s", strings.Join(codes, ", "))
+	*f = form(code)
+	return nil
 }
+
+var formCode = regexp.MustCompile(`^[A-Z0-9]+(-[A-Z0-9]+)*$`)

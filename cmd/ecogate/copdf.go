@@ -28,6 +28,7 @@ type pdfFlags struct {
 	fonts     []string
 	verifyURL string
 	overlays  []string
+	forms     formSource
 }
 
 // printed is what "co pdf --json" tells.
@@ -44,7 +45,7 @@ func (c *cli) coPDF() *cobra.Command {
 		Long: "Print the certificate with this reference, in any spelling, as PDF in the frame of its form. The node decides what it bears\n" +
 			"across the page: a broker's is a copy. Its QR code has the reference and the SHA-256 of the signed document.\n\n" +
 			"With --file the certificate comes from a file, without node: its JSON form, or a UBL document, whose signature is not verified\n" +
-			"(see \"ecogate xml verify\") and whose SHA-256 is in the QR code. Fields with characters that no font has are warnings.",
+			"(see \"ecogate xml verify\") and whose SHA-256 is in the QR code. Fields with characters that no font has are warnings.\n" + formSourceHelp,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd, args); err != nil {
@@ -54,6 +55,7 @@ func (c *cli) coPDF() *cobra.Command {
 		},
 	}
 	lookupFlags(cmd, &f.query)
+	f.forms.flags(cmd)
 	flags := cmd.Flags()
 	flags.Uint64Var(&f.seq, "seq", 0, "record `number`, when several certificates bear the reference")
 	flags.StringVar(&f.out, "out", "", "`file` for the PDF; - for standard output")
@@ -95,7 +97,7 @@ func (f *pdfFlags) check(cmd *cobra.Command, args []string) error {
 		f.query.Reference = args[0]
 	}
 	online := []string{"direction", "country", "form", "seq"}
-	offline := []string{"font", "verify-url", "overlay"}
+	offline := []string{"font", "verify-url", "overlay", "config", "forms-dir"}
 	for _, name := range online {
 		if f.file != "" && cmd.Flags().Changed(name) {
 			return wrong("--" + name + " chooses among a node's certificates, not with --file")
@@ -155,6 +157,9 @@ func (c *cli) filePDF(f pdfFlags, w io.Writer) ([]eco.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	if options.Forms, err = f.forms.forms(); err != nil {
+		return nil, err
+	}
 	for _, name := range f.overlays {
 		overlay, err := overlayNamed(name)
 		if err != nil {
@@ -166,7 +171,7 @@ func (c *cli) filePDF(f pdfFlags, w io.Writer) ([]eco.Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	certificate, findings, err := certificateIn(data)
+	certificate, findings, err := certificateIn(data, options.Forms)
 	if err != nil {
 		return nil, &refused{fmt.Errorf("%s: %w", inputName(f.file), err)}
 	}
@@ -191,9 +196,9 @@ func overlayNamed(name string) (paper.Overlay, error) {
 }
 
 // certificateIn reads a certificate in its JSON form or as a UBL document, with what was met on the way.
-func certificateIn(data []byte) (eco.Certificate, []eco.Finding, error) {
+func certificateIn(data []byte, forms eco.Forms) (eco.Certificate, []eco.Finding, error) {
 	if isXML(data) {
-		return ubl.Unmarshal(data)
+		return ubl.Unmarshal(data, forms)
 	}
 	certificate, err := eco.Decode(data)
 	return certificate, nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/store/bolt"
 )
@@ -164,7 +165,12 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	}
 	options := api.Options{
 		Node: n.Node, Operator: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
-		Paper: printed, TestPartner: n.isTest,
+		Paper: func() paper.Options {
+			now := printed
+			now.Forms = n.Registry.Forms()
+			return now
+		},
+		TestPartner: n.isTest,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
