@@ -41,7 +41,7 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 	for i := range answers {
 		a := &answers[i]
 		a.ID, a.IssueTime = fmt.Sprintf("%d-%s", i+1, id), now
-		a.Certificate = eco.AnsweredCertificate{
+		a.Certificate = eco.CertificateID{
 			IssuingCountry: c.Data.IssuingCountry, Form: c.Data.Form, Reference: c.Data.Reference, IssuingBody: c.Data.IssuingBody.ID,
 		}
 		a.Authority = eco.Authority{Name: cmp.Or(self.Name, self.ID), Country: self.Country}
