@@ -2,26 +2,9 @@ package eco
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
-
-// countries are the 249 officially assigned alpha-2 codes of ISO 3166-1.
-const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT" +
-	" BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI" +
-	" FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ" +
-	" IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK" +
-	" ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN" +
-	" PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH" +
-	" TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
-
-// currencies are the ISO 4217 alphabetic codes that trade may use, with the later VED, SLE, ZWG and XCG. The list
-// changes with the years, so an unknown code is only a warning.
-const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD" +
-	" CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ" +
-	" GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD" +
-	" LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP" +
-	" PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND" +
-	" TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XDR XOF XPF YER ZAR ZMW ZWG "
 
 var (
 	// currencyPattern is the shape of an ISO 4217 alphabetic code.
@@ -40,8 +23,152 @@ var (
 	digitsPattern       = regexp.MustCompile(`^[0-9]+$`)
 )
 
+// CodeList is a list of codes that certificates and business messages use.
+type CodeList string
+
+// The code lists. Those of UNCL hold the codes that the exchange of certificates needs, not all.
+const (
+	ListCountries  CodeList = "countries"  // ISO 3166-1 alpha-2
+	ListCurrencies CodeList = "currencies" // ISO 4217
+	ListUnits      CodeList = "units"      // UN/ECE Recommendation 20
+	ListPackages   CodeList = "packages"   // UN/ECE Recommendation 21
+	ListModes      CodeList = "modes"      // UN/ECE Recommendation 19
+	ListDocuments  CodeList = "documents"  // UNCL 1001: kind of document
+	ListFunctions  CodeList = "functions"  // UNCL 1225: function of a message
+	ListStatuses   CodeList = "statuses"   // UNCL 1373: status of a document
+)
+
+// CodeLists lists the code lists.
+func CodeLists() []CodeList {
+	return []CodeList{ListCountries, ListCurrencies, ListUnits, ListPackages, ListModes, ListDocuments, ListFunctions, ListStatuses}
+}
+
+// Code is one code with what people should know of it.
+type Code struct {
+	Code string
+	Name string
+	// Alpha3 is a country's other code of ISO 3166-1.
+	Alpha3 string
+	// Digits are the minor units of a currency: decimals of its amounts. -1 is a currency without any, such as gold.
+	Digits int
+	// Withdrawn: the list had the code once. Partners with an older edition still use it.
+	Withdrawn bool
+	// Note is a remark, such as why a configuration adds the code.
+	Note string
+}
+
+// Edition says which issue of a list the program has.
+type Edition struct {
+	// Name is the list's, such as "ISO 4217".
+	Name string
+	// Version is the publisher's word for the issue; Date its day, or its year where no more is known.
+	Version, Date string
+}
+
+// Codes are the code lists: as published, which the zero Codes has, and with what a configuration adds (CodesFrom). It is
+// immutable and small: pass it by value.
+type Codes struct {
+	added map[CodeList]map[string]Code
+}
+
+// Find finds a code as it is written, without regard to other spellings. It takes a few comparisons of texts.
+func (c Codes) Find(list CodeList, code string) (Code, bool) {
+	if own, ok := c.added[list][code]; ok {
+		return own, true
+	}
+	if row, ok := findRow(published(list), code); ok && code != "" && code[0] != '#' {
+		return readRow(list, row), true
+	}
+	if rest, isPackage := strings.CutPrefix(code, "X"); list == ListUnits && isPackage && len(code) == 3 {
+		// UN/ECE Recommendation 20: a package of Recommendation 21 becomes a unit by an X in front.
+		return c.Find(ListPackages, rest)
+	}
+	return Code{}, false
+}
+
+// Added lists what a configuration added to a list, in no order; nil if nothing.
+func (c Codes) Added(list CodeList) []Code {
+	var codes []Code
+	for _, code := range c.added[list] {
+		codes = append(codes, code)
+	}
+	return codes
+}
+
+// EditionOf says which issue of a list the program has; zero for what is no list.
+func EditionOf(list CodeList) Edition {
+	var e Edition
+	for line := range strings.Lines(published(list)) {
+		key, value, found := strings.Cut(strings.TrimSpace(line), ": ")
+		if !found || !strings.HasPrefix(key, "# ") {
+			break
+		}
+		switch key {
+		case "# list":
+			e.Name = value
+		case "# version":
+			e.Version = value
+		case "# date":
+			e.Date = value
+		}
+	}
+	return e
+}
+
+// findRow finds the row of a code in a table: lines that begin with the code and a tab, sorted by code.
+func findRow(table, code string) (string, bool) {
+	low, high := 0, len(table)
+	for low < high {
+		middle := (low + high) / 2
+		start := strings.LastIndexByte(table[:middle], '\n') + 1
+		length := strings.IndexByte(table[start:], '\n')
+		if length < 0 {
+			length = len(table) - start
+		}
+		row := table[start : start+length]
+		found, _, _ := strings.Cut(row, "\t")
+		switch order := strings.Compare(found, code); {
+		case order == 0:
+			return row, true
+		case order < 0:
+			low = start + length + 1
+		default:
+			high = start
+		}
+	}
+	return "", false
+}
+
+// withdrawnNote is the note that marks a code as withdrawn.
+const withdrawnNote = "withdrawn"
+
+// readRow reads a row whose shape was checked: code, what the list has besides, name, note.
+func readRow(list CodeList, row string) Code {
+	fields := strings.Split(row, "\t")
+	code := Code{Code: fields[0]}
+	switch list {
+	case ListCountries:
+		code.Alpha3, fields = fields[1], fields[2:]
+	case ListCurrencies:
+		if code.Digits, fields = -1, fields[1:]; fields[0] != "-" {
+			code.Digits, _ = strconv.Atoi(fields[0])
+		}
+		fields = fields[1:]
+	default:
+		fields = fields[1:]
+	}
+	code.Name = fields[0]
+	if len(fields) > 1 {
+		code.Withdrawn, code.Note = fields[1] == withdrawnNote, fields[1]
+	}
+	return code
+}
+
 // IsCountry reports whether code is an officially assigned ISO 3166-1 alpha-2 code, in capitals.
-func IsCountry(code string) bool { return len(code) == 2 && strings.Contains(countries, " "+code+" ") }
+func IsCountry(code string) bool {
+	_, ok := Codes{}.Find(ListCountries, code)
+	return ok
+}
 
 // userAssigned reports whether ISO 3166-1 leaves code to its users, as in XK for Kosovo: AA, QM to QZ, XA to XZ, ZZ.
 func userAssigned(code string) bool {
@@ -56,8 +183,4 @@ func userAssigned(code string) bool {
 	default:
 		return code == "AA" || code == "ZZ"
 	}
-}
-
-func isCurrency(code string) bool {
-	return len(code) == 3 && strings.Contains(currencies, " "+code+" ")
 }

@@ -45,6 +45,7 @@ type validation struct {
 	c        *Certificate
 	form     Form
 	known    bool // form is set
+	codes    Codes
 	now      time.Time
 	findings []Finding
 }
@@ -137,11 +138,11 @@ func (v *validation) checkCountries() {
 func (v *validation) checkCountry(path, code string, members []string) {
 	switch {
 	case code == "":
-	case !IsCountry(code) && !userAssigned(code):
+	case !v.isCountry(code) && !userAssigned(code):
 		v.fail(CodeCountries, path, fmt.Sprintf("want an ISO 3166-1 alpha-2 code, found %q", code), "use the two-letter code in capitals")
 	case len(members) > 0 && !slices.Contains(members, code):
 		v.fail(CodeCountries, path, fmt.Sprintf("%s: want one of %s, found %q", v.form.Code, strings.Join(members, ", "), code), "use the form that was agreed with this country")
-	case !IsCountry(code):
+	case !v.isCountry(code):
 		v.warn(CodeCountries, path, fmt.Sprintf("%q is a code that ISO 3166-1 leaves to its users", code), "make sure that the partner reads it alike")
 	}
 }
@@ -242,7 +243,7 @@ func (v *validation) checkTransport() {
 		{"transport.loading_port.code", t.LoadingPort}, {"transport.discharge_port.code", t.DischargePort}, {"transport.transshipment_port.code", t.Transshipment},
 	}
 	for _, p := range ports {
-		if p.port.Code != "" && (!locodePattern.MatchString(p.port.Code) || !IsCountry(p.port.Code[:2])) {
+		if p.port.Code != "" && (!locodePattern.MatchString(p.port.Code) || !v.isCountry(p.port.Code[:2])) {
 			v.warn(CodeText, p.path, fmt.Sprintf("want a UN/LOCODE such as LAVTE, found %q", p.port.Code), "give the code, or only the name")
 		}
 	}

@@ -95,6 +95,8 @@ func (v *validation) checkQuantities(path string, item *Item) {
 	}
 	if item.PackageCode != "" && !packagePattern.MatchString(item.PackageCode) {
 		v.fail(CodeQuantity, path+".package_code", fmt.Sprintf("want a code of UN/ECE Recommendation 21, such as CT, found %q", item.PackageCode), "use the code, and package_text for words")
+	} else {
+		v.checkListed(ListPackages, CodeQuantity, path+".package_code", item.PackageCode)
 	}
 }
 
@@ -106,6 +108,8 @@ func (v *validation) checkMeasure(path string, m Measure) {
 	}
 	if !unitPattern.MatchString(m.Unit) {
 		v.fail(CodeQuantity, path+".unit", fmt.Sprintf("want a code of UN/ECE Recommendation 20, such as KGM, found %q", m.Unit), "use the code of the unit")
+	} else {
+		v.checkListed(ListUnits, CodeQuantity, path+".unit", m.Unit)
 	}
 }
 
@@ -177,11 +181,11 @@ func (v *validation) checkAmount(path string, a Amount) {
 	} else if a.Value.Sign() <= 0 {
 		v.fail(CodeFOB, path+".value", fmt.Sprintf("want more than 0, found %s", a.Value), "check the figure")
 	}
-	switch {
-	case !currencyPattern.MatchString(a.Currency):
+	if !currencyPattern.MatchString(a.Currency) {
 		v.fail(CodeFOB, path+".currency", fmt.Sprintf("want an ISO 4217 code, such as USD, found %q", a.Currency), "use the three-letter code")
-	case !isCurrency(a.Currency):
-		v.warn(CodeFOB, path+".currency", fmt.Sprintf("%q is not in our list of ISO 4217", a.Currency), "check the code")
+	} else {
+		v.checkListed(ListCurrencies, CodeFOB, path+".currency", a.Currency)
+		v.checkMinorUnits(path+".value", a)
 	}
 }
 
