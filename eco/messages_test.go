@@ -12,8 +12,8 @@ import (
 	"github.com/ecogate/ecogate/eco/ecotest"
 )
 
-// message is a kind of business message, whatever its type.
-type message struct {
+// businessKind is a kind of business message, whatever its type.
+type businessKind struct {
 	folder string
 	// load reads one of testdata, draw generates one; both give its JSON form. validate checks what that JSON says.
 	load     func(t *testing.T, name string) []byte
@@ -21,7 +21,7 @@ type message struct {
 	validate func(t rapid.TB, data []byte) []eco.Finding
 }
 
-var messages = []message{
+var businessKinds = []businessKind{
 	kindOf(ecotest.Responses, ecotest.CustomsResponse(), eco.ValidateCustomsResponse),
 	kindOf(ecotest.StatusRequests, ecotest.StatusRequest(), eco.ValidateStatusRequest),
 	kindOf(ecotest.StatusReports, ecotest.StatusReport(), eco.ValidateStatusReport),
@@ -29,7 +29,7 @@ var messages = []message{
 	kindOf(ecotest.VerificationReplies, ecotest.VerificationReply(), eco.ValidateVerificationReply),
 }
 
-func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T) []eco.Finding) message {
+func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T) []eco.Finding) businessKind {
 	encode := func(t rapid.TB, m T) []byte {
 		data, err := json.Marshal(m)
 		if err != nil {
@@ -37,7 +37,7 @@ func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T
 		}
 		return data
 	}
-	return message{
+	return businessKind{
 		folder: folder,
 		load:   func(t *testing.T, name string) []byte { return encode(t, ecotest.LoadMessage[T](t, folder, name)) },
 		draw:   func(t *rapid.T) []byte { return encode(t, generated.Draw(t, "message")) },
@@ -52,7 +52,7 @@ func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T
 }
 
 func TestMessagesOfTestdataHaveNoFindings(t *testing.T) {
-	for _, m := range messages {
+	for _, m := range businessKinds {
 		for _, name := range ecotest.MessageNames(t, m.folder) {
 			if findings := m.validate(t, m.load(t, name)); findings != nil {
 				t.Errorf("%s/%s: %+v", m.folder, name, findings)
@@ -62,7 +62,7 @@ func TestMessagesOfTestdataHaveNoFindings(t *testing.T) {
 }
 
 func TestGeneratedMessagesHaveNoErrors(t *testing.T) {
-	for _, m := range messages {
+	for _, m := range businessKinds {
 		t.Run(m.folder, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				if findings := m.validate(t, m.draw(t)); eco.HasErrors(findings) {
@@ -79,7 +79,7 @@ func TestHostileMessagesAreFound(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			h := readHostile(t, file)
 			folder, name := filepath.Split(h.base)
-			for _, m := range messages {
+			for _, m := range businessKinds {
 				if m.folder+"/" == folder {
 					h.check(t, m.validate(t, h.changed(t, m.load(t, name))))
 					return

@@ -61,7 +61,7 @@ func ValidateCustomsResponse(r CustomsResponse) []Finding {
 }
 
 // CompareCustomsResponse checks r against the certificate that it is about: the items must be there, and no more of one be
-// used than it has. Units that differ are not converted, so nothing is said of them.
+// used than it has, as far as the units can be compared.
 func CompareCustomsResponse(r CustomsResponse, c Certificate) []Finding {
 	v := &validation{}
 	for i, outcome := range r.Items {
@@ -72,8 +72,11 @@ func CompareCustomsResponse(r CustomsResponse, c Certificate) []Finding {
 			continue
 		}
 		has, used := c.Items[at].Quantity, outcome.Quantity
-		if has != nil && used != nil && has.Unit == used.Unit && has.Value.Valid() == nil && used.Value.Valid() == nil && used.Value.Cmp(has.Value) > 0 {
-			v.fail(CodeQuantity, path+".quantity", fmt.Sprintf("want at most %s %s, found %s", has.Value, has.Unit, used.Value), "check the declaration")
+		if has == nil || used == nil {
+			continue
+		}
+		if order, comparable := CompareMeasures(*used, *has); comparable && order > 0 {
+			v.fail(CodeQuantity, path+".quantity", fmt.Sprintf("want at most %s %s, found %s %s", has.Value, has.Unit, used.Value, used.Unit), "check the declaration")
 		}
 	}
 	return v.findings

@@ -24,24 +24,7 @@ type Statement struct {
 	Note string `json:"note,omitempty"`
 }
 
-// The customs reasons of a refusal or a doubt: our own synthesis of what administrations deny preference for. Which codes
-// a partner is told is agreed with that partner. The codes of findings (D01 to D16) are reasons too.
-const (
-	ReasonNotReceived    = "C01" // no certificate with this number was received
-	ReasonGoods          = "C02" // the goods do not correspond
-	ReasonConsignment    = "C03" // not consigned directly
-	ReasonOrigin         = "C04" // doubt about the origin
-	ReasonExpired        = "C05" // expired when it was presented
-	ReasonExhausted      = "C06" // used up before
-	ReasonWithdrawn      = "C07" // cancelled or replaced
-	ReasonClassification = "C08" // another classification of the goods
-	ReasonSignature      = "C09" // signature or authority of the signer disputed
-	ReasonImporter       = "C10" // another importer
-	ReasonLate           = "C11" // claimed too late
-	ReasonOther          = "C12" // another reason, which the text says
-)
-
-// bodyRequired says whether a message must name the issuing body of the certificate that it is about; who asks for a
+// bodyRule says whether a message must name the issuing body of the certificate that it is about; who asks for a
 // certificate by its number may not know it.
 type bodyRule bool
 
