@@ -25,10 +25,9 @@ const (
 
 // Limits of a submission with attachments.
 const (
-	maxAttachments = 1022 // a message has 1024 parts at most, the envelope and the document among them
-	maxName        = 255  // octets of a file's name, as on most file systems
-	maxMediaType   = 255  // octets
-	maxBoundary    = 70   // RFC 2046 §5.1.1
+	maxName      = 255 // octets of a file's name, as on most file systems
+	maxMediaType = 255 // octets
+	maxBoundary  = 70  // RFC 2046 §5.1.1
 )
 
 // readUpload reads a multipart/form-data body (RFC 7578): the submission's JSON, then attachments, which go to disk as they come.
@@ -62,8 +61,8 @@ func (s *server) readUpload(c echo.Context, boundary string) (in submission, err
 		if errors.Is(err, io.EOF) {
 			return in, nil
 		}
-		if err == nil && len(in.attachments) == maxAttachments {
-			return in, problem(CodeTooLarge, fmt.Sprintf("there are more than %d attachments", maxAttachments))
+		if err == nil && len(in.attachments) == exchange.MaxAttachments {
+			return in, problem(CodeTooLarge, fmt.Sprintf("there are more than %d attachments", exchange.MaxAttachments))
 		}
 		var a exchange.Attachment
 		if err == nil {

@@ -58,9 +58,6 @@ func Oddities() []Oddity {
 	}
 }
 
-// KnownOddity reports whether name is the text of an Oddity.
-func KnownOddity(name string) bool { return slices.Contains(Oddities(), Oddity(name)) }
-
 // odd notes an oddity once.
 func (p *parser) odd(o Oddity) {
 	if !slices.Contains(p.m.Oddities, o) {

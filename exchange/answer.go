@@ -34,7 +34,8 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 	m := n.draft(r.agreement, id, now)
 	m.ConversationID, m.RefToMessageID, m.Action = r.header.ConversationID, r.header.MessageID, r.agreement.AnswerAction
 	if r.header.AckRequested != nil {
-		m.Acknowledgment = n.receipt(r)
+		m.Acknowledgment = ebms.NewAcknowledgment(r.header, n.signalOptions(r)).Acknowledgment
+		r.confirm(m.Acknowledgment)
 	}
 	self := n.registry.Self()
 	var parts []ebms.Part
@@ -49,10 +50,10 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 		if err != nil {
 			return nil, fmt.Errorf("answer to certificate %s: %w", c.Data.Reference, err)
 		}
-		parts = append(parts, m.carry("an-"+a.ID, fmt.Sprintf("answer-%d", i+1), "", ubl.MediaType, ebms.Bytes(document))...)
+		parts = append(parts, m.carry("an-"+a.ID, fmt.Sprintf("answer-%d", i+1), "", ubl.MediaType, ebms.Bytes(document)))
 	}
 	signed := r.agreement.SignatureRequired || r.header.AckRequested != nil && r.header.AckRequested.Signed
-	d, err := n.seal(m.Message, parts, signed, now)
+	d, err := n.seal(r.agreement, m.Message, parts, signed, now)
 	if err != nil {
 		return nil, fmt.Errorf("answer to %q: %w", r.record.MessageID, err)
 	}
@@ -144,18 +145,18 @@ func (n *Node) recordAnswer(ctx context.Context, r *reception) (Accepted, error)
 
 // answered finds the message of ours that an answer is about.
 func (n *Node) answered(ctx context.Context, r *reception) (Message, error) {
-	found, err := n.store.Messages(ctx, MessageQuery{MessageID: r.header.RefToMessageID, Direction: Outbound, Partner: r.agreement.Partner, Limit: 1})
+	sent, found, err := n.sent(ctx, r.agreement.Partner, r.header.RefToMessageID)
 	if err != nil {
-		return Message{}, &storeError{err}
+		return Message{}, err
 	}
-	if r.header.RefToMessageID == "" || len(found) == 0 || found[0].Kind != KindCertificate {
+	if !found || sent.Kind != KindCertificate {
 		return Message{}, ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId",
 			fmt.Errorf("no certificate was sent to %s in a message %q", r.agreement.Partner, r.header.RefToMessageID))
 	}
-	if _, err := n.sameAgreement(r, found[0]); err != nil {
+	if _, err := n.sameAgreement(r, sent); err != nil {
 		return Message{}, err
 	}
-	return found[0], nil
+	return sent, nil
 }
 
 // readAnswers reads the answers among the parts and holds them to the certificate that they answer.
@@ -261,16 +262,16 @@ func (n *Node) statusOf(ctx context.Context, r *reception) (ebms.StatusResponse,
 
 // recordResponse records a Pong or a StatusResponse, which answers a request of ours.
 func (n *Node) recordResponse(ctx context.Context, r *reception) error {
-	found, err := n.store.Messages(ctx, MessageQuery{MessageID: r.header.RefToMessageID, Direction: Outbound, Partner: r.agreement.Partner, Limit: 1})
+	sent, found, err := n.sent(ctx, r.agreement.Partner, r.header.RefToMessageID)
 	if err != nil {
-		return &storeError{err}
+		return err
 	}
 	want := map[Kind]Kind{KindPong: KindPing, KindStatusResponse: KindStatusRequest}[r.record.Kind]
-	if len(found) == 0 || found[0].Kind != want {
+	if !found || sent.Kind != want {
 		return ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId",
 			fmt.Errorf("no %s %q was sent to %s", want, r.header.RefToMessageID, r.agreement.Partner))
 	}
-	if _, err := n.sameAgreement(r, found[0]); err != nil {
+	if _, err := n.sameAgreement(r, sent); err != nil {
 		return err
 	}
 	arrival := Arrival{Message: r.record, Raw: r.request.Body}

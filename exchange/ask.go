@@ -71,15 +71,11 @@ func (n *Node) Ping(ctx context.Context, actor, partner, cpaID string) (Ping, er
 // AskStatus asks a partner what became of a message that was sent to it, and waits for the answer until ctx ends. The message
 // need not be known here any more. Errors are those of Ping.
 func (n *Node) AskStatus(ctx context.Context, actor, partner, messageID string) (MessageStatus, error) {
-	sent, err := n.store.Messages(ctx, MessageQuery{MessageID: messageID, Direction: Outbound, Partner: partner, Limit: 1})
+	sent, _, err := n.sent(ctx, partner, messageID)
 	if err != nil {
 		return MessageStatus{}, fmt.Errorf("finding message %q: %w", messageID, err)
 	}
-	cpaID := ""
-	if len(sent) > 0 {
-		cpaID = sent[0].CPAID
-	}
-	agreement, err := n.registry.With(partner, cpaID, n.now())
+	agreement, err := n.registry.With(partner, sent.CPAID, n.now())
 	if err != nil {
 		return MessageStatus{}, err
 	}
@@ -114,7 +110,7 @@ func (n *Node) ask(ctx context.Context, actor string, a partners.Agreement, kind
 		From: own, To: their, CPAID: a.CPAID, ConversationID: uuid.NewString(), MessageID: n.newID(), Now: now,
 		SyncReply: a.SyncReply != partners.SyncReplyNone,
 	})
-	d, err := n.seal(m, nil, a.SignatureRequired, now)
+	d, err := n.seal(a, m, nil, a.SignatureRequired, now)
 	if err != nil {
 		return asked{}, fmt.Errorf("%s for %s: %w", kind, a.Partner, err)
 	}
@@ -139,11 +135,7 @@ func (n *Node) settleQuestion(ctx context.Context, m Message, attempt Attempt) {
 		o.State = StateFailed
 		o.Reason = &Reason{Code: string(ebms.CodeDeliveryFailure), Cause: shortened("the partner was not reached: " + attempt.Problem)}
 	}
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	if _, err := n.store.Settle(settle, []Outcome{o}); err != nil {
-		n.log.Error("recording a question", "message_id", m.MessageID, "error", err)
-	}
+	n.settleAttempt(ctx, m, o)
 }
 
 // postOnce posts a request once and reads its answer.

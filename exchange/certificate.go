@@ -146,6 +146,9 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
+	if r.agreement.TimeStampRequired && (verified.TimeStamp == nil || verified.TimeStamp.Authority == nil) {
+		return nil, nil, ebms.NewSecurityFailure(location, errNoTimeStamp)
+	}
 	data, findings, err := ubl.Unmarshal(verified.Octets)
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
@@ -167,6 +170,9 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
 	}, document, nil
 }
+
+// errNoTimeStamp: of a document that must have one by its agreement. One that does not verify is refused with the signature.
+var errNoTimeStamp = errors.New("the document has no time-stamp (XAdES-T) of a known authority, which the agreement asks for")
 
 // tellTimes logs what a XAdES document says about the time of its signature. Who made the time-stamp is known if the partner's
 // authorities are.

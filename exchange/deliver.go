@@ -100,6 +100,9 @@ func (n *Node) rest(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
+// settleTime bounds the recording of an attempt that has ended.
+const settleTime = 30 * time.Second
+
 // attempt makes one try to deliver a claimed message and records how it ended.
 func (n *Node) attempt(ctx context.Context, job Job) {
 	m := job.Message
@@ -110,12 +113,8 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 	} else {
 		n.send(ctx, job, &outcome, began)
 	}
-	// An attempt that has ended is recorded even while the node shuts down.
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
 	fault.Point("deliver.posted")
-	if _, err := n.store.Settle(settle, []Outcome{outcome}); err != nil {
-		n.log.Error("recording delivery attempt", "message_id", m.MessageID, "error", err)
+	if !n.settleAttempt(ctx, m, outcome) {
 		return
 	}
 	fault.Point("deliver.settled")
@@ -123,6 +122,18 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 		n.step("failed", m, m.Certificate.Reference, outcome.Reason.Cause)
 		n.log.Warn("delivery ended", "message_id", m.MessageID, "partner", m.Partner, "state", outcome.State, "reason", outcome.Reason.Cause)
 	}
+}
+
+// settleAttempt records how an attempt at m ended, even while the node shuts down. It tells of a failure itself and reports
+// whether there was none.
+func (n *Node) settleAttempt(ctx context.Context, m Message, o Outcome) bool {
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if _, err := n.store.Settle(settle, []Outcome{o}); err != nil {
+		n.log.Error("recording an attempt", "message_id", m.MessageID, "kind", m.Kind, "error", err)
+		return false
+	}
+	return true
 }
 
 // over reports whether no further attempt is allowed at now.

@@ -106,7 +106,7 @@ func (n *Node) overdue(m Message) (Expulsion, bool, error) {
 	if message == nil {
 		return Expulsion{}, false, errors.New("no error can be composed about it")
 	}
-	reply, err := n.seal(message, nil, agreement.SignatureRequired, now)
+	reply, err := n.seal(agreement, message, nil, agreement.SignatureRequired, now)
 	if err != nil {
 		return Expulsion{}, false, err
 	}

@@ -20,26 +20,26 @@ func (n *Node) acknowledgment(r *reception) (*Departure, error) {
 	}
 	defer n.computing()()
 	m := ebms.NewAcknowledgment(r.header, n.signalOptions(r))
-	m.Acknowledgment = n.receipt(r)
+	r.confirm(m.Acknowledgment)
 	return n.signal(r, m, KindAcknowledgment, asked.Signed || r.agreement.SignatureRequired)
 }
 
-// receipt is the Acknowledgment element for a verified message.
-func (n *Node) receipt(r *reception) *ebms.Acknowledgment {
-	ack := ebms.NewAcknowledgment(r.header, n.signalOptions(r)).Acknowledgment
-	if r.verified != nil {
-		for _, reference := range r.verified.References {
-			ack.References = append(ack.References, ebms.DigestReference{
-				URI: reference.URI, DigestMethod: reference.DigestMethod, DigestValue: reference.DigestValue, XML: reference.XML,
-			})
-		}
+// confirm puts into the Acknowledgment element for a verified message what proves that this very message came: the
+// ds:Reference elements of its signature.
+func (r *reception) confirm(ack *ebms.Acknowledgment) {
+	if r.verified == nil {
+		return
 	}
-	return ack
+	for _, reference := range r.verified.References {
+		ack.References = append(ack.References, ebms.DigestReference{
+			URI: reference.URI, DigestMethod: reference.DigestMethod, DigestValue: reference.DigestValue, XML: reference.XML,
+		})
+	}
 }
 
 // signal seals a signal about the message of r.
 func (n *Node) signal(r *reception, m *ebms.Message, kind Kind, sign bool) (*Departure, error) {
-	d, err := n.seal(m, nil, sign, n.now().UTC())
+	d, err := n.seal(r.agreement, m, nil, sign, n.now().UTC())
 	if err != nil {
 		return nil, fmt.Errorf("%s for %q: %w", kind, r.record.MessageID, err)
 	}
@@ -118,14 +118,14 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	if r.header.Acknowledgment != nil {
 		about = r.header.Acknowledgment.RefToMessageID
 	}
-	found, err := n.store.Messages(ctx, MessageQuery{MessageID: about, Direction: Outbound, Partner: r.agreement.Partner, Limit: 1})
+	sent, found, err := n.sent(ctx, r.agreement.Partner, about)
 	if err != nil {
-		return Accepted{}, &storeError{err}
+		return Accepted{}, err
 	}
-	if len(found) == 0 {
+	if !found {
 		return Accepted{}, ebms.NewValueNotRecognized(headerLocation+"/MessageData/RefToMessageId", fmt.Errorf("no message %q was sent to %s", about, r.agreement.Partner))
 	}
-	settlement, err := n.judge(r, r.record.Kind, found[0])
+	settlement, err := n.judge(r, r.record.Kind, sent)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -139,7 +139,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	}
 	fault.Point("signal.committed")
 	if accepted.Settled {
-		n.reportSettled(found[0], settlement)
+		n.reportSettled(sent, settlement)
 	}
 	return accepted, nil
 }
@@ -152,20 +152,36 @@ func (n *Node) bundledReceipt(ctx context.Context, r *reception) (*Settlement, e
 	if ack == nil {
 		return nil, nil
 	}
-	found, err := n.store.Messages(ctx, MessageQuery{MessageID: ack.RefToMessageID, Direction: Outbound, Partner: r.agreement.Partner, Limit: 1})
+	sent, found, err := n.sent(ctx, r.agreement.Partner, ack.RefToMessageID)
 	if err != nil {
-		return nil, &storeError{err}
+		return nil, err
 	}
-	if len(found) == 0 {
+	if !found {
 		n.log.Warn("bundled acknowledgment of a message that was not sent", "message_id", r.record.MessageID, "partner", r.record.Partner, "about", ack.RefToMessageID)
 		return nil, nil
 	}
-	settlement, err := n.judge(r, KindAcknowledgment, found[0])
+	settlement, err := n.judge(r, KindAcknowledgment, sent)
 	if err != nil {
 		n.log.Warn("bundled acknowledgment proves nothing", "message_id", r.record.MessageID, "partner", r.record.Partner, "about", ack.RefToMessageID, "error", err)
 		return nil, nil
 	}
 	return settlement, nil
+}
+
+// sent finds the message of ours with this MessageId that went to the partner; an empty MessageId is that of none. The error is
+// a *storeError.
+func (n *Node) sent(ctx context.Context, partner, messageID string) (Message, bool, error) {
+	if messageID == "" {
+		return Message{}, false, nil
+	}
+	found, err := n.store.Messages(ctx, MessageQuery{MessageID: messageID, Direction: Outbound, Partner: partner, Limit: 1})
+	if err != nil {
+		return Message{}, false, &storeError{err}
+	}
+	if len(found) == 0 {
+		return Message{}, false, nil
+	}
+	return found[0], true, nil
 }
 
 // sameAgreement is the agreement of a message of ours that r is about, which r must be of too. That agreement decides what r

@@ -103,8 +103,8 @@ type load struct {
 
 // prepare maps and signs a certificate for its partner.
 func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certificate, attachments []Attachment, now time.Time) (load, error) {
-	if parts := len(attachments) + 2; a.MaxParts > 0 && parts > a.MaxParts || parts > maxParts {
-		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, maxParts))
+	if parts := len(attachments) + 2; a.MaxParts > 0 && parts > a.MaxParts || parts > signing.MaxParts {
+		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, signing.MaxParts))
 	}
 	defer n.computing()()
 	document, signer, err := n.signedDocument(ctx, c, now)
@@ -124,8 +124,8 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 	}, nil
 }
 
-// maxParts is how many parts a message has at most, its envelope included: receivers read no more.
-const maxParts = 1024
+// MaxAttachments is how many attachments a message has room for beside its envelope and its document.
+const MaxAttachments = signing.MaxParts - 2
 
 // contentOf identifies what was submitted: the certificate and the octets of its attachments.
 func contentOf(c eco.Certificate, attachments []Attachment) (string, error) {
@@ -215,6 +215,10 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.T
 
 // signAs puts a document signature of that form into a document. The caller is computing.
 func (n *Node) signAs(ctx context.Context, form partners.DocumentForm, unsigned []byte, key signing.Key, now time.Time) ([]byte, error) {
+	key, err := key.With(form.SignatureAlgorithm)
+	if err != nil {
+		return nil, err
+	}
 	if form.XAdES == partners.XAdESNone {
 		return signing.SignDocument(unsigned, ubl.SignaturePath(), key)
 	}
@@ -254,11 +258,11 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 		m.AckRequested = &ebms.AckRequested{Signed: a.AckSigned}
 	}
 	m.SyncReply = a.SyncReply != partners.SyncReplyNone
-	parts := m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))
+	parts := []ebms.Part{m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))}
 	for i, attachment := range l.attachments {
-		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content)...)
+		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
 	}
-	d, err := n.seal(m.Message, parts, a.SignatureRequired, l.at)
+	d, err := n.seal(a, m.Message, parts, a.SignatureRequired, l.at)
 	if err != nil {
 		return Departure{}, err
 	}
@@ -298,13 +302,14 @@ func parties(a partners.Agreement) (own, their ebms.Party) {
 }
 
 // carry lists a payload in the Manifest and returns its part.
-func (d draft) carry(contentID, id, description, mediaType string, content Content) []ebms.Part {
+func (d draft) carry(contentID, id, description, mediaType string, content Content) ebms.Part {
 	d.Manifest = append(d.Manifest, ebms.ManifestReference{ID: id, Href: ebms.CIDToHref(contentID), Description: description})
-	return []ebms.Part{{ContentID: contentID, ContentType: mediaType, Content: content}}
+	return ebms.Part{ContentID: contentID, ContentType: mediaType, Content: content}
 }
 
-// seal writes m with parts as the bytes that will be sent, signed if sign is set, and the record that goes with them.
-func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time) (Departure, error) {
+// seal writes m with parts as the bytes that will be sent, signed as the agreement says if sign is set, and the record that goes
+// with them.
+func (n *Node) seal(a partners.Agreement, m *ebms.Message, parts []ebms.Part, sign bool, now time.Time) (Departure, error) {
 	envelope, err := m.Envelope()
 	if err != nil {
 		return Departure{}, fmt.Errorf("envelope: %w", err)
@@ -313,6 +318,9 @@ func (n *Node) seal(m *ebms.Message, parts []ebms.Part, sign bool, now time.Time
 	var d Departure
 	if sign {
 		key, err := n.registry.Key(partners.UseMessageSignature, "", now)
+		if err == nil {
+			key, err = key.With(a.SignatureAlgorithm)
+		}
 		if err != nil {
 			return Departure{}, fmt.Errorf("message signature: %w", err)
 		}

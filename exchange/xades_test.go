@@ -21,6 +21,8 @@ import (
 	"github.com/ecogate/ecogate/eco/ecotest"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/internal/tsatest"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
@@ -140,6 +142,98 @@ func TestCertificateTravelsUnderXAdES(t *testing.T) {
 			}
 			if got := len(w.TW.certificates(w)); got != 0 {
 				t.Errorf("%d certificates, want none", got)
+			}
+		})
+	}
+}
+
+// TestTimeStampIsRequiredIfThatIsAgreed has TW take documents with a time-stamp of one authority only.
+func TestTimeStampIsRequiredIfThatIsAgreed(t *testing.T) {
+	authority, stranger := tsatest.Open(t, time.Time{}), tsatest.Open(t, time.Time{})
+	by := func(a *tsatest.Authority) partners.TimeStampConfig {
+		return partners.TimeStampConfig{URL: a.URL, AnchorFiles: []string{a.AnchorFile}}
+	}
+	for _, test := range []struct {
+		name    string
+		xades   string
+		stamp   partners.TimeStampConfig
+		refusal string
+	}{
+		{"plain", partners.XAdESNone, partners.TimeStampConfig{}, "no time-stamp (XAdES-T) of a known authority"},
+		{"BES", partners.XAdESBES, partners.TimeStampConfig{}, "no time-stamp (XAdES-T) of a known authority"},
+		{"T of another authority", partners.XAdEST, by(stranger), "time-stamp does not verify"},
+		{"T of the authority", partners.XAdEST, by(authority), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked := func(c *config.Config) {
+				knowing(authority.AnchorFile)(c)
+				for i := range c.Agreements {
+					c.Agreements[i].TimeStampRequired = true
+				}
+			}
+			w := newWorld(t, setup{kr: signedAs(test.xades, test.stamp), tw: asked})
+			request, _ := w.composed(sample(t))
+			w.TW.receive(w, request)
+			in := w.TW.messages(w, exchange.MessageQuery{Direction: exchange.Inbound})
+			if test.refusal == "" {
+				if len(in) != 1 || in[0].State != exchange.StateAccepted || w.TW.certificate(w).State != exchange.CertificateAvailable {
+					t.Errorf("recorded %+v", in)
+				}
+				return
+			}
+			if len(in) != 1 || in[0].State != exchange.StateQuarantined || in[0].Reason.Code != "SecurityFailure" || !strings.Contains(in[0].Reason.Cause, test.refusal) {
+				t.Errorf("recorded %+v", in)
+			}
+			if got := len(w.TW.certificates(w)); got != 0 {
+				t.Errorf("%d certificates, want none", got)
+			}
+		})
+	}
+}
+
+// TestNodeSignsWithTheAlgorithmsThatAreConfigured sends a message and a document under RSA-PSS, to a partner that takes it and to
+// one that does not.
+func TestNodeSignsWithTheAlgorithmsThatAreConfigured(t *testing.T) {
+	const pss = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
+	signed := func(c *config.Config) {
+		for i := range c.Agreements {
+			c.Agreements[i].SignatureAlgorithm = "sha256-rsa-MGF1"
+		}
+		for i := range c.Node.Issuers {
+			c.Node.Issuers[i].SignatureAlgorithm = "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1"
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		takes   []string
+		refusal string
+	}{
+		{"taken by default", nil, ""},
+		{"agreed", []string{pss, "sha384-rsa-MGF1"}, ""},
+		{"not for documents", []string{pss}, "sha384-rsa-MGF1 is not one of those agreed"},
+		{"not agreed", []string{"rsa-sha256"}, "sha256-rsa-MGF1 is not one of those agreed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			takes := func(c *config.Config) {
+				for i := range c.Agreements {
+					c.Agreements[i].Algorithms = test.takes
+				}
+			}
+			w := newWorld(t, setup{pair: pair.Options{Algorithm: pkitest.RSA2048}, kr: signed, tw: takes})
+			request, sent := w.composed(sample(t))
+			raw := string(w.KR.raw(w, sent.Raw))
+			if strings.Count(raw, `SignatureMethod Algorithm="`+pss) != 1 || strings.Count(raw, "#sha384-rsa-MGF1") != 1 {
+				t.Errorf("the message is signed otherwise:\n%s", raw)
+			}
+			w.TW.receive(w, request)
+			in := w.TW.messages(w, exchange.MessageQuery{Direction: exchange.Inbound})
+			switch {
+			case len(in) != 1:
+				t.Errorf("recorded %+v", in)
+			case test.refusal == "" && in[0].State != exchange.StateAccepted:
+				t.Errorf("refused: %+v", in[0].Reason)
+			case test.refusal != "" && (in[0].State != exchange.StateQuarantined || !strings.Contains(in[0].Reason.Cause, test.refusal)):
+				t.Errorf("recorded as %s: %+v", in[0].State, in[0].Reason)
 			}
 		})
 	}

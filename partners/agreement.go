@@ -40,8 +40,12 @@ type Agreement struct {
 	// Exceptions and Algorithms are for signing.Policy; SignaturePolicy makes it.
 	Exceptions []signing.Exception
 	Algorithms []string
-	MaxBytes   int64
-	MaxParts   int
+	// SignatureAlgorithm is for signing.Key.With.
+	SignatureAlgorithm string
+	// TimeStampRequired: a document counts only with a time-stamp that was verified.
+	TimeStampRequired bool
+	MaxBytes          int64
+	MaxParts          int
 	// Tolerate lists Deviations; Tolerates asks it.
 	Tolerate            []string
 	Ping, MessageStatus bool

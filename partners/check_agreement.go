@@ -46,11 +46,24 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 			k.add(fmt.Sprintf("%s.algorithms[%d]", at, i), "%q is no signature algorithm that this node verifies", algorithm)
 		}
 	}
+	k.signatureAlgorithm(at+".signature_algorithm", a.SignatureAlgorithm)
+	if a.TimeStampRequired && i >= 0 && len(c.Partners[i].TimeStampAnchorFiles) == 0 {
+		k.add(at+".timestamp_required", "is true, and %s.timestamp_anchor_files names no time-stamp authority, so every document would be refused", item("partners", i))
+	}
 	if a.MaxBytes < 0 {
 		k.add(at+".max_bytes", "%d is less than 0", a.MaxBytes)
 	}
 	if a.MaxParts < 0 || a.MaxParts == 1 {
 		k.add(at+".max_parts", "%d leaves no room for a document beside the envelope; use at least 2, or 0 for limits.parts alone", a.MaxParts)
+	}
+}
+
+// signatureAlgorithm checks an algorithm that this node is to sign with; whether its keys can is seen when they are read.
+func (k *checker) signatureAlgorithm(key, name string) {
+	known := signing.SigningAlgorithms()
+	named := func(uri string) bool { return name == uri || strings.HasSuffix(uri, "#"+name) }
+	if name != "" && !slices.ContainsFunc(known, named) {
+		k.add(key, "%q is no signature algorithm that this node signs with; it signs with %s", name, strings.Join(known, ", "))
 	}
 }
 

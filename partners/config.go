@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Config is what a Registry is built from: the sections node, partners and agreements of the configuration file. File
@@ -80,6 +81,8 @@ type OwnIssuerConfig struct {
 	From  time.Time      `yaml:"from"`
 	Until time.Time      `yaml:"until"`
 	Keys  []KeyConfig    `yaml:"keys"`
+	// SignatureAlgorithm is the algorithm of the body's signatures, as AgreementConfig.SignatureAlgorithm.
+	SignatureAlgorithm string `yaml:"signature_algorithm"`
 	// XAdES is the form of the body's signatures: XAdESNone (default), XAdESBES or XAdEST, which needs TimeStamp.
 	XAdES     string          `yaml:"xades"`
 	TimeStamp TimeStampConfig `yaml:"timestamp"`
@@ -198,6 +201,11 @@ type AgreementConfig struct {
 	AllowECDSADERUntil time.Time `yaml:"allow_ecdsa_der_until"`
 	// Algorithms are the identifiers of the signature algorithms accepted; empty for those of signing.Policy.
 	Algorithms []string `yaml:"algorithms"`
+	// SignatureAlgorithm is what this node signs messages with: one of signing.SigningAlgorithms, or the part of it after "#".
+	// Every key for message signatures must be of its kind. Empty follows the key.
+	SignatureAlgorithm string `yaml:"signature_algorithm"`
+	// TimeStampRequired refuses a document without a time-stamp (XAdES-T) of one of the partner's TimeStampAnchorFiles.
+	TimeStampRequired bool `yaml:"timestamp_required"`
 	// MaxBytes bounds a message of this agreement in bytes, packaging included; 0 leaves the node's own limit. MaxParts
 	// bounds its parts, envelope included, likewise.
 	MaxBytes int64 `yaml:"max_bytes"`
@@ -285,6 +293,9 @@ const (
 	DefaultOrderGap        = 24 * time.Hour
 	MaxRetries             = 1000
 )
+
+// MaxParts is the most that the node's own bound of a message's parts may be.
+const MaxParts = signing.MaxParts
 
 // The values of AgreementConfig.SyncReply, named as in CPPA 2.0 syncReplyMode. Each says what the HTTP response to a message
 // holds (ebMS 2.0 §4.3); an acknowledgment or error that it does not hold is posted as a message of its own, business answers are given here only.

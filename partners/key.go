@@ -12,25 +12,40 @@ import (
 // place is where something was read: the key of the configuration, below the entry, and the file.
 type place struct{ key, file string }
 
+// ReadKey reads a private key with its credentials, from wherever it lies, as a node reads one of its own. A token that it opens
+// stays open as long as the process. The error is a *ConfigError about k itself, below the key "key", or that of opening or
+// reading the key, which wraps an [*signing.Error].
+func ReadKey(k KeyConfig) (signing.Key, error) {
+	l := &loader{tokens: map[tokenName]*signing.Token{}}
+	if l.key("key", k); len(l.problems) > 0 {
+		return signing.Key{}, &ConfigError{Problems: l.problems}
+	}
+	return l.openKey(k)
+}
+
+// openKey reads a private key with its credentials. An error about another key of the entry than the one that names the private
+// key is a *placed.
+func (l *loader) openKey(k KeyConfig) (signing.Key, error) {
+	switch {
+	case k.PKCS12File != "":
+		return readPKCS12(k)
+	case k.PKCS11 != TokenKeyConfig{}:
+		return l.readToken(k)
+	}
+	return readKeyFile(k)
+}
+
 // readKey reads a private key with its credentials, from wherever it lies, and says where the credentials stand. What is wrong
 // is added to the problems.
 func (l *loader) readKey(at string, k KeyConfig) (signing.Key, place, bool) {
-	source := place{"chain_file", k.ChainFile}
-	var key signing.Key
-	var where string
-	var err error
+	source, where := place{"chain_file", k.ChainFile}, ".key_file"
 	switch {
 	case k.PKCS12File != "":
-		source = place{"pkcs12_file", k.PKCS12File}
-		where = ".pkcs12_file"
-		key, err = readPKCS12(k)
+		source, where = place{"pkcs12_file", k.PKCS12File}, ".pkcs12_file"
 	case k.PKCS11 != TokenKeyConfig{}:
 		where = ".pkcs11"
-		key, err = l.readToken(k)
-	default:
-		where = ".key_file"
-		key, err = readKeyFile(k)
 	}
+	key, err := l.openKey(k)
 	if wrong := (*placed)(nil); errors.As(err, &wrong) {
 		where, err = "."+wrong.key, wrong.error
 	}

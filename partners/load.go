@@ -37,8 +37,8 @@ func load(cfg Config) (*data, error) {
 	for i, p := range cfg.Partners {
 		l.partner(item("partners", i), p)
 	}
-	for _, a := range cfg.Agreements {
-		l.agreement(a, cfg.Node)
+	for i, a := range cfg.Agreements {
+		l.agreement(item("agreements", i), a, cfg.Node)
 	}
 	if len(l.problems) > 0 {
 		return nil, &ConfigError{Problems: l.problems}
@@ -65,6 +65,7 @@ func (l *loader) self(n NodeConfig) {
 			t := trusted{Credential: Credential{Use: UseDocumentSignature, Issuer: issuer.ID}, entry: i}
 			l.ownKey(item(item("node.issuers", i)+".keys", j), key, t)
 		}
+		l.signsWith(item("node.issuers", i), UseDocumentSignature, issuer.ID, issuer.SignatureAlgorithm)
 	}
 	l.data.self = self
 	l.rank("")
@@ -85,6 +86,19 @@ func (l *loader) ownKey(at string, k KeyConfig, uses ...trusted) {
 		t.chains = []window{{t.From, t.Until}}
 		l.data.keys[signing.Fingerprint(t.X509Cert)] = key
 		l.data.credentials[""] = append(l.data.credentials[""], &t)
+	}
+}
+
+// signsWith makes sure that every key for a use can sign with the algorithm that the entry at at names: the next key must not
+// end what the present one does.
+func (l *loader) signsWith(at string, use Use, body, algorithm string) {
+	for _, t := range l.data.credentials[""] {
+		if t.Use != use || t.Issuer != body {
+			continue
+		}
+		if _, err := l.data.keys[signing.Fingerprint(t.X509Cert)].With(algorithm); err != nil {
+			l.add(at+".signature_algorithm", "does not go with the key of %q: %v", t.X509Cert.Subject, err)
+		}
 	}
 }
 
@@ -218,12 +232,13 @@ func (l *loader) read(key, file string) []*x509.Certificate {
 	return list
 }
 
-func (l *loader) agreement(c AgreementConfig, n NodeConfig) {
+func (l *loader) agreement(at string, c AgreementConfig, n NodeConfig) {
 	c.SetDefaults()
 	p, ok := l.data.partner(c.Partner)
 	if !ok {
 		return // Check has seen to it
 	}
+	l.signsWith(at, UseMessageSignature, "", c.SignatureAlgorithm)
 	l.data.agreements = append(l.data.agreements, Agreement{
 		CPAID: c.CPAID, Partner: p.ID,
 		PartnerParty: p.PartyIDs, OwnParty: n.PartyIDs,
@@ -233,7 +248,8 @@ func (l *loader) agreement(c AgreementConfig, n NodeConfig) {
 		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
 		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
-		Exceptions: exceptions(c), Algorithms: c.Algorithms, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
+		Exceptions: exceptions(c), Algorithms: c.Algorithms,
+		SignatureAlgorithm: c.SignatureAlgorithm, TimeStampRequired: c.TimeStampRequired, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
 		Tolerate: c.Tolerate, Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
 }

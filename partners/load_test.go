@@ -128,6 +128,10 @@ func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
 			w.config.Node.Keys[0].KeyFile = ""
 			w.config.Node.Keys[0].PKCS11 = partners.TokenKeyConfig{Module: missing, TokenLabel: "t", PINFile: missing, KeyLabel: "k"}
 		}, "node.keys[0].pkcs11.pin_file", []string{missing}},
+		{"algorithm of another kind of key", func(w *world) { w.config.Agreements[0].SignatureAlgorithm = "sha256-rsa-MGF1" }, "agreements[0].signature_algorithm",
+			[]string{"kr message-signature", "needs a key of RSA, not of ECDSA"}},
+		{"algorithm of another kind of key, for an issuing body", func(w *world) { w.config.Node.Issuers[0].SignatureAlgorithm = "rsa-sha256" },
+			"node.issuers[0].signature_algorithm", []string{"kr document-signature", "needs a key of RSA, not of ECDSA"}},
 		{"two keys from the same instant", func(w *world) {
 			w.config.Node.Keys[0].Uses = append(w.config.Node.Keys[0].Uses, partners.UseTLSServer)
 		}, "node.keys", []string{"two keys for tls-server count from 2025-01-01T00:00:00Z"}},
@@ -333,5 +337,24 @@ func TestReloadReadsPKCS12Again(t *testing.T) {
 		if err != nil || !key.Chain[0].Equal(want.key.X509Cert) {
 			t.Errorf("%s: not the key that was read last: %v", want.use, err)
 		}
+	}
+}
+
+// TestReadKeyTakesWhatANodeTakes reads keys alone, as programs do that sign without a node.
+func TestReadKeyTakesWhatANodeTakes(t *testing.T) {
+	w := newWorld(t)
+	plain, sealed := w.config.Node.Keys[0], pkcs12Key(w.pkcs12("secret"), w.write("passphrase", "secret\n"))
+	for name, config := range map[string]partners.KeyConfig{"PEM": plain, "PKCS #12": sealed} {
+		if key, err := partners.ReadKey(config); err != nil || key.Signer == nil || len(key.Chain) == 0 {
+			t.Errorf("%s: %+v, %v", name, key, err)
+		}
+	}
+	sealed.PassphraseFile = ""
+	if _, err := partners.ReadKey(sealed); !errors.Is(err, signing.ErrPassphrase) {
+		t.Errorf("without its passphrase: %v", err)
+	}
+	plain.ChainFile = ""
+	if _, err := partners.ReadKey(plain); err == nil || !strings.Contains(err.Error(), "key.chain_file: is required") {
+		t.Errorf("without its chain: %v", err)
 	}
 }

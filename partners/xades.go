@@ -44,6 +44,8 @@ type DocumentForm struct {
 	// XAdES is XAdESNone, XAdESBES or XAdEST; TimeStamp is for the last.
 	XAdES     string
 	TimeStamp TimeStamp
+	// SignatureAlgorithm is for signing.Key.With.
+	SignatureAlgorithm string
 }
 
 // DocumentForm gives the form of the signatures that this node makes in the name of an issuing body; the plain one for a
@@ -60,6 +62,7 @@ func (k *checker) documentForm(at string, issuer OwnIssuerConfig) {
 	if issuer.XAdES != "" && !slices.Contains([]string{XAdESNone, XAdESBES, XAdEST}, issuer.XAdES) {
 		k.add(at+".xades", "%q is not a form of signature; use %s, %s or %s", issuer.XAdES, XAdESNone, XAdESBES, XAdEST)
 	}
+	k.signatureAlgorithm(at+".signature_algorithm", issuer.SignatureAlgorithm)
 	stamp := issuer.TimeStamp
 	if issuer.XAdES != XAdEST {
 		if stamp.URL != "" || len(stamp.AnchorFiles) > 0 || stamp.Timeout != 0 {
@@ -84,7 +87,7 @@ func (k *checker) documentForm(at string, issuer OwnIssuerConfig) {
 func (l *loader) documentForm(at string, issuer OwnIssuerConfig) DocumentForm {
 	stamp := issuer.TimeStamp
 	return DocumentForm{
-		XAdES: cmp.Or(issuer.XAdES, XAdESNone),
+		XAdES: cmp.Or(issuer.XAdES, XAdESNone), SignatureAlgorithm: issuer.SignatureAlgorithm,
 		TimeStamp: TimeStamp{
 			URL: stamp.URL, Timeout: cmp.Or(stamp.Timeout, DefaultTimeStampTimeout),
 			Anchors: l.readAll(at+".timestamp.anchor_files", stamp.AnchorFiles),

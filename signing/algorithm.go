@@ -123,6 +123,33 @@ func KnownAlgorithm(name string) bool {
 	return slices.ContainsFunc(algorithms, func(a algorithm) bool { return a.named(name) })
 }
 
+// With gives the key with the signature algorithm to sign with, by its URI or the part of that after "#"; "" is the key's usual
+// one. The error is an [*Error] of kind ErrPolicy about an algorithm that nobody signs with, or not with this kind of key.
+func (k Key) With(name string) (Key, error) {
+	if name == "" {
+		k.Algorithm = ""
+		return k, nil
+	}
+	i := slices.IndexFunc(algorithms, func(a algorithm) bool { return a.named(name) })
+	if i < 0 {
+		return Key{}, fail(ErrPolicy, "signature algorithm %q is not known", name)
+	}
+	k.Algorithm = algorithms[i].uri
+	_, err := k.algorithm()
+	return k, err
+}
+
+// SigningAlgorithms are the URIs of the signature algorithms that a key may sign with.
+func SigningAlgorithms() []string {
+	var uris []string
+	for _, a := range algorithms {
+		if a.hash != crypto.SHA1 && a.uri != rsaPSS {
+			uris = append(uris, a.uri)
+		}
+	}
+	return uris
+}
+
 func (a algorithm) named(name string) bool {
 	_, short, _ := strings.Cut(a.uri, "#")
 	return name == a.uri || name == short

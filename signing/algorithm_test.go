@@ -11,6 +11,7 @@ import (
 	"errors"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -288,5 +289,39 @@ func TestValueOfOtherCurveWidth(t *testing.T) {
 	}
 	if _, err := signing.VerifyMessage(signed, parts, p256.Chain, exceptions(signing.ExceptionECDSADER)); !errors.Is(err, signing.ErrSignature) {
 		t.Errorf("under a P-256 key: %v", err)
+	}
+}
+
+func TestKeyTakesTheAlgorithmsOfItsKind(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		key  func() (crypto.Signer, error)
+		as   string
+		want string // the URI; "" for refused
+		text string
+	}{
+		{"usual", rsaKey, "", "", ""},
+		{"short", rsaKey, "sha384-rsa-MGF1", pssSpace + "sha384-rsa-MGF1", ""},
+		{"URI", p256Key, rsaMore + "ecdsa-sha512", rsaMore + "ecdsa-sha512", ""},
+		{"of another kind", p256Key, "rsa-sha256", "", "needs a key of RSA"},
+		{"only verified", rsaKey, "rsa-pss", "", "is only verified"},
+		{"SHA-1", rsaKey, "rsa-sha1", "", "uses SHA-1"},
+		{"unknown", rsaKey, "rsa-md5", "", "is not known"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := keyOf(t, test.key).With(test.as)
+			if test.text != "" {
+				if !errors.Is(err, signing.ErrPolicy) || !strings.Contains(err.Error(), test.text) {
+					t.Errorf("got %v, want %v with %q", err, signing.ErrPolicy, test.text)
+				}
+				return
+			}
+			if err != nil || got.Algorithm != test.want {
+				t.Errorf("algorithm %q, %v", got.Algorithm, err)
+			}
+		})
+	}
+	if all := signing.SigningAlgorithms(); !slices.Contains(all, pssSpace+"sha256-rsa-MGF1") || slices.Contains(all, pssSpace+"rsa-pss") || slices.Contains(all, rsaMore+"ecdsa-sha1") {
+		t.Errorf("keys sign with %q", all)
 	}
 }

@@ -80,8 +80,13 @@ func Place(doc []byte, path string) ([]xml.Name, error) {
 
 // isWrittenAt tells whether the steps lead from the root to the element.
 func isWrittenAt(e c14n.Element, steps []string) bool {
-	for i := len(steps) - 1; i >= 0; i-- {
-		if steps[i] != e.Name() && steps[i] != expandedName(e).Local {
+	return climbs(e, steps, func(e c14n.Element, step string) bool { return step == e.Name() || step == expandedName(e).Local })
+}
+
+// climbs tells whether the element and those above it, up to the root, are the ones of a path that begins there.
+func climbs[Step any](e c14n.Element, path []Step, is func(c14n.Element, Step) bool) bool {
+	for i := len(path) - 1; i >= 0; i-- {
+		if !is(e, path[i]) {
 			return false
 		}
 		parent, below := e.Parent()

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"slices"
+	"time"
 
 	"go.mozilla.org/pkcs7"
 )
@@ -84,7 +85,7 @@ var xmlSignatures = map[x509.PublicKeyAlgorithm]map[string]string{
 //   - DER throughout and nothing after it, at most 4 MiB beside detached content
 //   - an algorithm that the policy allows, by the names of XML signatures: RSA PKCS #1 v1.5 or ECDSA
 //
-// Verified has no References. A signing time must lie within the signer's validity; whether the signer counts today, and
+// Verified has no References. Its SigningTime, if there is one, lies within the signer's validity; whether the signer counts today, and
 // whether the octets are an announcement at all, is the caller's to judge. The error is an [*Error].
 func VerifyAnnouncement(cms, content []byte, candidates []*x509.Certificate, policy Policy) (*Verified, error) {
 	der, err := announcementDER(cms)
@@ -111,7 +112,8 @@ func VerifyAnnouncement(cms, content []byte, candidates []*x509.Certificate, pol
 	case !bytes.Equal(message.Content, inside):
 		return nil, fail(ErrMalformed, "the content of the CMS structure reads in two ways")
 	}
-	if err := checkSignedAttributes(message); err != nil {
+	signingTime, err := readSignedAttributes(message)
+	if err != nil {
 		return nil, err
 	}
 	signer := message.Signers[0]
@@ -135,7 +137,7 @@ func VerifyAnnouncement(cms, content []byte, candidates []*x509.Certificate, pol
 		}
 		return nil, &Error{Kind: kind, Reason: "verifying CMS under " + candidates[own].Subject.String(), Cause: err}
 	}
-	return &Verified{Octets: message.Content, Signer: candidates[own], Algorithm: name}, nil
+	return &Verified{Octets: message.Content, Signer: candidates[own], Algorithm: name, SigningTime: signingTime}, nil
 }
 
 // announcementDER takes the PEM off.
@@ -183,37 +185,44 @@ func readSignedData(der []byte) ([]byte, error) {
 	return content, nil
 }
 
-// checkSignedAttributes checks the signed attributes (RFC 5652 §5.3, §11.1, §11.2); the library compares the digest itself.
-func checkSignedAttributes(message *pkcs7.PKCS7) error {
+// readSignedAttributes checks the signed attributes (RFC 5652 §5.3, §11.1, §11.2, §11.3) and gives the signing time, zero if there is
+// none; the library compares the digest itself.
+func readSignedAttributes(message *pkcs7.PKCS7) (time.Time, error) {
+	var contentType asn1.ObjectIdentifier
+	var digest []byte
+	var signingTime time.Time
 	attributes := message.Signers[0].AuthenticatedAttributes
 	if len(attributes) == 0 {
-		return fail(ErrUnsigned, "CMS without signed attributes, which this profile requires")
+		return signingTime, fail(ErrUnsigned, "CMS without signed attributes, which this profile requires")
 	}
-	only := func(name string, oid asn1.ObjectIdentifier, into any) error {
+	for _, wanted := range []struct {
+		name     string
+		oid      asn1.ObjectIdentifier
+		into     any
+		required bool
+	}{
+		{"content-type", pkcs7.OIDAttributeContentType, &contentType, true},
+		{"message-digest", pkcs7.OIDAttributeMessageDigest, &digest, true},
+		{"signing-time", pkcs7.OIDAttributeSigningTime, &signingTime, false},
+	} {
 		found := 0
 		for _, a := range attributes {
-			if !a.Type.Equal(oid) {
+			if !a.Type.Equal(wanted.oid) {
 				continue
 			}
 			found++
-			if err := unmarshalAll(a.Value.Bytes, into); err != nil {
-				return &Error{Kind: ErrMalformed, Reason: "expected one value of the signed attribute " + name, Cause: err}
+			if err := unmarshalAll(a.Value.Bytes, wanted.into); err != nil {
+				return signingTime, &Error{Kind: ErrMalformed, Reason: "expected one value of the signed attribute " + wanted.name, Cause: err}
 			}
 		}
-		if found != 1 {
-			return fail(ErrMalformed, "%d signed attributes %s, expected one", found, name)
+		if found > 1 || found == 0 && wanted.required {
+			return signingTime, fail(ErrMalformed, "%d signed attributes %s, expected one", found, wanted.name)
 		}
-		return nil
-	}
-	var contentType asn1.ObjectIdentifier
-	if err := only("content-type", pkcs7.OIDAttributeContentType, &contentType); err != nil {
-		return err
 	}
 	if !contentType.Equal(pkcs7.OIDData) {
-		return fail(ErrMalformed, "the signed attribute content-type says %v, the content is id-data", contentType)
+		return signingTime, fail(ErrMalformed, "the signed attribute content-type says %v, the content is id-data", contentType)
 	}
-	var digest []byte
-	return only("message-digest", pkcs7.OIDAttributeMessageDigest, &digest)
+	return signingTime.UTC(), nil
 }
 
 // cms gives the name of a signature algorithm of CMS under a key, if the policy allows it.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mozilla.org/pkcs7"
 
@@ -130,6 +131,7 @@ func hostileCMS(tb testing.TB, key, attacker signing.Key) map[string]struct{ exp
 	valid := announce(tb, announcement, key, pkcs7.OIDDigestAlgorithmSHA256, nil)
 	contentType, sum := attribute(tb, pkcs7.OIDAttributeContentType, pkcs7.OIDData), sha256.Sum256([]byte(announcement))
 	digest := attribute(tb, pkcs7.OIDAttributeMessageDigest, sum[:])
+	signed := attribute(tb, pkcs7.OIDAttributeSigningTime, time.Date(2027, time.March, 1, 9, 0, 0, 0, time.UTC))
 	changed := func(change func(*cmsParts)) string {
 		parts := takeApart(tb, valid)
 		change(parts)
@@ -164,6 +166,8 @@ func hostileCMS(tb testing.TB, key, attacker signing.Key) map[string]struct{ exp
 		"attribute-content-type-twice":   {"ErrMalformed", "2 signed attributes content-type", resigned(contentType, contentType, digest)},
 		"attribute-digest-missing":       {"ErrMalformed", "0 signed attributes message-digest", resigned(contentType)},
 		"attribute-digest-of-two-values": {"ErrMalformed", "one value of the signed attribute message-digest", resigned(contentType, attribute(tb, pkcs7.OIDAttributeMessageDigest, sum[:], []byte{1}))},
+		"attribute-signing-time-twice":   {"ErrMalformed", "2 signed attributes signing-time", resigned(contentType, digest, signed, signed)},
+		"attribute-signing-time-no-time": {"ErrMalformed", "one value of the signed attribute signing-time", resigned(contentType, digest, attribute(tb, pkcs7.OIDAttributeSigningTime, 7))},
 		"attribute-digest-twice":         {"ErrMalformed", "2 signed attributes message-digest", resigned(contentType, digest, attribute(tb, pkcs7.OIDAttributeMessageDigest, []byte{1}))},
 		"signed-by-stranger":             {"ErrUnknownSigner", "not one of the 1 candidates", string(announce(tb, announcement, attacker, pkcs7.OIDDigestAlgorithmSHA256, nil))},
 		"signed-by-stranger-in-the-name-of-the-signer": {"ErrSignature", "verifying CMS", changed(func(p *cmsParts) {
@@ -303,6 +307,9 @@ func TestAnnouncementIsVerified(t *testing.T) {
 			}
 			if string(got.Octets) != announcement || got.Signer != candidates[1] || !strings.HasSuffix(got.Algorithm, "#"+test.algorithm) {
 				t.Errorf("got %q of %v with %s", got.Octets, got.Signer.Subject, got.Algorithm)
+			}
+			if got.SigningTime.IsZero() {
+				t.Error("the signing time is lost")
 			}
 		})
 	}

@@ -116,17 +116,7 @@ func noInstructions(doc *c14n.Document) error {
 
 // isAt tells whether the element and its ancestors are the ones of a path.
 func isAt(e c14n.Element, path []xml.Name) bool {
-	for i := len(path) - 1; i >= 0; i-- {
-		if !e.Is(path[i].Space, path[i].Local) {
-			return false
-		}
-		parent, below := e.Parent()
-		if !below {
-			return i == 0
-		}
-		e = parent
-	}
-	return false
+	return climbs(e, path, func(e c14n.Element, step xml.Name) bool { return e.Is(step.Space, step.Local) })
 }
 
 // pathText writes a path for a message.

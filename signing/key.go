@@ -47,20 +47,6 @@ func NewKey(signer crypto.Signer, credentials []*x509.Certificate) (Key, error) 
 	return key, nil
 }
 
-// ReadKey reads a private key that is not encrypted, as [ReadPrivateKey] does, and its credentials from anything that
-// [ReadCredentials] reads, and puts them together as [NewKey] does.
-func ReadKey(keyPEM, chain []byte) (Key, error) {
-	private, err := ReadPrivateKey(keyPEM, nil)
-	if err != nil {
-		return Key{}, err
-	}
-	credentials, err := ReadCredentials(chain)
-	if err != nil {
-		return Key{}, err
-	}
-	return NewKey(private, credentials)
-}
-
 // ReadPrivateKey reads the only private key of a PEM text: PKCS #8 (RFC 5208), encrypted under the passphrase (PBES2, RFC
 // 8018 §6.2) or not, PKCS #1 or SEC 1. Other blocks, such as EC PARAMETERS or credentials, may stand beside it. A passphrase
 // that a key does not need is an error, because somebody believes the key to be protected. The kinds of key are those of

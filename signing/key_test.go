@@ -80,7 +80,7 @@ func TestReadKey(t *testing.T) {
 		{"both in one file", append(slices.Clone(pkcs1), credentialPEM(rsaPair)...), append(slices.Clone(pkcs1), credentialPEM(rsaPair)...), rsaPair, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			key, err := signing.ReadKey(test.key, test.chain)
+			key, err := readKey(test.key, test.chain)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +127,7 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"DER", []byte{0x30, 0}, credentialPEM(pair), signing.ErrMalformed, "found DER"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := signing.ReadKey(test.key, test.chain)
+			_, err := readKey(test.key, test.chain)
 			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("got %v, want %v with %q", err, test.want, test.text)
 			}
@@ -306,10 +306,23 @@ func TestBundlesOfOpenSSLAreRead(t *testing.T) {
 		for name, data := range map[string][]byte{
 			"DER": der, "PEM": text, "PEM as CMS": block("CMS", der), "base64": []byte(base64.StdEncoding.EncodeToString(der)),
 		} {
-			key, err := signing.ReadKey(privatePEM(t, own.Signer), data)
+			key, err := readKey(privatePEM(t, own.Signer), data)
 			if err != nil || len(key.Chain) != 4 || !key.Chain[0].Equal(own.Chain[0]) {
 				t.Errorf("%s: %d credentials, %v", name, len(key.Chain), err)
 			}
 		}
 	}
+}
+
+// readKey reads a private key that is not encrypted together with its credentials.
+func readKey(keyPEM, chain []byte) (signing.Key, error) {
+	private, err := signing.ReadPrivateKey(keyPEM, nil)
+	if err != nil {
+		return signing.Key{}, err
+	}
+	credentials, err := signing.ReadCredentials(chain)
+	if err != nil {
+		return signing.Key{}, err
+	}
+	return signing.NewKey(private, credentials)
 }

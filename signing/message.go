@@ -89,8 +89,8 @@ func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []
 
 // checkParts refuses parts whose signature could not be verified.
 func checkParts(parts []Part) error {
-	if len(parts) > maxParts {
-		return fail(ErrMalformed, "%d parts are more than %d", len(parts), maxParts)
+	if len(parts) > MaxParts {
+		return fail(ErrMalformed, "%d parts are more than %d", len(parts), MaxParts)
 	}
 	seen := make(map[string]bool, len(parts))
 	for _, part := range parts {

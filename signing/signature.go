@@ -17,11 +17,13 @@ const (
 	maxSignature  = 64 << 10 // octets
 	maxReference  = 2 << 10  // octets more for each part beyond the 30
 	maxReferences = 30       // unless there are as many parts
-	maxParts      = 1024
-	maxPrefixes   = 64 // in one PrefixList
+	maxPrefixes   = 64       // in one PrefixList
 
 	maxCanonicalPart = 32 << 20 // octets of the parts of a message that are read for their canonical form, together
 )
+
+// MaxParts is how many parts a message has at most; what bounds them elsewhere is no larger.
+const MaxParts = 1024
 
 // reading is what a ds:Signature is in: a message, with so many parts, or a document, in which XAdES properties may be.
 type reading struct {
@@ -50,10 +52,38 @@ type reference struct {
 	canonical bool        // of a part: its canonical octets are digested, not its own
 	method    c14n.Method // of the envelope, document or canonical part; Drop is not set
 	filter    filter      // without actors if there is no XPath transform of ebMS
-	digestURI string
-	hash      crypto.Hash
-	digest    []byte
+	digested
 }
+
+// digested is a digest as it is written, in a ds:Reference or an xades:CertDigest.
+type digested struct {
+	digestURI   string
+	hash        crypto.Hash
+	digest      []byte
+	digestValue c14n.Element // where it stands
+}
+
+// readDigest reads ds:DigestMethod and ds:DigestValue (XMLDSig Core 1.1 §4.4.3.5, §4.4.3.6).
+func (d *digested) readDigest(c *sequence, p Policy) error {
+	method, err := c.take("DigestMethod")
+	if err != nil {
+		return err
+	}
+	if d.digestURI, err = bareAlgorithm(method); err != nil {
+		return err
+	}
+	if d.hash, err = p.digest(d.digestURI); err != nil {
+		return placed(err, method)
+	}
+	if d.digestValue, err = c.take("DigestValue"); err != nil {
+		return err
+	}
+	d.digest, err = octets(d.digestValue)
+	return err
+}
+
+// isOf tells whether it is the digest of these octets.
+func (d *digested) isOf(octets []byte) bool { return bytes.Equal(sum(d.hash, octets), d.digest) }
 
 // hint is what a ds:KeyInfo says about the signer. Of its many forms we use the X.509 ones that are certain.
 type hint struct {
@@ -189,29 +219,15 @@ func readReference(e c14n.Element, p Policy, message bool) (reference, error) {
 	if err != nil {
 		return r, err
 	}
-	method, err := c.take("DigestMethod")
-	if err != nil {
-		return r, err
-	}
-	if r.digestURI, err = bareAlgorithm(method); err != nil {
-		return r, err
-	}
-	if r.hash, err = p.digest(r.digestURI); err != nil {
-		return r, placed(err, method)
-	}
-	value, err := c.take("DigestValue")
-	if err != nil {
-		return r, err
-	}
-	if r.digest, err = octets(value); err != nil {
+	if err := r.readDigest(c, p); err != nil {
 		return r, err
 	}
 	if err := c.end(); err != nil {
 		return r, err
 	}
 	// No canonical form is empty; a verifier that comes to none has gone wrong. A part itself may be empty.
-	if (!part || r.canonical) && bytes.Equal(r.digest, sum(r.hash, nil)) {
-		return r, failAt(value, ErrPolicy, "Reference to %q has the digest of nothing", r.uri)
+	if (!part || r.canonical) && r.isOf(nil) {
+		return r, failAt(r.digestValue, ErrPolicy, "Reference to %q has the digest of nothing", r.uri)
 	}
 	return r, nil
 }

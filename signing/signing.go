@@ -96,7 +96,8 @@ type Verified struct {
 	Signer *x509.Certificate
 	// Algorithm is the URI of the signature algorithm.
 	Algorithm string
-	// SigningTime is when the signer of a XAdES document says that it signed; zero if it does not say. Nobody vouches for it.
+	// SigningTime is when the signer of a XAdES document or of an announcement says that it signed; zero if it does not say.
+	// Nobody vouches for it.
 	SigningTime time.Time
 	// TimeStamp is what a time-stamp authority says about the signature (XAdES-T); nil if there is none.
 	TimeStamp *TimeStamp

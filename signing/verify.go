@@ -107,7 +107,7 @@ func (s *signature) reference(uri string) *reference {
 func (s *signature) checkDigests(doc *c14n.Document, parts []Part, v *Verified) error {
 	document := s.reference("")
 	v.Octets = doc.Canonical(document.documentMethod(s.element))
-	if !bytes.Equal(sum(document.hash, v.Octets), document.digest) {
+	if !document.isOf(v.Octets) {
 		return failAt(document.element, ErrDigest, "the document is not what was signed")
 	}
 	for _, part := range parts {

@@ -1,8 +1,6 @@
 package signing
 
 import (
-	"bytes"
-	"crypto"
 	"crypto/x509"
 	"slices"
 	"strings"
@@ -25,9 +23,8 @@ type qualifying struct {
 
 // named is the signer's credential as the first Cert of SigningCertificateV2 names it.
 type named struct {
-	element      c14n.Element
-	hash         crypto.Hash
-	digest       []byte
+	element c14n.Element
+	digested
 	issuerSerial []byte // DER; nil if it is not there
 }
 
@@ -73,31 +70,11 @@ func (s *signature) takeProperties(e c14n.Element, p Policy) error {
 			return err
 		}
 	}
-	if r.digestURI, r.hash, r.digest, err = readDigest(c, p); err != nil {
+	if err := r.readDigest(c, p); err != nil {
 		return err
 	}
 	s.xades = &qualifying{reference: r}
 	return c.end()
-}
-
-// readDigest reads ds:DigestMethod and ds:DigestValue (XMLDSig Core 1.1 §4.4.3.5, §4.4.3.6).
-func readDigest(c *sequence, p Policy) (uri string, hash crypto.Hash, digest []byte, err error) {
-	method, err := c.take("DigestMethod")
-	if err != nil {
-		return "", 0, nil, err
-	}
-	if uri, err = bareAlgorithm(method); err != nil {
-		return "", 0, nil, err
-	}
-	if hash, err = p.digest(uri); err != nil {
-		return "", 0, nil, placed(err, method)
-	}
-	value, err := c.take("DigestValue")
-	if err != nil {
-		return "", 0, nil, err
-	}
-	digest, err = octets(value)
-	return uri, hash, digest, err
 }
 
 // readObject reads the ds:Object with the properties, the only one there may be (ETSI EN 319 132-1 §4.3, §4.4). Of all
@@ -261,7 +238,7 @@ func readCert(e c14n.Element, p Policy) (named, error) {
 	if err != nil {
 		return one, err
 	}
-	if _, one.hash, one.digest, err = readDigest(inner, p); err != nil {
+	if err := one.readDigest(inner, p); err != nil {
 		return one, err
 	}
 	if err := inner.end(); err != nil {
@@ -314,7 +291,7 @@ func readUnsigned(e c14n.Element) (*stamp, error) {
 
 // unchanged tells whether the signed properties are those that the signature covers.
 func (q *qualifying) unchanged() bool {
-	return bytes.Equal(sum(q.reference.hash, q.properties.Canonical(q.reference.method)), q.reference.digest)
+	return q.reference.isOf(q.properties.Canonical(q.reference.method))
 }
 
 // verifyProperties checks what XAdES adds to a signature that is true already, and puts it into what was verified.
@@ -340,7 +317,7 @@ func (s *signature) verifyProperties(v *Verified, p Policy) error {
 func (n named) among(candidates []*x509.Certificate) ([]*x509.Certificate, error) {
 	var admitted []*x509.Certificate
 	for _, candidate := range candidates {
-		if bytes.Equal(sum(n.hash, candidate.Raw), n.digest) && (n.issuerSerial == nil || names(n.issuerSerial, candidate)) {
+		if n.isOf(candidate.Raw) && (n.issuerSerial == nil || names(n.issuerSerial, candidate)) {
 			admitted = append(admitted, candidate)
 		}
 	}

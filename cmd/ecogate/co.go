@@ -56,11 +56,10 @@ func (c *cli) submit(ctx context.Context, file, partner string, attach []string)
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	ctx, cancel, client, err := c.connect(ctx, transferTime(attachments.size()))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, transferTime(attachments.size()))
 	defer cancel()
 	submission, err := client.Submit(ctx, partner, certificate, attachments.list...)
 	if err != nil {
@@ -151,11 +150,10 @@ func (c *cli) coLookup() *cobra.Command {
 
 // find looks a reference up.
 func (c *cli) find(ctx context.Context, q api.LookupQuery) (api.Lookup, *api.Client, error) {
-	client, err := c.client()
+	ctx, cancel, client, err := c.connect(ctx, answerTime)
 	if err != nil {
 		return api.Lookup{}, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	found, err := client.Lookup(ctx, q)
 	if err != nil {

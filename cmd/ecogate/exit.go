@@ -11,7 +11,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 )
 
-// The exit codes; exitHelp tells users about them. "msg verify", "msg inspect" and the verbs under "xml" have three: exitOK,
+// The exit codes; exitHelp tells users about them. "msg verify", "msg inspect" and the verbs under "xml" and "cms" have three: exitOK,
 // exitNotValid and exitUnreadable.
 const (
 	exitOK       = 0

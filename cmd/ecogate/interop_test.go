@@ -17,6 +17,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -77,14 +78,8 @@ func withoutCertificate(t *testing.T, side pair.Side, envelope []byte) (contentT
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(name string) []byte {
-		data, err := os.ReadFile(filepath.Join(side.Dir, "pki", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
-	key, err := signing.ReadKey(read("node.key"), read("node.pem"))
+	pki := filepath.Join(side.Dir, "pki")
+	key, err := partners.ReadKey(partners.KeyConfig{KeyFile: filepath.Join(pki, "node.key"), ChainFile: filepath.Join(pki, "node.pem")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,5 +23,6 @@ func main() {
 	}
 	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, restore) // the first signal ends ctx, a second one has its ordinary effect
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
+	c := &cli{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, now: time.Now}
+	os.Exit(c.run(ctx, os.Args[1:]))
 }

@@ -25,11 +25,10 @@ func (c *cli) msgList() *cobra.Command {
 		Short: "List messages, newest first",
 		Args:  arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), answerTime)
 			defer cancel()
 			page, err := client.Messages(ctx, q)
 			if err != nil {
@@ -110,11 +109,10 @@ func (c *cli) msgShow() *cobra.Command {
 }
 
 func (c *cli) showMessage(ctx context.Context, id, raw string) error {
-	client, err := c.client()
+	asking, cancel, client, err := c.connect(ctx, answerTime)
 	if err != nil {
 		return err
 	}
-	asking, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	m, err := client.Message(asking, id)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // A message in a file may be kept in four ways, told apart by how the file begins.
@@ -102,7 +103,7 @@ func readMessage(file ebms.Content, parts []ebms.Part) (*ebms.Package, error) {
 }
 
 const (
-	maxFileParts    = 1024 + 1 // the envelope's
+	maxFileParts    = signing.MaxParts + 1 // the envelope's
 	maxFileEnvelope = 4 << 20
 )
 

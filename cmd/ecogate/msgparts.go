@@ -57,11 +57,10 @@ func parseSaves(values []string) (list []savedPart, err error) {
 }
 
 func (c *cli) parts(ctx context.Context, id string, wanted []savedPart) error {
-	client, err := c.client()
+	asking, cancel, client, err := c.connect(ctx, answerTime)
 	if err != nil {
 		return err
 	}
-	asking, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	list, err := client.Parts(asking, id)
 	if err != nil {
@@ -121,11 +120,10 @@ type twoAccounts struct {
 }
 
 func (c *cli) messageStatus(ctx context.Context, partner, id string, wait time.Duration) error {
-	client, err := c.client()
+	ctx, cancel, client, err := c.connect(ctx, wait+answerTime)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait+answerTime)
 	defer cancel()
 	var both twoAccounts
 	m, err := client.Message(ctx, id)

@@ -41,21 +41,17 @@ Exit codes of this command:
 var errNotValid = errors.New("not valid")
 
 func (c *cli) msgVerify() *cobra.Command {
-	var parts, files []string
-	var allowSHA1 bool
+	var parts []string
+	var flags judgeFlags
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify a message in a file, offline",
 		Long:  verifyHelp,
 		Args:  arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			given, err := readCandidates(files)
+			given, policy, err := flags.read()
 			if err != nil {
 				return &unreadable{err}
-			}
-			var policy signing.Policy
-			if allowSHA1 {
-				policy = sha1Policy()
 			}
 			return c.examineFile(args[0], parts, policy, func(x *examination) (*verdict, error) {
 				v, err := x.judge(given)
@@ -63,9 +59,7 @@ func (c *cli) msgVerify() *cobra.Command {
 			})
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
-	flags.BoolVar(&allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+	flags.addXML(cmd)
 	partFlag(cmd, &parts)
 	return cmd
 }
@@ -91,20 +85,63 @@ func partFlag(cmd *cobra.Command, parts *[]string) {
 	cmd.Flags().StringArrayVar(parts, "part", nil, "`cid:ID=FILE`: a part of an envelope that is alone; may be repeated")
 }
 
-// readCandidates reads the credentials of the command line.
-func readCandidates(files []string) ([]candidate, error) {
+// judgeFlags are what an offline command judges a signature by.
+type judgeFlags struct {
+	files                    []string // with credentials
+	allowSHA1, allowECDSADER bool
+	authorities              []string // files with credentials of time-stamp authorities
+}
+
+func (f *judgeFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
+	flags.BoolVar(&f.allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+}
+
+// addXML adds what only XML signatures have: in CMS every ECDSA signature is in DER.
+func (f *judgeFlags) addXML(cmd *cobra.Command) {
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.allowECDSADER, "allow-ecdsa-der", false, "accept ECDSA signatures in ASN.1 DER, which XML Signature does not know")
+}
+
+// addTimeStamp adds whose time-stamps count, for documents.
+func (f *judgeFlags) addTimeStamp(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.authorities, "timestamp-anchor", nil,
+		"`PEM` file with credentials of time-stamp authorities, or of the CAs above them, whose time-stamps count; may be repeated")
+}
+
+// read gives the credentials that may have signed, and what is accepted in a signature.
+func (f *judgeFlags) read() ([]candidate, signing.Policy, error) {
+	var policy signing.Policy
+	if f.allowSHA1 {
+		policy = sha1Policy()
+	}
+	if f.allowECDSADER {
+		policy.Exceptions = append(policy.Exceptions, signing.Exception{Name: signing.ExceptionECDSADER})
+	}
+	given, err := readCandidates("credential", f.files)
+	if err != nil {
+		return nil, policy, err
+	}
+	authorities, err := readCandidates("timestamp-anchor", f.authorities)
+	policy.TimeStampAnchors = credentialsOf(authorities)
+	return given, policy, err
+}
+
+// readCandidates reads the credentials that a flag of the command line names.
+func readCandidates(flag string, files []string) ([]candidate, error) {
 	var out []candidate
 	for _, name := range files {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("credential: %w", err)
+			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
 		credentials, err := signing.ReadCredentials(data)
 		if err != nil {
-			return nil, fmt.Errorf("credential %s: %w", name, err)
+			return nil, fmt.Errorf("%s %s: %w", flag, name, err)
 		}
 		for _, x509Cert := range credentials {
-			out = append(out, candidate{x509Cert, "--credential " + name})
+			out = append(out, candidate{x509Cert, "--" + flag + " " + name})
 		}
 	}
 	return out, nil

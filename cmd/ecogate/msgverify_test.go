@@ -29,7 +29,7 @@ const offline = "testdata/offline/"
 func offlineRun(t *testing.T, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	code = run(t.Context(), append([]string{"msg"}, args...), stdin, &out, &errOut, time.Now)
+	code = (&cli{in: stdin, out: &out, errOut: &errOut, now: time.Now}).run(t.Context(), append([]string{"msg"}, args...))
 	return code, out.String(), errOut.String()
 }
 
@@ -335,7 +335,7 @@ func FuzzMessageFile(f *testing.F) {
 			f.Add(readFile(f, file))
 		}
 	}
-	given, err := readCandidates([]string{offline + "signer.pem"})
+	given, err := readCandidates("credential", []string{offline + "signer.pem"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -22,11 +22,10 @@ func (c *cli) partnerList() *cobra.Command {
 		Short: "List partners and how deliveries to them stand",
 		Args:  arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), answerTime)
 			defer cancel()
 			list, err := client.Partners(ctx)
 			if err != nil {
@@ -70,11 +69,10 @@ func (c *cli) partnerResume() *cobra.Command {
 
 // changePartner does something to a partner and prints how it stands then.
 func (c *cli) changePartner(ctx context.Context, id string, change func(context.Context, *api.Client) (exchange.PartnerStatus, error)) error {
-	client, err := c.client()
+	ctx, cancel, client, err := c.connect(ctx, answerTime)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	p, err := change(ctx, client)
 	if err != nil {
@@ -113,11 +111,10 @@ func (c *cli) pingCommand() *cobra.Command {
 			"Without an answer that can be used the exit code is 1, and the error says what was met.",
 		Args: arguments("PARTNER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			ctx, cancel, client, err := c.connect(cmd.Context(), wait+answerTime)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), wait+answerTime)
 			defer cancel()
 			p, err := client.Ping(ctx, args[0], cpaID, wait)
 			if err != nil {

@@ -63,3 +63,27 @@ func TestPKCS11KeySignsTheMessagesOfANode(t *testing.T) {
 		}
 	}
 }
+
+// TestXMLSignWithAKeyInAToken signs a document with a key that lies in SoftHSM and nowhere else.
+func TestXMLSignWithAKeyInAToken(t *testing.T) {
+	hsm := pkitest.NewToken(t)
+	signer := newSigner(t, pkitest.RSA2048)
+	hsm.Import(t, signer.key, "offline", "0a07")
+	if err := os.Remove(signer.key); err != nil {
+		t.Fatal(err)
+	}
+	pin := filepath.Join(t.TempDir(), "pin")
+	if err := os.WriteFile(pin, []byte(hsm.PIN+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"sign", "-", "--pkcs11-module", hsm.Module, "--token-label", hsm.Label, "--pin-file", pin, "--key-label", "offline", "--chain", signer.x509Cert}
+	for _, algorithm := range []string{"rsa-sha256", "sha256-rsa-MGF1"} {
+		code, signed, stderr := xmlRun(t, ordinary, append(flags, "--algorithm", algorithm)...)
+		if code != exitOK || !strings.Contains(signed, "#"+algorithm) {
+			t.Fatalf("%s: exit code %d: %s", algorithm, code, stderr)
+		}
+		if code, stdout, _ := xmlRun(t, signed, "verify", "-", "--credential", signer.x509Cert); code != exitOK {
+			t.Errorf("%s: %s", algorithm, stdout)
+		}
+	}
+}

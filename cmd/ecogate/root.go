@@ -19,7 +19,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 )
 
-// cli is one run of the program: its streams, its clock and the flags that all verbs share.
+// cli is one run of the program: its streams and its clock, which whoever makes one gives, and the flags that all verbs share.
 type cli struct {
 	in          io.Reader
 	out, errOut io.Writer
@@ -52,7 +52,7 @@ func transferTime(n int64) time.Duration {
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
 "serve" runs a node. "ping" and the verbs under "co", "msg" and "partner" talk to a running node's API, but for "msg verify" and
-"msg inspect", which like the verbs under "xml" and "key" need nothing but a file. The others need the API's address
+"msg inspect", which like the verbs under "xml", "cms" and "key" need nothing but a file. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
@@ -66,18 +66,17 @@ const exitHelp = `Exit codes:
   2  usage: the command line is wrong
   3  not found: no such certificate, message, document or partner, or none that this key may see
   4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
-"msg verify", "msg inspect" and the verbs under "xml" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
+"msg verify", "msg inspect" and the verbs under "xml" and "cms" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
 usage.
 `
 
 // run is the program without its process: it parses args, does what they say, and returns the exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, now func() time.Time) int {
-	c := &cli{in: stdin, out: stdout, errOut: stderr, now: now}
+func (c *cli) run(ctx context.Context, args []string) int {
 	root := c.rootCommand()
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.errOut)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errNotValid) { // that was told already
 		c.complain(err)
@@ -87,7 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.xmlCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true
@@ -168,6 +167,16 @@ func (c *cli) client() (*api.Client, error) {
 		return nil, &usageError{text: err.Error()}
 	}
 	return client, nil
+}
+
+// connect returns the API's client, and ctx bounded by the time within which it has to answer.
+func (c *cli) connect(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc, *api.Client, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	return ctx, cancel, client, nil
 }
 
 func (c *cli) apiKey() (string, error) {

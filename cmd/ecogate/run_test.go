@@ -20,7 +20,7 @@ func runAgainst(t *testing.T, status int, contentType, body string, args ...stri
 	defer server.Close()
 	var out, errOut bytes.Buffer
 	args = append(args, "--api", server.URL, "--key", "k")
-	code = run(t.Context(), args, strings.NewReader(""), &out, &errOut, func() time.Time { return scriptTime })
+	code = (&cli{in: strings.NewReader(""), out: &out, errOut: &errOut, now: func() time.Time { return scriptTime }}).run(t.Context(), args)
 	return code, out.String(), errOut.String()
 }
 

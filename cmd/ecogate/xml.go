@@ -41,7 +41,8 @@ and nothing was changed. The code is the one with which a node judges certificat
 
 With --credential the signer must be one of the X.509 certificates in those files. Without it the signature is checked under
 the X.509 certificate inside the document, which proves that nothing was changed and not who signed it. Neither looks at
-revocation or at validity. The times of a XAdES signature are shown; who made its time-stamp is not verified here.
+revocation or at validity. The times of a XAdES signature are shown. With --timestamp-anchor its time-stamp must be by an
+authority of those files, as a node asks; without, whoever made it is taken.
 
 Exit codes of this command:
   0  valid
@@ -55,6 +56,10 @@ const xmlSignHelp = `Put an enveloped signature into a document. All other bytes
 The signature becomes the last child of the element at the path --at, such as /inv:Invoice/ext:UBLExtensions: each step is a
 name as the document writes it, or a local name, which stands for any prefix. Without --at it becomes the last child of the
 root element, or in a UBL document of the SignatureInformation in its signature extension.
+
+The key is one of those that a node takes: PEM (PKCS #8, encrypted or not, PKCS #1, SEC 1) with --chain, PKCS #12, or with
+--pkcs11-module one in a token, in a program that was built with -tags pkcs11. --algorithm is for RSA-PSS and other hashes than
+the key's usual one.
 
 ` + xmlRefusedHelp
 
@@ -105,10 +110,11 @@ func (c *cli) canonicalize(name string, o signing.CanonicalOptions) error {
 }
 
 func (c *cli) xmlSign() *cobra.Command {
-	var keyFile, chainFile, at, out string
+	var key keyFlags
+	var at, out string
 	var xades bool
 	cmd := &cobra.Command{
-		Use:   "sign FILE --key FILE --chain FILE",
+		Use:   "sign FILE --key FILE [--chain FILE]",
 		Short: "Put an enveloped signature into a document",
 		Long:  xmlSignHelp,
 		Args:  arguments("FILE"),
@@ -116,7 +122,7 @@ func (c *cli) xmlSign() *cobra.Command {
 			if at != "" && !strings.HasPrefix(at, "/") {
 				return &usageError{text: fmt.Sprintf("--at %q does not begin with \"/\"", at), command: cmd.CommandPath()}
 			}
-			key, err := readSigningKey(cmd.CommandPath(), keyFile, chainFile)
+			key, err := key.read(cmd)
 			if err != nil {
 				return err
 			}
@@ -134,36 +140,12 @@ func (c *cli) xmlSign() *cobra.Command {
 			return nil
 		},
 	}
+	key.add(cmd)
 	flags := cmd.Flags()
-	// The API key has a flag of this name too, which means nothing here.
-	flags.StringVar(&keyFile, "key", "", "`file` with the private key in PEM, not encrypted")
-	flags.StringVar(&chainFile, "chain", "", "`file` with the key's X.509 certificate, and others")
 	flags.StringVar(&at, "at", "", "`path` of the element that takes the signature")
 	flags.BoolVar(&xades, "xades", false, "sign under XAdES-BES: with the instant and the credential under the signature")
 	flags.StringVar(&out, "out", "-", "write the signed document to `file`")
 	return cmd
-}
-
-func readSigningKey(command, keyFile, chainFile string) (signing.Key, error) {
-	switch {
-	case keyFile == "":
-		return signing.Key{}, &usageError{text: "--key is missing", command: command}
-	case chainFile == "":
-		return signing.Key{}, &usageError{text: "--chain is missing", command: command}
-	}
-	keyPEM, err := os.ReadFile(keyFile)
-	if err != nil {
-		return signing.Key{}, &unreadable{fmt.Errorf("key: %w", err)}
-	}
-	chain, err := os.ReadFile(chainFile)
-	if err != nil {
-		return signing.Key{}, &unreadable{fmt.Errorf("chain: %w", err)}
-	}
-	key, err := signing.ReadKey(keyPEM, chain)
-	if err != nil {
-		return key, &unreadable{fmt.Errorf("key %s with chain %s: %w", keyFile, chainFile, err)}
-	}
-	return key, nil
 }
 
 // signDocument signs at a written path, or at the place that documents of this kind have. The error is an [*signing.Error].

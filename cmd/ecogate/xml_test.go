@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,13 +14,17 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/internal/pkitest"
+	"github.com/ecogate/ecogate/internal/tsatest"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/ubl"
 )
 
 // xmlRun runs a verb of "ecogate xml" and gives what it wrote.
 func xmlRun(tb testing.TB, stdin string, args ...string) (code int, stdout, stderr string) {
 	tb.Helper()
 	var out, errOut bytes.Buffer
-	code = run(tb.Context(), append([]string{"xml"}, args...), strings.NewReader(stdin), &out, &errOut, time.Now)
+	code = (&cli{in: strings.NewReader(stdin), out: &out, errOut: &errOut, now: time.Now}).run(tb.Context(), append([]string{"xml"}, args...))
 	return code, out.String(), errOut.String()
 }
 
@@ -200,9 +205,89 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func TestInputThatEndsBadlyIsUnreadable(t *testing.T) {
 	for _, verb := range []string{"c14n", "verify"} {
 		var out, errOut bytes.Buffer
-		code := run(t.Context(), []string{"xml", verb, "-"}, broken{}, &out, &errOut, time.Now)
+		code := (&cli{in: broken{}, out: &out, errOut: &errOut, now: time.Now}).run(t.Context(), []string{"xml", verb, "-"})
 		if code != exitUnreadable || out.Len() > 0 || !strings.Contains(errOut.String(), "unexpected EOF") {
 			t.Errorf("%s: exit code %d: %s%s", verb, code, out.String(), errOut.String())
 		}
+	}
+}
+
+// TestVerifyJudgesTimeStamps has openssl make the time-stamp of a certificate of origin.
+func TestVerifyJudgesTimeStamps(t *testing.T) {
+	authority, stranger := tsatest.Open(t, time.Time{}), tsatest.Open(t, time.Time{})
+	signer := newSigner(t, pkitest.P256)
+	key, err := partners.ReadKey(partners.KeyConfig{KeyFile: signer.key, ChainFile: signer.x509Cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := signing.XAdES{SigningTime: time.Now(), Authority: signing.HTTPAuthority{URL: authority.URL, Client: http.DefaultClient}}
+	unsigned := readFile(t, "../../testdata/certificates/atiga-form-d.xml")
+	signed, err := signing.SignXAdES(t.Context(), unsigned, ubl.SignaturePath(), key, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name    string
+		anchors []string
+		code    int
+		want    string
+	}{
+		{"without anchors", nil, exitOK, "(its authority was not verified)"},
+		{"by a known authority", []string{"--timestamp-anchor", stranger.AnchorFile, "--timestamp-anchor", authority.AnchorFile}, exitOK, "time-stamp by "},
+		{"by another", []string{"--timestamp-anchor", stranger.AnchorFile}, exitNotValid, "not valid: time-stamp does not verify"},
+		{"anchor that is not there", []string{"--timestamp-anchor", "nothing.pem"}, exitUnreadable, "timestamp-anchor: open nothing.pem"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := xmlRun(t, string(signed), append([]string{"verify", "-", "--credential", signer.x509Cert}, test.anchors...)...)
+			if code != test.code || !strings.Contains(stdout+stderr, test.want) {
+				t.Errorf("exit code %d, want %d with %q:\n%s%s", code, test.code, test.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestECDSAInDERIsAllowedByFlag verifies a document that is right but for the form of its value.
+func TestECDSAInDERIsAllowedByFlag(t *testing.T) {
+	_, doc, _ := strings.Cut(string(readFile(t, "../../testdata/hostile/xsw/downgrade-ecdsa-der-document.txt")), "\n\n")
+	for _, test := range []struct {
+		flags []string
+		code  int
+		last  string
+	}{
+		{nil, exitNotValid, "not valid: "},
+		{[]string{"--allow-sha1"}, exitNotValid, "not valid: "},
+		{[]string{"--allow-ecdsa-der"}, exitOK, "valid: "},
+	} {
+		code, stdout, stderr := xmlRun(t, doc, append([]string{"verify", "-", "--credential", "../../testdata/hostile/xsw/credential.pem"}, test.flags...)...)
+		if code != test.code || !strings.HasPrefix(lastLine(stdout), test.last) {
+			t.Errorf("%v: exit code %d: %s%s", test.flags, code, stdout, stderr)
+		}
+	}
+}
+
+// TestCMSVerifyJudgesHostileAnnouncements: of what is not valid nothing is written and nobody is named.
+func TestCMSVerifyJudgesHostileAnnouncements(t *testing.T) {
+	const folder = "../../testdata/hostile/cms/"
+	files, err := filepath.Glob(folder + "*.pem")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content := filepath.Join(t.TempDir(), "content")
+			var out, errOut bytes.Buffer
+			c := &cli{in: strings.NewReader(""), out: &out, errOut: &errOut, now: time.Now}
+			code := c.run(t.Context(), []string{"cms", "verify", file, "--credential", folder + "credential.crt", "--out", content})
+			_, missing := os.Stat(content)
+			if filepath.Base(file) == "valid.pem" {
+				if code != exitOK || missing != nil || !strings.HasPrefix(lastLine(out.String()), "valid: ") {
+					t.Errorf("exit code %d, %v: %s%s", code, missing, out.String(), errOut.String())
+				}
+				return
+			}
+			if code != exitNotValid || missing == nil || !strings.HasPrefix(out.String(), "not valid: ") {
+				t.Errorf("exit code %d, %v: %s%s", code, missing, out.String(), errOut.String())
+			}
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/internal/pkitest"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -39,11 +40,11 @@ func FuzzXMLFile(f *testing.F) {
 	f.Add(ordinary, "/CertificateOfOrigin/ext:Extensions")
 	f.Add(`<a><b Id="s"/><c ID="s"/></a>`, "s")
 	files := newSigner(f, pkitest.P256)
-	key, err := readSigningKey("", files.key, files.x509Cert)
+	key, err := partners.ReadKey(partners.KeyConfig{KeyFile: files.key, ChainFile: files.x509Cert})
 	if err != nil {
 		f.Fatal(err)
 	}
-	given, err := readCandidates([]string{files.x509Cert})
+	given, err := readCandidates("credential", []string{files.x509Cert})
 	if err != nil {
 		f.Fatal(err)
 	}

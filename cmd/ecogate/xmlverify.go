@@ -19,36 +19,32 @@ type documentReport struct {
 	TimeStamp   *timeStampReport `json:"time_stamp,omitempty"`
 }
 
-// timeStampReport is the time-stamp of a valid document. Nobody vouches for it: the command line names no authorities.
+// timeStampReport is the time-stamp of a valid document. Nobody vouches for it unless the command line names authorities.
 type timeStampReport struct {
 	Time         time.Time `json:"time"`
 	Policy       string    `json:"policy"`
 	SerialNumber string    `json:"serial_number"`
+	// Authority made it; nil if that was not verified.
+	Authority *credentialReport `json:"authority,omitempty"`
 }
 
 func (c *cli) xmlVerify() *cobra.Command {
-	var files []string
-	var allowSHA1 bool
+	var flags judgeFlags
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify the enveloped signature of a document",
 		Long:  xmlVerifyHelp,
 		Args:  arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			given, err := readCandidates(files)
+			given, policy, err := flags.read()
 			if err != nil {
 				return &unreadable{err}
-			}
-			var policy signing.Policy
-			if allowSHA1 {
-				policy = sha1Policy()
 			}
 			return c.verifyDocument(args[0], given, policy)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&files, "credential", nil, "`PEM` file with X.509 certificates that may have signed; may be repeated")
-	flags.BoolVar(&allowSHA1, "allow-sha1", false, "accept SHA-1 in digests and signatures")
+	flags.addXML(cmd)
+	flags.addTimeStamp(cmd)
 	return cmd
 }
 
@@ -97,7 +93,11 @@ func (r *documentReport) setTimes(verified *signing.Verified) {
 	}
 	r.SigningTime = verified.SigningTime
 	if stamp := verified.TimeStamp; stamp != nil {
-		r.TimeStamp = &timeStampReport{stamp.Time, stamp.Policy, stamp.SerialNumber.String()}
+		r.TimeStamp = &timeStampReport{stamp.Time, stamp.Policy, stamp.SerialNumber.String(), nil}
+		if stamp.Authority != nil {
+			authority := reportCredential(stamp.Authority, "--timestamp-anchor", time.Time{})
+			r.TimeStamp.Authority = &authority
+		}
 	}
 }
 
@@ -117,9 +117,16 @@ func documentFields(c *columns, r *documentReport) {
 	w.field("signature in", r.Place)
 	w.field("signing time", precise(r.SigningTime))
 	if stamp := r.TimeStamp; stamp != nil {
-		w.field("time-stamp", precise(stamp.Time)+" (its authority was not verified)")
+		vouched := ""
+		if stamp.Authority == nil {
+			vouched = " (its authority was not verified)"
+		}
+		w.field("time-stamp", precise(stamp.Time)+vouched)
 		w.field("  policy", stamp.Policy)
 		w.field("  serial", stamp.SerialNumber)
+		if stamp.Authority != nil {
+			credentialFields(w, "time-stamp by", *stamp.Authority)
+		}
 	}
 	signedFields(w, &r.signedReport, aDocument)
 }

@@ -180,7 +180,7 @@ func (l *loader) limits(c Config) {
 	limits := c.Limits
 	l.rules(
 		rule{limits.BodyBytes < 1024, "limits.body_bytes", "must be at least 1KiB"},
-		rule{limits.Parts < 1 || limits.Parts > MaxParts, "limits.parts", fmt.Sprintf("%d is not between 1 and %d", limits.Parts, MaxParts)},
+		rule{limits.Parts < 1 || limits.Parts > partners.MaxParts, "limits.parts", fmt.Sprintf("%d is not between 1 and %d", limits.Parts, partners.MaxParts)},
 		rule{limits.HeaderBytes < 256, "limits.header_bytes", "must be at least 256"},
 		rule{limits.EnvelopeBytes < 1024 || limits.EnvelopeBytes > limits.BodyBytes, "limits.envelope_bytes", "must be at least 1KiB and at most limits.body_bytes"},
 		rule{limits.SpillBytes < 4096, "limits.spill_bytes", "must be at least 4KiB"},

@@ -167,9 +167,6 @@ type Limits struct {
 	MinRate     int64         `yaml:"min_rate"`
 }
 
-// MaxParts is the most that Limits.Parts may be.
-const MaxParts = 1024
-
 // Log is what the node writes to standard error.
 type Log struct {
 	// Level is debug, info, warn or error.

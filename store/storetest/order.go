@@ -39,31 +39,44 @@ func acceptInOrder(s *suite) {
 }
 
 func acceptWaitsForThoseBefore(s *suite) {
-	var waiting []uint64
-	for _, i := range []int{3, 1} {
-		a := answered(numbered(i), fmt.Sprintf("ack%d@kr", i), false)
-		r := s.accept(a)[0]
-		if !r.Fresh || !r.Waits || r.Message.State != exchange.StateReceived || r.Message.Reply == 0 {
-			s.Errorf("message %d: %+v", i, r)
-		}
-		same(s, "the stored message", s.message(exchange.MessageQuery{Seq: r.Message.Seq}), r.Message)
-		same(s, "certificate", s.states(fmt.Sprint("T", i)), []exchange.CertificateState{exchange.CertificateReceived})
-		if r := s.accept(a)[0]; r.Fresh || r.Conflict || !r.Waits || r.Message.Copies != 1 {
-			s.Errorf("its copy: %+v", r)
-		}
-		other := a
-		other.Message.Content = digest("other")
-		if r := s.accept(other)[0]; !r.Conflict || r.Message.State != exchange.StateQuarantined {
-			s.Errorf("other content under its MessageID: %+v", r)
-		}
-		waiting = append([]uint64{r.Message.Seq}, waiting...)
-	}
+	third := acceptAhead(s, 3)
+	first := acceptAhead(s, 1)
 	s.reopen()
 	var found []uint64
 	for _, m := range s.messages(exchange.MessageQuery{State: exchange.StateReceived}) {
 		found = append(found, m.Seq)
 	}
-	same(s, "messages that wait", found, waiting)
+	same(s, "messages that wait", found, []uint64{first, third})
+	releaseFirst(s)
+	releaseRest(s)
+	if r := s.accept(inbound("free@th", "TH", "x"))[0]; r.Waits || r.Message.State != exchange.StateAccepted {
+		s.Errorf("a message without order: %+v", r)
+	}
+}
+
+// acceptAhead has message i of a line accepted before its turn: it waits, a copy of it changes nothing, and other content
+// under its MessageID is a conflict. It returns the message's number in the store.
+func acceptAhead(s *suite, i int) uint64 {
+	a := answered(numbered(i), fmt.Sprintf("ack%d@kr", i), false)
+	r := s.accept(a)[0]
+	if !r.Fresh || !r.Waits || r.Message.State != exchange.StateReceived || r.Message.Reply == 0 {
+		s.Errorf("message %d: %+v", i, r)
+	}
+	same(s, "the stored message", s.message(exchange.MessageQuery{Seq: r.Message.Seq}), r.Message)
+	same(s, "certificate", s.states(fmt.Sprint("T", i)), []exchange.CertificateState{exchange.CertificateReceived})
+	if r := s.accept(a)[0]; r.Fresh || r.Conflict || !r.Waits || r.Message.Copies != 1 {
+		s.Errorf("its copy: %+v", r)
+	}
+	other := a
+	other.Message.Content = digest("other")
+	if r := s.accept(other)[0]; !r.Conflict || r.Message.State != exchange.StateQuarantined {
+		s.Errorf("other content under its MessageID: %+v", r)
+	}
+	return r.Message.Seq
+}
+
+// releaseFirst has message 0 accepted while 1 and 3 wait: 1 is released with it.
+func releaseFirst(s *suite) {
 	r := s.accept(numbered(0))[0]
 	same(s, "released by the first", ids(r.Released), []string{"m1@th"})
 	if r.Waits || r.Message.State != exchange.StateAccepted || r.Released[0].State != exchange.StateAccepted {
@@ -72,6 +85,10 @@ func acceptWaitsForThoseBefore(s *suite) {
 	same(s, "the released message", s.message(exchange.MessageQuery{Seq: r.Released[0].Seq}), r.Released[0])
 	same(s, "its certificate", s.states("T1"), []exchange.CertificateState{exchange.CertificateAvailable})
 	same(s, "the certificate that still waits", s.states("T3"), []exchange.CertificateState{exchange.CertificateReceived})
+}
+
+// releaseRest has messages 2 and 4 accepted together while 3 waits: nothing waits any more.
+func releaseRest(s *suite) {
 	results := s.accept(numbered(2), numbered(4))
 	same(s, "released by the third", ids(results[0].Released), []string{"m3@th"})
 	if results[1].Waits || len(results[1].Released) != 0 {
@@ -79,9 +96,6 @@ func acceptWaitsForThoseBefore(s *suite) {
 	}
 	if n := len(s.messages(exchange.MessageQuery{State: exchange.StateReceived})); n != 0 {
 		s.Errorf("%d messages still wait", n)
-	}
-	if r := s.accept(inbound("free@th", "TH", "x"))[0]; r.Waits || r.Message.State != exchange.StateAccepted {
-		s.Errorf("a message without order: %+v", r)
 	}
 }
 
