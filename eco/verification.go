@@ -150,6 +150,17 @@ func ValidateVerificationReply(r VerificationReply) []Finding {
 	return v.findings
 }
 
+// CompareVerificationRequest checks r against the certificate that it is about: the items must be there.
+func CompareVerificationRequest(r VerificationRequest, c Certificate) []Finding {
+	v := &validation{}
+	for i, number := range r.Items {
+		if !slices.ContainsFunc(c.Items, func(item Item) bool { return item.Number == number }) {
+			v.fail(CodeRelated, fmt.Sprintf("items[%d]", i), fmt.Sprintf("want an item of certificate %s, found %d", c.Reference, number), "use the item's number as printed")
+		}
+	}
+	return v.findings
+}
+
 // CompareVerificationReply checks r against the request that it answers.
 func CompareVerificationReply(r VerificationReply, asked VerificationRequest) []Finding {
 	v := &validation{}

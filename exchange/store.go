@@ -190,6 +190,19 @@ const (
 	KindUnknown Kind = "unknown"
 )
 
+// initiates reports whether a message of this kind is sent of our own accord: until its time is over, not for a while only like what
+// answers another one.
+func (k Kind) initiates() bool {
+	switch k {
+	case KindCertificate, KindCancellation, KindResponse, KindCertificateRequest, KindVerificationRequest, KindVerificationReply:
+		return true
+	}
+	return false
+}
+
+// business reports whether a message of this kind has service and action of the agreement.
+func (k Kind) business() bool { return k.initiates() || k == KindAnswer || k == KindCertificateReport }
+
 // State is where a message stands.
 type State string
 
@@ -423,6 +436,10 @@ type Certificate struct {
 
 // Dealings are what was said of a certificate after it was issued.
 type Dealings struct {
+	// Life is where the certificate stands, beyond its State, which is Life's too; nil before the first business message.
+	Life *eco.Life `json:"life,omitempty"`
+	// Withdrawn is the MessageID that cancelled or replaced it, if State says that it is.
+	Withdrawn string `json:"withdrawn_by,omitempty"`
 	// Items are what customs said last of each item, by number.
 	Items []ItemStanding `json:"items,omitempty"`
 	// Verifications are those that were asked for, oldest first.

@@ -39,7 +39,7 @@ var messages = []message{
 	kindOf(ecotest.StatusRequests, ubl.DocumentStatusRequest, ecotest.StatusRequest(), ubl.MarshalStatusRequest, ubl.UnmarshalStatusRequest, eco.ValidateStatusRequest),
 	kindOf(ecotest.StatusReports, ubl.DocumentStatusReport, ecotest.StatusReport(), ubl.MarshalStatusReport, ubl.UnmarshalStatusReport, eco.ValidateStatusReport),
 	kindOf(ecotest.VerificationRequests, ubl.DocumentVerificationRequest, ecotest.VerificationRequest(), ubl.MarshalVerificationRequest, ubl.UnmarshalVerificationRequest, eco.ValidateVerificationRequest),
-	kindOf(ecotest.VerificationReplies, ubl.DocumentVerificationResponse, ecotest.VerificationReply(), ubl.MarshalVerificationReply, ubl.UnmarshalVerificationReply, eco.ValidateVerificationReply),
+	kindOf(ecotest.VerificationReplies, ubl.DocumentVerificationReply, ecotest.VerificationReply(), ubl.MarshalVerificationReply, ubl.UnmarshalVerificationReply, eco.ValidateVerificationReply),
 }
 
 func kindOf[T any](folder string, document ubl.Document, generated *rapid.Generator[T],

@@ -21,7 +21,7 @@ const (
 	DocumentStatusRequest        Document = "DocumentStatusRequest"
 	DocumentStatusReport         Document = "DocumentStatus"
 	DocumentVerificationRequest  Document = "Enquiry"
-	DocumentVerificationResponse Document = "EnquiryResponse"
+	DocumentVerificationReply Document = "EnquiryResponse"
 )
 
 // SignaturePath is the path of element names, the document element first, to the element that takes ds:Signature.
@@ -48,7 +48,7 @@ var (
 	statusRequestLayout = layout{DocumentStatusRequest, "status-request", "2.1", "cbc:Note"}
 	statusReportLayout  = layout{DocumentStatusReport, "status-report", "2.1", "cbc:Note"}
 	requestLayout       = layout{DocumentVerificationRequest, "verification-request", "2.3", "cbc:Description"}
-	replyLayout         = layout{DocumentVerificationResponse, "verification-reply", "2.3", "cbc:Description"}
+	replyLayout         = layout{DocumentVerificationReply, "verification-reply", "2.3", "cbc:Description"}
 )
 
 // marshalMessage writes a message and makes sure that read reads the same from it: nothing is lost, or the error names the field
