@@ -17,7 +17,8 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	return group("co", "Submit and find certificates of origin", c.coSubmit(), c.coShow(), c.coLookup())
+	verbs := append([]*cobra.Command{c.coSubmit(), c.coShow(), c.coLookup()}, c.dealVerbs()...)
+	return group("co", "Submit and find certificates of origin, and what is said of them", verbs...)
 }
 
 func (c *cli) coSubmit() *cobra.Command {
@@ -51,6 +52,11 @@ func (c *cli) submit(ctx context.Context, file, partner string, attach []string)
 	if err := json.Unmarshal(data, &certificate); err != nil {
 		return &refused{fmt.Errorf("%s%s: not JSON: %w", inputName(file), lineOf(data, err), err)}
 	}
+	return c.submitData(ctx, inputName(file), certificate, partner, attach)
+}
+
+// submitData submits the JSON of a certificate; name is where it came from.
+func (c *cli) submitData(ctx context.Context, name string, certificate json.RawMessage, partner string, attach []string) error {
 	attachments, err := openAttachments(attach)
 	defer attachments.close()
 	if err != nil {
@@ -63,7 +69,7 @@ func (c *cli) submit(ctx context.Context, file, partner string, attach []string)
 	defer cancel()
 	submission, err := client.Submit(ctx, partner, certificate, attachments.list...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", inputName(file), err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return c.print(submission, func(w *columns) {
 		what := "queued for " + partner
@@ -226,6 +232,7 @@ func showMatch(w *columns, m api.Match) {
 	if m.Certificate != nil {
 		showCertificate(w, m.Certificate)
 	}
+	showDealings(w, m.Dealings)
 	findings(w, m.Findings)
 }
 
