@@ -48,6 +48,12 @@ for folder in "$work"/m/*/*; do
 	awk -v n="$name" '{ best = 1e9; for (i = 1; i < NF; i += 2) if ($(i+1) - $i < best) best = $(i+1) - $i; print "xmlsec1", n, "verify", best * 1000 }' <<<"$best" >>"$work/times"
 done
 
+echo "$(go version | cut -d' ' -f3,4), $(xmlsec1 --version | cut -d' ' -f1,2), $(java -version 2>&1 | head -n 1), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)"
+for folder in "$work"/m/*/*; do
+	parts=0
+	[ -e "$folder"/parts ] && parts=$(cat "$folder"/parts/* | wc -c)
+	echo "${folder#"$work"/m/}: signed XML of $(wc -c <"$folder/signed.xml") octets, parts of $parts octets"
+done
 awk '
 	{ t[$1, $2, $3] = $4 }
 	function row(n) {
@@ -57,6 +63,8 @@ awk '
 			n, v, f, v / f, x, x / v, a, a / v, j, j / v, s, k, s / k, t["Santuario", n, "sign"]
 	}
 	END {
+		print "Processor microseconds for one operation, parsing included; a ratio is how many times ours that is, but for verify"
+		print "(ours to the floor: SHA-256 of what is covered and one public RSA operation) and sign (ours to the private key alone)."
 		printf "%-15s %7s %7s %6s | %7s %6s | %9s %6s | %7s %6s | %7s %7s %6s | %9s\n", "CPU us", "verify", "floor", "ratio",
 			"xmlsec1", "ratio", "Santuario", "ratio", "JDK", "ratio", "sign", "key", "ratio", "Santuario"
 		split("message/5KB message/20KB message/100KB document/5KB document/20KB document/100KB", names, " ")

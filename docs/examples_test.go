@@ -297,7 +297,10 @@ func (w *twoNodes) node(c partners.Config) (*exchange.Node, *bolt.Store) {
 	store, err := bolt.Open(filepath.Join(w.TempDir(), "store"), bolt.Options{Now: w.now})
 	w.must(err)
 	w.Cleanup(func() { w.must(store.Close()) })
-	node, err := exchange.New(exchange.Options{Store: store, Keeper: store, Registry: registry, Post: w, Now: w.now, Observe: w.observe})
+	node, err := exchange.New(exchange.Options{
+		Store: store, Keeper: store, Registry: registry, Post: w, Now: w.now, Observe: w.observe,
+		Workers: 1, // another one would find the lease of an attempt over when its delay has passed
+	})
 	w.must(err)
 	return node, store
 }

@@ -41,36 +41,6 @@ func TestCertificateReferenceListsEveryMember(t *testing.T) {
 	}
 }
 
-func TestCertificateReferenceTellsTheRulesOfEveryForm(t *testing.T) {
-	page := read(t, "certificate.md")
-	for _, form := range eco.Forms() {
-		text := section(t, page, "### "+string(form.Code))
-		quoted := []string{}
-		for _, required := range form.Required {
-			quoted = append(quoted, strings.Split(required, "|")...)
-		}
-		for _, rule := range form.Criteria {
-			quoted = append(quoted, rule.Code)
-		}
-		for _, flag := range form.Flags {
-			quoted = append(quoted, string(flag))
-		}
-		for _, rule := range form.References {
-			quoted = append(quoted, rule.Layout)
-		}
-		for _, want := range quoted {
-			if !strings.Contains(text, "`"+want+"`") {
-				t.Errorf("certificate.md, form %s does not tell of %s", form.Code, want)
-			}
-		}
-		for _, want := range slices.Concat([]string{form.Title, form.DocumentType}, form.Issuers, form.Importers) {
-			if !strings.Contains(text, want) {
-				t.Errorf("certificate.md, form %s does not tell of %s", form.Code, want)
-			}
-		}
-	}
-}
-
 func TestCertificateReferenceListsEveryFindingCode(t *testing.T) {
 	text := section(t, read(t, "certificate.md"), "## Findings")
 	codes := []string{ubl.CodeStructure}
@@ -98,7 +68,7 @@ func TestExampleCertificateHasNoFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if findings := eco.Validate(c, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)); len(findings) > 0 {
+	if findings := eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)); len(findings) > 0 {
 		t.Error(findings)
 	}
 }

@@ -72,13 +72,13 @@ type Reason struct {
 	Text string `json:"text,omitempty"`
 }
 
-// ValidateAnswer checks a by itself, without the certificate that it is about, and returns what it finds, always in the
+// ValidateAnswer checks a by itself, without the certificate that it is about but for its form, one of forms, and returns what it finds, always in the
 // same order; nil when there is nothing. An answer with an error says too little, or two things at once, to act upon.
 //
 // The work is linear in the size of the answer.
-func ValidateAnswer(a Answer) []Finding {
-	v := &validation{} // Of no certificate and no form: its tools serve here too.
-	v.checkAnswered(a)
+func ValidateAnswer(a Answer, forms Forms) []Finding {
+	v := &validation{codes: forms.codes} // Of no certificate and no form: its tools serve here too.
+	v.checkAnswered(a, forms)
 	v.checkIssueTime(a.IssueTime)
 	v.checkReasons(a)
 	walkTexts(reflect.ValueOf(a), "", "", func(path, name, text string) { v.checkText(path, name, text) })
@@ -86,9 +86,9 @@ func ValidateAnswer(a Answer) []Finding {
 }
 
 // checkAnswered looks at who says what of which certificate.
-func (v *validation) checkAnswered(a Answer) {
+func (v *validation) checkAnswered(a Answer, forms Forms) {
 	v.checkStated("id", a.ID)
-	v.checkCertificateID(a.Certificate, bodyRequired)
+	v.checkCertificateID(a.Certificate, bodyRequired, forms)
 	v.checkAuthority("authority", a.Authority)
 	if !slices.Contains(answerKinds, a.Kind) {
 		v.fail(CodeText, "kind", fmt.Sprintf("want one of %s, found %q", list(answerKinds), a.Kind), "say one of these")

@@ -25,14 +25,14 @@ func TestHostileAnswersAreFound(t *testing.T) {
 			if err := json.Unmarshal(h.changed(t, base), &a); err != nil {
 				t.Fatal(err)
 			}
-			h.check(t, eco.ValidateAnswer(a))
+			h.check(t, eco.ValidateAnswer(a, eco.DefaultForms()))
 		})
 	}
 }
 
 func TestAnswersOfTestdataHaveNoFindings(t *testing.T) {
 	for _, name := range ecotest.AnswerNames(t) {
-		if findings := eco.ValidateAnswer(ecotest.LoadAnswer(t, name)); findings != nil {
+		if findings := eco.ValidateAnswer(ecotest.LoadAnswer(t, name), eco.DefaultForms()); findings != nil {
 			t.Errorf("%s: %+v", name, findings)
 		}
 	}
@@ -40,7 +40,7 @@ func TestAnswersOfTestdataHaveNoFindings(t *testing.T) {
 
 func TestGeneratedAnswersHaveNoErrors(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		if findings := eco.ValidateAnswer(ecotest.Answer().Draw(t, "answer")); eco.HasErrors(findings) {
+		if findings := eco.ValidateAnswer(ecotest.Answer().Draw(t, "answer"), eco.DefaultForms()); eco.HasErrors(findings) {
 			t.Fatal(findings)
 		}
 	})
@@ -48,7 +48,7 @@ func TestGeneratedAnswersHaveNoErrors(t *testing.T) {
 
 func TestEmptyAnswerLacksEverythingButReasonsAndNote(t *testing.T) {
 	lacking := map[string]bool{}
-	for _, f := range eco.ValidateAnswer(eco.Answer{}) {
+	for _, f := range eco.ValidateAnswer(eco.Answer{}, eco.DefaultForms()) {
 		lacking[f.Path] = true
 	}
 	for _, path := range []string{
@@ -75,7 +75,7 @@ func TestReasonsOfAnAnswerAreBounded(t *testing.T) {
 		for range tt.reasons {
 			a.Reasons = append(a.Reasons, eco.Reason{Code: eco.CodeHS, Text: "no such heading"})
 		}
-		if findings := eco.ValidateAnswer(a); eco.HasErrors(findings) != tt.errors {
+		if findings := eco.ValidateAnswer(a, eco.DefaultForms()); eco.HasErrors(findings) != tt.errors {
 			t.Errorf("%d reasons: %+v", tt.reasons, findings)
 		}
 	}
@@ -94,7 +94,7 @@ func TestAnswerIsTheSameOnAnyClock(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a.IssueTime = tt.time
-			if findings := eco.ValidateAnswer(a); len(findings) != tt.want {
+			if findings := eco.ValidateAnswer(a, eco.DefaultForms()); len(findings) != tt.want {
 				t.Errorf("%+v, want %d", findings, tt.want)
 			}
 		})

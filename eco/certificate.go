@@ -113,6 +113,10 @@ type Transport struct {
 	// Mode is the UN/ECE Recommendation 19 code, one digit: 1 sea, 2 rail, 3 road, 4 air, 5 mail, 6 multimodal, 8 inland water.
 	Mode          string `json:"mode,omitempty"`
 	DepartureDate Date   `json:"departure_date,omitzero"`
+	// ShipmentDate is the day of shipment that the exporter declares, SailingDate the day on which the vessel or aircraft left.
+	// They are given only where they are not the departure date; DayBase tells who counts from them.
+	ShipmentDate Date `json:"shipment_date,omitzero"`
+	SailingDate  Date `json:"sailing_date,omitzero"`
 	// Vessel is a ship's name; Journey a voyage, flight, train or vehicle number.
 	Vessel        string   `json:"vessel,omitempty"`
 	Journey       string   `json:"journey,omitempty"`
@@ -141,6 +145,8 @@ type Item struct {
 	// HS is the Harmonized System code, digits only, of edition HSEdition ("2022").
 	HS        string `json:"hs,omitempty"`
 	HSEdition string `json:"hs_edition,omitempty"`
+	// HSBasis says whose classification it is, HSBasisImporting or HSBasisExporting, or empty for the form's own rule.
+	HSBasis string `json:"hs_basis,omitempty"`
 	// NationalCode is a longer national tariff code under list NationalList ("AHTN").
 	NationalCode string `json:"national_code,omitempty"`
 	NationalList string `json:"national_list,omitempty"`
@@ -156,7 +162,15 @@ type Item struct {
 	// Invoices are the numbers of the invoices in Certificate.Invoices that cover this item.
 	Invoices []string `json:"invoices,omitempty"`
 	Producer *Party   `json:"producer,omitempty"`
+	// CPE is the issuing country's confirmation that the product is eligible. National: ForPartner leaves it out.
+	CPE *CPE `json:"cpe,omitempty"`
 }
+
+// The countries whose classification goods may have: it may differ at the two ends.
+const (
+	HSBasisImporting = "IMPORTING"
+	HSBasisExporting = "EXPORTING"
+)
 
 // Criterion is one origin criterion code of the form's list, with its percentage where the code takes one.
 type Criterion struct {
@@ -205,6 +219,12 @@ const (
 	FlagIssuedRetroactively   Flag = "ISSUED_RETROACTIVELY"
 	FlagCertifiedTrueCopy     Flag = "CERTIFIED_TRUE_COPY"
 )
+
+// flags are those that a form may offer.
+var flags = []Flag{
+	FlagThirdCountryInvoicing, FlagAccumulation, FlagBackToBack, FlagPartialCumulation,
+	FlagExhibition, FlagDeMinimis, FlagIssuedRetroactively, FlagCertifiedTrueCopy,
+}
 
 // Exhibition is where goods were shown before their sale.
 type Exhibition struct {

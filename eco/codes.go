@@ -1,8 +1,9 @@
 package eco
 
 import (
+	"maps"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 )
 
@@ -71,13 +72,13 @@ type Codes struct {
 	added map[CodeList]map[string]Code
 }
 
-// Find finds a code as it is written, without regard to other spellings. It takes a few comparisons of texts.
+// Find finds a code as it is written, without regard to other spellings.
 func (c Codes) Find(list CodeList, code string) (Code, bool) {
 	if own, ok := c.added[list][code]; ok {
 		return own, true
 	}
-	if row, ok := findRow(published(list), code); ok && code != "" && code[0] != '#' {
-		return readRow(list, row), true
+	if found, ok := published()[list].codes[code]; ok {
+		return found, true
 	}
 	if rest, isPackage := strings.CutPrefix(code, "X"); list == ListUnits && isPackage && len(code) == 3 {
 		// UN/ECE Recommendation 20: a package of Recommendation 21 becomes a unit by an X in front.
@@ -86,83 +87,13 @@ func (c Codes) Find(list CodeList, code string) (Code, bool) {
 	return Code{}, false
 }
 
-// Added lists what a configuration added to a list, in no order; nil if nothing.
+// Added lists what a configuration added to a list, ordered by code; nil if nothing.
 func (c Codes) Added(list CodeList) []Code {
-	var codes []Code
-	for _, code := range c.added[list] {
-		codes = append(codes, code)
-	}
-	return codes
+	return slices.SortedFunc(maps.Values(c.added[list]), func(a, b Code) int { return strings.Compare(a.Code, b.Code) })
 }
 
 // EditionOf says which issue of a list the program has; zero for what is no list.
-func EditionOf(list CodeList) Edition {
-	var e Edition
-	for line := range strings.Lines(published(list)) {
-		key, value, found := strings.Cut(strings.TrimSpace(line), ": ")
-		if !found || !strings.HasPrefix(key, "# ") {
-			break
-		}
-		switch key {
-		case "# list":
-			e.Name = value
-		case "# version":
-			e.Version = value
-		case "# date":
-			e.Date = value
-		}
-	}
-	return e
-}
-
-// findRow finds the row of a code in a table: lines that begin with the code and a tab, sorted by code.
-func findRow(table, code string) (string, bool) {
-	low, high := 0, len(table)
-	for low < high {
-		middle := (low + high) / 2
-		start := strings.LastIndexByte(table[:middle], '\n') + 1
-		length := strings.IndexByte(table[start:], '\n')
-		if length < 0 {
-			length = len(table) - start
-		}
-		row := table[start : start+length]
-		found, _, _ := strings.Cut(row, "\t")
-		switch order := strings.Compare(found, code); {
-		case order == 0:
-			return row, true
-		case order < 0:
-			low = start + length + 1
-		default:
-			high = start
-		}
-	}
-	return "", false
-}
-
-// withdrawnNote is the note that marks a code as withdrawn.
-const withdrawnNote = "withdrawn"
-
-// readRow reads a row whose shape was checked: code, what the list has besides, name, note.
-func readRow(list CodeList, row string) Code {
-	fields := strings.Split(row, "\t")
-	code := Code{Code: fields[0]}
-	switch list {
-	case ListCountries:
-		code.Alpha3, fields = fields[1], fields[2:]
-	case ListCurrencies:
-		if code.Digits, fields = -1, fields[1:]; fields[0] != "-" {
-			code.Digits, _ = strconv.Atoi(fields[0])
-		}
-		fields = fields[1:]
-	default:
-		fields = fields[1:]
-	}
-	code.Name = fields[0]
-	if len(fields) > 1 {
-		code.Withdrawn, code.Note = fields[1] == withdrawnNote, fields[1]
-	}
-	return code
-}
+func EditionOf(list CodeList) Edition { return published()[list].edition }
 
 // IsCountry reports whether code is an officially assigned ISO 3166-1 alpha-2 code, in capitals.
 func IsCountry(code string) bool {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,10 +21,24 @@ const (
 )
 
 // CodesError is everything that is wrong with a folder of code lists; it is never empty.
-type CodesError struct{ Problems []string }
+type CodesError struct{ Problems []CodesProblem }
+
+// CodesProblem is one of them.
+type CodesProblem struct {
+	// Place is "FILE:LINE", or FILE.
+	Place string
+	// Text says what is wrong.
+	Text string
+}
 
 // Error gives one problem a line, each as FILE:LINE: TEXT.
-func (e *CodesError) Error() string { return strings.Join(e.Problems, "\n") }
+func (e *CodesError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.Place + ": " + p.Text
+	}
+	return strings.Join(lines, "\n")
+}
 
 // codeShapes are the shapes that codes of a list have.
 var codeShapes = map[CodeList]*regexp.Regexp{
@@ -59,7 +74,7 @@ func CodesFrom(folder fs.FS, name string) (Codes, error) {
 		return Codes{}, fmt.Errorf("code lists of %s: %w", name, err)
 	}
 	codes := Codes{added: map[CodeList]map[string]Code{}}
-	var problems []string
+	var problems []CodesProblem
 	for _, entry := range entries {
 		base, isTable := strings.CutSuffix(entry.Name(), ".txt")
 		if !isTable {
@@ -67,17 +82,17 @@ func CodesFrom(folder fs.FS, name string) (Codes, error) {
 		}
 		list, shown := CodeList(base), path.Join(name, entry.Name())
 		if !slices.Contains(CodeLists(), list) {
-			problems = append(problems, fmt.Sprintf("%s: no list has this name; there are %v", shown, CodeLists()))
+			problems = append(problems, CodesProblem{shown, fmt.Sprintf("no list has this name; there are %v", CodeLists())})
 			continue
 		}
 		text, err := readTable(folder, entry.Name())
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %v", shown, err))
+			problems = append(problems, CodesProblem{shown, err.Error()})
 			continue
 		}
 		added, wrong := parseTable(list, text)
 		for _, w := range wrong {
-			problems = append(problems, shown+":"+w)
+			problems = append(problems, CodesProblem{shown + ":" + w.Place, w.Text})
 		}
 		codes.added[list] = added
 	}
@@ -105,10 +120,10 @@ func readTable(folder fs.FS, name string) (string, error) {
 	return strings.TrimPrefix(string(data), "\ufeff"), nil
 }
 
-// parseTable reads the codes of a table, and what is wrong with its lines, each as "LINE: TEXT".
-func parseTable(list CodeList, text string) (map[string]Code, []string) {
+// parseTable reads the codes of a table, and what is wrong with its lines; places are the lines' numbers.
+func parseTable(list CodeList, text string) (map[string]Code, []CodesProblem) {
 	codes, lines := map[string]Code{}, map[string]int{}
-	var problems []string
+	var problems []CodesProblem
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -122,7 +137,7 @@ func parseTable(list CodeList, text string) (map[string]Code, []string) {
 			fault = fmt.Sprintf("%q stands in line %d already", code, first)
 		}
 		if fault != "" {
-			problems = append(problems, fmt.Sprintf("%d: %s", number, fault))
+			problems = append(problems, CodesProblem{strconv.Itoa(number), fault})
 			continue
 		}
 		codes[code], lines[code] = readRow(list, line), number
@@ -153,11 +168,36 @@ func faultInRow(list CodeList, row string) string {
 	}
 	switch {
 	case !codeShapes[list].MatchString(fields[0]):
-		return fmt.Sprintf("%.60q is no code of %s", fields[0], EditionOf(list).Name)
+		return fmt.Sprintf("%.60q has not the shape of a code of %s", fields[0], list)
 	case list == ListCountries && !alpha3Pattern.MatchString(fields[1]):
 		return fmt.Sprintf("%.60q is no three-letter code", fields[1])
 	case list == ListCurrencies && !minorPattern.MatchString(fields[1]):
 		return fmt.Sprintf("want the number of decimals of amounts, or -, found %.60q", fields[1])
 	}
 	return ""
+}
+
+// withdrawnNote is the note that marks a code as withdrawn.
+const withdrawnNote = "withdrawn"
+
+// readRow reads a row that has no fault: code, what the list has besides, name, note.
+func readRow(list CodeList, row string) Code {
+	fields := strings.Split(row, "\t")
+	code := Code{Code: fields[0]}
+	fields = fields[1:]
+	switch list {
+	case ListCountries:
+		code.Alpha3, fields = fields[0], fields[1:]
+	case ListCurrencies:
+		code.Digits = -1
+		if digits, err := strconv.Atoi(fields[0]); err == nil {
+			code.Digits = digits
+		}
+		fields = fields[1:]
+	}
+	code.Name = fields[0]
+	if len(fields) > 1 {
+		code.Withdrawn, code.Note = fields[1] == withdrawnNote, fields[1]
+	}
+	return code
 }

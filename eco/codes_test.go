@@ -159,8 +159,8 @@ func TestHostileCodeListsAreRefused(t *testing.T) {
 				t.Fatalf("got %v, want %q", err, want)
 			}
 			for i, problem := range wrong.Problems {
-				if !strings.Contains(problem, want[i]) {
-					t.Errorf("got %q, want %q", problem, want[i])
+				if told := problem.Place + ": " + problem.Text; !strings.Contains(told, want[i]) {
+					t.Errorf("got %q, want %q", told, want[i])
 				}
 			}
 		})

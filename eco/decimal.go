@@ -1,10 +1,12 @@
 package eco
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
 	"regexp"
+	"strings"
 )
 
 // maxDecimal bounds the characters of a Decimal, so that arithmetic on partners' figures stays cheap.
@@ -34,6 +36,17 @@ func (d Decimal) Cmp(other Decimal) int { return d.rat().Cmp(other.rat()) }
 
 // Sign is -1, 0 or 1 like the number's; 0 for what is not a valid decimal.
 func (d Decimal) Sign() int { return d.rat().Sign() }
+
+// Floor is the number without its decimals, as schemes round percentages: 40.6 is 40. What is negative or no valid decimal
+// stays as it is.
+func (d Decimal) Floor() Decimal {
+	if d.Valid() != nil || d.Sign() < 0 {
+		return d
+	}
+	whole, _, _ := strings.Cut(string(d), ".")
+	whole = strings.TrimLeft(strings.TrimPrefix(whole, "+"), "0")
+	return Decimal(cmp.Or(whole, "0"))
+}
 
 func (d Decimal) rat() *big.Rat {
 	if d.Valid() != nil {

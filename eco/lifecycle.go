@@ -98,7 +98,8 @@ type Life struct {
 	Exhausted bool `json:"exhausted,omitempty"`
 	// Successor is the reference of the certificate that replaced it.
 	Successor string `json:"successor,omitempty"`
-	// Changed is the instant of the last move.
+	// Began is the instant of its issue or receipt, Changed that of the last move.
+	Began   time.Time `json:"began,omitzero"`
 	Changed time.Time `json:"changed,omitzero"`
 }
 
@@ -165,7 +166,8 @@ func (e *IllegalMove) Error() string {
 }
 
 // Next is the life of a certificate after an event. An event that tells what is known already, such as a second receipt
-// or a copy of a partner's answer, changes nothing and is no error.
+// or a copy of a partner's answer, changes nothing and is no error. Uses and what undoes them add up, so that a copy of
+// one is to be found before it comes here.
 //
 // An event that may not happen gives an *IllegalMove and l as it was. The rules are the tables of lifecycle_moves.go; the
 // life cycle behind them is that of the ATIGA Operational Certification Procedure, Rules 10 to 18 and 29 to 30, with what

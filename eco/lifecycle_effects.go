@@ -17,7 +17,7 @@ func (l *Life) begin(e Event) *refusal {
 		}
 		items = append(items, Balance{Item: declared.Item, Declared: declared.Quantity})
 	}
-	*l = Life{Side: l.Side, Content: e.Content, ValidUntil: e.ValidUntil, SingleUse: e.SingleUse}
+	*l = Life{Side: l.Side, Began: e.At, Content: e.Content, ValidUntil: e.ValidUntil, SingleUse: e.SingleUse}
 	if len(items) > 0 {
 		l.Items = items
 	}

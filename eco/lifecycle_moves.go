@@ -3,6 +3,7 @@ package eco
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // move is one row of the tables below: on that event a certificate in one of those states goes to another, unless effect
@@ -112,55 +113,49 @@ var importMoves = []move{
 	{EventExpire, []State{StateExpired}, effected, nil},
 }
 
-// whyNot says why no move of the tables leads on from a state, and which reason code fits.
-func whyNot(l Life, e Event) (code, why string) {
-	switch onSide := slices.ContainsFunc(moves(l.Side), func(m move) bool { return m.on == e.Kind }); {
-	case !onSide:
-		return ReasonOther, fmt.Sprintf("the %s side knows no such event", l.Side)
-	case l.State == StateNone:
-		return ReasonNotReceived, "no such certificate is known"
-	}
-	switch {
-	case e.Kind == EventUse:
-		return whyNotUsed(l)
-	case (e.Kind == EventCancel || e.Kind == EventReplace) && l.used():
-		return ReasonExhausted, "goods were written off against it; only an unused certificate is cancelled or replaced"
-	case (e.Kind == EventCancel || e.Kind == EventReplace) && l.State == StateReplaced:
-		return ReasonWithdrawn, fmt.Sprintf("it was replaced by %s", l.Successor)
-	case (e.Kind == EventCancel || e.Kind == EventReplace) && l.State == StateExpired:
-		return ReasonExpired, "its validity has ended"
-	case l.Side == SideExporting && l.State == StateIssued:
-		return ReasonNotReceived, "no message has carried it to the partner"
-	case e.Kind == EventReject && slices.Contains(decided, l.State):
-		return ReasonOther, "the partner accepted it; what its customs decide afterwards is a denial"
-	case e.Kind == EventAccept && l.State == StateRejected:
-		return ReasonOther, "the partner rejected it; release it again, and its answer to that message counts"
-	case e.Kind == EventFail:
-		return ReasonOther, "the partner has answered it, so it was delivered"
-	case e.Kind == EventReverse:
-		return ReasonOther, "nothing that was written off could be given back"
-	}
-	return codeOf(l.State), fmt.Sprintf("that does not happen to a certificate that is %s", l.State)
+// cause says why an event may not happen in a state: the first that fits.
+type cause struct {
+	on   []EventKind // nil for every event
+	in   []State     // nil for every state
+	code string
+	why  string // {successor} stands for Life.Successor
 }
 
-func whyNotUsed(l Life) (code, why string) {
-	switch l.State {
-	case StateUsedUp:
-		return ReasonExhausted, "nothing is left of it"
-	case StateReplaced:
-		return ReasonWithdrawn, fmt.Sprintf("it was replaced by %s, which counts in its place", l.Successor)
-	case StateSuspended:
-		return ReasonOrigin, "a verification is open"
-	case StateInConflict:
-		return CodeReferenceReused, "another document came under its number"
-	case StateDenied:
-		return ReasonOther, "the preference was denied; reopen it first"
-	case StateAvailable:
-		return ReasonOther, "no import declaration cites it"
-	case StateIssued:
-		return ReasonNotReceived, "no message has carried it to the partner"
+var (
+	withdrawing = []EventKind{EventCancel, EventReplace}
+	using       = []EventKind{EventUse}
+)
+
+var causes = []cause{
+	{nil, []State{StateNone}, ReasonNotReceived, "no such certificate is known"},
+	{withdrawing, []State{StateUsedInPart, StateUsedUp}, ReasonExhausted, "goods were written off against it; only an unused certificate is cancelled or replaced"},
+	{withdrawing, []State{StateReplaced}, ReasonWithdrawn, "it was replaced by {successor}"},
+	{withdrawing, []State{StateExpired}, ReasonExpired, "its validity has ended"},
+	{using, []State{StateUsedUp}, ReasonExhausted, "nothing is left of it"},
+	{using, []State{StateReplaced}, ReasonWithdrawn, "it was replaced by {successor}, which counts in its place"},
+	{using, []State{StateSuspended}, ReasonOrigin, "a verification is open"},
+	{using, []State{StateInConflict}, CodeReferenceReused, "another document came under its number"},
+	{using, []State{StateDenied}, ReasonOther, "the preference was denied; reopen it first"},
+	{using, []State{StateAvailable}, ReasonOther, "no import declaration cites it"},
+	{nil, []State{StateIssued}, ReasonNotReceived, "no message has carried it to the partner"},
+	{[]EventKind{EventReject}, decided, ReasonOther, "the partner accepted it; what its customs decide afterwards is a denial"},
+	{[]EventKind{EventAccept}, []State{StateRejected}, ReasonOther, "the partner rejected it; release it again, and its answer to that message counts"},
+	{[]EventKind{EventFail}, nil, ReasonOther, "the partner has answered it, so it was delivered"},
+	{[]EventKind{EventReverse}, nil, ReasonOther, "nothing that was written off could be given back"},
+}
+
+// whyNot says why no move of the tables leads on from a state, and which reason code fits.
+func whyNot(l Life, e Event) (code, why string) {
+	moves, _ := movesOf(l.Side)
+	if !slices.ContainsFunc(moves, func(m move) bool { return m.on == e.Kind }) {
+		return ReasonOther, fmt.Sprintf("the %s side knows no such event", l.Side)
 	}
-	return codeOf(l.State), fmt.Sprintf("a certificate that is %s may not be used", l.State)
+	for _, c := range causes {
+		if (c.on == nil || slices.Contains(c.on, e.Kind)) && (c.in == nil || slices.Contains(c.in, l.State)) {
+			return c.code, strings.ReplaceAll(c.why, "{successor}", l.Successor)
+		}
+	}
+	return codeOf(l.State), fmt.Sprintf("that does not happen to a certificate that is %s", l.State)
 }
 
 // codeOf is the reason code that fits a state that something may not happen in.
@@ -178,9 +173,4 @@ func codeOf(s State) string {
 		return ReasonOrigin
 	}
 	return ReasonOther
-}
-
-func moves(side Side) []move {
-	found, _ := movesOf(side)
-	return found
 }

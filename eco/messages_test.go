@@ -29,7 +29,7 @@ var businessKinds = []businessKind{
 	kindOf(ecotest.VerificationReplies, ecotest.VerificationReply(), eco.ValidateVerificationReply),
 }
 
-func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T) []eco.Finding) businessKind {
+func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T, eco.Forms) []eco.Finding) businessKind {
 	encode := func(t rapid.TB, m T) []byte {
 		data, err := json.Marshal(m)
 		if err != nil {
@@ -46,7 +46,7 @@ func kindOf[T any](folder string, generated *rapid.Generator[T], validate func(T
 			if err := json.Unmarshal(data, &m); err != nil {
 				t.Fatal(err)
 			}
-			return validate(m)
+			return validate(m, eco.DefaultForms())
 		},
 	}
 }
@@ -141,7 +141,7 @@ func TestCancellationNamesWhatItCancelsAndKeepsTheRest(t *testing.T) {
 		c := ecotest.Load(t, name)
 		before := ecotest.Load(t, name)
 		cancelled := eco.Cancellation(c, "ISSUED IN ERROR")
-		if findings := eco.Validate(cancelled, ecotest.Now()); eco.HasErrors(findings) {
+		if findings := eco.Validate(cancelled, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()); eco.HasErrors(findings) {
 			t.Errorf("%s: %+v", name, findings)
 		}
 		last := cancelled.Related[len(cancelled.Related)-1]

@@ -47,11 +47,11 @@ var customsStatuses = []CustomsStatus{CustomsAccepted, CustomsUsedInPart, Custom
 // CustomsStatuses lists every CustomsStatus.
 func CustomsStatuses() []CustomsStatus { return slices.Clone(customsStatuses) }
 
-// ValidateCustomsResponse checks r by itself and returns what it finds, always in the same order; nil when there is nothing. A
+// ValidateCustomsResponse checks r by itself, about a certificate of one of forms, and returns what it finds, always in the same order; nil when there is nothing. A
 // response with an error says too little, or two things at once, to act upon. The work is linear in its size.
-func ValidateCustomsResponse(r CustomsResponse) []Finding {
-	v := &validation{}
-	v.checkStatement(&r.Statement, bodyRequired)
+func ValidateCustomsResponse(r CustomsResponse, forms Forms) []Finding {
+	v := &validation{codes: forms.codes}
+	v.checkStatement(&r.Statement, bodyRequired, forms)
 	if len(r.Items) == 0 {
 		v.fail(CodeText, "items", "want at least one item, found none", "say of each item what became of it")
 	}

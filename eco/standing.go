@@ -54,19 +54,19 @@ var standings = []Standing{
 // Standings lists every Standing.
 func Standings() []Standing { return slices.Clone(standings) }
 
-// ValidateStatusRequest checks r and returns what it finds, always in the same order; nil when there is nothing.
-func ValidateStatusRequest(r StatusRequest) []Finding {
-	v := &validation{}
-	v.checkStatement(&r.Statement, bodyOptional)
+// ValidateStatusRequest checks r, about a certificate of one of forms, and returns what it finds, always in the same order; nil when there is nothing.
+func ValidateStatusRequest(r StatusRequest, forms Forms) []Finding {
+	v := &validation{codes: forms.codes}
+	v.checkStatement(&r.Statement, bodyOptional, forms)
 	v.checkAllTexts(r)
 	return v.findings
 }
 
-// ValidateStatusReport checks r by itself and returns what it finds, always in the same order; nil when there is nothing. The work
+// ValidateStatusReport checks r by itself, about a certificate of one of forms, and returns what it finds, always in the same order; nil when there is nothing. The work
 // is linear in its size.
-func ValidateStatusReport(r StatusReport) []Finding {
-	v := &validation{}
-	v.checkStatement(&r.Statement, bodyOptional)
+func ValidateStatusReport(r StatusReport, forms Forms) []Finding {
+	v := &validation{codes: forms.codes}
+	v.checkStatement(&r.Statement, bodyOptional, forms)
 	v.checkStated("request", r.Request)
 	if !slices.Contains(standings, r.Standing) {
 		v.fail(CodeText, "standing", fmt.Sprintf("want one of %s, found %q", list(standings), r.Standing), "say one of these")

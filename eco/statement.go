@@ -34,9 +34,9 @@ const (
 )
 
 // checkStatement looks at who speaks of which certificate, when; bodyOptional leaves the issuing body open.
-func (v *validation) checkStatement(s *Statement, body bodyRule) {
+func (v *validation) checkStatement(s *Statement, body bodyRule, forms Forms) {
 	v.checkStated("id", s.ID)
-	v.checkCertificateID(s.Certificate, body)
+	v.checkCertificateID(s.Certificate, body, forms)
 	v.checkAuthority("authority", s.Authority)
 	v.checkIssueTime(s.IssueTime)
 }
@@ -58,7 +58,7 @@ func (v *validation) require(code, path string) {
 }
 
 // checkCertificateID asks for everything that tells one certificate from all others.
-func (v *validation) checkCertificateID(c CertificateID, body bodyRule) {
+func (v *validation) checkCertificateID(c CertificateID, body bodyRule, forms Forms) {
 	required := []struct{ code, path, value string }{
 		{CodeCountries, "certificate.issuing_country", c.IssuingCountry},
 		{CodeReferenceFormat, "certificate.reference", c.Reference},
@@ -72,10 +72,10 @@ func (v *validation) checkCertificateID(c CertificateID, body bodyRule) {
 	if filled(c.Reference) && NormaliseReference(c.Reference) == "" {
 		v.fail(CodeReferenceFormat, "certificate.reference", fmt.Sprintf("want letters or digits, found %q", c.Reference), "give the number as printed")
 	}
-	if _, known := FormByCode(c.Form); !known {
-		v.fail(CodeForm, "certificate.form", fmt.Sprintf("want one of %s, found %q", formCodes(), c.Form), "name the form by its code")
+	if _, known := forms.ByCode(c.Form); !known {
+		v.fail(CodeForm, "certificate.form", fmt.Sprintf("want one of %s, found %q", forms.Codes(), c.Form), "name the form by its code")
 	}
-	v.checkCountry("certificate.issuing_country", c.IssuingCountry, nil)
+	v.checkCountry("certificate.issuing_country", c.IssuingCountry)
 }
 
 // checkAuthority asks for name and country of who speaks.
@@ -84,7 +84,7 @@ func (v *validation) checkAuthority(path string, a Authority) {
 	if a.Country == "" {
 		v.require(CodeCountries, path+".country")
 	}
-	v.checkCountry(path+".country", a.Country, nil)
+	v.checkCountry(path+".country", a.Country)
 }
 
 // checkReasonList finds reasons that say nothing, and too many.

@@ -7,19 +7,23 @@ import (
 	"time"
 )
 
-// Validate checks c against the rules of its form as of now and returns what it finds, always in the same order; nil when
-// there is nothing. A form or figure that no published text confirms gives warnings only. Age is never an
-// error: a certificate whose validity has ended gets a warning, since it may still be sent for goods that arrived in time.
+// Validate checks c as of now against the rules of its form, one of forms, and against what its receiver is known to refuse,
+// and returns what it finds, always in the same order; nil when there is nothing. A form or figure that no published text
+// confirms gives warnings only. Age is never an error: a certificate whose validity has ended gets a warning, since it may
+// still be sent for goods that arrived in time. What comes from a partner is checked without quirks: Quirks{}.
 //
 // The work is linear in the size of the certificate.
-func Validate(c Certificate, now time.Time) []Finding {
-	v := &validation{c: &c, now: now}
-	v.form, v.known = FormByCode(c.Form)
+func Validate(c Certificate, forms Forms, quirks Quirks, now time.Time) []Finding {
+	v := &validation{c: &c, codes: forms.codes, quirks: quirks, now: now}
+	v.form, v.known = forms.ByCode(c.Form)
 	if !v.known {
-		v.fail(CodeForm, "form", fmt.Sprintf("want one of %s, found %q", formCodes(), c.Form), "name the form by its code")
+		v.fail(CodeForm, "form", fmt.Sprintf("want one of %s, found %q", forms.Codes(), c.Form), "name the form by its code")
 	}
-	for _, requirement := range slices.Concat(universal, v.form.Required) {
-		v.checkRequired(requirement)
+	for _, requirement := range universal {
+		v.checkRequired(requirement, SeverityError)
+	}
+	for _, requirement := range v.form.Required {
+		v.checkRequired(requirement, v.ruled("required"))
 	}
 	v.checkStatus()
 	v.checkReference()
@@ -37,6 +41,7 @@ func Validate(c Certificate, now time.Time) []Finding {
 	v.checkFlags()
 	v.checkRelated()
 	v.checkTexts()
+	v.checkQuirks()
 	return v.findings
 }
 
@@ -45,6 +50,7 @@ type validation struct {
 	c        *Certificate
 	form     Form
 	known    bool // form is set
+	quirks   Quirks
 	codes    Codes
 	now      time.Time
 	findings []Finding
@@ -59,20 +65,12 @@ func (v *validation) warn(code, path, text, fix string) {
 	v.add(SeverityWarning, code, path, text, fix)
 }
 
-// ruled is the severity of breaking a rule that is confirmed or not.
-func ruled(confirmed bool) Severity {
-	if confirmed {
+// ruled is the severity of breaking what the form says under a key of its file: a rule that nobody confirms only warns.
+func (v *validation) ruled(key string) Severity {
+	if v.form.Confirmed(key) {
 		return SeverityError
 	}
 	return SeverityWarning
-}
-
-func formCodes() string {
-	codes := make([]string, 0, len(forms))
-	for _, f := range forms {
-		codes = append(codes, string(f.Code))
-	}
-	return strings.Join(codes, ", ")
 }
 
 // checkReference compares the reference with the shapes that the form knows for its issuing country.
@@ -87,29 +85,37 @@ func (v *validation) checkReference() {
 		return
 	}
 	var layouts []string
-	confirmed := false
-	for _, rule := range v.form.References {
-		if rule.Country != c.IssuingCountry {
-			continue
-		}
+	severity, fix := SeverityWarning, "compare with the printed certificate"
+	for _, rule := range v.form.ReferencesOf(c.IssuingCountry, c.IssuingBody.ID, c.IssuedAt) {
 		if parts, ok := rule.Match(c.Reference); ok {
-			v.checkReferenceParts(parts)
+			v.checkReferenceParts(rule, parts)
 			return
 		}
 		layouts = append(layouts, rule.Layout)
-		confirmed = confirmed || rule.Confirmed
+		if !rule.Unconfirmed {
+			severity = SeverityError
+		}
+		if other, ok := rule.Suggest(c.Reference); ok {
+			fix = fmt.Sprintf("compare with the printed certificate: is it %s?", other)
+		}
 	}
 	if layouts != nil {
-		v.add(ruled(confirmed), CodeReferenceFormat, path,
-			fmt.Sprintf("%s references from %s are written %s, found %q", v.form.Code, c.IssuingCountry, strings.Join(layouts, " or "), c.Reference),
-			"compare with the printed certificate")
+		v.add(severity, CodeReferenceFormat, path,
+			fmt.Sprintf("%s references from %s are written %s, found %q", v.form.Code, c.IssuingCountry, strings.Join(layouts, " or "), c.Reference), fix)
 	}
 }
 
 // checkReferenceParts compares what the reference says with the rest. The numbering rules do not say that the year is
 // the year of issue, nor how offices are coded elsewhere, so differences are warnings.
-func (v *validation) checkReferenceParts(parts ReferenceParts) {
+func (v *validation) checkReferenceParts(rule ReferenceRule, parts ReferenceParts) {
 	c := v.c
+	if rule.NearlyFull(parts.Serial) {
+		v.warn(CodeReferenceFormat, "reference", fmt.Sprintf("number %s of at most %d: nine tenths of the numbers of this office and year are used up", parts.Serial, rule.MaxSerial),
+			"have the issuing body open another office code before its numbers repeat")
+	}
+	if parts.Importing != "" && c.ImportingCountry != "" && parts.Importing != c.ImportingCountry {
+		v.warn(CodeReferenceFormat, "reference", fmt.Sprintf("the number is for importing country %s, the certificate for %s", parts.Importing, c.ImportingCountry), "check number and importing country")
+	}
 	if year := c.IssuedAt.String(); len(year) >= 4 && parts.Year != "" && !strings.HasSuffix(year[:4], parts.Year) {
 		v.warn(CodeReferenceFormat, "reference", fmt.Sprintf("the number is of year %s, the certificate was issued in %s", parts.Year, year[:4]), "check number and issue date")
 	}
@@ -121,11 +127,13 @@ func (v *validation) checkReferenceParts(parts ReferenceParts) {
 // checkCountries looks at every country code and at who is party to the agreement.
 func (v *validation) checkCountries() {
 	c := v.c
-	v.checkCountry("issuing_country", c.IssuingCountry, v.form.Issuers)
-	v.checkCountry("exporting_country", c.ExportingCountry, nil)
-	v.checkCountry("importing_country", c.ImportingCountry, v.form.Importers)
-	v.checkCountry("origin_country", c.OriginCountry, nil)
-	v.checkCountry("issuing_body.address.country", c.IssuingBody.Address.Country, nil)
+	v.checkCountry("issuing_country", c.IssuingCountry)
+	v.checkCountry("exporting_country", c.ExportingCountry)
+	v.checkCountry("importing_country", c.ImportingCountry)
+	v.checkMember("issuing_country", c.IssuingCountry, "issuers", v.form.Issuers)
+	v.checkMember("importing_country", c.ImportingCountry, "importers", v.form.Importers)
+	v.checkCountry("origin_country", c.OriginCountry)
+	v.checkCountry("issuing_body.address.country", c.IssuingBody.Address.Country)
 	if c.ExportingCountry != "" && c.ExportingCountry == c.ImportingCountry {
 		v.warn(CodeCountries, "importing_country", fmt.Sprintf("exporting and importing country are both %s", c.ImportingCountry), "check the exporter's declaration")
 	}
@@ -134,14 +142,20 @@ func (v *validation) checkCountries() {
 	}
 }
 
-// checkCountry checks one code; members, when given, are the countries that the form admits.
-func (v *validation) checkCountry(path, code string, members []string) {
+// checkMember asks for one of the countries that the form's file lists under key, if it lists any. Whether it is a country at
+// all is for checkCountry.
+func (v *validation) checkMember(path, code, key string, members []string) {
+	if v.isCountry(code) && len(members) > 0 && !slices.Contains(members, code) {
+		v.add(v.ruled(key), CodeCountries, path, fmt.Sprintf("%s: want one of %s, found %q", v.form.Code, strings.Join(members, ", "), code), "use the form that was agreed with this country")
+	}
+}
+
+// checkCountry checks one code.
+func (v *validation) checkCountry(path, code string) {
 	switch {
 	case code == "":
 	case !v.isCountry(code) && !userAssigned(code):
 		v.fail(CodeCountries, path, fmt.Sprintf("want an ISO 3166-1 alpha-2 code, found %q", code), "use the two-letter code in capitals")
-	case len(members) > 0 && !slices.Contains(members, code):
-		v.fail(CodeCountries, path, fmt.Sprintf("%s: want one of %s, found %q", v.form.Code, strings.Join(members, ", "), code), "use the form that was agreed with this country")
 	case !v.isCountry(code):
 		v.warn(CodeCountries, path, fmt.Sprintf("%q is a code that ISO 3166-1 leaves to its users", code), "make sure that the partner reads it alike")
 	}
@@ -157,7 +171,7 @@ func (v *validation) checkParty(path string, p *Party) {
 			v.fail(CodeText, fmt.Sprintf("%s.identifiers[%d].value", path, i), "an identifier without a number", "state the number, or leave it out")
 		}
 	}
-	v.checkCountry(path+".address.country", p.Address.Country, nil)
+	v.checkCountry(path+".address.country", p.Address.Country)
 }
 
 // checkDates looks at each date by itself and at their order.
@@ -167,7 +181,8 @@ func (v *validation) checkDates() {
 		path string
 		date Date
 	}{
-		{"issue_date", c.IssuedAt}, {"transport.departure_date", c.Transport.DepartureDate}, {"declaration.date", c.Declaration.Date},
+		{"issue_date", c.IssuedAt}, {"transport.departure_date", c.Transport.DepartureDate}, {"transport.shipment_date", c.Transport.ShipmentDate},
+		{"transport.sailing_date", c.Transport.SailingDate}, {"declaration.date", c.Declaration.Date},
 	}
 	for _, d := range dates {
 		v.checkDate(d.path, d.date)
@@ -206,27 +221,30 @@ func (v *validation) checkDate(path string, d Date) {
 // latestDay is the day that it is now in the easternmost time zone, UTC+14.
 func latestDay(now time.Time) Date { return DateOf(now.UTC().Add(14 * time.Hour)) }
 
-// checkRetroactive compares issue and departure with the indicator. Partners refuse an unticked box (Indonesia did).
+// checkRetroactive compares issue and shipment with the indicator. Partners refuse an unticked box (Indonesia did).
 func (v *validation) checkRetroactive() {
 	const flag = "flags.ISSUED_RETROACTIVELY"
 	rule, c := v.form.Retroactive, v.c
-	departed := c.Transport.DepartureDate
-	if rule == nil || departed.IsZero() || c.IssuedAt.IsZero() {
+	if rule == nil || c.IssuedAt.IsZero() {
 		return
 	}
-	last := rule.LastDay(departed)
+	day, field := rule.Base.Day(c.Transport)
+	if day.IsZero() {
+		return
+	}
+	last := rule.LastDay(day)
 	ticked := c.Flags[FlagIssuedRetroactively]
 	switch {
 	case c.IssuedAt.After(last) && !ticked:
-		v.add(ruled(rule.Confirmed), CodeRetroactive, flag,
-			fmt.Sprintf("departed %s: issued after %s (%d %s days) it must be marked, issue date is %s", departed, last, rule.Days, rule.Unit, c.IssuedAt),
-			"set the indicator, or correct the departure date")
-	case !c.IssuedAt.After(last) && ticked:
-		v.warn(CodeRetroactive, flag, fmt.Sprintf("departed %s, issued %s, which is in time: the indicator is set all the same", departed, c.IssuedAt), "check departure and issue date")
+		v.add(v.ruled("retroactive"), CodeRetroactive, flag,
+			fmt.Sprintf("%s %s: issued after %s (%d %s days) it must be marked, issue date is %s", field, day, last, rule.Days, rule.Unit, c.IssuedAt),
+			"set the indicator, or correct the date")
+	case !c.IssuedAt.After(last) && ticked && !v.quirks.late(c):
+		v.warn(CodeRetroactive, flag, fmt.Sprintf("%s %s, issued %s, which is in time: the indicator is set all the same", field, day, c.IssuedAt), "check both dates")
 	}
-	if rule.MaxMonths > 0 && c.IssuedAt.After(departed.AddMonths(rule.MaxMonths)) {
-		v.add(ruled(rule.Confirmed), CodeRetroactive, "issue_date",
-			fmt.Sprintf("want at most %d months after departure on %s, found %s", rule.MaxMonths, departed, c.IssuedAt), "check both dates")
+	if rule.MaxMonths > 0 && c.IssuedAt.After(day.AddMonths(rule.MaxMonths)) {
+		v.add(v.ruled("retroactive"), CodeRetroactive, "issue_date",
+			fmt.Sprintf("want at most %d months after %s %s, found %s", rule.MaxMonths, field, day, c.IssuedAt), "check both dates")
 	}
 }
 

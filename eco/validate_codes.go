@@ -22,7 +22,11 @@ func (v *validation) checkListed(list CodeList, finding, path, code string) {
 		edition := EditionOf(list)
 		v.warn(finding, path, fmt.Sprintf("%q is not in %s, version %s", code, edition.Name, edition.Version), "check the code")
 	case found.Withdrawn:
-		v.warn(finding, path, fmt.Sprintf("%s withdrew %q (%s)", EditionOf(list).Name, code, found.Name), "use a code that replaces it, if the partner knows that")
+		fix := "use a code that replaces it, if the partner knows that"
+		if _, isPackage := v.codes.Find(ListPackages, code); list == ListUnits && isPackage {
+			fix = fmt.Sprintf("use X%s, the package as a unit", code)
+		}
+		v.warn(finding, path, fmt.Sprintf("%s withdrew %q (%s)", EditionOf(list).Name, code, found.Name), fix)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 func (v *validation) checkItems() {
 	if n := len(v.c.Items); n > MaxItems {
 		v.fail(CodeText, "items", fmt.Sprintf("want at most %d items, found %d", MaxItems, n), "issue several certificates")
-	} else if limit := v.form.MaxItems; limit > 0 && n > limit {
+	} else if limit := v.form.Limits.Items; limit > 0 && n > limit {
 		v.warn(CodeText, "items", fmt.Sprintf("some administrations take at most %d items, found %d", limit, n), "issue several certificates if the partner refuses")
 	}
 	numbers := make(map[int]int, len(v.c.Items))
@@ -28,6 +28,7 @@ func (v *validation) checkItems() {
 		v.checkCriteria(path, item)
 		v.checkFOB(path, item)
 	}
+	v.checkCPEs()
 }
 
 // checkGoods looks at classification and origin.
@@ -45,7 +46,7 @@ func (v *validation) checkGoods(path string, item *Item) {
 	case item.NationalCode != "" && item.HS != "" && !strings.HasPrefix(item.NationalCode, item.HS):
 		v.warn(CodeHS, path+".national_code", fmt.Sprintf("want a code below %s, found %s", item.HS, item.NationalCode), "check both codes")
 	}
-	v.checkCountry(path+".origin_country", item.OriginCountry, nil)
+	v.checkCountry(path+".origin_country", item.OriginCountry)
 	if item.Producer != nil {
 		v.checkParty(path+".producer", item.Producer)
 	}
@@ -57,16 +58,28 @@ func (v *validation) checkHS(path string, item *Item) {
 		v.fail(CodeHS, path, fmt.Sprintf("want digits only, found %q", item.HS), "write the code without dots and spaces")
 		return
 	}
-	if want := v.form.HSDigits; want > 0 && len(item.HS) != want {
-		v.fail(CodeHS, path, fmt.Sprintf("want %d digits, found %d in %q", want, len(item.HS), item.HS), "put a longer national code into national_code")
+	if want := v.form.HS.Digits; want > 0 && len(item.HS) != want {
+		v.add(v.ruled("hs"), CodeHS, path, fmt.Sprintf("want %d digits, found %d in %q", want, len(item.HS), item.HS), "put a longer national code into national_code")
 		return
 	}
+	v.checkHSBasis(path, item.HSBasis)
 	// Chapter 77 is kept free by the Harmonized System; 98 and 99 are for national use.
 	if chapter, err := strconv.Atoi(item.HS[:min(2, len(item.HS))]); err != nil || chapter < 1 || chapter > 97 || chapter == 77 {
 		v.fail(CodeHS, path, fmt.Sprintf("want a chapter from 01 to 97 but 77, found %q", item.HS), "check the code")
 	}
 	if !editionPattern.MatchString(item.HSEdition) {
 		v.warn(CodeHS, path+"_edition", fmt.Sprintf("want the year of the Harmonized System edition, such as 2022, found %q", item.HSEdition), "state the edition: codes moved between editions")
+	}
+}
+
+// checkHSBasis compares whose tariff the code is of with what the form asks for. A code that does not say is taken to be right.
+func (v *validation) checkHSBasis(path string, basis string) {
+	switch want := v.form.HS.Basis; {
+	case basis == "":
+	case basis != HSBasisExporting && basis != HSBasisImporting:
+		v.fail(CodeHS, path+"_basis", fmt.Sprintf("want %s or %s, found %q", HSBasisExporting, HSBasisImporting, basis), "say whose tariff the code is of, or leave it out")
+	case want != "" && basis != want:
+		v.add(v.ruled("hs"), CodeHS, path+"_basis", fmt.Sprintf("%s asks for the code of the %s country, this is the %s country's", v.form.Code, strings.ToLower(want), strings.ToLower(basis)), "classify the goods by the other country's tariff")
 	}
 }
 
@@ -118,6 +131,7 @@ func (v *validation) checkCriteria(path string, item *Item) {
 	if !v.known {
 		return
 	}
+	before := len(v.findings)
 	seen := map[string]bool{}
 	for i, criterion := range item.Criteria {
 		at := fmt.Sprintf("%s.criteria[%d]", path, i)
@@ -127,24 +141,47 @@ func (v *validation) checkCriteria(path string, item *Item) {
 		seen[criterion.Code] = true
 		rule, ok := v.form.Criterion(criterion.Code)
 		if !ok {
-			v.fail(CodeCriterion, at+".code", fmt.Sprintf("%s: want %s, found %q", v.form.Code, v.form.criterionCodes(), criterion.Code), "use a code of the form's list")
+			v.add(v.ruled("criteria"), CodeCriterion, at+".code", fmt.Sprintf("%s: want %s, found %q", v.form.Code, v.form.criterionCodes(), criterion.Code), "use a code of the form's list")
 			continue
 		}
 		v.checkPercent(at+".percent", rule, criterion.Percent)
 	}
+	if !v.form.fitLines(item.Criteria) {
+		v.warn(CodeCriterion, path+".criteria", fmt.Sprintf("%s states no such criteria together: %s", v.form.Code, CriteriaText(item.Criteria)), "state those that the goods qualify by")
+	}
+	if len(item.Criteria) > 0 && len(v.findings) == before { // Whoever mends the criteria looks at the text too.
+		v.checkCriterionText(path, item)
+	}
+}
+
+// checkCriterionText compares the criterion box as printed with the criteria. What is printed in other words is left alone
+// where the form's list is not confirmed.
+func (v *validation) checkCriterionText(path string, item *Item) {
+	if !filled(item.CriterionText) || len(v.form.Criteria) == 0 {
+		return
+	}
+	path += ".criterion_text"
+	printed, err := v.form.ParseCriteria(item.CriterionText)
+	switch {
+	case err != nil && v.form.Confirmed("criteria"):
+		v.warn(CodeCriterion, path, err.Error(), "print the criteria as the form has them")
+	case err == nil && !v.form.sameCriteria(printed, item.Criteria):
+		v.warn(CodeCriterion, path, fmt.Sprintf("the box says %s, the data %s", CriteriaText(printed), CriteriaText(item.Criteria)), "let box and data agree")
+	}
 }
 
 func (v *validation) checkPercent(path string, rule CriterionRule, percent Decimal) {
+	severity := v.ruled("criteria")
 	switch {
-	case !rule.TakesPercent && percent == "":
-	case !rule.TakesPercent:
-		v.fail(CodePercentage, path, fmt.Sprintf("%s takes no percentage, found %s", rule.Code, percent), "leave the percentage out, or name the criterion that it belongs to")
+	case percent == "" && rule.Percent != PercentRequired:
+	case !rule.TakesPercent():
+		v.add(severity, CodePercentage, path, fmt.Sprintf("%s takes no percentage, found %s", rule.Code, percent), "leave the percentage out, or name the criterion that it belongs to")
 	case percent == "":
-		v.fail(CodePercentage, path, fmt.Sprintf("%s is stated with a percentage, found none", rule.Code), "state the percentage that was reached")
+		v.add(severity, CodePercentage, path, fmt.Sprintf("%s is stated with a percentage, found none", rule.Code), "state the percentage that was reached")
 	case percent.Valid() != nil:
 		v.fail(CodePercentage, path, percent.Valid().Error(), "write digits with at most one point, without %")
 	case percent.Cmp(rule.Min) < 0 || percent.Cmp(rule.Max) > 0:
-		v.fail(CodePercentage, path, fmt.Sprintf("%s: want %s to %s, found %s", rule.Code, rule.Min, rule.Max, percent), "check the figure")
+		v.add(severity, CodePercentage, path, fmt.Sprintf("%s: want %s to %s, found %s", rule.Code, rule.Min, rule.Max, percent), "check the figure")
 	case rule.Usual != "" && percent.Cmp(rule.Usual) < 0:
 		v.warn(CodePercentage, path, fmt.Sprintf("%s: below %s only under a product-specific rule, found %s", rule.Code, rule.Usual, percent), "check the rule for this code")
 	}
@@ -169,7 +206,7 @@ func (v *validation) checkFOB(path string, item *Item) {
 	}
 	switch {
 	case called != "" && item.FOB == nil:
-		v.fail(CodeFOB, path, fmt.Sprintf("%s is measured by the FOB value, found none", called), "state the item's FOB value")
+		v.add(v.ruled("fob_with"), CodeFOB, path, fmt.Sprintf("%s is measured by the FOB value, found none", called), "state the item's FOB value")
 	case called == "" && item.FOB != nil:
 		v.warn(CodeFOB, path, fmt.Sprintf("%s states FOB values only with %s", v.form.Code, strings.Join(v.form.FOBWith, " or ")), "leave the value out")
 	}

@@ -101,12 +101,12 @@ func (v *validation) checkFlags() {
 			if code == "" {
 				code = CodeText
 			}
-			v.fail(code, "flags."+string(flag), fmt.Sprintf("%s asks for true or false, found nothing", v.form.Code), "say false for a box without a tick")
+			v.add(v.ruled("flags"), code, "flags."+string(flag), fmt.Sprintf("%s asks for true or false, found nothing", v.form.Code), "say false for a box without a tick")
 		}
 	}
 	for _, flag := range slices.Sorted(maps.Keys(c.Flags)) {
 		if v.known && !v.form.Offers(flag) {
-			v.fail(CodeForm, "flags."+string(flag), fmt.Sprintf("%s has no such indicator", v.form.Code), "leave it out")
+			v.add(v.ruled("flags"), CodeForm, "flags."+string(flag), fmt.Sprintf("%s has no such indicator", v.form.Code), "leave it out")
 		}
 	}
 	switch exhibited := c.Flags[FlagExhibition]; {
@@ -116,7 +116,7 @@ func (v *validation) checkFlags() {
 		v.fail(CodeText, "exhibition", "an exhibition is named, the indicator is not set", "set the indicator, or leave the exhibition out")
 	}
 	if c.Exhibition != nil {
-		v.checkCountry("exhibition.country", c.Exhibition.Country, nil)
+		v.checkCountry("exhibition.country", c.Exhibition.Country)
 	}
 	if partial, ok := c.Flags[FlagPartialCumulation]; ok && v.form.Offers(FlagPartialCumulation) {
 		v.checkPartialCumulation(partial)
@@ -152,7 +152,7 @@ func (v *validation) checkRelated() {
 		if related.Date.IsZero() && (related.Relation == RelationBackToBack || related.Relation == RelationTrueCopyOf) {
 			v.fail(code, path+".date", "the original's issue date is missing", "state the date that the original bears")
 		}
-		v.checkCountry(path+".country", related.Country, nil)
+		v.checkCountry(path+".country", related.Country)
 	}
 	if want, ok := statusRelations[c.Status]; ok && !stated[want] {
 		v.fail(CodeRelated, "related", fmt.Sprintf("status %s calls for a certificate with relation %s", c.Status, want), "name that certificate")

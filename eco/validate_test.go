@@ -105,7 +105,7 @@ func TestHostileCertificatesAreFound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.check(t, eco.Validate(c, ecotest.Now()))
+			h.check(t, eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()))
 		})
 	}
 }
@@ -161,7 +161,7 @@ func TestHostileJSONIsRefusedWithItsPlace(t *testing.T) {
 func TestCertificatesOfTestdataHaveNoFindings(t *testing.T) {
 	for _, name := range ecotest.Names(t) {
 		for _, when := range []time.Time{ecotest.Now(), ecotest.Now().AddDate(0, 10, 0)} {
-			if findings := eco.Validate(ecotest.Load(t, name), when); len(findings) > 0 {
+			if findings := eco.Validate(ecotest.Load(t, name), eco.DefaultForms(), eco.Quirks{}, when); len(findings) > 0 {
 				t.Errorf("%s at %s: %+v", name, when, findings)
 			}
 		}
@@ -170,7 +170,7 @@ func TestCertificatesOfTestdataHaveNoFindings(t *testing.T) {
 
 func TestGeneratedCertificatesHaveNoErrors(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		if findings := eco.Validate(drawCertificate(t), ecotest.Now()); eco.HasErrors(findings) {
+		if findings := eco.Validate(drawCertificate(t), eco.DefaultForms(), eco.Quirks{}, ecotest.Now()); eco.HasErrors(findings) {
 			t.Fatal(findings)
 		}
 	})
@@ -190,7 +190,7 @@ func TestIssueDateMayBeTodayAnywhere(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := eco.HasErrors(eco.Validate(c, tt.now)); got != tt.want {
+			if got := eco.HasErrors(eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, tt.now)); got != tt.want {
 				t.Errorf("errors: %t, want %t", got, tt.want)
 			}
 		})
@@ -206,7 +206,7 @@ func TestValidityEndsWithItsLastDay(t *testing.T) {
 		{time.Date(2027, 11, 16, 23, 59, 59, 0, time.UTC), 0},
 		{time.Date(2027, 11, 17, 0, 0, 0, 0, time.UTC), 1},
 	} {
-		findings := eco.Validate(c, tt.now)
+		findings := eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, tt.now)
 		if len(findings) != tt.want || eco.HasErrors(findings) {
 			t.Errorf("at %s: %+v, want %d warnings", tt.now, findings, tt.want)
 		}
@@ -233,12 +233,12 @@ func TestValuesThatOnlyProgramsGiveAreFound(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := ecotest.Load(t, "atiga-form-d")
 			tt.change(&c)
-			for _, f := range eco.Validate(c, ecotest.Now()) {
+			for _, f := range eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()) {
 				if f.Severity == eco.SeverityError && f.Code+" "+f.Path == tt.want {
 					return
 				}
 			}
-			t.Errorf("no error %s in %+v", tt.want, eco.Validate(c, ecotest.Now()))
+			t.Errorf("no error %s in %+v", tt.want, eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()))
 		})
 	}
 }
@@ -246,7 +246,7 @@ func TestValuesThatOnlyProgramsGiveAreFound(t *testing.T) {
 func TestLongestTextPasses(t *testing.T) {
 	c := ecotest.Load(t, "nonpreferential-kcci")
 	c.Remarks = strings.Repeat("é", 4000)
-	if findings := eco.Validate(c, ecotest.Now()); len(findings) > 0 {
+	if findings := eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()); len(findings) > 0 {
 		t.Error(findings)
 	}
 }
@@ -263,7 +263,7 @@ func TestItemLimits(t *testing.T) {
 			item.Number = n + 1
 			c.Items = append(c.Items, item)
 		}
-		findings := eco.Validate(c, ecotest.Now())
+		findings := eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now())
 		if eco.HasErrors(findings) != tt.errors || len(findings) > 0 != tt.warned {
 			t.Errorf("%d items: %+v", tt.items, findings)
 		}
@@ -286,7 +286,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		eco.Validate(c, ecotest.Now())
+		eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now())
 		once, err := json.Marshal(c)
 		if err != nil {
 			t.Fatal(err)

@@ -33,32 +33,49 @@ var listed = map[string]bool{"lines": true, "invoices": true}
 // checkTexts looks at the characters of every value. Names in other than English capitals are only a warning, one for
 // the whole certificate: Lao Instruction 0118 asks for capitals, partners send names as they are.
 func (v *validation) checkTexts() {
-	var unusual []string
-	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) {
-		if v.checkText(path, name, text) && printed[name] && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsLower(r) }) {
-			unusual = append(unusual, path)
-		}
-	})
-	if len(unusual) > 0 {
-		v.warn(CodeText, unusual[0], fmt.Sprintf("want English capitals, found others here and in %d more fields", len(unusual)-1), "write capitals if the partner insists")
+	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) { v.checkText(path, name, text) })
+	if !v.quirks.Capitals { // Who insists on them says so himself.
+		v.unusual(func(path string, more int, _ string) {
+			v.warn(CodeText, path, fmt.Sprintf("want English capitals, found others here and in %d more fields", more), "write capitals if the partner insists")
+		})
 	}
 	for i, item := range v.c.Items {
-		if strings.HasSuffix(strings.TrimRight(item.Description, " -_\n"), "****") {
+		if withoutFiller(item.Description) != item.Description {
 			v.warn(CodeText, fmt.Sprintf("items[%d].description", i), "the description ends in asterisks that close a box on paper", "leave them out of the data")
 		}
 	}
+	limit := v.form.Limits.Remarks
+	if n := limit.LinesOf(v.c.Remarks); limit.Lines > 0 && n > limit.Lines {
+		v.warn(CodeText, "remarks", fmt.Sprintf("some administrations take at most %d lines of %d characters, found %d lines", limit.Lines, limit.Width, n), "shorten the remarks if the partner refuses")
+	}
 }
 
-// checkText looks at the characters of one value and reports whether all can be used.
-func (v *validation) checkText(path, name, text string) bool {
+// unusual tells of the first printed text that holds other letters than English capitals, and of how many more there are.
+func (v *validation) unusual(tell func(path string, more int, text string)) {
+	var first, found string
+	n := 0
+	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) {
+		if printed[name] && notCapitals(text) && faultIn(name, text) == "" {
+			if n == 0 {
+				first, found = path, text
+			}
+			n++
+		}
+	})
+	if n > 0 {
+		tell(first, n-1, found)
+	}
+}
+
+// checkText looks at the characters of one value.
+func (v *validation) checkText(path, name, text string) {
 	if fault := faultIn(name, text); fault != "" {
 		v.fail(CodeText, path, fault, "mend it at its source")
-		return false
+		return
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) {
 		v.warn(CodeText, path, "invisible or direction-changing characters", "remove them: people read something else than machines")
 	}
-	return true
 }
 
 // faultIn says what is wrong with the characters of the value of the field with that JSON name, or "".

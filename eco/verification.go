@@ -77,11 +77,11 @@ var verificationResults = []VerificationResult{VerifiedConfirmed, VerifiedRefute
 // VerificationResults lists every VerificationResult.
 func VerificationResults() []VerificationResult { return slices.Clone(verificationResults) }
 
-// ValidateVerificationRequest checks r by itself and returns what it finds, always in the same order; nil when there is nothing. The
+// ValidateVerificationRequest checks r by itself, about a certificate of one of forms, and returns what it finds, always in the same order; nil when there is nothing. The
 // work is linear in its size.
-func ValidateVerificationRequest(r VerificationRequest) []Finding {
-	v := &validation{}
-	v.checkStatement(&r.Statement, bodyRequired)
+func ValidateVerificationRequest(r VerificationRequest, forms Forms) []Finding {
+	v := &validation{codes: forms.codes}
+	v.checkStatement(&r.Statement, bodyRequired, forms)
 	if !slices.Contains(verificationGrounds, r.Ground) {
 		v.fail(CodeText, "ground", fmt.Sprintf("want one of %s, found %q", list(verificationGrounds), r.Ground), "say one of these")
 	}
@@ -118,11 +118,11 @@ func (v *validation) checkItemNumbers(items []int) {
 	}
 }
 
-// ValidateVerificationReply checks r by itself and returns what it finds, always in the same order; nil when there is nothing. The
+// ValidateVerificationReply checks r by itself, about a certificate of one of forms, and returns what it finds, always in the same order; nil when there is nothing. The
 // work is linear in its size.
-func ValidateVerificationReply(r VerificationReply) []Finding {
-	v := &validation{}
-	v.checkStatement(&r.Statement, bodyRequired)
+func ValidateVerificationReply(r VerificationReply, forms Forms) []Finding {
+	v := &validation{codes: forms.codes}
+	v.checkStatement(&r.Statement, bodyRequired, forms)
 	v.checkStated("request", r.Request)
 	v.checkAuthority("requestor", r.Requestor)
 	switch n := len(r.Reasons); {

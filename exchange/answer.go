@@ -46,7 +46,7 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 			IssuingCountry: c.Data.IssuingCountry, Form: c.Data.Form, Reference: c.Data.Reference, IssuingBody: c.Data.IssuingBody.ID,
 		}
 		a.Authority = eco.Authority{Name: cmp.Or(self.Name, self.ID), Country: self.Country}
-		document, err := ubl.MarshalAnswer(*a)
+		document, err := ubl.MarshalAnswer(*a, n.registry.Forms())
 		if err != nil {
 			return nil, fmt.Errorf("answer to certificate %s: %w", c.Data.Reference, err)
 		}
@@ -157,11 +157,11 @@ func (n *Node) readAnswers(r *reception, sent Message) ([]eco.Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		answer, findings, err := ubl.UnmarshalAnswer(document)
+		answer, findings, err := ubl.UnmarshalAnswer(document, n.registry.Forms())
 		if err != nil {
 			return nil, ebms.NewOtherXML(location, err)
 		}
-		if findings = append(findings, eco.ValidateAnswer(answer)...); eco.HasErrors(findings) {
+		if findings = append(findings, eco.ValidateAnswer(answer, n.registry.Forms())...); eco.HasErrors(findings) {
 			return nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 		}
 		about := CertificateKey{

@@ -462,7 +462,7 @@ func (w *world) statementOf(reference string) eco.Statement {
 // questionOfVN asks TW where a certificate stands.
 func (w *world) questionOfVN(reference string) *draft {
 	w.Helper()
-	unsigned, err := ubl.MarshalStatusRequest(eco.StatusRequest{Statement: w.statementOf(reference)})
+	unsigned, err := ubl.MarshalStatusRequest(eco.StatusRequest{Statement: w.statementOf(reference)}, eco.DefaultForms())
 	return w.businessDraft(vnParty, "TW-HUB", vnCPA, partners.DefaultStatusRequestAction, "", w.signedAs(ubl.DocumentStatusRequest, unsigned, err, w.VN.message), w.VN.message)
 }
 
@@ -495,7 +495,7 @@ func TestBusinessMessagesAreHeldToWhatTheyAreAbout(t *testing.T) {
 		}, ebms.CodeSecurityFailure},
 		{"another document", func(w *world, g *given) {
 			g.sign = func([]byte) []byte {
-				unsigned, err := ubl.MarshalStatusRequest(eco.StatusRequest{Statement: w.statementOf("001-26-0912345")})
+				unsigned, err := ubl.MarshalStatusRequest(eco.StatusRequest{Statement: w.statementOf("001-26-0912345")}, eco.DefaultForms())
 				return w.signedAs(ubl.DocumentStatusRequest, unsigned, err, w.TW.key(w, partners.UseMessageSignature, ""))
 			}
 		}, ebms.CodeSecurityFailure},
@@ -504,14 +504,14 @@ func TestBusinessMessagesAreHeldToWhatTheyAreAbout(t *testing.T) {
 		{"a status report that nobody asked for", func(w *world, g *given) {
 			g.header = func(m *ebms.Message) { m.Action, m.RefToMessageID = partners.DefaultStatusReportAction, "x@kr" }
 			g.sign = func([]byte) []byte {
-				unsigned, err := ubl.MarshalStatusReport(eco.StatusReport{Statement: w.statementOf("001-26-0912345"), Request: "Q-1", Standing: eco.StandingUnknown})
+				unsigned, err := ubl.MarshalStatusReport(eco.StatusReport{Statement: w.statementOf("001-26-0912345"), Request: "Q-1", Standing: eco.StandingUnknown}, eco.DefaultForms())
 				return w.signedAs(ubl.DocumentStatusReport, unsigned, err, w.TW.key(w, partners.UseMessageSignature, ""))
 			}
 		}, ebms.CodeValueNotRecognized},
 		{"a verification of an unknown certificate", func(w *world, g *given) {
 			g.header = func(m *ebms.Message) { m.Action = partners.DefaultVerificationRequestAction }
 			g.sign = func([]byte) []byte {
-				unsigned, err := ubl.MarshalVerificationRequest(eco.VerificationRequest{Statement: w.statementOf("X1"), Ground: eco.VerifyAtRandom})
+				unsigned, err := ubl.MarshalVerificationRequest(eco.VerificationRequest{Statement: w.statementOf("X1"), Ground: eco.VerifyAtRandom}, eco.DefaultForms())
 				return w.signedAs(ubl.DocumentVerificationRequest, unsigned, err, w.TW.key(w, partners.UseMessageSignature, ""))
 			}
 		}, ebms.CodeValueNotRecognized},
@@ -526,7 +526,7 @@ func TestBusinessMessagesAreHeldToWhatTheyAreAbout(t *testing.T) {
 				header: func(*ebms.Message) {},
 			}
 			test.make(w, &g)
-			unsigned, err := ubl.MarshalCustomsResponse(g.r)
+			unsigned, err := ubl.MarshalCustomsResponse(g.r, eco.DefaultForms())
 			w.must(err)
 			d := w.businessDraft("TW-HUB", "KR-HUB", krtwCPA, partners.DefaultResponseAction, "", g.sign(unsigned), key)
 			g.header(d.header)
@@ -557,7 +557,7 @@ func TestReplyBeforeItsRequestIsRefused(t *testing.T) {
 	request, _ := w.composed(sample(t))
 	w.TW.receive(w, request)
 	reply := eco.VerificationReply{Statement: w.statementOf("001-26-0912345"), Request: "V-1", Requestor: eco.Authority{Name: "CUSTOMS", Country: "TW"}, Result: eco.VerifiedConfirmed}
-	unsigned, err := ubl.MarshalVerificationReply(reply)
+	unsigned, err := ubl.MarshalVerificationReply(reply, eco.DefaultForms())
 	document := w.signedAs(ubl.DocumentVerificationReply, unsigned, err, w.KR.key(w, partners.UseDocumentSignature, "KCCI"))
 	d := w.businessDraft("KR-HUB", "TW-HUB", krtwCPA, partners.DefaultVerificationReplyAction, "never@tw", document, w.KR.key(w, partners.UseMessageSignature, ""))
 	w.TW.receive(w, d.request(w))

@@ -179,7 +179,7 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err := checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	data, findings, err := ubl.Unmarshal(verified.Octets)
+	data, findings, err := ubl.Unmarshal(verified.Octets, n.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
@@ -190,8 +190,8 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
-	findings = append(findings, eco.Validate(data, r.request.Received)...)
-	if eco.HasErrors(findings) {
+	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
+	if findings = append(findings, checked...); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{

@@ -35,8 +35,8 @@ func (n *Node) Respond(ctx context.Context, actor string, q CertificateQuery, d 
 		}
 		r := eco.CustomsResponse{Statement: n.statement(u.id, u.at, idOf(c.Data), d.Note), Declaration: d.Declaration, Items: d.Items}
 		u.said = said{statement: r.Statement, business: Business{Response: &r}}
-		findings := append(eco.ValidateCustomsResponse(r), eco.CompareCustomsResponse(r, c.Data)...)
-		if err := n.written(ctx, &u, findings, func() ([]byte, error) { return ubl.MarshalCustomsResponse(r) }); err != nil {
+		findings := append(eco.ValidateCustomsResponse(r, n.registry.Forms()), eco.CompareCustomsResponse(r, c.Data)...)
+		if err := n.written(ctx, &u, findings, func() ([]byte, error) { return ubl.MarshalCustomsResponse(r, n.registry.Forms()) }); err != nil {
 			return Departure{}, err
 		}
 		change, err := responded(c, r, u.id, actor)

@@ -66,7 +66,7 @@ func (s *side) key(w *world, use partners.Use, body string) signing.Key {
 // document is c under the signature of key.
 func (w *world) document(c eco.Certificate, key signing.Key) []byte {
 	w.Helper()
-	unsigned, err := ubl.Marshal(c)
+	unsigned, err := ubl.Marshal(c, eco.DefaultForms())
 	w.must(err)
 	signed, err := signing.SignDocument(unsigned, ubl.SignaturePath(), key)
 	w.must(err)

@@ -34,7 +34,7 @@ func (n *Node) AskCertificate(ctx context.Context, actor, partner string, about 
 	u := utterance{matter: m, actor: actor, agreement: agreement, id: n.newID(), at: now}
 	q := eco.StatusRequest{Statement: n.statement(u.id, now, about, "")}
 	u.said = said{statement: q.Statement, business: Business{StatusRequest: &q}}
-	if err := n.written(ctx, &u, eco.ValidateStatusRequest(q), func() ([]byte, error) { return ubl.MarshalStatusRequest(q) }); err != nil {
+	if err := n.written(ctx, &u, eco.ValidateStatusRequest(q, n.registry.Forms()), func() ([]byte, error) { return ubl.MarshalStatusRequest(q, n.registry.Forms()) }); err != nil {
 		return CertificateStatus{}, err
 	}
 	sent, err := n.say(ctx, func() (Departure, error) { return n.composeSaid(u) })
@@ -99,7 +99,7 @@ func (n *Node) report(ctx context.Context, r *reception, s said) (*Departure, er
 		}
 	}
 	u.said = said{statement: report.Statement, business: Business{StatusReport: &report}}
-	if err := n.written(ctx, &u, nil, func() ([]byte, error) { return ubl.MarshalStatusReport(report) }); err != nil {
+	if err := n.written(ctx, &u, nil, func() ([]byte, error) { return ubl.MarshalStatusReport(report, n.registry.Forms()) }); err != nil {
 		return nil, err
 	}
 	return n.composeReport(r, u)

@@ -19,7 +19,7 @@ type matter struct {
 	// event is what the audit log calls it, on either side.
 	event string
 	// read reads its document and holds it to the rules of its message.
-	read func(octets []byte) (said, []eco.Finding, error)
+	read func(octets []byte, forms eco.Forms) (said, []eco.Finding, error)
 	// judge decides what it does: an error of package ebms refuses it.
 	judge func(n *Node, ctx context.Context, r *reception, s said) (verdict, error)
 }
@@ -85,13 +85,13 @@ func matters() []matter {
 }
 
 // reading joins the reading of a document with the rules of its message.
-func reading[T any](unmarshal func([]byte) (T, []eco.Finding, error), validate func(T) []eco.Finding, say func(*T) said) func([]byte) (said, []eco.Finding, error) {
-	return func(octets []byte) (said, []eco.Finding, error) {
-		message, findings, err := unmarshal(octets)
+func reading[T any](unmarshal func([]byte, eco.Forms) (T, []eco.Finding, error), validate func(T, eco.Forms) []eco.Finding, say func(*T) said) func([]byte, eco.Forms) (said, []eco.Finding, error) {
+	return func(octets []byte, forms eco.Forms) (said, []eco.Finding, error) {
+		message, findings, err := unmarshal(octets, forms)
 		if err != nil {
 			return said{}, nil, err
 		}
-		return say(&message), append(findings, validate(message)...), nil
+		return say(&message), append(findings, validate(message, forms)...), nil
 	}
 }
 

@@ -128,7 +128,7 @@ func refusedEstablished() []refusal {
 		{"form that is not agreed", refuseForm, nil, nil, ebms.CodeValueNotRecognized},
 		{"document is no XML", nil, func(_ *world, d *draft) { d.content([]byte("%PDF-1.7")) }, nil, ebms.CodeSecurityFailure},
 		{"document is unsigned", nil, func(w *world, d *draft) {
-			unsigned, err := ubl.Marshal(sample(w))
+			unsigned, err := ubl.Marshal(sample(w), eco.DefaultForms())
 			w.must(err)
 			d.content(unsigned)
 		}, nil, ebms.CodeSecurityFailure},
@@ -193,7 +193,7 @@ func refusedEstablished() []refusal {
 // renamed is the sample's document with a text replaced before it was signed.
 func (w *world) renamed(old, with string) []byte {
 	w.Helper()
-	unsigned, err := ubl.Marshal(sample(w))
+	unsigned, err := ubl.Marshal(sample(w), eco.DefaultForms())
 	w.must(err)
 	path := ubl.SignaturePath()
 	if old == path[0].Local {

@@ -46,7 +46,8 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	if _, ok := n.registry.Partner(partner); !ok {
 		return Submission{}, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, partner)
 	}
-	findings := eco.Validate(c, now)
+	agreement, err := n.registry.Outbound(partner, c.Form, now)
+	c, findings := n.checked(c, agreement.Quirks, now)
 	if c.Status == eco.StatusCancellation {
 		findings = append(findings, eco.Finding{Code: eco.CodeRelated, Severity: eco.SeverityError, Path: "status",
 			Text: "a cancellation is not submitted as a certificate", Fix: "cancel the certificate by its reference"})
@@ -54,14 +55,13 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	if eco.HasErrors(findings) {
 		return Submission{}, &InvalidError{Findings: findings}
 	}
-	agreement, err := n.registry.Outbound(partner, c.Form, now)
 	if err != nil {
 		return Submission{}, err // says what was looked for
 	}
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
 	load, err := n.prepare(ctx, agreement, c, attachments, now)
 	if errors.Is(err, ErrNoTimeStamp) {
-		return n.queuedBefore(ctx, partner, c, attachments, err)
+		return n.queuedBefore(ctx, partner, c, attachments, findings, err)
 	}
 	if err != nil {
 		return Submission{}, err
@@ -80,9 +80,15 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	return Submission{}, errTurns
 }
 
+// checked takes paper's filler out of a certificate and checks it against the rules of its form and the quirks of its receiver.
+func (n *Node) checked(c eco.Certificate, quirks eco.Quirks, at time.Time) (eco.Certificate, []eco.Finding) {
+	c, filler := eco.Clean(c)
+	return c, append(filler, eco.Validate(c, n.registry.Forms(), quirks, at)...)
+}
+
 // queuedBefore gives the message that carries a certificate already, for whoever submits it again while there is no time-stamp: that
 // one has its own. Otherwise the error is the one given, alone or with why nobody could look.
-func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, missing error) (Submission, error) {
+func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, findings []eco.Finding, missing error) (Submission, error) {
 	content, err := contentOf(c, attachments)
 	if err != nil {
 		return Submission{}, fmt.Errorf("%w; certificate %s: %w", missing, c.Reference, err)
@@ -100,7 +106,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 			return Submission{}, fmt.Errorf("%w; looking for the message of an earlier submission: %w", missing, err)
 		}
 		if len(messages) == 1 {
-			return Submission{Message: messages[0], Key: before.Key, Findings: eco.Validate(c, n.now().UTC())}, nil
+			return Submission{Message: messages[0], Key: before.Key, Findings: findings}, nil
 		}
 	}
 	return Submission{}, missing
@@ -208,9 +214,10 @@ func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compos
 	return results[0], nil
 }
 
-// signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential.
+// signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential. What is
+// the issuing country's own stays in our record and out of the document.
 func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.Time) ([]byte, string, error) {
-	unsigned, err := ubl.Marshal(c)
+	unsigned, err := ubl.Marshal(c.ForPartner(), n.registry.Forms())
 	if err != nil {
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}

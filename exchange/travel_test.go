@@ -144,14 +144,19 @@ func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 func TestSeveralFormsTravelUnderOneAgreement(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{}, func(w *world) {
-		names := ecotest.Names(t)
-		for _, name := range names {
-			if m := w.settled(w.submit(ecotest.Load(t, name)).Message.MessageID); m.State != exchange.StateDelivered {
+		sent := 0
+		for _, name := range ecotest.Names(t) {
+			c := ecotest.Load(t, name)
+			if !slices.Contains(w.KR.config.Agreements[0].Forms, c.Form) {
+				continue
+			}
+			sent++
+			if m := w.settled(w.submit(c).Message.MessageID); m.State != exchange.StateDelivered {
 				t.Errorf("%s: %s: %+v%s", name, m.State, m.Reason, w.TW.summary(w))
 			}
 		}
-		if got := w.TW.certificates(w); len(got) != len(names) {
-			t.Errorf("TW has %d certificates, want %d", len(got), len(names))
+		if got := w.TW.certificates(w); len(got) != sent || sent < 3 {
+			t.Errorf("TW has %d certificates, want %d", len(got), sent)
 		}
 	})
 }

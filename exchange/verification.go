@@ -51,8 +51,8 @@ func (n *Node) RequestVerification(ctx context.Context, actor string, q Certific
 			Statement: n.statement(u.id, u.at, idOf(c.Data), d.Note), Ground: d.Ground, ReplyBy: d.ReplyBy, Items: d.Items, Reasons: d.Reasons, Questions: d.Questions,
 		}
 		u.said = said{statement: r.Statement, business: Business{VerificationRequest: &r}}
-		findings := append(eco.ValidateVerificationRequest(r), eco.CompareVerificationRequest(r, c.Data)...)
-		if err := n.written(ctx, &u, findings, func() ([]byte, error) { return ubl.MarshalVerificationRequest(r) }); err != nil {
+		findings := append(eco.ValidateVerificationRequest(r, n.registry.Forms()), eco.CompareVerificationRequest(r, c.Data)...)
+		if err := n.written(ctx, &u, findings, func() ([]byte, error) { return ubl.MarshalVerificationRequest(r, n.registry.Forms()) }); err != nil {
 			return Departure{}, err
 		}
 		change, err := asking(c, r, u.id, actor)
@@ -88,8 +88,8 @@ func (n *Node) ReplyVerification(ctx context.Context, actor string, q Certificat
 		}
 		r.Authority = eco.Authority{Name: c.Data.IssuingBody.Name, Country: c.Data.IssuingCountry}
 		u.said = said{statement: r.Statement, business: Business{VerificationReply: &r}}
-		findings := append(eco.ValidateVerificationReply(r), eco.CompareVerificationReply(r, asked)...)
-		if err := n.written(ctx, &u, findings, func() ([]byte, error) { return ubl.MarshalVerificationReply(r) }); err != nil {
+		findings := append(eco.ValidateVerificationReply(r, n.registry.Forms()), eco.CompareVerificationReply(r, asked)...)
+		if err := n.written(ctx, &u, findings, func() ([]byte, error) { return ubl.MarshalVerificationReply(r, n.registry.Forms()) }); err != nil {
 			return Departure{}, err
 		}
 		change, err := replied(c, r, u.id, actor, u.at)

@@ -65,7 +65,7 @@ func (n *Node) Cancel(ctx context.Context, actor string, q CertificateQuery, rea
 func (n *Node) cancellations(ctx context.Context, actor string, found []Certificate, reason string) ([]Departure, []CertificateState, error) {
 	now := n.now().UTC()
 	cancellation := eco.Cancellation(found[0].Data, reason)
-	if findings := eco.Validate(cancellation, now); eco.HasErrors(findings) {
+	if findings := eco.Validate(cancellation, n.registry.Forms(), eco.Quirks{}, now); eco.HasErrors(findings) {
 		return nil, nil, &InvalidError{Findings: findings}
 	}
 	document, err := n.signedCancellation(ctx, cancellation)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/eco/ecotest"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
@@ -57,7 +58,7 @@ func TestEveryCertificateIsReadFromItsXAdESDocument(t *testing.T) {
 	for _, name := range ecotest.Names(t) {
 		t.Run(name, func(t *testing.T) {
 			c := ecotest.Load(t, name)
-			unsigned, err := ubl.Marshal(c)
+			unsigned, err := ubl.Marshal(c, eco.DefaultForms())
 			w.must(err)
 			signed, err := signing.SignXAdES(t.Context(), unsigned, ubl.SignaturePath(), key, x)
 			w.must(err)
@@ -66,7 +67,7 @@ func TestEveryCertificateIsReadFromItsXAdESDocument(t *testing.T) {
 			if !verified.SigningTime.Equal(w.now()) || verified.TimeStamp == nil || verified.TimeStamp.Authority == nil {
 				t.Errorf("signed at %s, time-stamp %+v", verified.SigningTime, verified.TimeStamp)
 			}
-			read, _, err := ubl.Unmarshal(verified.Octets)
+			read, _, err := ubl.Unmarshal(verified.Octets, eco.DefaultForms())
 			w.must(err)
 			if diff := cmp.Diff(c, read); diff != "" {
 				t.Errorf("certificate changed (-signed +read):\n%s", diff)
@@ -83,7 +84,7 @@ func TestXAdESDocumentIsValid(t *testing.T) {
 	}
 	authority := tsatest.Open(t, time.Time{})
 	w := newWorld(t, setup{})
-	unsigned, err := ubl.Marshal(sample(t))
+	unsigned, err := ubl.Marshal(sample(t), eco.DefaultForms())
 	w.must(err)
 	x := signing.XAdES{SigningTime: w.now(), Authority: signing.HTTPAuthority{URL: authority.URL, Client: http.DefaultClient}}
 	signed, err := signing.SignXAdES(t.Context(), unsigned, ubl.SignaturePath(), w.KR.key(w, partners.UseDocumentSignature, "KCCI"), x)

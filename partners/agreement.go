@@ -49,7 +49,9 @@ type Agreement struct {
 	// Tolerate lists Deviations; Tolerates asks it.
 	Tolerate            []string
 	Ping, MessageStatus bool
-	Start, End          time.Time
+	// Quirks are what the partner is known to refuse.
+	Quirks     eco.Quirks
+	Start, End time.Time
 }
 
 // SignaturePolicy is what the agreement accepts in signatures that are verified at an instant.
@@ -104,7 +106,10 @@ func (r *Registry) Inbound(q InboundQuery, at time.Time) (Agreement, error) {
 // so that a successor takes over at its Start while its predecessor still serves what arrives. The errors wrap
 // ErrUnknownPartner, ErrNoAgreement or ErrOutsideValidity.
 func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Agreement, error) {
-	d := r.data.Load()
+	return r.data.Load().outbound(partner, form, at)
+}
+
+func (d *data) outbound(partner string, form eco.FormCode, at time.Time) (Agreement, error) {
 	if _, ok := d.partner(partner); !ok {
 		return Agreement{}, fmt.Errorf("%w: %q", ErrUnknownPartner, partner)
 	}
@@ -113,6 +118,33 @@ func (r *Registry) Outbound(partner string, form eco.FormCode, at time.Time) (Ag
 		return Agreement{}, fmt.Errorf("partner %q, form %q: %w", partner, form, ErrNoAgreement)
 	}
 	return current(found, at)
+}
+
+// QuirksFor are the quirks that certificates of form to partner meet under the agreement that Registry.Outbound would find. It
+// needs nothing but the configuration itself, and gives the same errors.
+func (c Config) QuirksFor(partner string, form eco.FormCode, at time.Time) (eco.Quirks, error) {
+	d := new(data)
+	for _, p := range c.Partners {
+		d.partners = append(d.partners, Partner{ID: p.ID})
+	}
+	for _, a := range c.Agreements {
+		d.agreements = append(d.agreements, Agreement{CPAID: a.CPAID, Partner: a.Partner, Forms: a.Forms, Start: a.Start, End: a.End, Quirks: c.quirks(a)})
+	}
+	a, err := d.outbound(partner, form, at)
+	return a.Quirks, err
+}
+
+// quirks are those of an agreement or, if it has none, its partner's.
+func (c Config) quirks(a AgreementConfig) eco.Quirks {
+	if a.Quirks != (eco.Quirks{}) {
+		return a.Quirks
+	}
+	for _, p := range c.Partners {
+		if p.ID == a.Partner {
+			return p.Quirks
+		}
+	}
+	return eco.Quirks{}
 }
 
 // With finds an agreement with a partner for messages of the messaging service itself, such as a Ping: the one of this CPAId,

@@ -3,6 +3,7 @@ package partners
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -14,7 +15,10 @@ import (
 )
 
 // checker collects problems.
-type checker struct{ problems []Problem }
+type checker struct {
+	known    eco.Forms // those that may be named
+	problems []Problem
+}
 
 // add reports a problem once: an entry with two uses is looked at for each of them.
 func (c *checker) add(key, format string, args ...any) {
@@ -29,7 +33,7 @@ func item(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
 // Check judges what can be judged without reading the files that c names. It returns every problem, in the order of the
 // configuration.
 func (c Config) Check() []Problem {
-	k := new(checker)
+	k := &checker{known: c.Forms}
 	k.node(c.Node)
 	for i, p := range c.Partners {
 		k.partner(item("partners", i), p)
@@ -82,6 +86,7 @@ func (k *checker) partner(at string, p PartnerConfig) {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
 	k.notNegative(at+".concurrency", p.Concurrency)
+	k.quirks(at+".quirks", p.Quirks)
 	for i, credential := range p.Credentials {
 		at := item(at+".credentials", i)
 		k.uses(at+".uses", credential.Uses)
@@ -238,21 +243,20 @@ func (k *checker) issuer(at string, issuer Issuer) {
 
 func (k *checker) forms(key string, forms []eco.FormCode) {
 	if len(forms) == 0 {
-		k.add(key, "is required: one or more of %s", formCodes())
+		k.add(key, "is required: one or more of %s", k.known.Codes())
 	}
 	for _, form := range forms {
-		if _, ok := eco.FormByCode(form); !ok {
-			k.add(key, "%q is not a form that this program knows; it knows %s", form, formCodes())
+		if _, ok := k.known.ByCode(form); !ok {
+			k.add(key, "%q is not a form that this program knows; it knows %s", form, k.known.Codes())
 		}
 	}
 }
 
-func formCodes() string {
-	var codes []string
-	for _, form := range eco.Forms() {
-		codes = append(codes, string(form.Code))
+func (k *checker) quirks(at string, q eco.Quirks) {
+	problems := q.Problems()
+	for _, key := range slices.Sorted(maps.Keys(problems)) {
+		k.add(at+"."+key, "%s", problems[key])
 	}
-	return strings.Join(codes, ", ")
 }
 
 func (k *checker) uniquePartners(c Config) {

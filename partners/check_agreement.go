@@ -21,6 +21,7 @@ const (
 
 func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	a.SetDefaults()
+	k.quirks(at+".quirks", a.Quirks)
 	if a.CPAID == "" {
 		k.add(at+".cpa_id", "is required (ebMS 2.0 §3.1.2)")
 	}

@@ -18,6 +18,8 @@ type Config struct {
 	Node       NodeConfig        `yaml:"node"`
 	Partners   []PartnerConfig   `yaml:"partners"`
 	Agreements []AgreementConfig `yaml:"agreements"`
+	// Forms are the forms that issuing bodies and agreements may name; the zero value holds those that come with the program.
+	Forms eco.Forms
 }
 
 // NodeConfig is this administration's own node.
@@ -110,6 +112,8 @@ type PartnerConfig struct {
 	Issuers []IssuerConfig `yaml:"issuers"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
 	Concurrency int `yaml:"concurrency"`
+	// Quirks are what the partner refuses although the forms' rules allow it.
+	Quirks eco.Quirks `yaml:"quirks"`
 }
 
 // CredentialConfig is a credential of a partner. Several may count at the same time.
@@ -214,6 +218,8 @@ type AgreementConfig struct {
 	// Tolerate lists the Deviations of the partner's messages that are accepted; nil for all of them, while a list that
 	// is there and empty accepts none.
 	Tolerate []string `yaml:"tolerate"`
+	// Quirks, if there are any, take the place of the partner's for certificates under this agreement.
+	Quirks eco.Quirks `yaml:"quirks"`
 	// Ping has the partner's Pings answered (ebMS 2.0 §8), MessageStatus its StatusRequests (§7); both default to true.
 	Ping          *bool `yaml:"ping"`
 	MessageStatus *bool `yaml:"message_status"`

@@ -29,7 +29,7 @@ func load(cfg Config) (*data, error) {
 		return nil, &ConfigError{Problems: problems}
 	}
 	l := &loader{
-		data:   &data{credentials: map[string][]*trusted{}, keys: map[string]signing.Key{}, forms: map[string]DocumentForm{}},
+		data:   &data{credentials: map[string][]*trusted{}, keys: map[string]signing.Key{}, forms: map[string]DocumentForm{}, known: cfg.Forms},
 		owners: map[[sha256.Size]byte]owner{},
 		tokens: map[tokenName]*signing.Token{},
 	}
@@ -38,7 +38,7 @@ func load(cfg Config) (*data, error) {
 		l.partner(item("partners", i), p)
 	}
 	for i, a := range cfg.Agreements {
-		l.agreement(item("agreements", i), a, cfg.Node)
+		l.agreement(item("agreements", i), a, cfg)
 	}
 	if len(l.problems) > 0 {
 		return nil, &ConfigError{Problems: l.problems}
@@ -232,7 +232,8 @@ func (l *loader) read(key, file string) []*x509.Certificate {
 	return list
 }
 
-func (l *loader) agreement(at string, c AgreementConfig, n NodeConfig) {
+func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {
+	n := cfg.Node
 	c.SetDefaults()
 	p, ok := l.data.partner(c.Partner)
 	if !ok {
@@ -250,7 +251,7 @@ func (l *loader) agreement(at string, c AgreementConfig, n NodeConfig) {
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
 		Exceptions: exceptions(c), Algorithms: c.Algorithms,
 		SignatureAlgorithm: c.SignatureAlgorithm, TimeStampRequired: c.TimeStampRequired, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
-		Tolerate: c.Tolerate, Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
+		Tolerate: c.Tolerate, Quirks: cfg.quirks(c), Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -27,6 +28,7 @@ type data struct {
 	// forms are those of our own issuing bodies' document signatures, by id.
 	forms      map[string]DocumentForm
 	agreements []Agreement
+	known      eco.Forms
 }
 
 func (d *data) partner(id string) (Partner, bool) {
@@ -57,6 +59,9 @@ func (r *Registry) Reload(cfg Config) error {
 	r.data.Store(d)
 	return nil
 }
+
+// Forms are the forms that issuing bodies and agreements may name.
+func (r *Registry) Forms() eco.Forms { return r.data.Load().known }
 
 // Self is this node.
 func (r *Registry) Self() Self { return r.data.Load().self }

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -15,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
 
 // Identifiers of XMLDSig Core 1.1 §6, Canonical XML 1.0, Exclusive C14N 1.0 and XPath 1.0.
@@ -224,11 +227,32 @@ func sum(hash crypto.Hash, octets []byte) []byte {
 // sumContent digests content as it passes, so that a part of any size needs little memory.
 func sumContent(hash crypto.Hash, c Content) ([]byte, error) {
 	h := hash.New()
-	buffer := make([]byte, max(1, min(c.Size(), 32<<10)))
-	if _, err := io.CopyBuffer(h, io.NewSectionReader(c, 0, c.Size()), buffer); err != nil {
+	if err := writeContent(h, c); err != nil {
 		return nil, err
 	}
 	return h.Sum(nil), nil
+}
+
+// writeContent writes all of a content. What is in memory is written at once, without a buffer.
+func writeContent(w io.Writer, c Content) error {
+	if memory, ok := c.(*bytes.Reader); ok {
+		whole := *memory // a copy, so that the place where somebody reads stays
+		if _, err := whole.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := whole.WriteTo(w)
+		return err
+	}
+	buffer := make([]byte, max(1, min(c.Size(), 32<<10)))
+	_, err := io.CopyBuffer(w, io.NewSectionReader(c, 0, c.Size()), buffer)
+	return err
+}
+
+// sumCanonical digests the canonical form of a document.
+func sumCanonical(hash crypto.Hash, doc *c14n.Document, m c14n.Method) []byte {
+	h := hash.New()
+	doc.Digest(h, m)
+	return h.Sum(nil)
 }
 
 // keyAlgorithm gives the kind of a public key that signatures may use, or says why it may not.

@@ -160,7 +160,7 @@ func craftValue(tb testing.TB, c crafted, signed string, key signing.Key) string
 
 func parseXML(tb testing.TB, doc string) *c14n.Document {
 	tb.Helper()
-	read, err := c14n.Parse([]byte(doc))
+	read, err := c14n.Parse(doc)
 	if err != nil {
 		tb.Fatal(err)
 	}

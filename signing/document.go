@@ -71,13 +71,13 @@ func SignDocument(doc []byte, path []xml.Name, key Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, _, err := c.sign(read, place, c.documentReference(read))
+	signed, _, err := c.sign(read, place, c.documentReference(sumCanonical(c.algorithm.hash, read, c14n.Method{})))
 	return signed, err
 }
 
-// documentReference writes the Reference to the document that a signature goes into.
-func (s *signer) documentReference(doc *c14n.Document) string {
-	return s.referenceMarkup("", documentTransforms(""), sum(s.algorithm.hash, doc.Canonical(c14n.Method{})))
+// documentReference writes the Reference to the document that a signature goes into, of this digest.
+func (s *signer) documentReference(digest []byte) string {
+	return s.referenceMarkup("", documentTransforms(""), digest)
 }
 
 // placeFor reads a document and gives the only element at path.

@@ -104,9 +104,9 @@ func bareAlgorithm(e c14n.Element) (string, error) {
 }
 
 func checkAttributes(e c14n.Element, allowed []string) error {
-	for _, a := range e.Attributes() {
-		if a.Space != "" || !slices.Contains(allowed, a.Local) {
-			return failAt(e, ErrMalformed, "%s has an attribute %s", e.Name(), a.Local)
+	for a := range e.Attributes() {
+		if a.Space() != "" || !slices.Contains(allowed, a.Local()) {
+			return failAt(e, ErrMalformed, "%s has an attribute %s", e.Name(), a.Local())
 		}
 	}
 	return nil

@@ -218,7 +218,7 @@ func (i *inspector) inspect(e c14n.Element) (InspectedReference, error) {
 	var err error
 	switch {
 	case r.uri == "":
-		digest = sum(r.hash, i.doc.Canonical(r.documentMethod(i.element)))
+		digest = sumCanonical(r.hash, i.doc, r.documentMethod(i.element))
 	case !found:
 		out.Finding = FindingNoPart
 		return out, nil

@@ -70,13 +70,13 @@ func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []
 	if err != nil {
 		return nil, nil, err
 	}
-	octets := doc.Canonical(c14n.Method{Drop: func(e c14n.Element) bool {
+	digest := sumCanonical(c.algorithm.hash, doc, c14n.Method{Drop: func(e c14n.Element) bool {
 		return dropped(e, []string{actorNext, actorNextMSH})
 	}})
 	xpath := `<ds:Transform Algorithm="` + xpathTransform + `"><ds:XPath xmlns:SOAP="` + soapSpace + `">` + signXPath +
 		`</ds:XPath></ds:Transform>`
 	var markup strings.Builder
-	markup.WriteString(c.referenceMarkup("", documentTransforms(xpath), sum(c.algorithm.hash, octets)))
+	markup.WriteString(c.referenceMarkup("", documentTransforms(xpath), digest))
 	for _, part := range parts {
 		digest, err := sumContent(c.algorithm.hash, part.Content)
 		if err != nil {

@@ -117,7 +117,7 @@ func Canonicalize(doc []byte) ([]byte, error) {
 
 // parse reads a document and makes an Error of what is wrong with it.
 func parse(doc []byte) (*c14n.Document, error) {
-	return asError(c14n.Parse(doc))
+	return asError(c14n.Parse(string(doc)))
 }
 
 // asError makes an Error of what is wrong with a document.

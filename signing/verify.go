@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
 )
@@ -141,11 +142,15 @@ func (r *reference) digestPart(content Content) (digest, octets []byte, err erro
 	if err := r.checkCanonicalSize(content); err != nil {
 		return nil, nil, err
 	}
-	text := make([]byte, content.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(content, 0, content.Size()), text); err != nil {
+	var text strings.Builder
+	text.Grow(int(content.Size()))
+	if err := writeContent(&text, content); err != nil {
 		return nil, nil, fmt.Errorf("reading the part %q: %w", r.uri, err)
 	}
-	doc, err := parse(text)
+	if int64(text.Len()) != content.Size() {
+		return nil, nil, fmt.Errorf("reading the part %q: %w", r.uri, io.ErrUnexpectedEOF)
+	}
+	doc, err := asError(c14n.Parse(text.String()))
 	if err != nil {
 		return nil, nil, &Error{Kind: ErrMalformed, Reason: fmt.Sprintf("the part %q has no canonical form", r.uri), Cause: err}
 	}

@@ -50,7 +50,8 @@ func SignXAdES(ctx context.Context, doc []byte, path []xml.Name, key Key, x XAdE
 		return nil, err
 	}
 	// An Id must be the only one of its kind in the document. No document has its own digest in it.
-	id := hex.EncodeToString(sum(crypto.SHA256, read.Canonical(c14n.Method{}))[:16])
+	document := sumCanonical(c.algorithm.hash, read, c14n.Method{})
+	id := hex.EncodeToString(document[:16])
 	properties, err := signedProperties("properties-"+id, key.Chain[0], x.SigningTime)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func SignXAdES(ctx context.Context, doc []byte, path []xml.Name, key Key, x XAdE
 	c.id = "signature-" + id
 	c.object = `<ds:Object><xades:QualifyingProperties xmlns:xades="` + xadesSpace + `" Target="#` + c.id + `">` + properties +
 		`</xades:QualifyingProperties></ds:Object>`
-	references := c.documentReference(read) + c.propertiesReference("#properties-"+id, digest)
+	references := c.documentReference(document) + c.propertiesReference("#properties-"+id, digest)
 	signed, _, err := c.sign(read, place, references)
 	if err != nil || x.Authority == nil {
 		return signed, err

@@ -332,8 +332,8 @@ func (n named) among(candidates []*x509.Certificate) ([]*x509.Certificate, error
 func onlyOne(doc *c14n.Document, e c14n.Element) error {
 	id, _ := e.Attribute("", "Id")
 	for other := range doc.Root().Descendants() {
-		for _, a := range other.Attributes() {
-			if other != e && a.Value == id && strings.EqualFold(a.Local, "id") {
+		for a := range other.Attributes() {
+			if other != e && strings.EqualFold(a.Local(), "id") && a.Value() == id {
 				return failAt(other, ErrMalformed, "%s has the Id %q of the SignedProperties", other.Name(), id)
 			}
 		}

@@ -21,19 +21,19 @@ var responseCodes = []struct {
 	{eco.AnswerRejected, "RE"},
 }
 
-// MarshalAnswer writes a as UBL ApplicationResponse, in the subset of UBL 2.1 that every later 2.x contains: UTF-8, an
+// MarshalAnswer writes a, about a certificate of one of forms, as UBL ApplicationResponse, in the subset of UBL 2.1 that every later 2.x contains: UTF-8, an
 // element a line. Equal answers give equal octets. The document is not signed and has no place for a signature: the
 // signature of the ebMS message that carries it covers it.
 //
 // MarshalAnswer loses nothing: UnmarshalAnswer reads from its result an answer equal to a (instants being equal in any
 // zone, nil and empty lists too), or MarshalAnswer returns an error that names the field that a document cannot carry. It
 // does not apply the rules of eco.ValidateAnswer; an answer without errors of those can always be written.
-func MarshalAnswer(a eco.Answer) ([]byte, error) {
-	doc, err := marshalAnswer(a)
+func MarshalAnswer(a eco.Answer, forms eco.Forms) ([]byte, error) {
+	doc, err := marshalAnswer(a, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal answer %q: %w", a.ID, err)
 	}
-	back, _, err := UnmarshalAnswer(doc)
+	back, _, err := UnmarshalAnswer(doc, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal answer %q: reading it back: %w", a.ID, err)
 	}
@@ -43,8 +43,11 @@ func MarshalAnswer(a eco.Answer) ([]byte, error) {
 	return doc, nil
 }
 
-func marshalAnswer(a eco.Answer) ([]byte, error) {
-	return write("ApplicationResponse", nsAnswer, func(w *writer, root *etree.Element) { w.answer(root, &a) })
+func marshalAnswer(a eco.Answer, forms eco.Forms) ([]byte, error) {
+	return write("ApplicationResponse", nsAnswer, func(w *writer, root *etree.Element) {
+		w.forms = forms
+		w.answer(root, &a)
+	})
 }
 
 // answer writes the children of the document element in the order of UBL 2.1 ApplicationResponseType.
@@ -103,7 +106,7 @@ func (w *writer) certificateOfSomebody(parent *etree.Element, name string, c *ec
 
 // numbered writes a certificate's number and form; issuer writes who issued it.
 func (w *writer) numbered(parent *etree.Element, name string, c *eco.CertificateID, issuer func(e *etree.Element)) {
-	form, known := eco.FormByCode(c.Form)
+	form, known := w.forms.ByCode(c.Form)
 	if !known {
 		w.fail(fmt.Errorf("certificate.form: want a known form, found %q", c.Form))
 	}

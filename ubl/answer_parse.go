@@ -2,7 +2,6 @@ package ubl
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,12 +15,12 @@ import (
 // was found. It takes one answer about one certificate as a whole, and refuses conditions and verdicts on single items
 // rather than read them as less than they say. What partners add or put elsewhere is kept apart as findings with code
 // CodeStructure, all of them warnings. Whether the answer says enough is for eco.ValidateAnswer.
-func UnmarshalAnswer(doc []byte) (eco.Answer, []eco.Finding, error) {
+func UnmarshalAnswer(doc []byte, forms eco.Forms) (eco.Answer, []eco.Finding, error) {
 	root, err := open(doc, nsAnswer, "ApplicationResponse")
 	if err != nil {
 		return eco.Answer{}, nil, fmt.Errorf("unmarshal answer: %w", err)
 	}
-	r := newReader()
+	r := newReader(forms)
 	var a eco.Answer
 	r.answer(root, &a)
 	if r.err != nil {
@@ -118,23 +117,21 @@ func (r *reader) answered(n *node) eco.CertificateID {
 	body := r.issuer(r.child(n, "cac:IssuerParty"))
 	return eco.CertificateID{
 		Reference:      r.token(r.must(n, "cbc:ID")),
-		Form:           r.answeredForm(n),
+		Form:           r.answeredForm(n, body.Address.Country),
 		IssuingBody:    body.ID,
 		IssuingCountry: body.Address.Country,
 	}
 }
 
 // answeredForm finds the form by its code or title. The document type, which several forms share, must not contradict.
-func (r *reader) answeredForm(n *node) eco.FormCode {
+func (r *reader) answeredForm(n *node, country string) eco.FormCode {
 	words := r.token(r.first(n, "cbc:DocumentType"))
 	code := r.child(n, "cbc:DocumentTypeCode")
-	forms := eco.Forms()
-	i := slices.IndexFunc(forms, func(form eco.Form) bool { return isNamed(form, words) })
-	if i < 0 {
+	form, known := r.forms.Named(words, country)
+	if !known {
 		r.note(n, fmt.Sprintf("the form is not known by type %.60q", words), "agree on the form's code with the sender")
 		return ""
 	}
-	form := forms[i]
 	if t := r.token(code); t != "" && t != form.DocumentType {
 		r.note(code, fmt.Sprintf("want %s, the type of %s, found %.40q", form.DocumentType, form.Code, t), "ask the sender which form is meant")
 	}

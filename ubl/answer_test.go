@@ -23,19 +23,19 @@ func ExampleMarshalAnswer() {
 		Certificate: eco.CertificateID{IssuingCountry: "LA", Form: eco.FormLaoGSP, Reference: "26010042", IssuingBody: "MOIC"},
 		Authority:   eco.Authority{Name: "CUSTOMS ADMINISTRATION", Country: "TW"},
 		Reasons:     []eco.Reason{{Code: eco.CodeHS, Text: "NO SUCH HEADING"}},
-	})
+	}, eco.DefaultForms())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	back, findings, err := ubl.UnmarshalAnswer(doc)
+	back, findings, err := ubl.UnmarshalAnswer(doc, eco.DefaultForms())
 	fmt.Println(back.Certificate.Reference, back.Kind, back.Reasons, len(findings), err)
 	// Output: 26010042 rejected [{D07 NO SUCH HEADING}] 0 <nil>
 }
 
 func marshalAnswer(t testing.TB, a eco.Answer) []byte {
 	t.Helper()
-	doc, err := ubl.MarshalAnswer(a)
+	doc, err := ubl.MarshalAnswer(a, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestAnswersOfTestdata(t *testing.T) {
 	for _, name := range ecotest.AnswerNames(t) {
 		t.Run(name, func(t *testing.T) {
 			a := ecotest.LoadAnswer(t, name)
-			back, findings, err := ubl.UnmarshalAnswer(golden(t, "answers/"+name+".xml", marshalAnswer(t, a)))
+			back, findings, err := ubl.UnmarshalAnswer(golden(t, "answers/"+name+".xml", marshalAnswer(t, a)), eco.DefaultForms())
 			if err != nil || len(findings) > 0 {
 				t.Fatal(err, findings)
 			}
@@ -60,11 +60,11 @@ func TestAnswersOfTestdata(t *testing.T) {
 func TestAnswerSurvivesItsDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := ecotest.Answer().Draw(t, "answer")
-		doc, err := ubl.MarshalAnswer(a)
+		doc, err := ubl.MarshalAnswer(a, eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, findings, err := ubl.UnmarshalAnswer(doc)
+		back, findings, err := ubl.UnmarshalAnswer(doc, eco.DefaultForms())
 		if err != nil || len(findings) > 0 {
 			t.Fatal(err, findings)
 		}
@@ -74,7 +74,7 @@ func TestAnswerSurvivesItsDocument(t *testing.T) {
 		if back.IssueTime.Location() != time.UTC {
 			t.Fatalf("read as %s, want an instant in UTC", back.IssueTime)
 		}
-		again, err := ubl.MarshalAnswer(back)
+		again, err := ubl.MarshalAnswer(back, eco.DefaultForms())
 		if err != nil || !bytes.Equal(doc, again) {
 			t.Fatalf("the same answer gives other octets: %v", err)
 		}
@@ -129,7 +129,7 @@ func TestMarshalAnswerNamesWhatADocumentCannotCarry(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := ecotest.LoadAnswer(t, "rejected")
 			tt.change(&a)
-			doc, err := ubl.MarshalAnswer(a)
+			doc, err := ubl.MarshalAnswer(a, eco.DefaultForms())
 			if err == nil || doc != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %d octets and %v, want an error with %q", len(doc), err, tt.want)
 			}
@@ -147,7 +147,7 @@ func TestMostReasonsSurvive(t *testing.T) {
 	a := ecotest.LoadAnswer(t, "rejected")
 	a.Reasons = make([]eco.Reason, eco.MaxReasons)
 	fillReasons(&a)
-	back, _, err := ubl.UnmarshalAnswer(marshalAnswer(t, a))
+	back, _, err := ubl.UnmarshalAnswer(marshalAnswer(t, a), eco.DefaultForms())
 	if err != nil || len(back.Reasons) != eco.MaxReasons {
 		t.Errorf("%d reasons, %v; want %d", len(back.Reasons), err, eco.MaxReasons)
 	}
@@ -167,15 +167,15 @@ func FuzzUnmarshalAnswer(f *testing.F) {
 // it first, and is the same answer then.
 func checkAnswerRewritable(t rapid.TB, doc []byte) {
 	t.Helper()
-	a, _, err := ubl.UnmarshalAnswer(doc)
-	if err != nil || eco.HasErrors(eco.ValidateAnswer(a)) {
+	a, _, err := ubl.UnmarshalAnswer(doc, eco.DefaultForms())
+	if err != nil || eco.HasErrors(eco.ValidateAnswer(a, eco.DefaultForms())) {
 		return
 	}
-	again, err := ubl.MarshalAnswer(a)
+	again, err := ubl.MarshalAnswer(a, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, findings, err := ubl.UnmarshalAnswer(again)
+	back, findings, err := ubl.UnmarshalAnswer(again, eco.DefaultForms())
 	if err != nil || len(findings) > 0 {
 		t.Fatal(err, findings)
 	}

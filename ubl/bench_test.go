@@ -34,7 +34,7 @@ func BenchmarkMarshal(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := ubl.Marshal(c); err != nil {
+				if _, err := ubl.Marshal(c, eco.DefaultForms()); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -49,7 +49,7 @@ func BenchmarkUnmarshal(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := ubl.Unmarshal(doc); err != nil {
+				if _, _, err := ubl.Unmarshal(doc, eco.DefaultForms()); err != nil {
 					b.Fatal(err)
 				}
 			}

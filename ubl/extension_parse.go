@@ -97,7 +97,7 @@ func (r *reader) foreign(root, application *node, c *eco.Certificate) {
 	if number := r.token(r.child(application, "cbc:ReferenceID")); number != c.Reference {
 		c.Application = number
 	}
-	form, known := r.formOf(root, application)
+	form, known := r.formOf(root, application, c.IssuingCountry)
 	c.Form = form.Code
 	if !known {
 		r.note(application, fmt.Sprintf("the form is not known by profile or type %.60q", r.text(r.child(application, "cbc:CertificateType"))), "agree on a ProfileID with the sender")
@@ -131,18 +131,13 @@ func mentions(text string, words []string) bool {
 }
 
 // formOf finds the form by our own profile or by its title.
-func (r *reader) formOf(root, application *node) (eco.Form, bool) {
+func (r *reader) formOf(root, application *node, country string) (eco.Form, bool) {
 	id := r.token(r.child(root, "cbc:ProfileID"))
 	title := r.token(r.child(application, "cbc:CertificateType"))
-	for _, form := range eco.Forms() {
-		if id == profile(form.Code) || isNamed(form, title) {
+	for _, form := range r.forms.All() {
+		if id == profile(form.Code) {
 			return form, true
 		}
 	}
-	return eco.Form{}, false
-}
-
-// isNamed reports whether words are the form's title or code.
-func isNamed(form eco.Form, words string) bool {
-	return strings.EqualFold(words, form.Title) || strings.EqualFold(words, string(form.Code))
+	return r.forms.Named(title, country)
 }

@@ -11,18 +11,18 @@ import (
 	"github.com/ecogate/ecogate/eco"
 )
 
-// Marshal writes the unsigned document of c: UTF-8, an element a line, with a place for the signature at SignaturePath. Equal
+// Marshal writes the unsigned document of c, whose form is one of forms: UTF-8, an element a line, with a place for the signature at SignaturePath. Equal
 // certificates give equal octets.
 //
 // Marshal loses nothing: Unmarshal reads from its result a certificate equal to c (nil and empty lists being equal), or
 // Marshal returns an error that names the field that a document cannot carry. It does not apply the rules of forms; a
 // certificate without errors of eco.Validate can always be written, one with errors sometimes.
-func Marshal(c eco.Certificate) ([]byte, error) {
-	doc, err := marshal(c)
+func Marshal(c eco.Certificate, forms eco.Forms) ([]byte, error) {
+	doc, err := marshal(c, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal certificate %q: %w", c.Reference, err)
 	}
-	back, _, err := Unmarshal(doc)
+	back, _, err := Unmarshal(doc, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal certificate %q: reading it back: %w", c.Reference, err)
 	}
@@ -32,8 +32,8 @@ func Marshal(c eco.Certificate) ([]byte, error) {
 	return doc, nil
 }
 
-func marshal(c eco.Certificate) ([]byte, error) {
-	form, ok := eco.FormByCode(c.Form)
+func marshal(c eco.Certificate, forms eco.Forms) ([]byte, error) {
+	form, ok := forms.ByCode(c.Form)
 	if !ok {
 		return nil, fmt.Errorf("form: want a known form, found %q", c.Form)
 	}

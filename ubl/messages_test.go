@@ -43,10 +43,11 @@ var messages = []message{
 }
 
 func kindOf[T any](folder string, document ubl.Document, generated *rapid.Generator[T],
-	write func(T) ([]byte, error), read func([]byte) (T, []eco.Finding, error), validate func(T) []eco.Finding) message {
+	write func(T, eco.Forms) ([]byte, error), read func([]byte, eco.Forms) (T, []eco.Finding, error), validate func(T, eco.Forms) []eco.Finding) message {
+	forms := eco.DefaultForms()
 	must := func(t rapid.TB, m T) []byte {
 		t.Helper()
-		doc, err := write(m)
+		doc, err := write(m, forms)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ func kindOf[T any](folder string, document ubl.Document, generated *rapid.Genera
 	same := func(t rapid.TB, m T) {
 		t.Helper()
 		doc := must(t, m)
-		back, findings, err := read(doc)
+		back, findings, err := read(doc, forms)
 		if err != nil || len(findings) > 0 {
 			t.Fatal(err, findings)
 		}
@@ -70,11 +71,11 @@ func kindOf[T any](folder string, document ubl.Document, generated *rapid.Genera
 		folder: folder, document: document, versions: []string{"2.1", "2.3", "2.4"},
 		load:    func(t testing.TB, name string) any { return ecotest.LoadMessage[T](t, folder, name) },
 		sample:  func(t testing.TB, name string) []byte { return must(t, ecotest.LoadMessage[T](t, folder, name)) },
-		read:    func(doc []byte) (any, []eco.Finding, error) { return read(doc) },
+		read:    func(doc []byte) (any, []eco.Finding, error) { return read(doc, forms) },
 		example: func(t testing.TB, seed int) []byte { return must(t, generated.Example(seed)) },
 		check: func(t rapid.TB, doc []byte) {
 			t.Helper()
-			if m, _, err := read(doc); err == nil && !eco.HasErrors(validate(m)) {
+			if m, _, err := read(doc, forms); err == nil && !eco.HasErrors(validate(m, forms)) {
 				same(t, m)
 			}
 		},
@@ -105,12 +106,12 @@ func ExampleMarshalCustomsResponse() {
 			Authority:   eco.Authority{Name: "CUSTOMS ADMINISTRATION", Country: "TW"},
 		},
 		Items: []eco.ItemOutcome{{Item: 1, Status: eco.CustomsUsedUp}, {Item: 2, Status: eco.CustomsDenied, Reasons: []eco.Reason{{Code: eco.ReasonGoods, Text: "NOT COFFEE"}}}},
-	})
+	}, eco.DefaultForms())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	back, findings, err := ubl.UnmarshalCustomsResponse(doc)
+	back, findings, err := ubl.UnmarshalCustomsResponse(doc, eco.DefaultForms())
 	fmt.Println(back.Certificate.Reference, back.Items[0].Status, back.Items[1].Status, back.Items[1].Reasons, len(findings), err)
 	// Output: 26010042 used-up denied [{C02 NOT COFFEE}] 0 <nil>
 }
@@ -198,13 +199,13 @@ func TestMarshalMessageNamesWhatADocumentCannotCarry(t *testing.T) {
 	response := func(change func(*eco.CustomsResponse)) error {
 		r := ecotest.LoadMessage[eco.CustomsResponse](t, ecotest.Responses, "part")
 		change(&r)
-		_, err := ubl.MarshalCustomsResponse(r)
+		_, err := ubl.MarshalCustomsResponse(r, eco.DefaultForms())
 		return err
 	}
 	reply := func(change func(*eco.VerificationReply)) error {
 		r := ecotest.LoadMessage[eco.VerificationReply](t, ecotest.VerificationReplies, "refuted")
 		change(&r)
-		_, err := ubl.MarshalVerificationReply(r)
+		_, err := ubl.MarshalVerificationReply(r, eco.DefaultForms())
 		return err
 	}
 	for _, tt := range []struct {

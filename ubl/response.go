@@ -30,14 +30,14 @@ const typeDeclaration = "929"
 // attributeQuantity names the condition that says how much of an item was used.
 const attributeQuantity = "QUANTITY-USED"
 
-// MarshalCustomsResponse writes r as UBL ApplicationResponse with a LineResponse for each item, in the subset of UBL 2.1 that every
+// MarshalCustomsResponse writes r, about a certificate of one of forms, as UBL ApplicationResponse with a LineResponse for each item, in the subset of UBL 2.1 that every
 // later 2.x contains: UTF-8, an element a line, with a place for the signature. Equal responses give equal octets.
 //
 // It loses nothing: UnmarshalCustomsResponse reads from its result a response equal to r (instants being equal in any zone, nil and
 // empty lists too), or it returns an error that names the field that a document cannot carry. The rules of
 // eco.ValidateCustomsResponse are not applied; a response without errors of those can always be written.
-func MarshalCustomsResponse(r eco.CustomsResponse) ([]byte, error) {
-	return marshalMessage(responseLayout, r.ID, r, func(w *writer, root *etree.Element) { w.customsResponse(root, &r) }, UnmarshalCustomsResponse)
+func MarshalCustomsResponse(r eco.CustomsResponse, forms eco.Forms) ([]byte, error) {
+	return marshalMessage(responseLayout, r.ID, r, forms, (*writer).customsResponse, UnmarshalCustomsResponse)
 }
 
 // customsResponse writes the children of the document element in the order of UBL 2.1 ApplicationResponseType.

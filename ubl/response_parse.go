@@ -11,8 +11,8 @@ import (
 // It is strict about what is said, when, and of what: the error names the element by its path, what was wanted and what was found.
 // What partners add or put elsewhere is kept apart as findings with code CodeStructure, all of them warnings. Whether the response
 // says enough is for eco.ValidateCustomsResponse.
-func UnmarshalCustomsResponse(doc []byte) (eco.CustomsResponse, []eco.Finding, error) {
-	return unmarshalMessage(responseLayout, doc, (*reader).customsResponse)
+func UnmarshalCustomsResponse(doc []byte, forms eco.Forms) (eco.CustomsResponse, []eco.Finding, error) {
+	return unmarshalMessage(responseLayout, doc, forms, (*reader).customsResponse)
 }
 
 func (r *reader) customsResponse(root *node, c *eco.CustomsResponse) {

@@ -34,9 +34,9 @@ var standingCodes = []struct {
 // listStanding has the words.
 const listStanding = "urn:ecogate:standing:1"
 
-// MarshalStatusRequest writes r as UBL DocumentStatusRequest, unsigned. What MarshalCustomsResponse guarantees holds here.
-func MarshalStatusRequest(r eco.StatusRequest) ([]byte, error) {
-	return marshalMessage(statusRequestLayout, r.ID, r, func(w *writer, root *etree.Element) { w.statusRequest(root, &r) }, UnmarshalStatusRequest)
+// MarshalStatusRequest writes r, about a certificate of one of forms, as UBL DocumentStatusRequest, unsigned. What MarshalCustomsResponse guarantees holds here.
+func MarshalStatusRequest(r eco.StatusRequest, forms eco.Forms) ([]byte, error) {
+	return marshalMessage(statusRequestLayout, r.ID, r, forms, (*writer).statusRequest, UnmarshalStatusRequest)
 }
 
 // statusRequest writes the children of the document element in the order of UBL 2.1 DocumentStatusRequestType.
@@ -48,9 +48,9 @@ func (w *writer) statusRequest(root *etree.Element, r *eco.StatusRequest) {
 	w.authority(root, "cac:SenderParty", &r.Authority, "authority")
 }
 
-// MarshalStatusReport writes r as UBL DocumentStatus, unsigned. What MarshalCustomsResponse guarantees holds here.
-func MarshalStatusReport(r eco.StatusReport) ([]byte, error) {
-	return marshalMessage(statusReportLayout, r.ID, r, func(w *writer, root *etree.Element) { w.statusReport(root, &r) }, UnmarshalStatusReport)
+// MarshalStatusReport writes r, about a certificate of one of forms, as UBL DocumentStatus, unsigned. What MarshalCustomsResponse guarantees holds here.
+func MarshalStatusReport(r eco.StatusReport, forms eco.Forms) ([]byte, error) {
+	return marshalMessage(statusReportLayout, r.ID, r, forms, (*writer).statusReport, UnmarshalStatusReport)
 }
 
 // statusReport writes the children of the document element in the order of UBL 2.1 DocumentStatusType.

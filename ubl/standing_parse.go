@@ -8,8 +8,8 @@ import (
 )
 
 // UnmarshalStatusRequest reads a status request from the octets of a DocumentStatusRequest, as UnmarshalCustomsResponse reads a response.
-func UnmarshalStatusRequest(doc []byte) (eco.StatusRequest, []eco.Finding, error) {
-	return unmarshalMessage(statusRequestLayout, doc, (*reader).statusRequest)
+func UnmarshalStatusRequest(doc []byte, forms eco.Forms) (eco.StatusRequest, []eco.Finding, error) {
+	return unmarshalMessage(statusRequestLayout, doc, forms, (*reader).statusRequest)
 }
 
 func (r *reader) statusRequest(root *node, q *eco.StatusRequest) {
@@ -22,8 +22,8 @@ func (r *reader) statusRequest(root *node, q *eco.StatusRequest) {
 }
 
 // UnmarshalStatusReport reads a status report from the octets of a DocumentStatus, as UnmarshalCustomsResponse reads a response.
-func UnmarshalStatusReport(doc []byte) (eco.StatusReport, []eco.Finding, error) {
-	return unmarshalMessage(statusReportLayout, doc, (*reader).statusReport)
+func UnmarshalStatusReport(doc []byte, forms eco.Forms) (eco.StatusReport, []eco.Finding, error) {
+	return unmarshalMessage(statusReportLayout, doc, forms, (*reader).statusReport)
 }
 
 func (r *reader) statusReport(root *node, s *eco.StatusReport) {

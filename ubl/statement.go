@@ -17,11 +17,11 @@ type Document string
 // The documents. All are in UBL since 2.1, enquiries since 2.2 or 2.3 (the schemas of 2.3 and 2.4 are those that they are
 // tested with).
 const (
-	DocumentResponse             Document = "ApplicationResponse"
-	DocumentStatusRequest        Document = "DocumentStatusRequest"
-	DocumentStatusReport         Document = "DocumentStatus"
-	DocumentVerificationRequest  Document = "Enquiry"
-	DocumentVerificationReply Document = "EnquiryResponse"
+	DocumentResponse            Document = "ApplicationResponse"
+	DocumentStatusRequest       Document = "DocumentStatusRequest"
+	DocumentStatusReport        Document = "DocumentStatus"
+	DocumentVerificationRequest Document = "Enquiry"
+	DocumentVerificationReply   Document = "EnquiryResponse"
 )
 
 // SignaturePath is the path of element names, the document element first, to the element that takes ds:Signature.
@@ -53,12 +53,15 @@ var (
 
 // marshalMessage writes a message and makes sure that read reads the same from it: nothing is lost, or the error names the field
 // that a document cannot carry.
-func marshalMessage[T any](l layout, id string, message T, fill func(w *writer, root *etree.Element), read func([]byte) (T, []eco.Finding, error)) ([]byte, error) {
-	doc, err := write(string(l.document), namespaceOf(string(l.document)), fill)
+func marshalMessage[T any](l layout, id string, message T, forms eco.Forms, fill func(w *writer, root *etree.Element, message *T), read func([]byte, eco.Forms) (T, []eco.Finding, error)) ([]byte, error) {
+	doc, err := write(string(l.document), namespaceOf(string(l.document)), func(w *writer, root *etree.Element) {
+		w.forms = forms
+		fill(w, root, &message)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("marshal %s %q: %w", l.matter, id, err)
 	}
-	back, _, err := read(doc)
+	back, _, err := read(doc, forms)
 	if err != nil {
 		return nil, fmt.Errorf("marshal %s %q: reading it back: %w", l.matter, id, err)
 	}

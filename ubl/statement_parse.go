@@ -8,12 +8,12 @@ import (
 )
 
 // unmarshalMessage reads a message from the octets of a document, which are those that a signature covers.
-func unmarshalMessage[T any](l layout, doc []byte, read func(r *reader, root *node, message *T)) (message T, findings []eco.Finding, err error) {
+func unmarshalMessage[T any](l layout, doc []byte, forms eco.Forms, read func(r *reader, root *node, message *T)) (message T, findings []eco.Finding, err error) {
 	root, err := open(doc, namespaceOf(string(l.document)), string(l.document))
 	if err != nil {
 		return message, nil, fmt.Errorf("unmarshal %s: %w", l.matter, err)
 	}
-	r := newReader()
+	r := newReader(forms)
 	read(r, root, &message)
 	if r.err != nil {
 		var none T

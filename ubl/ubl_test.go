@@ -33,13 +33,13 @@ func Example() {
 		Items:       []eco.Item{{Number: 1, Description: "BALL SCREWS"}},
 		Declaration: eco.Declaration{Name: "KIM HANBIT"}, Certification: eco.Certification{Officer: "PARK JIWON"},
 	}
-	doc, err := ubl.Marshal(c)
+	doc, err := ubl.Marshal(c, eco.DefaultForms())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	// Package signing would now sign doc at ubl.SignaturePath(), and verify it on the other side.
-	back, findings, err := ubl.Unmarshal(doc)
+	back, findings, err := ubl.Unmarshal(doc, eco.DefaultForms())
 	fmt.Println(back.Reference, back.Items[0].Description, len(findings), err)
 	// Output: 001-26-0912345 BALL SCREWS 0 <nil>
 }
@@ -48,7 +48,7 @@ func TestDocumentsOfTestdata(t *testing.T) {
 	for _, name := range ecotest.Names(t) {
 		t.Run(name, func(t *testing.T) {
 			c := ecotest.Load(t, name)
-			back, findings, err := ubl.Unmarshal(golden(t, "certificates/"+name+".xml", marshal(t, c)))
+			back, findings, err := ubl.Unmarshal(golden(t, "certificates/"+name+".xml", marshal(t, c)), eco.DefaultForms())
 			if err != nil || len(findings) > 0 {
 				t.Fatal(err, findings)
 			}
@@ -80,7 +80,7 @@ func golden(t *testing.T, name string, doc []byte) []byte {
 
 func marshal(t testing.TB, c eco.Certificate) []byte {
 	t.Helper()
-	doc, err := ubl.Marshal(c)
+	doc, err := ubl.Marshal(c, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,25 +88,25 @@ func marshal(t testing.TB, c eco.Certificate) []byte {
 }
 
 func drawCertificate(t *rapid.T) eco.Certificate {
-	form := rapid.SampledFrom(eco.Forms()).Draw(t, "form")
+	form := rapid.SampledFrom(eco.DefaultForms().All()).Draw(t, "form")
 	return ecotest.Certificate(form.Code).Draw(t, "certificate")
 }
 
 func TestCertificateSurvivesItsDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCertificate(t)
-		doc, err := ubl.Marshal(c)
+		doc, err := ubl.Marshal(c, eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, findings, err := ubl.Unmarshal(doc)
+		back, findings, err := ubl.Unmarshal(doc, eco.DefaultForms())
 		if err != nil || len(findings) > 0 {
 			t.Fatal(err, findings)
 		}
 		if diff := cmp.Diff(c, back, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
-		again, err := ubl.Marshal(back)
+		again, err := ubl.Marshal(back, eco.DefaultForms())
 		if err != nil || !bytes.Equal(doc, again) {
 			t.Fatalf("the same certificate gives other octets: %v", err)
 		}
@@ -121,12 +121,12 @@ func TestDocumentsKeepTheRulesBesideTheSchema(t *testing.T) {
 		checkRules(t, marshalAnswer(t, ecotest.LoadAnswer(t, name)))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		doc, err := ubl.Marshal(drawCertificate(t))
+		doc, err := ubl.Marshal(drawCertificate(t), eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkRules(t, doc)
-		if doc, err = ubl.MarshalAnswer(ecotest.Answer().Draw(t, "answer")); err != nil {
+		if doc, err = ubl.MarshalAnswer(ecotest.Answer().Draw(t, "answer"), eco.DefaultForms()); err != nil {
 			t.Fatal(err)
 		}
 		checkRules(t, doc)
@@ -171,7 +171,7 @@ func TestDocumentsAreValidUBL(t *testing.T) {
 	for _, name := range ecotest.Names(t) {
 		documents[name] = marshal(t, ecotest.Load(t, name))
 	}
-	for _, form := range eco.Forms() {
+	for _, form := range eco.DefaultForms().All() {
 		for seed := range 10 {
 			documents[fmt.Sprint(form.Code, seed)] = marshal(t, ecotest.Certificate(form.Code).Example(seed))
 		}
@@ -273,7 +273,7 @@ func TestMarshalNamesWhatADocumentCannotCarry(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := ecotest.Load(t, "atiga-form-d")
 			tt.change(&c)
-			doc, err := ubl.Marshal(c)
+			doc, err := ubl.Marshal(c, eco.DefaultForms())
 			if err == nil || doc != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %d octets and %v, want an error with %q", len(doc), err, tt.want)
 			}

@@ -19,12 +19,12 @@ const maxFindings = 50
 // the element by its path, what was wanted and what was found. It is lenient about what partners add, leave empty or put
 // elsewhere: that is kept apart as findings with code CodeStructure, all of them warnings. Whether the certificate
 // follows its form is for eco.Validate.
-func Unmarshal(doc []byte) (eco.Certificate, []eco.Finding, error) {
+func Unmarshal(doc []byte, forms eco.Forms) (eco.Certificate, []eco.Finding, error) {
 	root, err := open(doc, nsCertificate, "CertificateOfOrigin")
 	if err != nil {
 		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: %w", err)
 	}
-	r := newReader()
+	r := newReader(forms)
 	var c eco.Certificate
 	r.document(root, &c)
 	if r.err != nil {
@@ -49,13 +49,16 @@ func open(doc []byte, space, name string) (*node, error) {
 // reader takes values out of nodes and remembers the first error, so that the mapping reads without error checks. Its
 // methods take a nil node for an absent element and give the zero value for it.
 type reader struct {
+	forms    eco.Forms
 	err      error
 	findings []eco.Finding
 	noted    map[noted]bool
 	kinds    map[kindKey]int
 }
 
-func newReader() *reader { return &reader{noted: map[noted]bool{}, kinds: map[kindKey]int{}} }
+func newReader(forms eco.Forms) *reader {
+	return &reader{forms: forms, noted: map[noted]bool{}, kinds: map[kindKey]int{}}
+}
 
 // noted is what was found odd about a kind of element.
 type noted struct {

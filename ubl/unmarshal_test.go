@@ -96,9 +96,9 @@ func (h hostile) unmarshal() (any, []eco.Finding, error) {
 	case h.message != nil:
 		return h.message.read(h.document)
 	case h.answer:
-		return ubl.UnmarshalAnswer(h.document)
+		return ubl.UnmarshalAnswer(h.document, eco.DefaultForms())
 	}
-	return ubl.Unmarshal(h.document)
+	return ubl.Unmarshal(h.document, eco.DefaultForms())
 }
 
 func TestHostileDocuments(t *testing.T) {
@@ -176,7 +176,7 @@ func TestForeignDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, findings, err := ubl.Unmarshal(doc)
+		c, findings, err := ubl.Unmarshal(doc, eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestForeignDocuments(t *testing.T) {
 			if c.Importer != nil || c.Consignee.Address.Country != "SG" || c.Invoices[0].Number != "TAIPEI-INV-7" {
 				t.Errorf("consignee %+v, importer %+v, invoices %+v", c.Consignee, c.Importer, c.Invoices)
 			}
-			for _, f := range eco.Validate(c, ecotest.Now()) {
+			for _, f := range eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now()) {
 				if f.Severity == eco.SeverityError && f.Path != "issuing_body.id" && f.Code != eco.CodeThirdParty {
 					t.Errorf("%+v", f)
 				}
@@ -224,7 +224,7 @@ func TestForeignDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := ubl.Unmarshal(doc); err == nil {
+			if _, _, err := ubl.Unmarshal(doc, eco.DefaultForms()); err == nil {
 				t.Error("it is read without an error")
 			}
 		})
@@ -238,7 +238,7 @@ func TestFindingsAreBounded(t *testing.T) {
 		fmt.Fprintf(&strange, "<cbc:Strange%d>1</cbc:Strange%d>", n, n)
 	}
 	doc = strings.Replace(doc, "</CertificateOfOrigin>", strange.String()+"</CertificateOfOrigin>", 1)
-	_, findings, err := ubl.Unmarshal([]byte(doc))
+	_, findings, err := ubl.Unmarshal([]byte(doc), eco.DefaultForms())
 	if err != nil || len(findings) != 50 {
 		t.Errorf("%d findings, %v; want 50", len(findings), err)
 	}
@@ -257,15 +257,15 @@ func FuzzUnmarshal(f *testing.F) {
 // checkRewritable reads a document. What can be read and follows its form can be written too, whoever wrote it first, and
 // is the same certificate then.
 func checkRewritable(t rapid.TB, doc []byte) {
-	c, _, err := ubl.Unmarshal(doc)
-	if err != nil || eco.HasErrors(eco.Validate(c, ecotest.Now())) {
+	c, _, err := ubl.Unmarshal(doc, eco.DefaultForms())
+	if err != nil || eco.HasErrors(eco.Validate(c, eco.DefaultForms(), eco.Quirks{}, ecotest.Now())) {
 		return
 	}
-	again, err := ubl.Marshal(c)
+	again, err := ubl.Marshal(c, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, findings, err := ubl.Unmarshal(again)
+	back, findings, err := ubl.Unmarshal(again, eco.DefaultForms())
 	if err != nil || len(findings) > 0 {
 		t.Fatal(err, findings)
 	}
@@ -328,11 +328,11 @@ func TestManyElementsOfALongName(t *testing.T) {
 	with := func(n int) []byte {
 		return bytes.Replace(doc, []byte("<cbc:UUID>"), []byte(strings.Repeat("<x:a/>", n)+"<cbc:UUID>"), 1)
 	}
-	_, findings, err := ubl.Unmarshal(with(10_000))
+	_, findings, err := ubl.Unmarshal(with(10_000), eco.DefaultForms())
 	if err != nil || len(findings) != 1 || !strings.HasSuffix(findings[0].Path, "xxx}a[1]") {
 		t.Errorf("%d findings, %v; want one about the first foreign element", len(findings), err)
 	}
-	if _, _, err := ubl.Unmarshal(with(250_000)); err == nil || !strings.Contains(err.Error(), "at most 250000 elements") {
+	if _, _, err := ubl.Unmarshal(with(250_000), eco.DefaultForms()); err == nil || !strings.Contains(err.Error(), "at most 250000 elements") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -20,10 +20,10 @@ const (
 // typeEnquiry says of what kind the document is that a reply refers to.
 const typeEnquiry = "ENQUIRY"
 
-// MarshalVerificationRequest writes r as UBL Enquiry, unsigned, in the subset of UBL 2.3 that 2.4 contains. What MarshalCustomsResponse
+// MarshalVerificationRequest writes r, about a certificate of one of forms, as UBL Enquiry, unsigned, in the subset of UBL 2.3 that 2.4 contains. What MarshalCustomsResponse
 // guarantees holds here.
-func MarshalVerificationRequest(r eco.VerificationRequest) ([]byte, error) {
-	return marshalMessage(requestLayout, r.ID, r, func(w *writer, root *etree.Element) { w.verificationRequest(root, &r) }, UnmarshalVerificationRequest)
+func MarshalVerificationRequest(r eco.VerificationRequest, forms eco.Forms) ([]byte, error) {
+	return marshalMessage(requestLayout, r.ID, r, forms, (*writer).verificationRequest, UnmarshalVerificationRequest)
 }
 
 // verificationRequest writes the children of the document element in the order of UBL 2.3 EnquiryType.
@@ -65,10 +65,10 @@ func reasonWords(reasons []eco.Reason) (lines []string) {
 	return lines
 }
 
-// MarshalVerificationReply writes r as UBL EnquiryResponse, unsigned, in the subset of UBL 2.3 that 2.4 contains. What
+// MarshalVerificationReply writes r, about a certificate of one of forms, as UBL EnquiryResponse, unsigned, in the subset of UBL 2.3 that 2.4 contains. What
 // MarshalCustomsResponse guarantees holds here.
-func MarshalVerificationReply(r eco.VerificationReply) ([]byte, error) {
-	return marshalMessage(replyLayout, r.ID, r, func(w *writer, root *etree.Element) { w.verificationReply(root, &r) }, UnmarshalVerificationReply)
+func MarshalVerificationReply(r eco.VerificationReply, forms eco.Forms) ([]byte, error) {
+	return marshalMessage(replyLayout, r.ID, r, forms, (*writer).verificationReply, UnmarshalVerificationReply)
 }
 
 // verificationReply writes the children of the document element in the order of UBL 2.3 EnquiryResponseType.

@@ -8,8 +8,8 @@ import (
 
 // UnmarshalVerificationRequest reads a verification request from the octets of an Enquiry, as UnmarshalCustomsResponse reads a response. The
 // certificate and the reasons are read from our own extension; an enquiry in words alone is for people and an error.
-func UnmarshalVerificationRequest(doc []byte) (eco.VerificationRequest, []eco.Finding, error) {
-	return unmarshalMessage(requestLayout, doc, (*reader).verificationRequest)
+func UnmarshalVerificationRequest(doc []byte, forms eco.Forms) (eco.VerificationRequest, []eco.Finding, error) {
+	return unmarshalMessage(requestLayout, doc, forms, (*reader).verificationRequest)
 }
 
 func (r *reader) verificationRequest(root *node, q *eco.VerificationRequest) {
@@ -41,8 +41,8 @@ func (r *reader) verificationRequest(root *node, q *eco.VerificationRequest) {
 }
 
 // UnmarshalVerificationReply reads a verification reply from the octets of an EnquiryResponse, as UnmarshalVerificationRequest reads a request.
-func UnmarshalVerificationReply(doc []byte) (eco.VerificationReply, []eco.Finding, error) {
-	return unmarshalMessage(replyLayout, doc, (*reader).verificationReply)
+func UnmarshalVerificationReply(doc []byte, forms eco.Forms) (eco.VerificationReply, []eco.Finding, error) {
+	return unmarshalMessage(replyLayout, doc, forms, (*reader).verificationReply)
 }
 
 func (r *reader) verificationReply(root *node, p *eco.VerificationReply) {

@@ -256,7 +256,7 @@ func certificateOfSize(size int) (eco.Certificate, int, error) {
 	sample := c.Items[0]
 	c.Items = c.Items[:1:1]
 	for {
-		document, err := ubl.Marshal(numbered(c, 0))
+		document, err := ubl.Marshal(numbered(c, 0), eco.DefaultForms())
 		if err != nil {
 			return eco.Certificate{}, 0, fmt.Errorf("sample certificate: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,8 +18,8 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	verbs := append([]*cobra.Command{c.coSubmit(), c.coShow(), c.coLookup()}, c.dealVerbs()...)
-	return group("co", "Submit and find certificates of origin, and what is said of them", verbs...)
+	verbs := append([]*cobra.Command{c.coCheck(), c.coSubmit(), c.coShow(), c.coLookup()}, c.dealVerbs()...)
+	return group("co", "Check, submit and find certificates of origin, and what is said of them", verbs...)
 }
 
 func (c *cli) coSubmit() *cobra.Command {
@@ -283,15 +284,14 @@ type form string
 func (f *form) String() string { return string(*f) }
 func (f *form) Type() string   { return "form" }
 
-// Set takes one of the codes that eco knows.
+// Set takes a code. Which there are is for the node to say: its configuration may add some.
 func (f *form) Set(s string) error {
-	var codes []string
-	for _, known := range eco.Forms() {
-		if strings.EqualFold(string(known.Code), s) {
-			*f = form(known.Code)
-			return nil
-		}
-		codes = append(codes, string(known.Code))
+	code := strings.ToUpper(s)
+	if !formCode.MatchString(code) {
+		return fmt.Errorf("want a code such as %s", eco.DefaultForms().Codes())
 	}
-	return fmt.Errorf("want one of %s", strings.Join(codes, ", "))
+	*f = form(code)
+	return nil
 }
+
+var formCode = regexp.MustCompile(`^[A-Z0-9]+(-[A-Z0-9]+)*$`)

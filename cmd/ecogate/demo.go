@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -150,26 +151,27 @@ func (d *demo) say(format string, args ...any) {
 	fmt.Fprintf(d.out, format+"\n", args...)
 }
 
-// exchangeSamples hands every sample certificate to KR's API, as an issuing body's system would, and waits for each receipt.
+// exchangeSamples hands the sample certificates of the forms that were agreed to KR's API, as an issuing body's system would, and
+// waits for each receipt.
 func (d *demo) exchangeSamples(ctx context.Context, kr pair.Side) ([]api.Submission, error) {
 	client, err := sideClient(kr, "issuer")
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Glob(certificates.JSON, "*.json")
+	cfg, err := config.Load(kr.ConfigFile, nil)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := samplesOf(cfg.Agreements[0].Forms)
 	if err != nil {
 		return nil, fmt.Errorf("sample certificates: %w", err)
 	}
 	var sent []api.Submission
-	for _, file := range files {
-		data, err := certificates.JSON.ReadFile(file)
+	for _, sample := range samples {
+		d.say("\nSubmitting %s to KR, for TW", sample.file)
+		s, err := client.Submit(ctx, "TW", sample.data)
 		if err != nil {
-			return nil, fmt.Errorf("sample certificate: %w", err)
-		}
-		d.say("\nSubmitting %s to KR, for TW", file)
-		s, err := client.Submit(ctx, "TW", data)
-		if err != nil {
-			return nil, fmt.Errorf("submitting %s: %w", file, err)
+			return nil, fmt.Errorf("submitting %s: %w", sample.file, err)
 		}
 		if !s.Fresh {
 			d.say("%s was submitted before: message %s is %s", s.Reference, s.MessageID, s.State)
@@ -180,6 +182,35 @@ func (d *demo) exchangeSamples(ctx context.Context, kr pair.Side) ([]api.Submiss
 		sent = append(sent, s)
 	}
 	return sent, nil
+}
+
+// sample is one of the sample certificates.
+type sample struct {
+	file string
+	data []byte
+}
+
+// samplesOf are the sample certificates of some forms.
+func samplesOf(forms []eco.FormCode) ([]sample, error) {
+	files, err := fs.Glob(certificates.JSON, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	var samples []sample
+	for _, file := range files {
+		data, err := certificates.JSON.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		c, err := eco.Decode(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if slices.Contains(forms, c.Form) {
+			samples = append(samples, sample{file, data})
+		}
+	}
+	return samples, nil
 }
 
 // sideClient is a client of a side's API under the key of a role.

@@ -37,7 +37,9 @@ func sampleReferences(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		references = append(references, eco.NormaliseReference(c.Reference))
+		if slices.Contains([]eco.FormCode{eco.FormATIGA, eco.FormLaoGSP, eco.FormNonPreferential}, c.Form) { // those agreed between the two
+			references = append(references, eco.NormaliseReference(c.Reference))
+		}
 	}
 	return references
 }

@@ -46,6 +46,11 @@ type refused struct{ error }
 
 func (e *refused) Unwrap() error { return e.error }
 
+// notFound is something that is not there, in files or in the program itself.
+type notFound struct{ error }
+
+func (e *notFound) Unwrap() error { return e.error }
+
 // unreadable marks whatever keeps an offline command from its answer.
 type unreadable struct{ error }
 
@@ -55,6 +60,7 @@ func exitCode(err error) int {
 	var usage *usageError
 	var no *refused
 	var unread *unreadable
+	var absent *notFound
 	var p *api.Problem
 	switch {
 	case err == nil:
@@ -67,6 +73,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &no):
 		return exitRefused
+	case errors.As(err, &absent):
+		return exitNotFound
 	case errors.As(err, &p):
 		return problemExitCode(p)
 	}

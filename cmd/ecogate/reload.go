@@ -43,7 +43,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	}
 	// From here on nothing can fail.
 	n.apiKeys.Replace(keys)
-	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys"
+	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, the forms of forms_dir, the codes of code_lists_dir"
 	if credential != nil && n.started.Listeners.API.TLS() {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"

@@ -104,3 +104,21 @@ func LoadAnswer(t testing.TB, name string) eco.Answer {
 	}
 	return a
 }
+
+// FormFiles are the texts of the forms that come with the program.
+func FormFiles(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(Root(t), "eco", "forms", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no forms", err)
+	}
+	var texts []string
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(data))
+	}
+	return texts
+}

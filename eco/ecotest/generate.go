@@ -14,7 +14,7 @@ import (
 // hard to carry: markup, line ends of every kind, characters outside the basic plane.
 func Certificate(code eco.FormCode) *rapid.Generator[eco.Certificate] {
 	return rapid.Custom(func(t *rapid.T) eco.Certificate {
-		form, ok := eco.FormByCode(code)
+		form, ok := eco.DefaultForms().ByCode(code)
 		if !ok {
 			t.Fatalf("no form %s", code)
 		}
@@ -27,14 +27,14 @@ func Certificate(code eco.FormCode) *rapid.Generator[eco.Certificate] {
 func Answer() *rapid.Generator[eco.Answer] {
 	return rapid.Custom(func(t *rapid.T) eco.Answer {
 		g := generator{t}
-		form := rapid.SampledFrom(eco.Forms()).Draw(t, "form")
+		form := rapid.SampledFrom(eco.DefaultForms().All()).Draw(t, "form")
 		a := eco.Answer{
 			ID: g.word("id"), Note: g.optional(g.box, "note"),
 			IssueTime: Now().Add(time.Duration(rapid.Int64Range(-1e18, 1e18).Draw(t, "issued"))),
 			Kind:      rapid.SampledFrom([]eco.AnswerKind{eco.AnswerReceived, eco.AnswerAccepted, eco.AnswerRejected}).Draw(t, "kind"),
 			Certificate: eco.CertificateID{
 				IssuingCountry: g.country("issuing", form.Issuers...), Form: form.Code,
-				Reference: g.reference(form), IssuingBody: g.word("body"),
+				Reference: g.word("reference"), IssuingBody: g.word("body"),
 			},
 			Authority: eco.Authority{Name: g.word("authority"), Country: g.country("importing", form.Importers...)},
 		}
@@ -109,10 +109,10 @@ func (g generator) certificate(form eco.Form) eco.Certificate {
 	issued := eco.Date{Year: 2026, Month: time.October, Day: 1}.AddDays(g.number("issued", 0, 50))
 	c := eco.Certificate{
 		Form: form.Code, Version: g.number("version", 0, 3), UUID: g.optional(g.word, "uuid"),
-		Reference: g.reference(form), IssuedAt: issued, Application: g.optional(g.word, "application"),
+		IssuedAt: issued, Application: g.optional(g.word, "application"),
 		IssueTime: rapid.SampledFrom([]string{"", "14:20:05+09:00", "00:00:00Z"}).Draw(g.t, "time"),
 		IssuingBody: eco.IssuingBody{
-			ID: g.word("body"), Name: g.word("body name"), Office: g.optional(g.word, "office"), Address: g.address(),
+			ID: rapid.OneOf(rapid.Just("KCCI"), rapid.Custom(func(t *rapid.T) string { return generator{t}.word("body") })).Draw(g.t, "body"), Name: g.word("body name"), Office: g.optional(g.word, "office"), Address: g.address(),
 		},
 		IssuingCountry: g.country("issuing", form.Issuers...), ExportingCountry: g.country("exporting"),
 		ImportingCountry: g.country("importing", form.Importers...), OriginCountry: g.country("origin"),
@@ -120,6 +120,7 @@ func (g generator) certificate(form eco.Form) eco.Certificate {
 		Declaration:   eco.Declaration{Name: g.word("declarant"), Place: g.optional(g.word, "place"), Date: issued},
 		Certification: eco.Certification{Officer: g.word("officer"), Place: g.optional(g.word, "place"), Remarks: g.optional(g.box, "remarks")},
 	}
+	c.Reference = g.reference(form, c.IssuingCountry, c.IssuingBody.ID, issued)
 	if g.maybe() {
 		importer := g.party()
 		c.Importer = &importer
@@ -136,11 +137,14 @@ func (g generator) certificate(form eco.Form) eco.Certificate {
 	return c
 }
 
-func (g generator) reference(form eco.Form) string {
-	if form.Code == eco.FormLaoGSP {
-		return fmt.Sprintf("26%02d%04d", g.number("office", 0, 99), g.number("serial", 0, 9999))
+// reference draws a number that a body of the country may give on a day. Where no shape is binding it may be any.
+func (g generator) reference(form eco.Form, country, body string, day eco.Date) string {
+	rules := form.ReferencesOf(country, body, day)
+	binding := slices.ContainsFunc(rules, func(rule eco.ReferenceRule) bool { return !rule.Unconfirmed })
+	if len(rules) == 0 || !binding && g.maybe() {
+		return g.word("reference")
 	}
-	return g.word("reference")
+	return rapid.StringMatching(rapid.SampledFrom(rules).Draw(g.t, "rule").Pattern).Draw(g.t, "reference")
 }
 
 func (g generator) transport(c *eco.Certificate) {
@@ -179,12 +183,26 @@ func (g generator) item(form eco.Form, number int, invoices []eco.Invoice) eco.I
 		producer := g.party()
 		item.Producer = &producer
 	}
-	for _, rule := range form.Criteria {
-		if len(item.Criteria) > 0 && g.maybe() {
-			continue
+	g.criteria(form, &item)
+	return item
+}
+
+// criteria states a criterion for each line of the criterion box, from the first, and the value that they call for.
+func (g generator) criteria(form eco.Form, item *eco.Item) {
+	for line := 1; line <= 3 && len(form.Criteria) > 0; line++ {
+		var fit []eco.CriterionRule
+		for _, rule := range form.Criteria {
+			stated := slices.ContainsFunc(item.Criteria, func(c eco.Criterion) bool { return c.Code == rule.Code })
+			if !stated && (len(rule.Lines) == 0 || slices.Contains(rule.Lines, line)) {
+				fit = append(fit, rule)
+			}
 		}
+		if len(fit) == 0 || line > 1 && g.maybe() {
+			break
+		}
+		rule := fit[g.number("criterion", 0, len(fit)-1)]
 		criterion := eco.Criterion{Code: rule.Code}
-		if rule.TakesPercent {
+		if rule.Percent == eco.PercentRequired || rule.TakesPercent() && g.maybe() {
 			criterion.Percent = g.decimal("percent", 20, 38)
 		}
 		item.Criteria = append(item.Criteria, criterion)
@@ -192,7 +210,9 @@ func (g generator) item(form eco.Form, number int, invoices []eco.Invoice) eco.I
 			item.FOB = &eco.Amount{Value: g.decimal("fob", 1, 99999), Currency: "USD"}
 		}
 	}
-	return item
+	if g.maybe() {
+		item.CriterionText = eco.CriteriaText(item.Criteria)
+	}
 }
 
 // relations answers the form's indicators and names what they call for.
@@ -218,7 +238,8 @@ func (g generator) relations(form eco.Form, c *eco.Certificate) {
 		case eco.FlagThirdCountryInvoicing:
 			answer = slices.ContainsFunc(c.Invoices, func(i eco.Invoice) bool { return i.Issuer != nil })
 		case eco.FlagIssuedRetroactively:
-			answer = c.IssuedAt.After(form.Retroactive.LastDay(c.Transport.DepartureDate))
+			day, _ := form.Retroactive.Base.Day(c.Transport)
+			answer = c.IssuedAt.After(form.Retroactive.LastDay(day))
 		case eco.FlagCertifiedTrueCopy:
 			answer = c.Status == eco.StatusTrueCopy
 		case eco.FlagBackToBack:

@@ -119,11 +119,11 @@ func VerificationReply() *rapid.Generator[eco.VerificationReply] {
 }
 
 func (g generator) statement() eco.Statement {
-	form := rapid.SampledFrom(eco.Forms()).Draw(g.t, "form")
+	form := rapid.SampledFrom(eco.DefaultForms().All()).Draw(g.t, "form")
 	return eco.Statement{
 		ID: g.word("id"), Note: g.optional(g.box, "note"), IssueTime: g.instant("issued"),
 		Certificate: eco.CertificateID{
-			IssuingCountry: g.country("issuing", form.Issuers...), Form: form.Code, Reference: g.reference(form), IssuingBody: g.word("body"),
+			IssuingCountry: g.country("issuing", form.Issuers...), Form: form.Code, Reference: g.word("reference"), IssuingBody: g.word("body"),
 		},
 		Authority: eco.Authority{Name: g.word("authority"), Country: g.country("importing", form.Importers...)},
 	}

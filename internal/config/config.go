@@ -21,6 +21,7 @@ package config
 import (
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -36,7 +37,13 @@ type Config struct {
 	Delivery   Delivery                   `yaml:"delivery"`
 	Limits     Limits                     `yaml:"limits"`
 	Log        Log                        `yaml:"log"`
+	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
+	FormsDir string `yaml:"forms_dir" path:"folder"`
+	// CodeListsDir is a folder with tables that add codes to the program's lists; "" for none. eco.CodesFrom tells of them.
+	CodeListsDir string `yaml:"code_lists_dir" path:"folder"`
 
+	// forms are those of the program with those of FormsDir and the codes of CodeListsDir.
+	forms   eco.Forms
 	origins map[string]Origin
 }
 
@@ -203,5 +210,8 @@ func Default() Config {
 
 // Registry is the part that package partners reads.
 func (c Config) Registry() partners.Config {
-	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements}
+	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms}
 }
+
+// Forms are the forms that the node knows.
+func (c Config) Forms() eco.Forms { return c.forms }

@@ -17,6 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -54,8 +55,8 @@ func (e *Error) Error() string {
 }
 
 // Load reads the file at path, puts the ECOGATE_ variables of environ ("NAME=value", as os.Environ gives them) over it and
-// checks the result. With an empty path there is only the environment. It opens no file but path: keys and credentials
-// are read by partners.New.
+// checks the result. With an empty path there is only the environment. It opens no file but path and those in FormsDir and
+// CodeListsDir: keys and credentials are read by partners.New.
 //
 // What is wrong comes as one *Error with every problem; the Config is returned all the same, as far as it could be read.
 func Load(path string, environ []string) (Config, error) {
@@ -89,6 +90,8 @@ func Parse(path string, text []byte, environ []string) (Config, error) {
 	if cfg.Limits.SpillDir == "" && cfg.Store.Dir != "" {
 		cfg.Limits.SpillDir = filepath.Join(cfg.Store.Dir, "spill")
 	}
+	l.forms(&cfg)
+	l.codes(&cfg)
 	if len(l.problems) == 0 {
 		// A value that could not be read would be complained about twice.
 		l.check(cfg)
@@ -295,6 +298,43 @@ func (l *loader) environment(environ []string, cfg *Config) {
 			l.add(at.key, "%v", err)
 		}
 	}
+}
+
+// forms reads the folder of forms. The forms that agreements name are known before they are looked at.
+func (l *loader) forms(cfg *Config) {
+	if cfg.FormsDir == "" {
+		return
+	}
+	if _, err := os.Stat(cfg.FormsDir); err != nil {
+		l.add("forms_dir", "%v", err)
+		return
+	}
+	forms, err := eco.DefaultForms().With(os.DirFS(cfg.FormsDir), cfg.FormsDir)
+	var wrong *eco.FormError
+	if errors.As(err, &wrong) {
+		for _, p := range wrong.Problems {
+			l.problems = append(l.problems, Problem{Place: p.Place, Key: p.Key, Text: p.Text})
+		}
+	}
+	cfg.forms = forms
+}
+
+// codes reads the folder of code lists.
+func (l *loader) codes(cfg *Config) {
+	if cfg.CodeListsDir == "" {
+		return
+	}
+	codes, err := eco.CodesFrom(os.DirFS(cfg.CodeListsDir), cfg.CodeListsDir)
+	var wrong *eco.CodesError
+	switch {
+	case errors.As(err, &wrong):
+		for _, p := range wrong.Problems {
+			l.problems = append(l.problems, Problem{Place: p.Place, Text: p.Text})
+		}
+	case err != nil:
+		l.add("code_lists_dir", "%v", err)
+	}
+	cfg.forms = cfg.forms.WithCodes(codes)
 }
 
 // paths makes relative paths start at the folder of the file.

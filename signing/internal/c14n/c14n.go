@@ -17,6 +17,7 @@
 package c14n
 
 import (
+	"hash"
 	"slices"
 	"strings"
 )
@@ -36,30 +37,28 @@ type Method struct {
 // Canonical gives the canonical form of the whole document, with the processing instructions outside its root element
 // (Canonical XML 1.0 §2.3: one line feed between them and the root element).
 func (d *Document) Canonical(m Method) []byte {
-	w := writer{doc: d, m: m, out: make([]byte, 0, len(d.src)+len(d.src)/8), rendered: make([]Binding, 0, 8)}
-	for i := int32(0); int(i) < len(d.nodes); i = d.nodes[i].next {
-		if d.nodes[i].kind == kindElement {
-			w.element(i, true)
-			continue
-		}
-		if i > d.root {
-			w.flush()
-			w.out = append(w.out, '\n')
-		}
-		w.instruction(&d.nodes[i])
-		if i < d.root {
-			w.out = append(w.out, '\n')
-		}
-	}
+	w := newWriter(d, m, len(d.src)+len(d.src)/8)
+	w.document()
 	w.flush()
 	return w.out
+}
+
+// Digest writes the canonical form of the whole document to a hash, without having it in memory.
+func (d *Document) Digest(h hash.Hash, m Method) {
+	w := newWriter(d, m, min(digestSize, len(d.src))+digestSize/8)
+	w.hash = h
+	w.document()
+	w.flush()
+	h.Write(w.out)
 }
 
 // Canonical gives the canonical form of the element in its place: the inclusive form carries the namespaces and xml:
 // attributes of the element's ancestors (Canonical XML 1.0 §2.4), the exclusive form only what it uses.
 func (e Element) Canonical(m Method) []byte {
-	n := e.doc.nodes[e.at]
-	w := writer{doc: e.doc, m: m, out: make([]byte, 0, int(n.hi-n.lo)+512), rendered: make([]Binding, 0, 8)}
+	el := e.element()
+	w := newWriter(e.doc, m, int(el.hi-el.lo)+512)
+	w.piece = e.doc.firstPiece(el.lo)
+	w.findDropped(e.at + 1)
 	w.element(e.at, true)
 	w.flush()
 	return w.out
@@ -67,13 +66,24 @@ func (e Element) Canonical(m Method) []byte {
 
 // writer writes one canonical form. What the source has in the form already is copied in one piece: from lo to hi are the
 // octets that come next and are not in out. rendered holds the declarations written on the elements that are open,
-// innermost last.
+// innermost last. piece is the first piece that has not been passed, dropped the next element to leave out.
 type writer struct {
 	doc      *Document
 	m        Method
+	hash     hash.Hash // takes what comes to stand in out; nil for nothing
 	out      []byte
+	scratch  []byte
 	lo, hi   int32
 	rendered []Binding
+	piece    int
+	dropped  int32
+}
+
+// digestSize is how many octets a digest takes at once.
+const digestSize = 16 << 10
+
+func newWriter(d *Document, m Method, size int) *writer {
+	return &writer{doc: d, m: m, out: make([]byte, 0, size), rendered: make([]Binding, 0, 8)}
 }
 
 // source writes octets of the source.
@@ -87,33 +97,70 @@ func (w *writer) source(lo, hi int32) {
 
 // flush brings out up to date.
 func (w *writer) flush() {
+	for w.hash != nil && len(w.out)+int(w.hi-w.lo) > digestSize {
+		room := w.lo + int32(max(0, digestSize-len(w.out)))
+		w.out = append(w.out, w.doc.src[w.lo:room]...)
+		w.hash.Write(w.out)
+		w.lo, w.out = room, w.out[:0]
+	}
 	w.out = append(w.out, w.doc.src[w.lo:w.hi]...)
 	w.lo, w.hi = 0, 0
 }
 
+// findDropped finds the next element to leave out, from an element on.
+func (w *writer) findDropped(from int32) {
+	for w.dropped = from; w.m.Drop != nil && int(w.dropped) < len(w.doc.elements); w.dropped++ {
+		if w.m.Drop(Element{w.doc, w.dropped}) {
+			return
+		}
+	}
+	w.dropped = int32(len(w.doc.elements))
+}
+
+// document writes the root element and what is outside it.
+func (w *writer) document() {
+	w.findDropped(w.doc.root + 1)
+	root := w.doc.elements[w.doc.root]
+	for ; w.piece < len(w.doc.pieces) && w.doc.pieces[w.piece].lo < root.lo; w.piece++ {
+		w.special(w.doc.pieces[w.piece])
+		w.out = append(w.out, '\n')
+	}
+	w.element(w.doc.root, true)
+	for ; w.piece < len(w.doc.pieces); w.piece++ {
+		w.flush()
+		w.out = append(w.out, '\n')
+		w.special(w.doc.pieces[w.piece])
+	}
+}
+
 func (w *writer) element(i int32, apex bool) {
-	n := &w.doc.nodes[i]
-	el := &w.doc.elements[n.index]
+	el := &w.doc.elements[i]
+	if el.settled && !apex && !w.m.Exclusive && w.dropped >= el.next {
+		w.source(el.lo, el.hi)
+		return
+	}
 	mark := len(w.rendered)
 	w.startTag(i, el, apex)
 
-	for c := i + 1; c < n.next; c = w.doc.nodes[c].next {
-		child := &w.doc.nodes[c]
-		switch child.kind {
-		case kindElement:
-			if w.m.Drop == nil || !w.m.Drop(Element{w.doc, c}) {
-				w.element(c, false)
-			}
-		case kindSource, kindText:
-			w.text(child)
-		case kindInstruction:
-			w.instruction(child)
+	at := el.content
+	for c := i + 1; c < el.next; c = w.doc.elements[c].next {
+		child := &w.doc.elements[c]
+		w.content(at, child.lo)
+		at = child.hi
+		if c != w.dropped {
+			w.element(c, false)
+			continue
 		}
+		for w.piece < len(w.doc.pieces) && w.doc.pieces[w.piece].lo < child.hi {
+			w.piece++
+		}
+		w.findDropped(child.next)
 	}
+	w.content(at, el.end)
 
 	w.rendered = w.rendered[:mark]
 	if el.verbatimEnd {
-		w.source(el.end, n.hi)
+		w.source(el.end, el.hi)
 		return
 	}
 	w.flush()
@@ -122,10 +169,49 @@ func (w *writer) element(i int32, apex bool) {
 	w.out = append(w.out, '>')
 }
 
+// content writes a range of the source without tags.
+func (w *writer) content(lo, hi int32) {
+	for ; w.piece < len(w.doc.pieces) && w.doc.pieces[w.piece].lo < hi; w.piece++ {
+		p := w.doc.pieces[w.piece]
+		if p.lo > lo {
+			w.source(lo, p.lo)
+		}
+		w.special(p)
+		lo = p.hi
+	}
+	if hi > lo {
+		w.source(lo, hi)
+	}
+}
+
+// special writes a piece.
+func (w *writer) special(p piece) {
+	if p.kind == pieceComment {
+		return
+	}
+	w.flush()
+	switch p.kind {
+	case pieceText:
+		w.scratch = appendDecoded(w.scratch[:0], w.doc.src[p.lo:p.hi], false)
+		w.out = appendEscapedText(w.out, w.scratch)
+	case pieceSection:
+		w.out = appendEscapedText(w.out, w.doc.sectionText(p))
+	case pieceInstruction:
+		target, data := splitInstruction(w.doc.src[p.lo:p.hi])
+		w.out = append(w.out, '<', '?')
+		w.out = append(w.out, target...)
+		if data != "" {
+			w.out = append(w.out, ' ')
+			w.out = append(w.out, normaliseLines(data)...)
+		}
+		w.out = append(w.out, '?', '>')
+	}
+}
+
 func (w *writer) startTag(i int32, el *element, apex bool) {
 	fresh := w.declarations(el, i, apex)
 	if el.verbatim && len(fresh) == 0 && (!apex || w.m.Exclusive) {
-		w.source(el.nameLo-1, el.content)
+		w.source(el.lo, el.content)
 		return
 	}
 	w.flush()
@@ -137,16 +223,16 @@ func (w *writer) startTag(i int32, el *element, apex bool) {
 			w.out = append(w.out, ':')
 			w.out = append(w.out, b.Prefix...)
 		}
-		w.value(b.URI, true)
+		w.out = append(w.out, '=', '"')
+		w.out = appendEscapedValue(w.out, b.URI)
+		w.out = append(w.out, '"')
 	}
-	attributes := w.doc.attributes[el.attrLo:el.attrHi]
+	attributes := w.doc.attributesOf(el)
 	if apex && !w.m.Exclusive {
 		attributes = w.withInherited(i, attributes)
 	}
 	for k := range attributes {
-		w.out = append(w.out, ' ')
-		w.out = append(w.out, attributes[k].name...)
-		w.value(attributes[k].Value, attributes[k].escape)
+		w.attribute(&attributes[k])
 	}
 	w.out = append(w.out, '>')
 }
@@ -161,13 +247,14 @@ func (w *writer) declarations(el *element, i int32, apex bool) []Binding {
 	mark := len(w.rendered)
 	if w.m.Exclusive {
 		w.render(Binding{w.doc.prefix(el), w.doc.uri(el.space)})
-		for k := el.attrLo; k < el.attrHi; k++ {
-			if a := &w.doc.attributes[k]; a.prefix() != "" {
-				w.render(Binding{a.prefix(), a.Space})
+		attributes := w.doc.attributesOf(el)
+		for k := range attributes {
+			if a := &attributes[k]; a.prefixed > 0 {
+				w.render(Binding{w.doc.attributePrefix(a), w.doc.uri(a.space)})
 			}
 		}
 	}
-	considered := w.doc.bindings[el.bindLo:el.bindHi]
+	considered := w.doc.bindingsOf(el)
 	switch {
 	case w.m.Exclusive && len(w.m.Prefixes) == 0:
 		considered = nil
@@ -213,56 +300,43 @@ func (w *writer) listed(prefix string) bool {
 
 // withInherited adds the xml: attributes of the ancestors that the apex does not have itself, nearest first (Canonical
 // XML 1.0 §2.4). Version 1.0 inherits xml:id and xml:base like the others.
-func (w *writer) withInherited(i int32, own []Attribute) []Attribute {
+func (w *writer) withInherited(i int32, own []attribute) []attribute {
 	all := own
-	for up := w.doc.nodes[i].parent; up >= 0; up = w.doc.nodes[up].parent {
-		el := &w.doc.elements[w.doc.nodes[up].index]
-		for _, a := range w.doc.attributes[el.attrLo:el.attrHi] {
-			known := func(b Attribute) bool { return b.Space == XMLSpace && b.Local == a.Local }
-			if a.Space == XMLSpace && !slices.ContainsFunc(all, known) {
+	for up := w.doc.elements[i].parent; up >= 0; up = w.doc.elements[up].parent {
+		for _, a := range w.doc.attributesOf(&w.doc.elements[up]) {
+			known := func(b attribute) bool {
+				return w.doc.uri(b.space) == XMLSpace && w.doc.attributeLocal(&b) == w.doc.attributeLocal(&a)
+			}
+			if w.doc.uri(a.space) == XMLSpace && !slices.ContainsFunc(all, known) {
 				all = append(slices.Clip(all), a)
 			}
 		}
 	}
 	if len(all) > len(own) {
-		slices.SortFunc(all, compareAttributes)
+		slices.SortFunc(all, w.doc.compareAttributes)
 	}
 	return all
 }
 
-// value writes the value of an attribute or declaration.
-func (w *writer) value(value string, escape bool) {
+func (w *writer) attribute(a *attribute) {
+	w.out = append(w.out, ' ')
+	w.out = append(w.out, w.doc.src[a.lo:a.nameHi]...)
 	w.out = append(w.out, '=', '"')
-	if escape {
-		w.out = appendEscapedValue(w.out, value)
-	} else {
-		w.out = append(w.out, value...)
+	raw := w.doc.src[a.valueLo:a.valueHi]
+	switch {
+	case a.canonical:
+		w.out = append(w.out, raw...)
+	case a.plain:
+		w.out = appendEscapedValue(w.out, raw)
+	default:
+		w.scratch = appendDecoded(w.scratch[:0], raw, true)
+		w.out = appendEscapedValue(w.out, w.scratch)
 	}
 	w.out = append(w.out, '"')
 }
 
-func (w *writer) text(n *node) {
-	if n.kind == kindSource && !n.escape {
-		w.source(n.lo, n.hi)
-		return
-	}
-	w.flush()
-	if text := w.doc.text(n); n.escape {
-		w.out = appendEscapedText(w.out, text)
-	} else {
-		w.out = append(w.out, text...)
-	}
-}
-
-func (w *writer) instruction(n *node) {
-	w.flush()
-	w.out = append(w.out, '<', '?')
-	w.out = append(w.out, w.doc.text(n)...)
-	w.out = append(w.out, '?', '>')
-}
-
 // appendEscapedText writes character data (Canonical XML 1.0 §2.3, text nodes).
-func appendEscapedText(out []byte, s string) []byte {
+func appendEscapedText[T []byte | string](out []byte, s T) []byte {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
 		case '&':
@@ -281,7 +355,7 @@ func appendEscapedText(out []byte, s string) []byte {
 }
 
 // appendEscapedValue writes an attribute value (Canonical XML 1.0 §2.3, attribute nodes); namespace names are written alike.
-func appendEscapedValue(out []byte, s string) []byte {
+func appendEscapedValue[T []byte | string](out []byte, s T) []byte {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
 		case '&':

@@ -1,10 +1,13 @@
 package c14n_test
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ecogate/ecogate/signing/internal/c14n"
@@ -12,7 +15,7 @@ import (
 
 func parse(tb testing.TB, doc string) *c14n.Document {
 	tb.Helper()
-	read, err := c14n.Parse([]byte(doc))
+	read, err := c14n.Parse(doc)
 	if err != nil {
 		tb.Fatalf("%s: %v", doc, err)
 	}
@@ -109,6 +112,23 @@ var whole = []struct {
 		inclusive: "<élan ß=\"ü\" 名=\"\U00010000\">\u00A0\u2028</élan>"},
 	{name: "white space in tags",
 		doc: "<a\n  x = '1'\ty=\"2\"\n><b\n/></a\n>", inclusive: `<a x="1" y="2"><b></b></a>`},
+	{name: "references that the canonical form writes too",
+		doc:       `<a x="&amp;&lt;&quot;&#x9;&#xA;&#xD;">&amp;&lt;&gt;&#xD;</a>`,
+		inclusive: `<a x="&amp;&lt;&quot;&#x9;&#xA;&#xD;">&amp;&lt;&gt;&#xD;</a>`},
+	{name: "references that it writes in another place only",
+		doc:       `<a x="&gt;&#xd;">&quot;&#x9;&#xA;&#13;</a>`,
+		inclusive: "<a x=\">&#xD;\">\"\t\n&#xD;</a>"},
+	{name: "comments and sections in a row",
+		doc: "<a><b>1<!----><!-- -->2<!----></b><!----><![CDATA[]]><!----></a>", inclusive: "<a><b>12</b></a>", libxml2: "xmllint keeps comments"},
+	{name: "a long run of text",
+		doc:       "<a>" + strings.Repeat("x\n", 100) + "></a>",
+		inclusive: "<a>" + strings.Repeat("x\n", 100) + "&gt;</a>"},
+	{name: "a long run of text with a line end and a reference",
+		doc:       "<a><b>" + strings.Repeat("x\n", 100) + "\r</b>" + strings.Repeat("x\n", 100) + "&#x3c;</a>",
+		inclusive: "<a><b>" + strings.Repeat("x\n", 100) + "\n</b>" + strings.Repeat("x\n", 100) + "&lt;</a>"},
+	{name: "one name under two declarations",
+		doc:       `<r><p:longname xmlns:p="urn:1"></p:longname><p:longname xmlns:p="urn:2"></p:longname></r>`,
+		inclusive: `<r><p:longname xmlns:p="urn:1"></p:longname><p:longname xmlns:p="urn:2"></p:longname></r>`},
 }
 
 func TestCanonicalWritesWholeDocuments(t *testing.T) {
@@ -200,11 +220,38 @@ func TestCanonicalWritesElementsInTheirPlace(t *testing.T) {
 }
 
 func TestCanonicalLeavesOutDroppedElements(t *testing.T) {
-	doc := parse(t, `<r xmlns:p="urn:p"> <p:drop><p:keep/></p:drop> <p:keep>1<p:drop/>2</p:keep></r>`)
+	doc := parse(t, `<r xmlns:p="urn:p"> <p:drop><p:keep/></p:drop> <p:keep>1<p:drop>x<!-- --></p:drop>2</p:keep><b><c><p:drop></p:drop></c>&#51;</b></r>`)
 	drop := func(e c14n.Element) bool { return e.Is("urn:p", "drop") }
-	want := `<r>  <p:keep xmlns:p="urn:p">12</p:keep></r>`
-	if got := string(doc.Canonical(c14n.Method{Exclusive: true, Drop: drop})); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	for _, test := range []struct {
+		method c14n.Method
+		want   string
+	}{
+		{c14n.Method{Exclusive: true, Drop: drop}, `<r>  <p:keep xmlns:p="urn:p">12</p:keep><b><c></c>3</b></r>`},
+		{c14n.Method{Drop: drop}, `<r xmlns:p="urn:p">  <p:keep>12</p:keep><b><c></c>3</b></r>`},
+	} {
+		if got := string(doc.Canonical(test.method)); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}
+
+// TestDigestIsThatOfTheCanonicalForm has a document longer than what is digested at once, with and without octets that differ.
+func TestDigestIsThatOfTheCanonicalForm(t *testing.T) {
+	for name, source := range map[string]string{
+		"short": "<a>&amp;</a>", "canonical": string(certificate(100_000)), "one run": "<a>" + strings.Repeat("x", 100_000) + "</a>",
+		"other line ends": strings.ReplaceAll(string(certificate(100_000)), "\n", "\r\n"),
+		"sections":        "<a>" + strings.Repeat("<![CDATA[<&>]]>", 10_000) + strings.Repeat("<b/>", 10_000) + "</a>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc := parse(t, source)
+			for _, m := range methods() {
+				h := sha256.New()
+				doc.Digest(h, m)
+				if got, want := h.Sum(nil), sha256.Sum256(doc.Canonical(m)); !bytes.Equal(got, want[:]) {
+					t.Errorf("%+v: got %x, want %x", m, got, want)
+				}
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package c14n
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,34 +13,53 @@ const byteOrderMark = "\uFEFF"
 // so that no later step has to look again.
 func checkCharacters(src string) error {
 	for i := 0; i < len(src); {
-		if i+8 <= len(src) && isPrintable(src[i:i+8]) {
+		for i+32 <= len(src) {
+			s := src[i : i+32]
+			if odd(word(s))|odd(word(s[8:]))|odd(word(s[16:]))|odd(word(s[24:])) != 0 {
+				break
+			}
+			i += 32
+		}
+		for i+8 <= len(src) && odd(word(src[i:i+8])) == 0 {
 			i += 8
-			continue
 		}
-		c := src[i]
-		if c >= ' ' && c < utf8.RuneSelf || c == '\n' || c == '\t' || c == '\r' {
-			i++
-			continue
+		for end := min(i+8, len(src)); i < end; {
+			c := src[i]
+			if c >= ' ' && c < utf8.RuneSelf || c == '\n' || c == '\t' || c == '\r' {
+				i++
+				continue
+			}
+			r, size := utf8.DecodeRuneInString(src[i:])
+			if r == utf8.RuneError && size <= 1 {
+				return expected(src, i, "UTF-8")
+			}
+			if !isCharacter(r) {
+				return expected(src, i, "a character that XML allows")
+			}
+			i += size
 		}
-		r, size := utf8.DecodeRuneInString(src[i:])
-		if r == utf8.RuneError && size <= 1 {
-			return expected(src, i, "UTF-8")
-		}
-		if !isCharacter(r) {
-			return expected(src, i, "a character that XML allows")
-		}
-		i += size
 	}
 	return nil
 }
 
-// isPrintable tells whether eight octets are all ASCII from the space on. It looks at them at once: an octet below the space
-// borrows from the next one when a space is taken from it, which shows in its high bit. (A false alarm is no harm.)
-func isPrintable(s string) bool {
-	const high, spaces = 0x8080808080808080, 0x2020202020202020
-	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+const (
+	everyOctet = 0x0101010101010101 // times an octet is a word of it
+	highBits   = 0x80 * everyOctet
+)
+
+// word gives the first eight octets of a text, so that they can be looked at together.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	return (w|(w-spaces))&high == 0
+}
+
+// odd is 0 if eight octets are all ASCII from the space on or line feeds. The first addition brings a high bit to those from
+// the space on, the second one to those that are no line feed; they do not carry into each other, or there is more than ASCII.
+func odd(w uint64) uint64 {
+	printable := w + (0x80-' ')*everyOctet
+	notFeed := w ^ '\n'*everyOctet + 0x7F*everyOctet
+	return (w | ^printable&notFeed) & highBits
 }
 
 // isCharacter tells whether XML allows a character (XML 1.0 §2.2, Char).
@@ -80,12 +100,44 @@ var classes = func() (table [256]byte) {
 	return table
 }()
 
-// classesIn gives the classes of the octets of a text together.
+// classesIn gives the classes of the octets of a text together, as far as they are those of markup and white space.
 func classesIn(s string) (found byte) {
+	for len(s) >= 8 {
+		if isMarked(word(s)) {
+			for i := range 8 {
+				found |= classes[s[i]]
+			}
+		}
+		s = s[8:]
+	}
 	for i := 0; i < len(s); i++ {
 		found |= classes[s[i]]
 	}
 	return found
+}
+
+// classesInText gives the classes in a run of text that matter there. In a long one, which may have many line feeds, each is
+// searched for by itself.
+func classesInText(s string) (found byte) {
+	if len(s) < 128 {
+		return classesIn(s)
+	}
+	for _, c := range [...]byte{'&', '>', '\r'} {
+		if strings.IndexByte(s, c) >= 0 {
+			found |= classes[c]
+		}
+	}
+	return found
+}
+
+// isMarked tells whether one of eight octets is a control character, "&", "<", ">" or a quotation mark. (A false alarm is no
+// harm.) Quotation mark and "&" differ in one bit, and so do "<" and ">". Taking more away from an octet than it has sets its
+// high bit.
+func isMarked(w uint64) bool {
+	control := w - ' '*everyOctet
+	quote := w&^(4*everyOctet) ^ '"'*everyOctet - everyOctet
+	angle := w&^(2*everyOctet) ^ '<'*everyOctet - everyOctet
+	return (control|quote|angle)&^w&highBits != 0
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
@@ -119,60 +171,87 @@ var (
 	}
 )
 
+// endsName tells whether an octet is certain to end a qualified name.
+func endsName(c byte) bool { return classes[c]&className == 0 && c < utf8.RuneSelf && c != ':' }
+
 // nameEnd gives the offset after the name without colon (Namespaces 1.0 §3, NCName) that begins at an offset; the same
 // offset means that there is none.
 func nameEnd(src string, at int) int {
-	if at < len(src) && src[at] < utf8.RuneSelf && classes[src[at]]&classNameStart == 0 {
-		return at
-	}
 	i := at
-	for i < len(src) {
-		c := src[i]
-		switch {
-		case classes[c]&className != 0:
-			i++
-			continue
-		case c < utf8.RuneSelf:
-			return i
-		}
-		r, size := utf8.DecodeRuneInString(src[i:])
-		if !unicode.Is(nameStart, r) && (i == at || !unicode.Is(nameRest, r)) {
-			return i
-		}
-		i += size
+	for i < len(src) && classes[src[i]]&className != 0 {
+		i++
+	}
+	switch {
+	case i < len(src) && src[i] >= utf8.RuneSelf:
+		return wideNameEnd(src, at)
+	case i > at && classes[src[at]]&classNameStart == 0:
+		return at
 	}
 	return i
 }
 
-// decode replaces references by what they stand for and normalises line ends (XML 1.0 §2.11) and, in attribute values,
-// white space (§3.3.3: without a declared type every value is CDATA). at is the offset of s in the source.
-func (p *parser) decode(at int, s string, value bool) (string, error) {
-	start := p.decoded.Len()
-	for s != "" {
+// wideNameEnd is nameEnd for names that may have characters outside ASCII.
+func wideNameEnd(src string, at int) int {
+	for i, r := range src[at:] {
+		switch {
+		case r < utf8.RuneSelf && classes[r]&classNameStart != 0, unicode.Is(nameStart, r):
+		case i > 0 && (r < utf8.RuneSelf && classes[r]&className != 0 || unicode.Is(nameRest, r)):
+		default:
+			return at + i
+		}
+	}
+	return len(src)
+}
+
+// The references that the canonical form writes itself (Canonical XML 1.0 §2.3).
+var (
+	canonicalInText  = []string{"&amp;", "&lt;", "&gt;", "&#xD;"}
+	canonicalInValue = []string{"&amp;", "&lt;", "&quot;", "&#x9;", "&#xA;", "&#xD;"}
+)
+
+// checkReferences refuses a range of the source whose references are not all allowed, and tells whether they are all among
+// the canonical ones.
+func checkReferences(src string, lo, hi int, canonical []string) (bool, error) {
+	all := true
+	for at := lo; ; {
+		next := strings.IndexByte(src[at:hi], '&')
+		if next < 0 {
+			return all, nil
+		}
+		at += next
+		_, size, err := reference(src, at)
+		if err != nil {
+			return false, err
+		}
+		all = all && slices.Contains(canonical, src[at:at+size])
+		at += size
+	}
+}
+
+// appendDecoded replaces the references of a text that was checked by what they stand for and normalises line ends (XML 1.0
+// §2.11) and, in attribute values, white space (§3.3.3: without a declared type every value is CDATA).
+func appendDecoded(out []byte, s string, value bool) []byte {
+	for {
 		plain := 0
 		for plain < len(s) && classes[s[plain]]&(classReference|classReturn|classValue) == 0 {
 			plain++
 		}
-		p.decoded.WriteString(s[:plain])
-		if s, at = s[plain:], at+plain; s == "" {
-			break
+		out = append(out, s[:plain]...)
+		if s = s[plain:]; s == "" {
+			return out
 		}
 		char, size := rune(s[0]), 1
 		switch {
 		case char == '&':
-			var err error
-			if char, size, err = reference(p.src, at); err != nil {
-				return "", err
-			}
+			char, size, _ = reference(s, 0)
 		case value:
 			char, size = ' ', lineEnd(s)
 		case char == '\r':
 			char, size = '\n', lineEnd(s)
 		}
-		p.decoded.WriteRune(char)
-		s, at = s[size:], at+size
+		out = utf8.AppendRune(out, char)
+		s = s[size:]
 	}
-	return p.decoded.String()[start:], nil
 }
 
 // lineEnd gives the length of the white space that a text begins with: two for CR LF, otherwise one.

@@ -14,49 +14,35 @@ const xmlnsSpace = "http://www.w3.org/2000/xmlns/"
 
 // Document is a document that was read. It does not change and is safe for concurrent use.
 //
-// The tree is flat: nodes stand in document order, and a node's descendants are the nodes up to its next. Nodes and elements
-// are places in the source and hold no pointers, so that a large document costs the garbage collector nothing. Comments are
-// not kept, because no canonical form that we write has them; elements remember that they had some.
+// The tree is flat: elements stand in document order, and an element's descendants are the elements up to its next. The source
+// between their tags is text, but for the pieces that say otherwise. All of them are places in the source and hold no
+// pointers, so that a large document costs the garbage collector nothing.
 type Document struct {
 	src        string
-	nodes      []node
 	elements   []element
-	texts      []string    // what differs from the source
-	attributes []Attribute // those of one element together, in canonical order
+	pieces     []piece
+	attributes []attribute // those of one element together, in canonical order
 	bindings   []Binding   // those of one element together, ordered by prefix
 	root       int32
+	count      int  // elements, runs of text and processing instructions
+	outside    bool // a processing instruction stands outside the root element
 	inside     bool // a processing instruction stands inside the root element
 }
 
-type kind uint8
-
-const (
-	kindElement     kind = iota
-	kindSource           // character data that is what the source has from lo to hi
-	kindText             // character data that the source writes in another way
-	kindInstruction      // target and data
-)
-
-// node is an element, a run of text or a processing instruction.
-type node struct {
-	kind   kind
-	escape bool  // text has characters that the canonical form writes as references
-	parent int32 // -1 outside the root element
-	next   int32 // the node after this one and its descendants
-	index  int32 // kindElement: its place in elements; kindText and kindInstruction: its place in texts
-	lo, hi int32 // offsets of its first octet and after its last one
-}
-
 type element struct {
-	nameLo, nameHi int32 // offsets of its name, with prefix
-	prefixed       int32 // length of its prefix; 0 is none
-	space          int32 // place in bindings of what binds its prefix; noBinding or xmlBinding
-	attrLo, attrHi int32
-	bindLo, bindHi int32
-	content, end   int32 // offsets after the start tag and of the end tag; equal to node.hi if there is none
-	interrupted    bool  // a comment or processing instruction is its child
-	verbatim       bool  // its start tag is written as the canonical form writes it, as far as declarations stay as they are
-	verbatimEnd    bool  // and so is its end tag
+	lo, hi         int32  // offsets of its first octet and after its last one
+	content, end   int32  // offsets after the start tag and of the end tag; equal to hi if there is none
+	nameHi         int32  // offset after its name, which follows the "<" at lo
+	parent         int32  // -1 for the root element
+	next           int32  // the element after this one and its descendants
+	space          int32  // place in bindings of what binds its prefix; noBinding or xmlBinding
+	attrLo, bindLo int32  // places of the first of its attributes and declarations
+	prefixed       uint16 // length of its prefix; 0 is none
+	attrs, binds   uint8  // how many attributes and declarations it has
+	interrupted    bool   // a comment or processing instruction is its child
+	verbatim       bool   // its start tag is written as the canonical form writes it, and declares nothing
+	verbatimEnd    bool   // its end tag is written as the canonical form writes it
+	settled        bool   // from its first octet to its last one the source is the inclusive form, below the apex
 }
 
 // Places in bindings that say that there is none, and that the prefix is xml without a declaration.
@@ -65,14 +51,43 @@ const (
 	xmlBinding = -2
 )
 
-func (d *Document) name(el *element) string   { return d.src[el.nameLo:el.nameHi] }
-func (d *Document) prefix(el *element) string { return d.src[el.nameLo : el.nameLo+el.prefixed] }
+type kind uint8
 
-func (d *Document) local(el *element) string {
+const (
+	pieceText        kind = iota // character data that the canonical form writes in another way
+	pieceSection                 // a CDATA section
+	pieceComment                 // comments, which no canonical form that we write has
+	pieceInstruction             // a processing instruction
+)
+
+// piece is a place in the source that is neither a tag nor character data as the canonical form writes it. Comments outside
+// the root element have none.
+type piece struct {
+	lo, hi int32
+	kind   kind
+}
+
+func (d *Document) name(el *element) string   { return d.src[el.lo+1 : el.nameHi] }
+func (d *Document) prefix(el *element) string { return d.src[el.lo+1 : el.lo+1+int32(el.prefixed)] }
+
+func (d *Document) local(el *element) string { return d.src[el.localLo():el.nameHi] }
+
+// localLo is the offset of an element's local name.
+func (el *element) localLo() int32 {
 	if el.prefixed == 0 {
-		return d.name(el)
+		return el.lo + 1
 	}
-	return d.src[el.nameLo+el.prefixed+1 : el.nameHi]
+	return el.lo + 1 + int32(el.prefixed) + 1
+}
+
+// attributesOf gives the attributes of an element, in canonical order.
+func (d *Document) attributesOf(el *element) []attribute {
+	return d.attributes[el.attrLo : el.attrLo+int32(el.attrs)]
+}
+
+// bindingsOf gives the declarations of an element, ordered by prefix.
+func (d *Document) bindingsOf(el *element) []Binding {
+	return d.bindings[el.bindLo : el.bindLo+int32(el.binds)]
 }
 
 // uri gives the namespace name that a place in bindings stands for.
@@ -86,34 +101,65 @@ func (d *Document) uri(binding int32) string {
 	return d.bindings[binding].URI
 }
 
-// text gives the character data of a node.
-func (d *Document) text(n *node) string {
-	if n.kind == kindSource {
-		return d.src[n.lo:n.hi]
+// firstPiece gives the first piece from an offset on.
+func (d *Document) firstPiece(at int32) int {
+	i, _ := slices.BinarySearchFunc(d.pieces, at, func(p piece, at int32) int { return int(p.lo - at) })
+	return i
+}
+
+// attribute is an attribute that declares no namespace, as a place in the source.
+type attribute struct {
+	lo, nameHi       int32  // offsets of its name
+	valueLo, valueHi int32  // offsets of what is between its quotes
+	space            int32  // place in bindings of what binds its prefix; noBinding or xmlBinding
+	prefixed         uint16 // length of its prefix; 0 is none
+	plain            bool   // what is between its quotes is its value
+	canonical        bool   // what is between its quotes is what the canonical form writes there
+}
+
+func (d *Document) attributePrefix(a *attribute) string { return d.src[a.lo : a.lo+int32(a.prefixed)] }
+
+func (d *Document) attributeLocal(a *attribute) string {
+	if a.prefixed == 0 {
+		return d.src[a.lo:a.nameHi]
 	}
-	return d.texts[n.index]
+	return d.src[a.lo+int32(a.prefixed)+1 : a.nameHi]
 }
 
-// Attribute is an attribute that declares no namespace. Space is its namespace name ("" for names without prefix: the
-// default namespace does not apply to attributes), Value its normalised value.
-type Attribute struct {
-	Space, Local, Value string
-
-	name   string
-	at     int32
-	escape bool
+// value gives the normalised value of an attribute.
+func (d *Document) value(a *attribute) string {
+	raw := d.src[a.valueLo:a.valueHi]
+	if a.plain {
+		return raw
+	}
+	return string(appendDecoded(make([]byte, 0, len(raw)), raw, true))
 }
-
-func (a *Attribute) prefix() string { return a.name[:max(0, len(a.name)-len(a.Local)-1)] }
 
 // compareAttributes is the canonical order (Canonical XML 1.0 §2.2): namespace name, then local name. Comparing UTF-8
 // octets is comparing code points, as the specification demands.
-func compareAttributes(a, b Attribute) int {
-	if c := strings.Compare(a.Space, b.Space); c != 0 {
-		return c
+func (d *Document) compareAttributes(a, b attribute) int {
+	if a.space != b.space {
+		if c := strings.Compare(d.uri(a.space), d.uri(b.space)); c != 0 {
+			return c
+		}
 	}
-	return strings.Compare(a.Local, b.Local)
+	return strings.Compare(d.attributeLocal(&a), d.attributeLocal(&b))
 }
+
+// Attribute is an attribute that declares no namespace.
+type Attribute struct {
+	doc *Document
+	at  *attribute
+}
+
+// Space gives its namespace name, "" for names without prefix: the default namespace does not apply to attributes.
+func (a Attribute) Space() string { return a.doc.uri(a.at.space) }
+
+// Local gives its local name.
+func (a Attribute) Local() string { return a.doc.attributeLocal(a.at) }
+
+// Value gives its normalised value.
+func (a Attribute) Value() string { return a.doc.value(a.at) }
 
 // Binding is a namespace declaration; Prefix "" is the default namespace, and its URI may be "".
 type Binding struct{ Prefix, URI string }
@@ -124,24 +170,18 @@ type Element struct {
 	at  int32
 }
 
-func (e Element) node() *node       { return &e.doc.nodes[e.at] }
-func (e Element) element() *element { return &e.doc.elements[e.node().index] }
+func (e Element) element() *element { return &e.doc.elements[e.at] }
 
 // Root gives the root element.
 func (d *Document) Root() Element { return Element{d, d.root} }
 
 // HasInstructions tells whether there are processing instructions outside the root element, inside it.
-func (d *Document) HasInstructions() (outside, inside bool) {
-	for i := int32(0); int(i) < len(d.nodes); i = d.nodes[i].next {
-		outside = outside || d.nodes[i].kind == kindInstruction
-	}
-	return outside, d.inside
-}
+func (d *Document) HasInstructions() (outside, inside bool) { return d.outside, d.inside }
 
 // Is tells whether the element has this namespace and local name.
 func (e Element) Is(space, local string) bool {
 	el := e.element()
-	return e.doc.local(el) == local && e.doc.uri(el.space) == space
+	return int(el.nameHi-el.localLo()) == len(local) && e.doc.local(el) == local && e.doc.uri(el.space) == space
 }
 
 // Name gives the element's name as written, for messages.
@@ -149,15 +189,15 @@ func (e Element) Name() string { return e.doc.name(e.element()) }
 
 // Parent gives the parent element; false for the root.
 func (e Element) Parent() (Element, bool) {
-	up := e.node().parent
+	up := e.element().parent
 	return Element{e.doc, up}, up >= 0
 }
 
 // Descendants gives the element and all elements in it, in document order.
 func (e Element) Descendants() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
-		for i := e.at; i < e.node().next; i++ {
-			if e.doc.nodes[i].kind == kindElement && !yield(Element{e.doc, i}) {
+		for i, end := e.at, e.element().next; i < end; i++ {
+			if !yield(Element{e.doc, i}) {
 				return
 			}
 		}
@@ -166,62 +206,78 @@ func (e Element) Descendants() iter.Seq[Element] {
 
 // Children gives the child elements.
 func (e Element) Children() []Element {
-	count := 0
-	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
-		if e.doc.nodes[i].kind == kindElement {
-			count++
-		}
+	count, end := 0, e.element().next
+	for i := e.at + 1; i < end; i = e.doc.elements[i].next {
+		count++
 	}
 	children := make([]Element, 0, count)
-	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
-		if e.doc.nodes[i].kind == kindElement {
-			children = append(children, Element{e.doc, i})
-		}
+	for i := e.at + 1; i < end; i = e.doc.elements[i].next {
+		children = append(children, Element{e.doc, i})
 	}
 	return children
 }
 
 // Text gives the element's own character data, that of its child elements not included.
 func (e Element) Text() string {
-	text := ""
-	for i := e.at + 1; i < e.node().next; i = e.doc.nodes[i].next {
-		switch n := &e.doc.nodes[i]; {
-		case n.kind != kindSource && n.kind != kindText:
-		case text == "":
-			text = e.doc.text(n) // most elements have one run, which is not copied
-		default:
-			return e.textFrom(i, text)
-		}
+	el := e.element()
+	raw := e.doc.src[el.content:el.end]
+	next := e.doc.firstPiece(el.content)
+	if e.at+1 == el.next && classesIn(raw)&(classReference|classReturn) == 0 &&
+		(next == len(e.doc.pieces) || e.doc.pieces[next].lo >= el.end) {
+		return raw // most elements have one run, which is not copied
 	}
-	return text
+	var text []byte
+	at := el.content
+	for c := e.at + 1; c < el.next; c = e.doc.elements[c].next {
+		child := &e.doc.elements[c]
+		text = e.doc.appendText(text, at, child.lo)
+		at = child.hi
+	}
+	return string(e.doc.appendText(text, at, el.end))
 }
 
-// textFrom goes on with the text of an element from a node on.
-func (e Element) textFrom(i int32, before string) string {
-	var text strings.Builder
-	text.WriteString(before)
-	for ; i < e.node().next; i = e.doc.nodes[i].next {
-		if n := &e.doc.nodes[i]; n.kind == kindSource || n.kind == kindText {
-			text.WriteString(e.doc.text(n))
+// appendText appends the character data of a range of the source without tags.
+func (d *Document) appendText(text []byte, lo, hi int32) []byte {
+	for i := d.firstPiece(lo); i < len(d.pieces) && d.pieces[i].lo < hi; i++ {
+		p := d.pieces[i]
+		text = appendDecoded(text, d.src[lo:p.lo], false)
+		switch p.kind {
+		case pieceText:
+			text = appendDecoded(text, d.src[p.lo:p.hi], false)
+		case pieceSection:
+			text = append(text, d.sectionText(p)...)
 		}
+		lo = p.hi
 	}
-	return text.String()
+	return appendDecoded(text, d.src[lo:hi], false)
+}
+
+// sectionText gives the character data of a CDATA section.
+func (d *Document) sectionText(p piece) string {
+	return normaliseLines(d.src[p.lo+int32(len("<![CDATA[")) : p.hi-int32(len("]]>"))])
 }
 
 // Interrupted tells whether a comment or a processing instruction is a child of the element.
 func (e Element) Interrupted() bool { return e.element().interrupted }
 
-// Attributes gives the attributes in canonical order. The caller does not change them.
-func (e Element) Attributes() []Attribute {
-	el := e.element()
-	return e.doc.attributes[el.attrLo:el.attrHi]
+// Attributes gives the attributes in canonical order.
+func (e Element) Attributes() iter.Seq[Attribute] {
+	return func(yield func(Attribute) bool) {
+		attributes := e.doc.attributesOf(e.element())
+		for i := range attributes {
+			if !yield(Attribute{e.doc, &attributes[i]}) {
+				return
+			}
+		}
+	}
 }
 
 // Attribute gives the value of an attribute.
 func (e Element) Attribute(space, local string) (string, bool) {
-	for _, a := range e.Attributes() {
-		if a.Local == local && a.Space == space {
-			return a.Value, true
+	attributes := e.doc.attributesOf(e.element())
+	for i := range attributes {
+		if a := &attributes[i]; e.doc.attributeLocal(a) == local && e.doc.uri(a.space) == space {
+			return e.doc.value(a), true
 		}
 	}
 	return "", false
@@ -230,8 +286,7 @@ func (e Element) Attribute(space, local string) (string, bool) {
 // Namespace gives what a prefix is bound to at the element; "" if it is not bound.
 func (e Element) Namespace(prefix string) string {
 	for up, below := e, true; below; up, below = up.Parent() {
-		el := up.element()
-		for _, b := range e.doc.bindings[el.bindLo:el.bindHi] {
+		for _, b := range e.doc.bindingsOf(up.element()) {
 			if b.Prefix == prefix {
 				return b.URI
 			}
@@ -243,9 +298,8 @@ func (e Element) Namespace(prefix string) string {
 // inScope gives the declarations in force at an element, innermost first.
 func (d *Document) inScope(i int32) []Binding {
 	scope := make([]Binding, 0, 8)
-	for ; i >= 0; i = d.nodes[i].parent {
-		el := &d.elements[d.nodes[i].index]
-		for _, b := range d.bindings[el.bindLo:el.bindHi] {
+	for ; i >= 0; i = d.elements[i].parent {
+		for _, b := range d.bindingsOf(&d.elements[i]) {
 			if !slices.ContainsFunc(scope, func(in Binding) bool { return in.Prefix == b.Prefix }) {
 				scope = append(scope, b)
 			}
@@ -255,17 +309,17 @@ func (d *Document) inScope(i int32) []Binding {
 }
 
 // Position gives line and column of the element's start tag, from 1.
-func (e Element) Position() (line, column int) { return position(e.doc.src, int(e.node().lo)) }
+func (e Element) Position() (line, column int) { return position(e.doc.src, int(e.element().lo)) }
 
 // Size is the number of octets from the element's start tag to its end tag, both included.
-func (e Element) Size() int { return int(e.node().hi - e.node().lo) }
+func (e Element) Size() int { return int(e.element().hi - e.element().lo) }
 
 // Append gives the source with markup put in as the element's last child. Nothing else changes, but that an empty-element
 // tag is written as start tag and end tag.
 func (e Element) Append(markup string) []byte {
 	el, src := e.element(), e.doc.src
 	out := make([]byte, 0, len(src)+len(markup)+len(e.Name())+4)
-	if el.end < e.node().hi {
+	if el.end < e.element().hi {
 		out = append(out, src[:el.end]...)
 		out = append(out, markup...)
 		return append(out, src[el.end:]...)
@@ -283,21 +337,21 @@ func (e Element) Append(markup string) []byte {
 func (e Element) Place(markup string) (*Document, error) {
 	head, tail := "", ""
 	for up, below := e, true; below; up, below = up.Parent() {
-		tag := e.doc.src[up.node().lo:up.element().content]
+		tag := e.doc.src[up.element().lo:up.element().content]
 		if empty, found := strings.CutSuffix(tag, "/>"); found {
 			tag = empty + ">"
 		}
 		head = tag + head
 		tail += "</" + up.Name() + ">"
 	}
-	place, err := Parse([]byte(head + markup + tail))
+	place, err := Parse(head + markup + tail)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(e.doc.src)+len(markup)+len(tail) > maxBytes:
-		return nil, tooMany(e.doc.src, int(e.node().hi), maxBytes, "octets in a document")
-	case len(e.doc.nodes)+len(place.nodes) > maxNodes:
-		return nil, tooMany(e.doc.src, int(e.node().hi), maxNodes, "elements and runs of text")
+		return nil, tooMany(e.doc.src, int(e.element().hi), maxBytes, "octets in a document")
+	case e.doc.count+place.count > maxNodes:
+		return nil, tooMany(e.doc.src, int(e.element().hi), maxNodes, "elements and runs of text")
 	}
 	return place, nil
 }

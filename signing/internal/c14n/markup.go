@@ -2,6 +2,17 @@ package c14n
 
 import "strings"
 
+// pseudoAttributes are the parts of the XML declaration, in their order, with what is allowed in them.
+var pseudoAttributes = [...]struct {
+	name     string
+	required bool
+	values   []string
+}{
+	{"version", true, []string{"1.0"}},
+	{"encoding", false, []string{"UTF-8"}},
+	{"standalone", false, []string{"yes", "no"}},
+}
+
 // declaration reads the XML declaration, if there is one (XML 1.0 §2.8). It must not contradict that the document is XML
 // 1.0 in UTF-8.
 func (p *parser) declaration() error {
@@ -9,15 +20,7 @@ func (p *parser) declaration() error {
 		return nil
 	}
 	p.pos += len("<?xml")
-	for _, part := range [...]struct {
-		name     string
-		required bool
-		values   []string
-	}{
-		{"version", true, []string{"1.0"}},
-		{"encoding", false, []string{"UTF-8"}},
-		{"standalone", false, []string{"yes", "no"}},
-	} {
+	for _, part := range pseudoAttributes {
 		start := p.pos
 		spaced := p.space()
 		if !p.at(part.name) {
@@ -35,7 +38,11 @@ func (p *parser) declaration() error {
 		}
 	}
 	p.space()
-	return p.take("?>")
+	if !p.at("?>") {
+		return p.expected(`"?>"`)
+	}
+	p.pos += len("?>")
+	return nil
 }
 
 // pseudoAttribute reads one part of the XML declaration, which has one of a few values. Only the name of an encoding
@@ -43,15 +50,16 @@ func (p *parser) declaration() error {
 func (p *parser) pseudoAttribute(name string, values []string) error {
 	p.pos += len(name)
 	p.space()
-	if err := p.take("="); err != nil {
+	if err := p.take('='); err != nil {
 		return err
 	}
 	p.space()
 	start := p.pos
-	value, err := p.value()
+	a, err := p.value()
 	if err != nil {
 		return err
 	}
+	value := p.doc.value(&a)
 	if strings.Contains(p.src[start:p.pos], "&") {
 		return expected(p.src, start, "no references in the XML declaration")
 	}
@@ -63,56 +71,76 @@ func (p *parser) pseudoAttribute(name string, values []string) error {
 	return expected(p.src, start, name+" "+strings.Join(values, " or "))
 }
 
-// text reads the run of character data up to the next markup (XML 1.0 §2.4).
+// text reads the run of character data up to the next markup (XML 1.0 §2.4). Most runs are indentation.
 func (p *parser) text() error {
-	start := p.pos
-	run := p.rest()
-	if end := strings.IndexByte(run, '<'); end >= 0 {
-		run = run[:end]
+	start, end := p.pos, p.pos
+	for end < len(p.src) && (p.src[end] == '\n' || p.src[end] == ' ') {
+		end++
 	}
-	if len(p.open) == 0 {
-		if p.space(); p.pos < start+len(run) {
+	indentation := end < len(p.src) && p.src[end] == '<'
+	if !indentation {
+		if more := strings.IndexByte(p.src[end:], '<'); more >= 0 {
+			end += more
+		} else {
+			end = len(p.src)
+		}
+	}
+	if p.inner < 0 {
+		if p.space(); p.pos < end {
 			return p.expected("no text outside the root element")
 		}
 		return nil
 	}
-	if len(run) > maxText {
+	if end-start > maxText {
 		return tooMany(p.src, start, maxText, "octets in a run of text")
 	}
-	found := classesIn(run)
-	escape := found&classGreater != 0
-	if escape {
+	p.pos = end
+	if !indentation {
+		if err := p.checkText(start); err != nil {
+			return err
+		}
+	}
+	return p.count(start)
+}
+
+// checkText looks at the run of text that was read, and notes it if the canonical form writes it in another way.
+func (p *parser) checkText(start int) error {
+	run := p.src[start:p.pos]
+	found := classesInText(run)
+	if found&classGreater != 0 {
 		if i := strings.Index(run, "]]>"); i >= 0 {
 			return expected(p.src, start+i, `no "]]>" in text`)
 		}
 	}
-	p.pos += len(run)
-	n := node{kind: kindSource, escape: escape, lo: int32(start), hi: int32(p.pos)}
-	if found&(classReference|classReturn) != 0 {
-		text, err := p.decode(start, run, false)
+	canonical := found&(classGreater|classReturn) == 0
+	if found&classReference != 0 {
+		references, err := checkReferences(p.src, start, p.pos, canonicalInText)
 		if err != nil {
 			return err
 		}
-		n.kind, n.escape = kindText, escape || strings.ContainsAny(text, "&<>\r")
-		n.index = p.keep(text)
+		canonical = canonical && references
 	}
-	return p.add(n)
+	if !canonical {
+		p.note(pieceText, start)
+	}
+	return nil
 }
 
 // section reads a CDATA section (XML 1.0 §2.7), which becomes text (Canonical XML 1.0 §1.1).
 func (p *parser) section() error {
-	if len(p.open) == 0 {
+	if p.inner < 0 {
 		return p.expected("no CDATA section outside the root element")
 	}
 	start := p.pos
 	body, err := p.until("<![CDATA[", "]]>")
-	if err != nil || body == "" {
+	if err != nil {
 		return err
 	}
-	text := normaliseLines(body)
-	return p.add(node{
-		kind: kindText, escape: strings.ContainsAny(text, "&<>"), lo: int32(start), hi: int32(p.pos), index: p.keep(text),
-	})
+	p.note(pieceSection, start)
+	if body == "" {
+		return nil
+	}
+	return p.count(start)
 }
 
 // comment reads a comment (XML 1.0 §2.5) and forgets it.
@@ -127,6 +155,14 @@ func (p *parser) comment() error {
 	}
 	p.pos++
 	p.interrupt()
+	last := len(p.doc.pieces) - 1
+	switch {
+	case p.inner < 0:
+	case last >= 0 && p.doc.pieces[last].kind == pieceComment && p.doc.pieces[last].hi == int32(start):
+		p.doc.pieces[last].hi = int32(p.pos)
+	default:
+		p.note(pieceComment, start)
+	}
 	return nil
 }
 
@@ -147,19 +183,27 @@ func (p *parser) instruction() error {
 	case data != "" && !isSpace(data[0]):
 		return expected(p.src, start+len("<?")+end, `white space or "?>" after the target`)
 	}
-	text := target
-	if data = strings.TrimLeft(data, " \t\r\n"); data != "" {
-		text += " " + normaliseLines(data)
-	}
 	p.interrupt()
-	p.doc.inside = p.doc.inside || len(p.open) > 0
-	return p.add(node{kind: kindInstruction, lo: int32(start), hi: int32(p.pos), index: p.keep(text)})
+	p.note(pieceInstruction, start)
+	if p.inner < 0 {
+		p.doc.outside = true
+	} else {
+		p.doc.inside = true
+	}
+	return p.count(start)
+}
+
+// splitInstruction gives target and data of a processing instruction that was read.
+func splitInstruction(markup string) (target, data string) {
+	body := markup[len("<?") : len(markup)-len("?>")]
+	end := nameEnd(body, 0)
+	return body[:end], strings.TrimLeft(body[end:], " \t\r\n")
 }
 
 // interrupt notes that the open element has a comment or processing instruction as its child.
 func (p *parser) interrupt() {
-	if at := p.innermost(); at >= 0 {
-		p.doc.elements[p.doc.nodes[at].index].interrupted = true
+	if p.inner >= 0 {
+		p.doc.elements[p.inner].interrupted = true
 	}
 }
 

@@ -5,51 +5,57 @@ import (
 	"strings"
 )
 
-// Parse reads a document in one pass. It keeps no reference to doc. The error is an [*Error].
-func Parse(doc []byte) (*Document, error) {
-	if len(doc) > maxBytes {
+// Parse reads a document in one pass. The error is an [*Error].
+func Parse(src string) (*Document, error) {
+	if len(src) > maxBytes {
 		return nil, tooMany("", 0, maxBytes, "octets in a document")
 	}
-	src := string(doc)
 	if err := checkCharacters(src); err != nil {
 		return nil, err
 	}
-	// Room for what the markup promises: two tags make an element, with a run of text in it and one after it, and two quotes
-	// an attribute. The bound keeps a document of nothing but "<" from asking for much before it is refused; what is larger
-	// grows.
+	// Room for what the markup promises: two tags make an element, and two quotes an attribute. The bound keeps a document of
+	// nothing but "<" from asking for much before it is refused; what is larger grows.
 	const room = 1 << 14
-	tags := strings.Count(src, "<")
-	p := &parser{src: src, doc: &Document{
+	p := &parser{src: src, inner: -1, doc: &Document{
 		src:        src,
-		nodes:      make([]node, 0, min(tags+tags/2, room)+8),
-		elements:   make([]element, 0, min(tags/2, room)+8),
-		attributes: make([]Attribute, 0, min(strings.Count(src, `"`)/2, room)),
+		elements:   make([]element, 0, min(strings.Count(src, "<")/2, room)+8),
+		attributes: make([]attribute, 0, min(strings.Count(src, `"`)/2, room)),
 		bindings:   make([]Binding, 0, 8),
 		root:       -1,
-	}, open: make([]int32, 0, 16), scope: make([]int32, 0, 16)}
-	if references := min(strings.Count(src, "&"), room); references > 0 {
-		p.doc.texts = make([]string, 0, references)
-		p.decoded.Grow(min(64*references, len(src))) // the rest of a run with a reference is short in most documents
-	}
+	}, scope: make([]int32, 0, 16)}
 	if err := p.document(); err != nil {
 		return nil, err
 	}
 	return p.doc, nil
 }
 
-// parser reads src from pos on. open are the elements whose end tag has not come, scope the places of their declarations,
-// innermost last.
+// parser reads src from pos on. inner is the element whose end tag comes next, -1 outside the root element, and depth how many
+// are open; scope has the places of their declarations, innermost last.
 type parser struct {
-	src      string
-	pos      int
-	doc      *Document
-	open     []int32
-	scope    []int32
-	verbatim bool // so far, the start tag that is read is written as the canonical form writes it
+	src   string
+	pos   int
+	doc   *Document
+	inner int32
+	depth int
+	scope []int32
 
-	// decoded has the texts that the source writes in another way, one after the other, so that their number costs nothing.
-	decoded strings.Builder
+	scopes int32 // counts how often scope has changed
+	names  [1 << nameBits]name
 }
+
+// name is the name of an element that was read, which is likely to come again.
+type name struct {
+	lo, hi   int32 // offsets of its first octet and after its last one; equal for none
+	prefixed int32 // length of its prefix
+	space    int32 // place in bindings of what binds its prefix
+	scopes   int32 // when that was looked up
+}
+
+// nameBits is how many bits of a hash tell names apart, nameFactor what makes the hash of eight octets.
+const (
+	nameBits   = 6
+	nameFactor = 0x9E3779B97F4A7C15
+)
 
 func (p *parser) expected(what string) error { return expected(p.src, p.pos, what) }
 
@@ -75,12 +81,12 @@ func (p *parser) space() bool {
 	return p.pos > start
 }
 
-// take skips a literal that must come next.
-func (p *parser) take(literal string) error {
-	if !p.at(literal) {
-		return p.expected(`"` + literal + `"`)
+// take skips an octet that must come next.
+func (p *parser) take(octet byte) error {
+	if p.next() != octet {
+		return p.expected(`"` + string(octet) + `"`)
 	}
-	p.pos += len(literal)
+	p.pos++
 	return nil
 }
 
@@ -93,12 +99,23 @@ func (p *parser) document() error {
 		return err
 	}
 	for p.pos < len(p.src) {
-		if err := p.item(); err != nil {
+		var err error
+		switch {
+		case p.src[p.pos] != '<':
+			err = p.text()
+		case p.pos+1 < len(p.src) && p.src[p.pos+1] == '/':
+			err = p.endTag()
+		case p.pos+1 < len(p.src) && (p.src[p.pos+1] == '!' || p.src[p.pos+1] == '?'):
+			err = p.other()
+		default:
+			err = p.startTag()
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if len(p.open) > 0 {
-		return p.expected("the end tag of " + Element{p.doc, p.innermost()}.Name())
+	if p.inner >= 0 {
+		return p.expected("the end tag of " + p.doc.name(&p.doc.elements[p.inner]))
 	}
 	if p.doc.root < 0 {
 		return p.expected("a root element")
@@ -106,49 +123,36 @@ func (p *parser) document() error {
 	return nil
 }
 
-// item reads one piece of markup or one run of text.
-func (p *parser) item() error {
-	if p.src[p.pos] != '<' {
-		return p.text()
-	}
-	if p.pos+1 == len(p.src) {
-		return p.startTag()
-	}
-	switch p.src[p.pos+1] {
-	case '/':
-		return p.endTag()
-	case '?':
+// other reads what begins with "<!" or "<?".
+func (p *parser) other() error {
+	switch {
+	case p.at("<?"):
 		return p.instruction()
-	case '!':
-		switch {
-		case p.at("<!--"):
-			return p.comment()
-		case p.at("<![CDATA["):
-			return p.section()
-		case p.at("<!DOCTYPE"):
-			return p.expected("no document type declaration")
-		}
+	case p.at("<!--"):
+		return p.comment()
+	case p.at("<![CDATA["):
+		return p.section()
+	case p.at("<!DOCTYPE"):
+		return p.expected("no document type declaration")
 	}
-	return p.startTag()
+	return p.startTag() // which says what it expects
 }
 
-// innermost is the open element, or -1 outside the root element.
-func (p *parser) innermost() int32 {
-	if len(p.open) == 0 {
-		return -1
+// count counts an element, run of text or processing instruction that begins at an offset.
+func (p *parser) count(start int) error {
+	if p.doc.count == maxNodes {
+		return tooMany(p.src, start, maxNodes, "elements and runs of text")
 	}
-	return p.open[len(p.open)-1]
-}
-
-// add appends a node that ends where it begins; its caller sets what differs.
-func (p *parser) add(n node) error {
-	if len(p.doc.nodes) == maxNodes {
-		return tooMany(p.src, int(n.lo), maxNodes, "elements and runs of text")
-	}
-	n.parent = p.innermost()
-	n.next = int32(len(p.doc.nodes)) + 1
-	p.doc.nodes = append(roomFor(p, p.doc.nodes), n)
+	p.doc.count++
 	return nil
+}
+
+// note stores a piece that ends where the parser is.
+func (p *parser) note(kind kind, start int) {
+	p.doc.pieces = append(roomFor(p, p.doc.pieces), piece{lo: int32(start), hi: int32(p.pos), kind: kind})
+	if p.inner >= 0 {
+		p.doc.elements[p.inner].settled = false
+	}
 }
 
 // roomFor gives a list that is full room for as much as the rest of the source will have if it goes on like what was read.
@@ -164,191 +168,226 @@ func (p *parser) more(read int) int {
 	return 8 + min(read*(len(p.src)-p.pos)/(p.pos+1), maxNodes)
 }
 
-// keep stores a text that the source writes in another way and gives its place.
-func (p *parser) keep(text string) int32 {
-	p.doc.texts = append(roomFor(p, p.doc.texts), text)
-	return int32(len(p.doc.texts) - 1)
-}
-
 // startTag reads a start tag or an empty-element tag (XML 1.0 §3.1).
 func (p *parser) startTag() error {
 	start := p.pos
 	p.pos++
-	p.verbatim = true
-	name, prefix, _, err := p.qualifiedName("an element name")
+	name, err := p.elementName()
 	if err != nil {
 		return err
 	}
-	if p.doc.root >= 0 && len(p.open) == 0 {
+	if p.depth == 0 && p.doc.root >= 0 {
 		return expected(p.src, start, "nothing after the root element")
 	}
-	if len(p.open) == maxDepth {
+	if p.depth == maxDepth {
 		return tooMany(p.src, start, maxDepth, "elements inside each other")
 	}
-	el := element{nameLo: int32(start + 1), nameHi: int32(start + 1 + len(name)), prefixed: int32(len(prefix))}
-	el.attrLo, el.bindLo = int32(len(p.doc.attributes)), int32(len(p.doc.bindings))
-	if err := p.attributes(); err != nil {
-		return err
+	doc := p.doc
+	at := int32(len(doc.elements))
+	doc.elements = append(roomFor(p, doc.elements), element{})
+	el := &doc.elements[at]
+	el.lo, el.nameHi, el.prefixed = int32(start), int32(p.pos), uint16(name.prefixed)
+	el.parent, el.next, el.verbatim = p.inner, at+1, true
+	el.attrLo, el.bindLo = int32(len(doc.attributes)), int32(len(doc.bindings))
+	if p.next() != '>' {
+		if err := p.attributes(el); err != nil {
+			return err
+		}
 	}
-	el.attrHi, el.bindHi = int32(len(p.doc.attributes)), int32(len(p.doc.bindings))
-	if err := p.resolve(&el, start+1); err != nil {
+	if err := p.resolve(el, name); err != nil {
 		return err
 	}
 
-	empty := p.at("/>")
+	empty := p.next() == '/' && p.at("/>")
 	if empty {
 		p.pos++
 	}
-	if err := p.take(">"); err != nil {
+	if err := p.take('>'); err != nil {
 		return err
 	}
-	el.content, el.end = int32(p.pos), int32(p.pos)
-	el.verbatim = p.verbatim && !empty
-	at := int32(len(p.doc.nodes))
-	if err := p.add(node{kind: kindElement, index: int32(len(p.doc.elements)), lo: int32(start), hi: int32(p.pos)}); err != nil {
+	if err := p.count(start); err != nil {
 		return err
 	}
-	p.doc.elements = append(roomFor(p, p.doc.elements), el)
-	if len(p.open) == 0 {
+	el.content, el.end, el.hi = int32(p.pos), int32(p.pos), int32(p.pos)
+	el.verbatim = el.verbatim && !empty
+	el.settled = el.verbatim
+	if p.depth == 0 {
 		p.doc.root = at
 	}
 	if empty {
-		p.scope = p.scope[:len(p.scope)-int(el.bindHi-el.bindLo)]
+		p.close(el)
 		return nil
 	}
-	p.open = append(p.open, at)
+	p.inner = at
+	p.depth++
 	return nil
+}
+
+// close ends the scope of an element's declarations.
+func (p *parser) close(el *element) {
+	if el.binds > 0 {
+		p.scope = p.scope[:len(p.scope)-int(el.binds)]
+		p.scopes++
+	}
+	if !el.settled && el.parent >= 0 {
+		p.doc.elements[el.parent].settled = false
+	}
 }
 
 // endTag reads an end tag and closes the element that is open.
 func (p *parser) endTag() error {
 	start := p.pos
-	if len(p.open) == 0 {
+	if p.inner < 0 {
 		return p.expected("no end tag outside the root element")
 	}
-	at := p.innermost()
-	n := &p.doc.nodes[at]
-	el := &p.doc.elements[n.index]
+	el := &p.doc.elements[p.inner]
 	name := p.doc.name(el)
 	p.pos += len("</")
 	if p.at(name) {
 		p.pos += len(name)
-		el.verbatimEnd = !p.space()
+		el.verbatimEnd = p.next() == '>' || !p.space()
 	}
 	if p.next() != '>' {
 		return expected(p.src, start, "</"+name+">")
 	}
 	p.pos++
-	el.end, n.hi = int32(start), int32(p.pos)
-	n.next = int32(len(p.doc.nodes))
-	p.open = p.open[:len(p.open)-1]
-	p.scope = p.scope[:len(p.scope)-int(el.bindHi-el.bindLo)]
+	el.end, el.hi, el.next = int32(start), int32(p.pos), int32(len(p.doc.elements))
+	el.settled = el.settled && el.verbatimEnd
+	p.inner = el.parent
+	p.depth--
+	p.close(el)
 	return nil
 }
 
-// qualifiedName reads a name with or without prefix (Namespaces 1.0 §4).
-func (p *parser) qualifiedName(what string) (name, prefix, local string, err error) {
+// elementName reads the name of an element. One that was read before is known by its octets and what ends it.
+func (p *parser) elementName() (*name, error) {
+	start := p.pos
+	slot := &p.names[0]
+	if start+8 <= len(p.src) {
+		slot = &p.names[word(p.src[start:start+8])*nameFactor>>(64-nameBits)]
+		end := start + int(slot.hi-slot.lo)
+		if start < end && end < len(p.src) && endsName(p.src[end]) && p.src[start:end] == p.src[slot.lo:slot.hi] {
+			p.pos = end
+			return slot, nil
+		}
+	}
+	prefixed, err := p.qualifiedName("an element name")
+	*slot = name{lo: int32(start), hi: int32(p.pos), prefixed: int32(prefixed), scopes: -1}
+	return slot, err
+}
+
+// qualifiedName reads a name with or without prefix (Namespaces 1.0 §4) and gives the length of its prefix.
+func (p *parser) qualifiedName(what string) (prefixed int, err error) {
 	start := p.pos
 	end := nameEnd(p.src, start)
 	if end == start {
-		return "", "", "", p.expected(what)
+		return 0, p.expected(what)
 	}
-	local = p.src[start:end]
+	length := end - start
 	if end < len(p.src) && p.src[end] == ':' {
-		prefix = local
+		prefixed = length
 		after := nameEnd(p.src, end+1)
 		if after == end+1 {
-			return "", "", "", expected(p.src, start, what+" with at most one colon and text on both sides of it")
+			return 0, expected(p.src, start, what+" with at most one colon and text on both sides of it")
 		}
-		local, end = p.src[end+1:after], after
+		length, end = after-end-1, after
 	}
-	if max(len(prefix), len(local)) > maxName {
-		return "", "", "", tooMany(p.src, start, maxName, "octets in a name")
+	if max(prefixed, length) > maxName {
+		return 0, tooMany(p.src, start, maxName, "octets in a name")
 	}
 	p.pos = end
-	return p.src[start:end], prefix, local, nil
+	return prefixed, nil
 }
 
 // attributes reads the attributes and declarations of a start tag up to its ">" or "/>".
-func (p *parser) attributes() error {
+func (p *parser) attributes(el *element) error {
 	for count := 0; ; count++ {
 		before := p.pos
 		spaced := p.space()
 		if c := p.next(); c == '>' || c == '/' {
-			p.verbatim = p.verbatim && !spaced
+			el.verbatim = el.verbatim && !spaced
 			return nil
 		}
-		p.verbatim = p.verbatim && p.pos == before+1 && p.src[before] == ' '
+		el.verbatim = el.verbatim && p.pos == before+1 && p.src[before] == ' '
 		if !spaced {
 			return p.expected(`white space, ">" or "/>"`)
 		}
 		if count == maxAttributes {
 			return tooMany(p.src, p.pos, maxAttributes, "attributes on an element")
 		}
-		if err := p.attribute(); err != nil {
+		if err := p.attribute(el); err != nil {
 			return err
 		}
 	}
 }
 
-func (p *parser) attribute() error {
+func (p *parser) attribute(el *element) error {
 	start := p.pos
-	name, prefix, local, err := p.qualifiedName(`an attribute name, ">" or "/>"`)
+	prefixed, err := p.qualifiedName(`an attribute name, ">" or "/>"`)
 	if err != nil {
 		return err
 	}
+	end := p.pos
 	p.space()
-	if err := p.take("="); err != nil {
+	if err := p.take('='); err != nil {
 		return err
 	}
 	p.space()
 	open := p.pos
-	value, err := p.value()
+	a, err := p.value()
 	if err != nil {
 		return err
 	}
-	switch {
-	case prefix == "xmlns":
-		return p.bind(start, Binding{local, value})
+	switch name := p.src[start:end]; {
+	case name[:prefixed] == "xmlns":
+		return p.bind(el, start, Binding{name[len("xmlns:"):], p.doc.value(&a)})
 	case name == "xmlns":
-		return p.bind(start, Binding{"", value})
+		return p.bind(el, start, Binding{"", p.doc.value(&a)})
 	}
-	escape := classesIn(value)&(classReference|classLess|classQuote|classReturn|classValue) != 0
-	p.verbatim = p.verbatim && !escape && open == start+len(name)+1 && p.src[open] == '"' && p.src[open+1:p.pos-1] == value
-	p.doc.attributes = append(roomFor(p, p.doc.attributes), Attribute{
-		Local: local, Value: value, name: name, at: int32(start), escape: escape,
-	})
+	a.lo, a.nameHi, a.prefixed, a.space = int32(start), int32(end), uint16(prefixed), noBinding
+	el.verbatim = el.verbatim && a.canonical && open == end+1 && p.src[open] == '"'
+	el.attrs++
+	p.doc.attributes = append(roomFor(p, p.doc.attributes), a)
 	return nil
 }
 
-// value reads a quoted attribute value (XML 1.0 §2.3, AttValue) and normalises it.
-func (p *parser) value() (string, error) {
+// value reads a quoted attribute value (XML 1.0 §2.3, AttValue).
+func (p *parser) value() (attribute, error) {
 	quote := p.next()
 	if quote != '"' && quote != '\'' {
-		return "", p.expected("an attribute value in quotes")
+		return attribute{}, p.expected("an attribute value in quotes")
 	}
 	start := p.pos + 1
 	length := strings.IndexByte(p.src[start:], quote)
 	if length < 0 {
-		return "", p.expected("an attribute value with a quote at its end")
+		return attribute{}, p.expected("an attribute value with a quote at its end")
 	}
 	if length > maxText {
-		return "", tooMany(p.src, start, maxText, "octets in an attribute value")
+		return attribute{}, tooMany(p.src, start, maxText, "octets in an attribute value")
 	}
 	raw := p.src[start : start+length]
 	found := classesIn(raw)
 	if found&classLess != 0 {
-		return "", expected(p.src, start+strings.IndexByte(raw, '<'), `"&lt;" in an attribute value`)
+		return attribute{}, expected(p.src, start+strings.IndexByte(raw, '<'), `"&lt;" in an attribute value`)
 	}
 	p.pos = start + length + 1
-	if found&(classReference|classReturn|classValue) == 0 {
-		return raw, nil
+	a := attribute{
+		valueLo: int32(start), valueHi: int32(start + length),
+		plain:     found&(classReference|classReturn|classValue) == 0,
+		canonical: found&(classReturn|classValue|classQuote) == 0,
 	}
-	return p.decode(start, raw, true)
+	if found&classReference != 0 {
+		canonical, err := checkReferences(p.src, start, start+length, canonicalInValue)
+		if err != nil {
+			return attribute{}, err
+		}
+		a.canonical = a.canonical && canonical
+	}
+	return a, nil
 }
 
 // bind notes a namespace declaration (Namespaces 1.0 §3 and §5).
-func (p *parser) bind(start int, b Binding) error {
+func (p *parser) bind(el *element, start int, b Binding) error {
 	what := ""
 	switch {
 	case b.Prefix == "xmlns":
@@ -369,42 +408,51 @@ func (p *parser) bind(start int, b Binding) error {
 		return tooMany(p.src, start, maxNamespace, "octets in a namespace name")
 	}
 	p.doc.bindings = append(roomFor(p, p.doc.bindings), b)
-	p.verbatim = false
+	el.verbatim = false
+	el.binds++
 	return nil
 }
 
 // resolve gives an element and its attributes their namespaces and puts attributes and declarations in canonical order,
-// which brings equal names together (Namespaces 1.0 §6.3, XML 1.0 §3.1). nameAt is the offset of the element's name.
-func (p *parser) resolve(el *element, nameAt int) error {
-	if err := p.declare(el, nameAt); err != nil {
-		return err
+// which brings equal names together (Namespaces 1.0 §6.3, XML 1.0 §3.1).
+func (p *parser) resolve(el *element, name *name) error {
+	if el.binds > 0 {
+		if err := p.declare(el); err != nil {
+			return err
+		}
 	}
-	var found bool
-	if el.space, found = p.lookup(p.doc.prefix(el)); !found {
-		return expected(p.src, nameAt, "a declared prefix")
+	if name.scopes != p.scopes {
+		space, found := p.lookup(p.doc.prefix(el))
+		if !found {
+			return expected(p.src, int(el.lo)+1, "a declared prefix")
+		}
+		name.space, name.scopes = space, p.scopes
 	}
-	attributes := p.doc.attributes[el.attrLo:el.attrHi]
+	el.space = name.space
+	if el.attrs == 0 {
+		return nil
+	}
+	attributes := p.doc.attributesOf(el)
 	for i := range attributes {
 		a := &attributes[i]
-		if a.prefix() == "" {
+		if a.prefixed == 0 {
 			continue
 		}
-		binding, found := p.lookup(a.prefix())
-		if !found {
-			return expected(p.src, int(a.at), "a declared prefix")
+		found := false
+		if a.space, found = p.lookup(p.doc.attributePrefix(a)); !found {
+			return expected(p.src, int(a.lo), "a declared prefix")
 		}
-		a.Space = p.doc.uri(binding)
 	}
 	if len(attributes) < 2 {
 		return nil
 	}
-	if !slices.IsSortedFunc(attributes, compareAttributes) {
-		slices.SortFunc(attributes, compareAttributes)
-		p.verbatim = false
+	if !slices.IsSortedFunc(attributes, p.doc.compareAttributes) {
+		slices.SortFunc(attributes, p.doc.compareAttributes)
+		el.verbatim = false
 	}
 	for i := 1; i < len(attributes); i++ {
-		if compareAttributes(attributes[i-1], attributes[i]) == 0 {
-			at := max(attributes[i-1].at, attributes[i].at)
+		if p.doc.compareAttributes(attributes[i-1], attributes[i]) == 0 {
+			at := max(attributes[i-1].lo, attributes[i].lo)
 			return expected(p.src, int(at), "each attribute once on an element")
 		}
 	}
@@ -412,8 +460,9 @@ func (p *parser) resolve(el *element, nameAt int) error {
 }
 
 // declare puts an element's declarations in order and in scope.
-func (p *parser) declare(el *element, nameAt int) error {
-	bindings := p.doc.bindings[el.bindLo:el.bindHi]
+func (p *parser) declare(el *element) error {
+	nameAt := int(el.lo) + 1
+	bindings := p.doc.bindingsOf(el)
 	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Prefix, b.Prefix) })
 	for i := range bindings {
 		if i > 0 && bindings[i].Prefix == bindings[i-1].Prefix {
@@ -421,6 +470,7 @@ func (p *parser) declare(el *element, nameAt int) error {
 		}
 		p.scope = append(p.scope, el.bindLo+int32(i))
 	}
+	p.scopes++
 	if len(p.scope) > maxBindings {
 		return tooMany(p.src, nameAt, maxBindings, "namespace declarations in scope")
 	}
