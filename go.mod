@@ -1,6 +1,6 @@
 module github.com/ecogate/ecogate
 
-go 1.26.0
+go 1.26.2
 
 require (
 	github.com/ThalesGroup/crypto11 v1.5.0
@@ -22,6 +22,7 @@ require (
 
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/jacoelho/xsd v0.3.0 // indirect
 	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect

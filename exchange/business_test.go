@@ -42,16 +42,6 @@ func (s *side) ends(w *world, m exchange.Message) exchange.Message {
 	return m
 }
 
-func (s *side) state(w *world, reference string) exchange.CertificateState {
-	w.Helper()
-	for _, c := range s.certificates(w) {
-		if c.Key.Reference == eco.NormaliseReference(reference) {
-			return c.State
-		}
-	}
-	return ""
-}
-
 func used(status eco.CustomsStatus) exchange.Decision {
 	d := exchange.Decision{Declaration: "CX/26/1"}
 	for item := range 2 { // as many as sample has

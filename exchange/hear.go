@@ -194,7 +194,7 @@ func (n *Node) heldBy(ctx context.Context, partner string, direction Direction, 
 	return found, nil
 }
 
-// asked finds the message of ours that a reply answers.
+// askedIn finds the message of ours that a reply answers.
 func (n *Node) askedIn(ctx context.Context, r *reception, kind Kind) (Message, error) {
 	sent, found, err := n.sent(ctx, r.agreement.Partner, r.header.RefToMessageID)
 	if err != nil {

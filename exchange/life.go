@@ -166,7 +166,7 @@ func withdraw(c Certificate, e eco.Event, message string, successor *Certificate
 	return []Change{change}, &Effect{Certificate: c.Seq, Before: c.State, After: change.State}, nil
 }
 
-// openVerification finds a verification by its number.
+// verification finds a verification by its number.
 func (d Dealings) verification(id string) (int, bool) {
 	at := slices.IndexFunc(d.Verifications, func(v Verification) bool { return v.ID == id })
 	return at, at >= 0

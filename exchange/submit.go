@@ -61,7 +61,11 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
 	load, err := n.prepare(ctx, agreement, c, attachments, now)
 	if errors.Is(err, ErrNoTimeStamp) {
-		return n.queuedBefore(ctx, partner, c, attachments, findings, err)
+		before, err := n.queuedBefore(ctx, partner, c, attachments, err)
+		if err == nil {
+			before.Findings = findings
+		}
+		return before, err
 	}
 	if err != nil {
 		return Submission{}, err
@@ -88,7 +92,7 @@ func (n *Node) checked(c eco.Certificate, quirks eco.Quirks, at time.Time) (eco.
 
 // queuedBefore gives the message that carries a certificate already, for whoever submits it again while there is no time-stamp: that
 // one has its own. Otherwise the error is the one given, alone or with why nobody could look.
-func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, findings []eco.Finding, missing error) (Submission, error) {
+func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, missing error) (Submission, error) {
 	content, err := contentOf(c, attachments)
 	if err != nil {
 		return Submission{}, fmt.Errorf("%w; certificate %s: %w", missing, c.Reference, err)
@@ -106,7 +110,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 			return Submission{}, fmt.Errorf("%w; looking for the message of an earlier submission: %w", missing, err)
 		}
 		if len(messages) == 1 {
-			return Submission{Message: messages[0], Key: before.Key, Findings: findings}, nil
+			return Submission{Message: messages[0], Key: before.Key}, nil
 		}
 	}
 	return Submission{}, missing
@@ -120,6 +124,7 @@ type load struct {
 	certificate Certificate
 	document    []byte
 	attachments []Attachment
+	set         string // what their Content-IDs end in; the document is signed before the message has an id
 	// replaced is the certificate that this one takes the place of; nil if there is none.
 	replaced *Certificate
 	// known: the store has the certificate, which is sent once more as the octets that it was.
@@ -134,7 +139,15 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, signing.MaxParts))
 	}
 	defer n.computing()()
-	document, signer, err := n.signedDocument(ctx, c, now)
+	options, set := ubl.Options{Version: ubl.Version(a.UBLVersion)}, ""
+	if len(attachments) > 0 {
+		var err error
+		set = n.newID()
+		if options.Attachments, err = refer(attachments, set); err != nil {
+			return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+		}
+	}
+	document, signer, err := n.signedDocument(ctx, c, options, now)
 	if err != nil {
 		return load{}, err
 	}
@@ -143,7 +156,7 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
 	}
 	return load{
-		agreement: a, at: now, document: document, attachments: attachments,
+		agreement: a, at: now, document: document, attachments: attachments, set: set,
 		certificate: Certificate{
 			Direction: Outbound, Key: keyOf(c), State: CertificateReleased, Partner: a.Partner,
 			Content: content, Recorded: now, Data: c, DocumentSigner: signer,
@@ -216,8 +229,8 @@ func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compos
 
 // signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential. What is
 // the issuing country's own stays in our record and out of the document.
-func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.Time) ([]byte, string, error) {
-	unsigned, err := ubl.Marshal(c.ForPartner(), n.registry.Forms())
+func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, o ubl.Options, now time.Time) ([]byte, string, error) {
+	unsigned, err := o.Marshal(c.ForPartner(), n.registry.Forms())
 	if err != nil {
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
@@ -294,7 +307,7 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	m.RefToMessageID = l.about
 	parts := []ebms.Part{m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))}
 	for i, attachment := range l.attachments {
-		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
+		parts = append(parts, m.carry(attachmentID(i, l.set), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
 	}
 	d, err := n.sealReliable(a, m, parts, l.at)
 	if err != nil {

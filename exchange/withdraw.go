@@ -1,9 +1,11 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -68,10 +70,7 @@ func (n *Node) cancellations(ctx context.Context, actor string, found []Certific
 	if findings := eco.Validate(cancellation, n.registry.Forms(), eco.Quirks{}, now); eco.HasErrors(findings) {
 		return nil, nil, &InvalidError{Findings: findings}
 	}
-	document, err := n.signedCancellation(ctx, cancellation)
-	if err != nil {
-		return nil, nil, err
-	}
+	documents := map[string][]byte{} // by the version of UBL
 	var departures []Departure
 	var states []CertificateState
 	for _, c := range found {
@@ -84,7 +83,12 @@ func (n *Node) cancellations(ctx context.Context, actor string, found []Certific
 		case c.State == CertificateReleased:
 			return nil, nil, fmt.Errorf("%w %s: wait for its acknowledgment, or for its delivery to fail", ErrUnderway, c.Partner)
 		}
-		d, err := n.composeCancellation(ctx, actor, a, c, document)
+		if documents[a.UBLVersion] == nil {
+			if documents[a.UBLVersion], err = n.signedCancellation(ctx, cancellation, a); err != nil {
+				return nil, nil, err
+			}
+		}
+		d, err := n.composeCancellation(ctx, actor, a, c, documents[a.UBLVersion])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -93,9 +97,9 @@ func (n *Node) cancellations(ctx context.Context, actor string, found []Certific
 	return departures, states, nil
 }
 
-func (n *Node) signedCancellation(ctx context.Context, c eco.Certificate) ([]byte, error) {
+func (n *Node) signedCancellation(ctx context.Context, c eco.Certificate, a partners.Agreement) ([]byte, error) {
 	defer n.computing()()
-	document, _, err := n.signedDocument(ctx, c, n.now().UTC())
+	document, _, err := n.signedDocument(ctx, c, ubl.Options{Version: ubl.Version(a.UBLVersion)}, n.now().UTC())
 	return document, err
 }
 
@@ -262,6 +266,7 @@ func (n *Node) Resend(ctx context.Context, actor string, q CertificateQuery) (Sa
 			}
 			continue
 		}
+		l.set = cmp.Or(l.set, strings.TrimPrefix(part.ContentID, attachmentID(0, ""))) // the document names them by it
 		l.attachments = append(l.attachments, Attachment{Name: part.Name, ContentType: part.ContentType, Content: part.Content})
 	}
 	m, err := n.say(ctx, func() (Departure, error) { return n.compose(l, place{conversation: uuid.NewString()}) })

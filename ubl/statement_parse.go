@@ -14,6 +14,7 @@ func unmarshalMessage[T any](l layout, doc []byte, forms eco.Forms, read func(r 
 		return message, nil, fmt.Errorf("unmarshal %s: %w", l.matter, err)
 	}
 	r := newReader(forms)
+	r.checkRules(doc, root)
 	read(r, root, &message)
 	if r.err != nil {
 		var none T
