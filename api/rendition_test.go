@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -169,5 +170,33 @@ func TestCertificatesTooLongForPaperAreRefused(t *testing.T) {
 	f.received(c, "in@kr")
 	if p := f.request(officerSecret, "GET", "/api/v1/certificates/A1/pdf", "").problem(t); p.Code != api.CodeTooLong || p.Status != http.StatusUnprocessableEntity {
 		t.Errorf("problem %+v, want %s", p, api.CodeTooLong)
+	}
+}
+
+// standing is a store whose certificates stand in a state.
+type standing struct {
+	api.Reader
+	state exchange.CertificateState
+}
+
+func (s standing) Certificates(ctx context.Context, q exchange.CertificateQuery) ([]exchange.Certificate, error) {
+	found, err := s.Reader.Certificates(ctx, q)
+	for i := range found {
+		found[i].State = s.state
+	}
+	return found, err
+}
+
+func TestRenditionsBearTheirState(t *testing.T) {
+	for state, want := range map[exchange.CertificateState]paper.Overlay{
+		exchange.CertificateCancelled: paper.OverlayCancelled, exchange.CertificateReplaced: paper.OverlayReplaced,
+		exchange.CertificateRefused: paper.OverlayRefused, exchange.CertificateInConflict: paper.OverlayInConflict,
+	} {
+		f := serve(t, func(o *api.Options) { o.Store = standing{o.Store, state} })
+		f.imported("A1", "in@kr", "said")
+		got := f.request(officerSecret, "GET", "/api/v1/certificates/A1/pdf", "")
+		if !strings.Contains(text(t, got.body), string(want)+"\n") {
+			t.Errorf("%s: status %d, no %s on paper", state, got.status, want)
+		}
 	}
 }

@@ -286,7 +286,7 @@ func (k *composer) formName(s *sheet, area *rectangle) {
 		s.centred(area, y+leading(smallSize)*0.8, smallSize, l, false)
 		y += leading(smallSize)
 	}
-	if name != "CERTIFICATE OF ORIGIN" {
+	if !strings.Contains(name, "CERTIFICATE OF ORIGIN") {
 		s.centred(area, y+leading(titleSize)*0.8, titleSize, k.ours("CERTIFICATE OF ORIGIN"), true)
 		y += leading(titleSize)
 	}

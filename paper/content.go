@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ecogate/ecogate/eco"
 )
@@ -52,6 +53,9 @@ func (s source) boxEntries(holds content) []entry {
 		entries := party("", c.Consignee)
 		if c.Importer != nil {
 			entries = append(entries, party("IMPORTER: ", *c.Importer)...)
+		}
+		if c.Notify != nil {
+			entries = append(entries, party("NOTIFY: ", *c.Notify)...)
 		}
 		return entries
 	case holdsProducer:
@@ -116,16 +120,25 @@ func address(a eco.Address) []entry {
 	return entries
 }
 
-// hasWords reports whether text holds part between word ends.
+// hasWords reports whether text holds part, spelled in the same way, between word ends.
 func hasWords(text, part string) bool {
-	separate := func(r rune) bool { return strings.ContainsRune(" ,;.()\"", r) }
-	words, sought := strings.FieldsFunc(text, separate), strings.FieldsFunc(part, separate)
-	for i := 0; len(sought) > 0 && i+len(sought) <= len(words); i++ {
-		if slices.Equal(words[i:i+len(sought)], sought) {
+	for at := 0; part != ""; at++ {
+		found := strings.Index(text[at:], part)
+		if found < 0 {
+			return false
+		}
+		at += found
+		if wordEnd(text[:at], utf8.DecodeLastRuneInString) && wordEnd(text[at+len(part):], utf8.DecodeRuneInString) {
 			return true
 		}
 	}
 	return false
+}
+
+// wordEnd reports whether no word goes on into text on the side that first looks at.
+func wordEnd(text string, first func(string) (rune, int)) bool {
+	r, _ := first(text)
+	return text == "" || strings.ContainsRune(" ,;.()\"", r)
 }
 
 func (s source) producers() []entry {
@@ -146,14 +159,12 @@ func (s source) producers() []entry {
 }
 
 func transport(t eco.Transport) []entry {
-	entries := []entry{prose("", t.Text)}
-	if !t.DepartureDate.IsZero() {
-		entries = append(entries, exact("DEPARTURE DATE: ", t.DepartureDate.String()))
-	}
-	return filled(append(entries,
-		exact("MODE: ", modeName(t.Mode)), prose("VESSEL: ", t.Vessel), prose("VOYAGE, FLIGHT OR VEHICLE: ", t.Journey),
+	return filled(
+		prose("", t.Text), exact("DEPARTURE DATE: ", t.DepartureDate.String()), exact("SHIPMENT DATE: ", t.ShipmentDate.String()),
+		exact("SAILING DATE: ", t.SailingDate.String()), exact("MODE: ", modeName(t.Mode)), prose("VESSEL: ", joined(t.Vessel, t.VesselID)), prose("VOYAGE, FLIGHT OR VEHICLE: ", t.Journey),
 		prose("FROM: ", location(t.LoadingPort)), prose("VIA: ", location(t.Transshipment)), prose("PORT OF DISCHARGE: ", location(t.DischargePort)),
-	)...)
+		exact("IN TRANSIT THROUGH: ", strings.Join(t.TransitCountries, ", ")),
+	)
 }
 
 // modes are the transport modes of UN/ECE Recommendation 19.
@@ -202,7 +213,7 @@ func (s source) itemEntries(holds content, i *eco.Item) []entry {
 	case holdsCriterion:
 		return criteria(i)
 	case holdsItemOrigin:
-		return filled(exact("", i.OriginCountry))
+		return filled(exact("", itemOrigin(i)))
 	case holdsQuantity:
 		return quantities(i)
 	case holdsInvoices:
@@ -218,6 +229,11 @@ func (s source) goods(i *eco.Item) []entry {
 		entries = append(entries, prose("", strings.TrimSpace(fmt.Sprintf("%d %s %s", i.Packages, i.PackageCode, i.PackageText))))
 	}
 	entries = append(entries, prose("", i.Description))
+	for _, part := range []entry{prose("GOODS: ", i.GoodsText), prose("BRAND: ", i.Brand), prose("MODEL: ", i.Model)} {
+		if !strings.Contains(i.Description, strings.TrimSpace(part.value)) {
+			entries = append(entries, part)
+		}
+	}
 	if !s.frame.has(holdsHS) {
 		entries = append(entries, tariff("HS ", i)...)
 	}
@@ -226,8 +242,8 @@ func (s source) goods(i *eco.Item) []entry {
 			entries = append(entries, exact("ORIGIN CRITERION: ", e.value))
 		}
 	}
-	if !s.frame.has(holdsItemOrigin) && i.OriginCountry != s.c.OriginCountry {
-		entries = append(entries, exact("ORIGIN: ", i.OriginCountry))
+	if !s.frame.has(holdsItemOrigin) && itemOrigin(i) != s.c.OriginCountry {
+		entries = append(entries, exact("ORIGIN: ", itemOrigin(i)))
 	}
 	if !s.frame.has(holdsInvoices) {
 		for _, e := range s.invoices(i) {
@@ -240,12 +256,24 @@ func (s source) goods(i *eco.Item) []entry {
 	return filled(entries...)
 }
 
-func tariff(label string, i *eco.Item) []entry {
-	hs := i.HS
-	if hs != "" && i.HSEdition != "" {
-		hs += " (" + i.HSEdition + ")"
+// itemOrigin is a country of origin with the form's mark when it was not found in the ordinary way, and what that means: RCEP
+// Article 2.6.6.
+func itemOrigin(i *eco.Item) string {
+	mark := ""
+	switch i.OriginBasis {
+	case "":
+		return i.OriginCountry
+	case "2.6.6A":
+		mark = "*"
+	case "2.6.6B":
+		mark = "**"
 	}
-	national := strings.TrimSpace(i.NationalList + " " + i.NationalCode)
+	return i.OriginCountry + mark + " (" + i.OriginBasis + ")"
+}
+
+func tariff(label string, i *eco.Item) []entry {
+	hs := noted(i.HS, i.HSEdition, i.HSBasis)
+	national := noted(strings.TrimSpace(i.NationalList+" "+i.NationalCode), i.NationalEdition)
 	if label == "" { // a narrow column
 		return filled(exact("", hs), exact("", national))
 	}
@@ -256,12 +284,14 @@ func tariff(label string, i *eco.Item) []entry {
 func criteria(i *eco.Item) []entry {
 	entries := filled(exact("", i.CriterionText))
 	for _, criterion := range i.Criteria {
-		text := criterion.Code
+		percent := ""
 		if criterion.Percent != "" {
-			text += " " + string(criterion.Percent) + "%"
+			percent = string(criterion.Percent) + "%"
 		}
-		if !slices.ContainsFunc(entries, func(e entry) bool { return hasWords(e.value, text) }) {
-			entries = append(entries, exact("", text))
+		if !slices.ContainsFunc(entries, func(e entry) bool {
+			return hasWords(e.value, criterion.Code) && (percent == "" || hasWords(e.value, percent))
+		}) {
+			entries = append(entries, exact("", strings.TrimSpace(criterion.Code+" "+percent)))
 		}
 	}
 	return entries
@@ -277,6 +307,7 @@ func quantities(i *eco.Item) []entry {
 	add("GROSS ", i.GrossWeight)
 	add("NET ", i.NetWeight)
 	add("", i.Quantity)
+	entries = append(entries, prose("", i.QuantityText))
 	if i.FOB != nil {
 		entries = append(entries, exact("FOB ", strings.TrimSpace(i.FOB.Currency+" "+string(i.FOB.Value))))
 	}
@@ -311,12 +342,25 @@ func (s source) rest() []entry {
 		entries = append(entries, prose("EXHIBITION: ", joined(c.Exhibition.Name, c.Exhibition.Address, c.Exhibition.Country)))
 	}
 	for _, r := range c.Related {
-		entries = append(entries, exact(strings.ReplaceAll(string(r.Relation), "_", " ")+" ", joined(r.Reference, r.Date.String(), r.Country, r.Body)))
+		entries = append(entries, exact(strings.ReplaceAll(string(r.Relation), "_", " ")+" ", joined(r.Reference, r.Date.String(), r.Country, r.Body, r.OriginCountry, r.ExporterCode)))
 	}
 	for _, d := range c.Documents {
-		entries = append(entries, exact("DOCUMENT "+d.Type+": ", joined(d.Number, d.Date.String())))
+		entries = append(entries, exact("DOCUMENT "+d.Type+": ", joined(d.Title, d.Number, d.Date.String())))
 	}
-	return filled(append(entries, exact("APPLICATION NO. ", c.Application), exact("UUID ", c.UUID))...)
+	entries = append(entries, endorsement("EMBASSY: ", c.Embassy), endorsement("INSURANCE: ", c.Insurance))
+	for _, copied := range c.Copies {
+		entries = append(entries, prose("COPIES: ", joined(strconv.Itoa(copied.Count), copied.Qualifier, copied.For)))
+	}
+	return filled(append(entries,
+		exact("TO BE VERIFIED AT ", c.Verification.URL), exact("VERIFICATION CODE ", c.Verification.Code),
+		exact("APPLICATION NO. ", c.Application), exact("CASE ", c.Job), exact("CONTINUES CASE ", c.PreviousJob), exact("UUID ", c.UUID))...)
+}
+
+func endorsement(label string, e *eco.Endorsement) entry {
+	if e == nil {
+		return entry{}
+	}
+	return prose(label, joined(e.Number, e.Status, e.Body, e.Officer, e.Place, e.Country, e.Remarks))
 }
 
 // invoicers are the companies that invoice in the exporter's place, each with its invoices, and the invoices of no item.
@@ -432,6 +476,14 @@ func filled(entries ...entry) []entry {
 
 func joined(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
+}
+
+// noted is a value with notes in brackets; "" without value.
+func noted(value string, notes ...string) string {
+	if note := joined(notes...); value != "" && note != "" {
+		return value + " (" + note + ")"
+	}
+	return value
 }
 
 func firstOf(a, b string) string {

@@ -22,7 +22,7 @@ var frames = []frame{
 			{"17", left, 248, 190, foot - 248, holdsTicks},
 		},
 		table: table{top + 95, 189 - top - 95, []column{
-			{"6", 10, holdsItem}, {"7", 25, holdsMarks}, {"8", 53, holdsGoods}, {"9", 15, holdsHS}, {"10", 18, holdsCriterion},
+			{"6", 11, holdsItem}, {"7", 25, holdsMarks}, {"8", 52, holdsGoods}, {"9", 15, holdsHS}, {"10", 18, holdsCriterion},
 			{"11", 15, holdsItemOrigin}, {"12", 30, holdsQuantity}, {"13", 24, holdsInvoices},
 		}},
 	},
@@ -39,7 +39,7 @@ var frames = []frame{
 			{"12", middle, 212, 95, foot - 212, holdsDeclaration},
 		},
 		table: table{top + 90, 212 - top - 90, []column{
-			{"5", 10, holdsItem}, {"6", 30, holdsMarks}, {"7", 72, holdsGoods}, {"8", 20, holdsCriterion}, {"9", 32, holdsQuantity},
+			{"5", 11, holdsItem}, {"6", 30, holdsMarks}, {"7", 71, holdsGoods}, {"8", 20, holdsCriterion}, {"9", 32, holdsQuantity},
 			{"10", 26, holdsInvoices},
 		}},
 	},
@@ -76,7 +76,7 @@ var plain = frame{
 		{"", left, 248, 190, foot - 248, holdsTicks},
 	},
 	table: table{top + 89, 189 - top - 89, []column{
-		{"", 10, holdsItem}, {"", 25, holdsMarks}, {"", 53, holdsGoods}, {"", 15, holdsHS}, {"", 18, holdsCriterion},
+		{"", 11, holdsItem}, {"", 25, holdsMarks}, {"", 52, holdsGoods}, {"", 15, holdsHS}, {"", 18, holdsCriterion},
 		{"", 15, holdsItemOrigin}, {"", 30, holdsQuantity}, {"", 24, holdsInvoices},
 	}},
 }
@@ -95,7 +95,7 @@ func thirteen(last content) frame {
 			{"13", left, 246, 190, foot - 246, last},
 		},
 		table: table{top + 88, 200 - top - 88, []column{
-			{"5", 10, holdsItem}, {"6", 28, holdsMarks}, {"7", 74, holdsGoods}, {"8", 20, holdsCriterion}, {"9", 33, holdsQuantity},
+			{"5", 11, holdsItem}, {"6", 28, holdsMarks}, {"7", 73, holdsGoods}, {"8", 20, holdsCriterion}, {"9", 33, holdsQuantity},
 			{"10", 25, holdsInvoices},
 		}},
 	}

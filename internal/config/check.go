@@ -123,6 +123,14 @@ func isLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// maxVerifyURL keeps the QR code of a rendition readable on paper.
+const maxVerifyURL = 200
+
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && len(s) <= maxVerifyURL
+}
+
 func (l *loader) intake(c Config) {
 	l.rules(
 		rule{c.Intake.Poll < 100*time.Millisecond, "intake.poll", "must be at least 100ms"},
@@ -142,14 +150,6 @@ func (l *loader) intake(c Config) {
 			rule{f.From != "" && !slices.Contains(intake.Formats(), f.From), at + ".from", fmt.Sprintf("%q is not one of %q", f.From, intake.Formats())},
 		)
 	}
-}
-
-// maxVerifyURL keeps the QR code of a rendition readable on paper.
-const maxVerifyURL = 200
-
-func isWebAddress(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && len(s) <= maxVerifyURL
 }
 
 const sharedKey = "is another entry's key too; each entry has its own"
