@@ -60,6 +60,29 @@ type Match struct {
 	Certificate *eco.Certificate `json:"certificate,omitempty"`
 	Document    *Document        `json:"document,omitempty"`
 	Findings    []eco.Finding    `json:"findings,omitempty"`
+	// Dealings are what business messages said of it.
+	Dealings *Dealings `json:"dealings,omitempty"`
+}
+
+// Dealings are what business messages said of a certificate.
+type Dealings struct {
+	// Items are what customs said last of each item.
+	Items []exchange.ItemStanding `json:"items,omitempty"`
+	// Verifications are those that were asked for, oldest first.
+	Verifications []exchange.Verification `json:"verifications,omitempty"`
+	// Withdrawn is the MessageId that cancelled or replaced it.
+	Withdrawn string `json:"withdrawn_by,omitempty"`
+	// Successor replaced it; Predecessor is what it replaced.
+	Successor   *exchange.CertificateKey `json:"successor,omitempty"`
+	Predecessor *exchange.CertificateKey `json:"predecessor,omitempty"`
+}
+
+// dealings are those of a certificate, nil if nothing was said.
+func dealings(d exchange.Dealings) *Dealings {
+	if d.Items == nil && d.Verifications == nil && d.Withdrawn == "" && d.Predecessor == nil {
+		return nil
+	}
+	return &Dealings{Items: d.Items, Verifications: d.Verifications, Withdrawn: d.Withdrawn, Successor: d.Successor, Predecessor: d.Predecessor}
 }
 
 // Document says where the signed UBL document is and how to know it.
@@ -156,6 +179,7 @@ func match(c exchange.Certificate, role Role) Match {
 	}
 	m.Certificate = &c.Data
 	m.Findings = c.Findings
+	m.Dealings = dealings(c.Dealings)
 	m.Document = &Document{
 		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner,
 	}

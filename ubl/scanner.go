@@ -53,6 +53,10 @@ const byteOrderMark = "\uFEFF"
 // checkCharacters refuses what XML cannot hold (XML 1.0 §2.2).
 func checkCharacters(src string) error {
 	for i := 0; i < len(src); {
+		if i+8 <= len(src) && isPrintable(src[i:i+8]) {
+			i += 8
+			continue
+		}
 		if c := src[i]; c >= ' ' && c < utf8.RuneSelf || c == '\n' || c == '\t' || c == '\r' {
 			i++
 			continue
@@ -67,6 +71,15 @@ func checkCharacters(src string) error {
 		i += size
 	}
 	return nil
+}
+
+// isPrintable reports whether eight octets are all ASCII from the space on. An octet below the space borrows from the next one
+// when a space is taken from it, which shows in its high bit; a false alarm is no harm.
+func isPrintable(s string) bool {
+	const high, spaces = 0x8080808080808080, 0x2020202020202020
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (w|(w-spaces))&high == 0
 }
 
 func isCharacter(r rune) bool {
@@ -362,7 +375,7 @@ func (s *scanner) name() (xml.Name, error) {
 			colon = s.at - begin
 		}
 		if c < utf8.RuneSelf {
-			if !isNameByte(c) {
+			if !nameBytes[c] {
 				break
 			}
 			s.at++
@@ -385,6 +398,14 @@ func (s *scanner) name() (xml.Name, error) {
 	}
 	return name, nil
 }
+
+// nameBytes are the octets of ASCII for which isNameByte holds.
+var nameBytes = func() (table [utf8.RuneSelf]bool) {
+	for c := range table {
+		table[c] = isNameByte(byte(c))
+	}
+	return table
+}()
 
 func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ':' || c == '_' || c == '-' || c == '.'

@@ -1,7 +1,9 @@
 package ubl
 
 import (
+	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/ecogate/ecogate/eco"
@@ -45,6 +47,9 @@ func sumOf(values []eco.Decimal, n int) (eco.Decimal, bool) {
 	if len(values) != n || n == 0 {
 		return "", false
 	}
+	if total, ok := smallSum(values); ok {
+		return total, true
+	}
 	sum, decimals := new(big.Rat), 0
 	for _, value := range values {
 		if value.Valid() != nil {
@@ -60,4 +65,30 @@ func sumOf(values []eco.Decimal, n int) (eco.Decimal, bool) {
 	}
 	total := eco.Decimal(sum.FloatString(decimals))
 	return total, total.Valid() == nil
+}
+
+// smallSum is sumOf for what most sums are: numbers without sign that have equally many decimals, and few digits.
+func smallSum(values []eco.Decimal) (eco.Decimal, bool) {
+	const maxDigits = 12 // MaxItems times as much is an int64 still
+	point, sum := -2, int64(0)
+	for _, value := range values {
+		whole, fraction, found := strings.Cut(string(value), ".")
+		decimals := len(fraction)
+		if !found {
+			decimals = -1
+		}
+		if point == -2 {
+			point = decimals
+		}
+		number, err := strconv.ParseUint(whole+fraction, 10, 63)
+		if err != nil || decimals != point || decimals == 0 || whole == "" || len(value) > maxDigits {
+			return "", false
+		}
+		sum += int64(number)
+	}
+	if point < 0 {
+		return eco.Decimal(strconv.FormatInt(sum, 10)), true
+	}
+	digits := fmt.Sprintf("%0*d", point+1, sum)
+	return eco.Decimal(digits[:len(digits)-point] + "." + digits[len(digits)-point:]), true
 }

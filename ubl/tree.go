@@ -13,6 +13,7 @@ import (
 // writer builds the tree of a document and remembers the first fault, so that the mapping reads without error checks.
 // Elements without content are never written (UBL 2.1 ch. 4, IND5), nor are attributes (IND9).
 type writer struct {
+	forms   eco.Forms // of the certificate that a message is about
 	err     error
 	version Version
 }

@@ -15,7 +15,7 @@
 //
 // Each part of a document has a file that writes it and one that reads it. Read in this order: ubl.go, marshal.go, read.go,
 // document.go with document_parse.go, then extension, party, shipment, goods, reference and attachment; answer.go with
-// answer_parse.go; tree.go holds the tools of writing, unmarshal.go, rules.go, parse.go and scanner.go those of reading.
+// answer_parse.go, then statement, response, standing and verification for the other business messages; tree.go holds the tools of writing, unmarshal.go, rules.go, parse.go and scanner.go those of reading.
 package ubl
 
 import "encoding/xml"
@@ -41,12 +41,14 @@ const (
 	nsDS          = "http://www.w3.org/2000/09/xmldsig#"
 	// nsOrigin is our own extension's namespace and, as its ExtensionURI, its name.
 	nsOrigin = "urn:ecogate:origin:1"
+	// nsVerification is the same of what verification requests and replies say.
+	nsVerification = "urn:ecogate:verification:1"
 )
 
 // prefixes are the prefixes that this package writes, and that errors and findings use whatever a partner wrote. The
 // namespace of the document element has none.
 var prefixes = map[string]string{
-	nsCAC: "cac:", nsCBC: "cbc:", nsExt: "ext:", nsSig: "sig:", nsSac: "sac:", nsSbc: "sbc:", nsDS: "ds:", nsOrigin: "eco:",
+	nsCAC: "cac:", nsCBC: "cbc:", nsExt: "ext:", nsSig: "sig:", nsSac: "sac:", nsSbc: "sbc:", nsDS: "ds:", nsOrigin: "eco:", nsVerification: "ver:",
 }
 
 // Identifiers that documents carry.
@@ -67,6 +69,7 @@ const (
 const (
 	listDocumentType = "UNCL1001"
 	listResponse     = "UNCL4343"
+	listCondition    = "UNCL1373"
 	listMode         = "UNECE Rec 19"
 	listPackage      = "UNECE Rec 21"
 	listHS           = "HS"
@@ -104,9 +107,12 @@ const (
 
 // SignaturePath is the path of element names, the document element first, to the element that takes ds:Signature. The
 // signature's extension is the document's first one.
-func SignaturePath() []xml.Name {
+func SignaturePath() []xml.Name { return signaturePath("CertificateOfOrigin") }
+
+// signaturePath is SignaturePath in a document with that name.
+func signaturePath(document string) []xml.Name {
 	return []xml.Name{
-		{Space: nsCertificate, Local: "CertificateOfOrigin"},
+		{Space: namespaceOf(document), Local: document},
 		{Space: nsExt, Local: "UBLExtensions"},
 		{Space: nsExt, Local: "UBLExtension"},
 		{Space: nsExt, Local: "ExtensionContent"},

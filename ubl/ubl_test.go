@@ -337,3 +337,31 @@ func TestRemarksRepeatWhatTheExtensionSays(t *testing.T) {
 		}
 	}
 }
+
+// Totals are added exactly, however the items' figures are written.
+func TestTotalsOfItems(t *testing.T) {
+	for _, test := range []struct {
+		weights []eco.Decimal
+		want    string
+	}{
+		{[]eco.Decimal{"1", "2", "30"}, "33"},
+		{[]eco.Decimal{"0.05", "0.05"}, "0.10"},
+		{[]eco.Decimal{"1.5", "2.25", ".25"}, "4.00"},
+		{[]eco.Decimal{"99999999999999999999.1", "0.9"}, "100000000000000000000.0"},
+		{[]eco.Decimal{"+1.", "2"}, "3"},
+		{[]eco.Decimal{"0999999.999", "0.001"}, "1000000.000"},
+	} {
+		c := ecotest.Load(t, "nonpreferential-kcci")
+		c.Items = c.Items[:1]
+		for i, weight := range test.weights {
+			item := c.Items[0]
+			item.Number, item.GrossWeight, item.NetWeight = i+1, &eco.Measure{Value: weight, Unit: "KGM"}, nil
+			c.Items = append(c.Items[:i], item)
+		}
+		doc := string(marshal(t, c))
+		_, rest, _ := strings.Cut(doc, `<cbc:GrossWeightMeasure unitCode="KGM">`)
+		if got, _, _ := strings.Cut(rest, "<"); got != test.want {
+			t.Errorf("%v add up to %s, want %s", test.weights, got, test.want)
+		}
+	}
+}

@@ -31,9 +31,10 @@ import (
 //	want: path = JSON value, of the certificate that is read
 //
 // A file without base holds the document itself. Files whose names begin with answer- are about answers, and their base is
-// of testdata/answers.
+// of testdata/answers. A base with a folder, such as responses/part, is another business message.
 type hostile struct {
 	answer         bool
+	message        *message // nil: a certificate or an answer
 	document       []byte
 	errorText      string
 	version        string // of UBL, for files of testdata/hostile/structure
@@ -52,7 +53,10 @@ func readHostile(t testing.TB, file string) hostile {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch key {
 		case "base":
-			if h.answer {
+			if folder, name, is := strings.Cut(value, "/"); is {
+				h.message = messageOf(t, folder)
+				h.document = h.message.sample(t, name)
+			} else if h.answer {
 				h.document = marshalAnswer(t, ecotest.LoadAnswer(t, value))
 			} else {
 				h.document = marshal(t, ecotest.Load(t, value))
@@ -91,7 +95,10 @@ func readHostile(t testing.TB, file string) hostile {
 
 // unmarshal reads the document as what the file is about.
 func (h hostile) unmarshal() (any, []eco.Finding, error) {
-	if h.answer {
+	switch {
+	case h.message != nil:
+		return h.message.read(h.document)
+	case h.answer:
 		return ubl.UnmarshalAnswer(h.document, eco.DefaultForms())
 	}
 	return ubl.Unmarshal(h.document, eco.DefaultForms())

@@ -16,7 +16,8 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	return group("co", "Check, submit and find certificates of origin", c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup())
+	verbs := append([]*cobra.Command{c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup()}, c.dealVerbs()...)
+	return group("co", "Check, submit and find certificates of origin, and what is said of them", verbs...)
 }
 
 // lookupFlags are the flags that narrow a look-up.
@@ -159,6 +160,7 @@ func showMatch(w *columns, m api.Match) {
 	if m.Certificate != nil {
 		showCertificate(w, m.Certificate)
 	}
+	showDealings(w, m.Dealings)
 	findings(w, m.Findings)
 }
 

@@ -62,9 +62,11 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"pair":    func(ts *testscript.TestScript, _ bool, _ []string) { makePair(ts) },
-			"nodes":   func(ts *testscript.TestScript, _ bool, args []string) { startNodes(ts, worldOf(ts), args) },
-			"await":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).steps.await(ts, args[0], args[1]) },
+			"pair":  func(ts *testscript.TestScript, _ bool, _ []string) { makePair(ts) },
+			"nodes": func(ts *testscript.TestScript, _ bool, args []string) { startNodes(ts, worldOf(ts), args) },
+			"await": func(ts *testscript.TestScript, _ bool, args []string) {
+				worldOf(ts).steps.await(ts, args[0], strings.Join(args[1:], " "))
+			},
 			"exits":   exitsCommand,
 			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
 			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },

@@ -164,7 +164,7 @@ func messageLimits(l config.Limits) ebms.Limits {
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}

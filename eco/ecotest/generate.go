@@ -32,7 +32,7 @@ func Answer() *rapid.Generator[eco.Answer] {
 			ID: g.word("id"), Note: g.optional(g.box, "note"),
 			IssueTime: Now().Add(time.Duration(rapid.Int64Range(-1e18, 1e18).Draw(t, "issued"))),
 			Kind:      rapid.SampledFrom([]eco.AnswerKind{eco.AnswerReceived, eco.AnswerAccepted, eco.AnswerRejected}).Draw(t, "kind"),
-			Certificate: eco.AnsweredCertificate{
+			Certificate: eco.CertificateID{
 				IssuingCountry: g.country("issuing", form.Issuers...), Form: form.Code,
 				Reference: g.word("reference"), IssuingBody: g.word("body"),
 			},
