@@ -27,7 +27,7 @@ func Fingerprint(x509Cert *x509.Certificate) string {
 
 // NewKey puts a private key, in memory or in a token, together with its credentials. The credential of the key may stand
 // anywhere among them (PKCS #7 and PKCS #12 have no order) and becomes Chain[0]; the others keep their order. An RSA key has
-// at least 2048 bits, an ECDSA key is on P-256, P-384 or P-521; the third kind is Ed25519. The error is an [*Error] of kind
+// 2048 to 8192 bits, an ECDSA key is on P-256, P-384 or P-521; the third kind is Ed25519. The error is an [*Error] of kind
 // ErrPolicy, or ErrKey if none of the credentials belongs to the key.
 func NewKey(signer crypto.Signer, credentials []*x509.Certificate) (Key, error) {
 	if _, err := keyAlgorithm(signer.Public()); err != nil {
