@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.mozilla.org/pkcs7"
 )
 
 // maxCredentials is the length in octets of what ReadCredentials reads, enough for the bundle of a whole region.
@@ -213,7 +211,7 @@ func readDER(der []byte) ([]*x509.Certificate, error) {
 	if err == nil && len(credentials) > 0 {
 		return credentials, nil
 	}
-	bundle, bundleErr := pkcs7.Parse(der)
+	bundle, bundleErr := parseCMS(der)
 	if bundleErr == nil && len(bundle.Certificates) > 0 {
 		return bundle.Certificates, nil
 	}

@@ -192,7 +192,7 @@ func readToken(der []byte) (*token, error) {
 	if rest, err := asn1.Unmarshal(der, &whole); err != nil || len(rest) > 0 {
 		return nil, &Error{Kind: ErrTimeStamp, Reason: "the token is not DER", Cause: errors.Join(err, trailing(rest))}
 	}
-	cms, err := pkcs7.Parse(der)
+	cms, err := parseCMS(der)
 	if err != nil {
 		return nil, &Error{Kind: ErrTimeStamp, Reason: "the token is not CMS", Cause: err}
 	}
