@@ -5,10 +5,11 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go and upload.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
-//	POST /api/v1/certificates                issuer                      201 or 200, Submission
+//	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
+//	GET  /api/v1/certificate-schema          all                         200, the JSON Schema of a certificate
 //	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
 //	                                         broker, officer: imported;
 //	                                         operator: all
@@ -23,6 +24,13 @@
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
 //	POST /api/v1/partners/{id}/message-status  officer, operator         200, exchange.MessageStatus
+//	POST /api/v1/cancellations               issuer                      201, list of Sent
+//	POST /api/v1/retransmissions             issuer                      201, Sent
+//	POST /api/v1/customs-responses           officer                     201, Sent
+//	POST /api/v1/verification-requests       officer                     201, Sent
+//	POST /api/v1/verification-replies        issuer, officer             201, Sent
+//	GET  /api/v1/verifications               issuer, officer, operator   200, list of OpenVerification
+//	POST /api/v1/certificate-status          issuer, officer, operator   200, exchange.CertificateStatus
 //	GET  /healthz, /readyz                   anyone                      200 or 503
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
@@ -70,14 +78,17 @@ type Auditor interface {
 	Record(ctx context.Context, entries []exchange.AuditEntry) error
 }
 
-// Options are the API's collaborators and limits. Node, Operator, Store, Audit and Now are required.
+// Options are the API's collaborators and limits. Node, Operator, Dealer, Store, Audit and Now are required.
 type Options struct {
 	Node     Submitter
 	Operator Operator
+	Dealer   Dealer
 	Store    Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
+	// Forms are those that submitted files may name, at each moment; nil for those of the program.
+	Forms func() eco.Forms
 	// Keys are who may come in, at each moment. Nil lets nobody in: only health answers.
 	Keys *KeySet
 	// Now is the clock.
@@ -116,16 +127,25 @@ type server struct {
 
 // New returns the handler of the users' listener. Keys may be replaced while it serves.
 func New(o Options) (http.Handler, error) {
-	if o.Node == nil || o.Operator == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
-		return nil, errors.New("api: Options.Node, Operator, Store, Audit and Now are required")
+	if o.Node == nil || o.Operator == nil || o.Dealer == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
+		return nil, errors.New("api: Options.Node, Operator, Dealer, Store, Audit and Now are required")
 	}
 	s := &server{Options: o.withDefaults()}
 	e := s.echo()
 	e.Use(s.authenticate)
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
+	e.GET(base+"/certificate-schema", s.schema)
 	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator)
 	e.GET(base+"/certificates/*", s.lookup, lookup)
 	e.GET(base+"/documents/:seq", s.document, lookup)
+	issue, decide := s.allow(RoleIssuer), s.allow(RoleOfficer)
+	e.POST(base+"/cancellations", s.cancel, issue)
+	e.POST(base+"/retransmissions", s.resend, issue)
+	e.POST(base+"/customs-responses", s.respond, decide)
+	e.POST(base+"/verification-requests", s.requestVerification, decide)
+	e.POST(base+"/verification-replies", s.replyVerification, s.allow(RoleIssuer, RoleOfficer))
+	e.GET(base+"/verifications", s.verifications, s.allow(RoleIssuer, RoleOfficer, RoleOperator))
+	e.POST(base+"/certificate-status", s.askCertificate, s.allow(RoleIssuer, RoleOfficer, RoleOperator))
 	watch := s.allow(RoleOfficer, RoleOperator)
 	e.GET(base+"/messages", s.messages, watch)
 	e.GET(base+"/messages/:id", s.message, watch)
@@ -165,6 +185,9 @@ func (o Options) withDefaults() Options {
 	if o.Keys == nil {
 		o.Keys = new(KeySet)
 		o.Keys.current.Store(new([]digestedKey))
+	}
+	if o.Forms == nil {
+		o.Forms = eco.DefaultForms
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody

@@ -211,7 +211,7 @@ func TestNothingIsReadThatCannotBeRecorded(t *testing.T) {
 
 func TestAnAuditorIsRequired(t *testing.T) {
 	f := serve(t, nil)
-	_, err := api.New(api.Options{Node: submitter(accepting), Operator: new(operator), Store: f.store, Now: func() time.Time { return now }})
+	_, err := api.New(api.Options{Node: submitter(accepting), Operator: new(operator), Dealer: new(dealer), Store: f.store, Now: func() time.Time { return now }})
 	if err == nil || !strings.Contains(err.Error(), "Audit") {
 		t.Errorf("New without an auditor: %v", err)
 	}

@@ -48,7 +48,7 @@ func FuzzSubmission(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		var reached *eco.Certificate
 		handler, err := api.New(api.Options{
-			Operator: new(operator), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
+			Operator: new(operator), Dealer: new(dealer), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
 			Node: submitter(func(actor, partner string, c eco.Certificate) (exchange.Submission, error) {
 				reached = &c
 				return accepting(actor, partner, c)
@@ -77,7 +77,7 @@ func FuzzPath(f *testing.F) {
 		f.Add(path)
 	}
 	handler, err := api.New(api.Options{
-		Operator: new(operator), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(f, keys()), Node: submitter(accepting), Now: func() time.Time { return now },
+		Operator: new(operator), Dealer: new(dealer), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(f, keys()), Node: submitter(accepting), Now: func() time.Time { return now },
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -190,7 +190,7 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		o := new(operator)
 		handler, err := api.New(api.Options{
-			Operator: o, Node: submitter(accepting), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
+			Operator: o, Dealer: new(dealer), Node: submitter(accepting), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now },
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -53,10 +53,16 @@ const (
 	CodeTooSlow         Code = "too_slow"
 	CodeConflict        Code = "conflict"
 	CodeInConflict      Code = "certificate_in_conflict"
+	CodeIllegalMove     Code = "illegal_move"
+	CodeAmbiguous       Code = "ambiguous_reference"
+	CodeUnderway        Code = "underway"
+	CodeNotOpen         Code = "verification_not_open"
+	CodeNotAgreed       Code = "not_agreed"
 	CodeDropped         Code = "bytes_dropped"
 	CodeTooLarge        Code = "too_large"
 	CodeMediaType       Code = "unsupported_media_type"
 	CodeInvalid         Code = "invalid_certificate"
+	CodeFaultyFile      Code = "faulty_file"
 	CodeNoAgreement     Code = "no_agreement"
 	CodeNotInForce      Code = "agreement_not_in_force"
 	CodeNoTimeStamp     Code = "no_timestamp"
@@ -97,12 +103,18 @@ var kinds = []kind{
 	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
 	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
+	{code: CodeIllegalMove, status: http.StatusConflict, title: "The certificate does not allow this where it stands"},
+	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference; country, form or partner tell them apart", cause: exchange.ErrAmbiguous},
+	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
+	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
 	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
+	{code: CodeFaultyFile, status: http.StatusUnprocessableEntity, title: "The file has faults; nothing of it was submitted"},
 	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
+	{code: CodeNotAgreed, status: http.StatusUnprocessableEntity, title: "The agreement with the partner does not have this message", cause: exchange.ErrNotAgreed, tell: true},
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
@@ -168,6 +180,10 @@ func problemOf(err error) *Problem {
 		p = problem(CodeInvalid, "")
 		p.Errors = invalid.Findings
 		return p
+	}
+	var illegal *eco.IllegalMove
+	if errors.As(err, &illegal) {
+		return problem(CodeIllegalMove, illegal.Error())
 	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {

@@ -125,6 +125,46 @@ func (o *operator) Parts(_ context.Context, m exchange.Message) (*exchange.Parts
 	return o.parts(m)
 }
 
+// dealer is a node that sends every business message, unless it has an error, and keeps what it was asked in words.
+type dealer struct {
+	err   error
+	asked []string
+}
+
+func (d *dealer) did(what string, about any, q exchange.CertificateQuery) (exchange.Said, error) {
+	d.asked = append(d.asked, fmt.Sprintf("%s %s %s %s %s: %+v", what, q.Reference, q.Country, q.Form, q.Partner, about))
+	return exchange.Said{
+		Message: exchange.Message{Seq: 9, MessageID: "m9@la", State: exchange.StateQueued, Kind: exchange.KindResponse, Partner: "KR"},
+		Key:     exchange.CertificateKey{Country: "KR", Form: "ATIGA-D", Reference: "R1"}, State: exchange.CertificateUsedUp,
+	}, d.err
+}
+
+func (d *dealer) Cancel(_ context.Context, actor string, q exchange.CertificateQuery, reason string) ([]exchange.Said, error) {
+	said, err := d.did(actor+" cancels", reason, q)
+	return []exchange.Said{said}, err
+}
+
+func (d *dealer) Resend(_ context.Context, actor string, q exchange.CertificateQuery) (exchange.Said, error) {
+	return d.did(actor+" resends", "", q)
+}
+
+func (d *dealer) Respond(_ context.Context, actor string, q exchange.CertificateQuery, x exchange.Decision) (exchange.Said, error) {
+	return d.did(actor+" responds to", x, q)
+}
+
+func (d *dealer) AskCertificate(_ context.Context, actor, partner string, about eco.CertificateID) (exchange.CertificateStatus, error) {
+	_, err := d.did(actor+" asks "+partner+" about", about, exchange.CertificateQuery{})
+	return exchange.CertificateStatus{Partner: partner, MessageID: "q@la", Answered: now, Report: &eco.StatusReport{Standing: eco.StandingAvailable}}, err
+}
+
+func (d *dealer) RequestVerification(_ context.Context, actor string, q exchange.CertificateQuery, x exchange.Doubt) (exchange.Said, error) {
+	return d.did(actor+" doubts", x.Ground, q)
+}
+
+func (d *dealer) ReplyVerification(_ context.Context, actor string, q exchange.CertificateQuery, x exchange.Clarification) (exchange.Said, error) {
+	return d.did(actor+" clarifies", x.Result, q)
+}
+
 // accepting takes every certificate as a fresh one.
 func accepting(_, partner string, c eco.Certificate) (exchange.Submission, error) {
 	key := exchange.CertificateKey{Country: c.IssuingCountry, Form: c.Form, Reference: eco.NormaliseReference(c.Reference)}
@@ -192,7 +232,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 	})
 	f := &fixture{t: t, store: store, log: new(logBuffer)}
 	o := api.Options{
-		Node: submitter(accepting), Operator: new(operator), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
+		Node: submitter(accepting), Operator: new(operator), Dealer: new(dealer), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
 	if adjust != nil {

@@ -275,7 +275,7 @@ func FuzzSubmissionForm(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, body string) {
 		handler, err := api.New(api.Options{
-			Operator: new(operator), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now }, SpillDir: dir,
+			Operator: new(operator), Dealer: new(dealer), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(t, keys()), Now: func() time.Time { return now }, SpillDir: dir,
 			Node: taker(func(_ eco.Certificate, list []exchange.Attachment) error {
 				for _, a := range list {
 					if a.Name == "" || strings.ContainsAny(a.Name, "/\\\r\n") || a.ContentType == "" || strings.ContainsAny(a.ContentType, "\r\n") {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -110,7 +111,91 @@ func conversations(t *testing.T) map[string][]byte {
 	for name, message := range w.said {
 		said["sync-"+name] = message
 	}
+	for name, message := range businessMessages(t) {
+		if _, there := said[name]; !there {
+			said[name] = message
+		}
+	}
 	return said
+}
+
+// businessMessages gives one of each that two nodes send about a certificate which is there.
+func businessMessages(t *testing.T) map[string][]byte {
+	t.Helper()
+	w := newExchange(t, partners.SyncReplyNone)
+	ctx, c := t.Context(), ecotest.Load(t, "nonpreferential-kcci")
+	q := exchange.CertificateQuery{Reference: c.Reference}
+	submit := func() {
+		_, err := w.kr.Submit(ctx, "issuer", "tw", c)
+		w.must(err)
+		w.carry()
+	}
+	submit()
+	_, err := w.kr.Resend(ctx, "issuer", q)
+	w.must(err)
+	w.carry()
+	asking, stop := context.WithCancel(ctx)
+	w.queued = stop // nobody carries the question while it is waited for
+	_, err = w.kr.AskCertificate(asking, "issuer", "tw", eco.CertificateID{IssuingCountry: c.IssuingCountry, Form: c.Form, Reference: c.Reference})
+	if !errors.Is(err, exchange.ErrNoAnswer) {
+		t.Fatal(err)
+	}
+	w.carry()
+	_, err = w.tw.RequestVerification(ctx, "officer", q, exchange.Doubt{
+		Ground: eco.VerifyForDoubt, Reasons: []eco.Reason{{Code: eco.ReasonSignature, Text: "Signature differs from earlier ones"}},
+		Questions: []eco.Question{{Text: "Who signed box 12?"}},
+	})
+	w.must(err)
+	w.carry()
+	_, err = w.kr.ReplyVerification(ctx, "issuer", q, exchange.Clarification{
+		Result: eco.VerifiedConfirmed, Replies: []eco.QuestionReply{{Question: 1, Text: "Our new officer"}},
+	})
+	w.must(err)
+	w.carry()
+	_, err = w.tw.Respond(ctx, "officer", q, exchange.Decision{Declaration: "CX/26/541/A0012", Items: []eco.ItemOutcome{
+		{Item: 1, Status: eco.CustomsUsedUp}, {Item: 2, Status: eco.CustomsUsedInPart, Quantity: &eco.Measure{Value: "100", Unit: "C62"}},
+	}})
+	w.must(err)
+	w.carry()
+	c.Reference = "001-26-0912350"
+	submit()
+	_, err = w.kr.Cancel(ctx, "issuer", exchange.CertificateQuery{Reference: c.Reference}, "EXPORT DID NOT TAKE PLACE")
+	w.must(err)
+	w.carry()
+	for store, want := range map[*bolt.Store]exchange.CertificateState{w.krStore: exchange.CertificateCancelled, w.twStore: exchange.CertificateCancelled} {
+		found, err := store.Certificates(ctx, exchange.CertificateQuery{})
+		w.must(err)
+		if len(found) != 2 || found[0].State != want || found[1].State != exchange.CertificateUsedInPart {
+			t.Fatalf("%d certificates, %s and %s", len(found), found[0].State, found[len(found)-1].State)
+		}
+	}
+	return w.said
+}
+
+// carry delivers what either node has queued, until nothing new is queued.
+func (w *twoNodes) carry() {
+	w.Helper()
+	for again := true; again; {
+		again = false
+		for _, way := range []struct {
+			to   string
+			from *bolt.Store
+		}{{"tw", w.krStore}, {"kr", w.twStore}} {
+			to, from := way.to, way.from
+			queued, err := from.Messages(w.Context(), exchange.MessageQuery{Direction: exchange.Outbound, State: exchange.StateQueued})
+			w.must(err)
+			for _, m := range slices.Backward(queued) {
+				if w.carried[m.MessageID] {
+					continue
+				}
+				w.carried[m.MessageID], again = true, true
+				raw, err := from.Raw(w.Context(), m.Raw)
+				w.must(err)
+				_, err = w.deliver(w.Context(), to, ebms.Outgoing{URL: m.Endpoint, ContentType: m.ContentType, SOAPAction: m.SOAPAction, Body: raw})
+				w.must(err)
+			}
+		}
+	}
 }
 
 // counter is a source of identifiers that count: 00000000-0000-4000-8000-000000000001 and so on.
@@ -137,8 +222,10 @@ type twoNodes struct {
 	servers  map[string]*recorder // by the partner's id
 	said     map[string][]byte
 	ended    func() // stops kr's deliveries when one has ended
+	queued   func() // called when kr has queued a message
 	delay    time.Duration
 	answered map[uint64]bool // messages of tw that were posted
+	carried  map[string]bool // messages of either that carry has posted
 
 	mu sync.Mutex
 	at time.Time
@@ -146,7 +233,7 @@ type twoNodes struct {
 
 func newExchange(t *testing.T, syncReply string) *twoNodes {
 	t.Helper()
-	w := &twoNodes{TB: t, at: ecotest.Now(), said: map[string][]byte{}, servers: map[string]*recorder{}, answered: map[uint64]bool{}, ended: func() {}}
+	w := &twoNodes{TB: t, at: ecotest.Now(), said: map[string][]byte{}, servers: map[string]*recorder{}, answered: map[uint64]bool{}, carried: map[string]bool{}, ended: func() {}, queued: func() {}}
 	kr := exampleConfig(t, syncReply)
 	w.kr, w.krStore = w.node(kr)
 	w.tw, w.twStore = w.node(mirror(kr))
@@ -232,6 +319,9 @@ func (w *twoNodes) now() time.Time {
 }
 
 func (w *twoNodes) observe(e exchange.Event) {
+	if e.Partner == "tw" && e.Step == "queued" {
+		w.queued()
+	}
 	if e.Partner == "tw" && (e.Step == "receipted" || e.Step == "failed") {
 		w.ended()
 	}
@@ -329,6 +419,9 @@ func exampleName(tb testing.TB, out ebms.Outgoing) string {
 	}
 	names := map[string]string{
 		"SubmitCertificateOfOrigin": "certificate", ebms.ActionAcknowledgment: "acknowledgment", ebms.ActionMessageError: "error",
+		partners.DefaultResendAction: "retransmission", partners.DefaultCancelAction: "cancellation", partners.DefaultResponseAction: "customs-response",
+		partners.DefaultStatusRequestAction: "certificate-status-request", partners.DefaultStatusReportAction: "certificate-status-report",
+		partners.DefaultVerificationRequestAction: "verification-request", partners.DefaultVerificationReplyAction: "verification-reply",
 		ebms.ActionPing: "ping", ebms.ActionPong: "pong", ebms.ActionStatusRequest: "status-request", ebms.ActionStatusResponse: "status-response",
 	}
 	return cmp.Or(names[header.Action], header.Action)

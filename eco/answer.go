@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -24,7 +23,7 @@ type Answer struct {
 	// Kind is what is said.
 	Kind AnswerKind `json:"kind"`
 	// Certificate is what it is said of.
-	Certificate AnsweredCertificate `json:"certificate"`
+	Certificate CertificateID `json:"certificate"`
 	// Authority is who says it.
 	Authority Authority `json:"authority"`
 	// Reasons say why a certificate is rejected, the gravest first. Only a rejection has them.
@@ -47,8 +46,8 @@ const (
 // answerKinds are all of them.
 var answerKinds = []AnswerKind{AnswerReceived, AnswerAccepted, AnswerRejected}
 
-// AnsweredCertificate identifies the certificate that an answer is about, in the words of that certificate.
-type AnsweredCertificate struct {
+// CertificateID identifies the certificate that a business message is about, in the words of that certificate.
+type CertificateID struct {
 	// IssuingCountry is Certificate.IssuingCountry.
 	IssuingCountry string `json:"issuing_country"`
 	// Form is Certificate.Form.
@@ -59,13 +58,13 @@ type AnsweredCertificate struct {
 	IssuingBody string `json:"issuing_body"`
 }
 
-// Authority is an administration that answers.
+// Authority is who speaks: an administration, or an issuing body.
 type Authority struct {
 	Name    string `json:"name"`
 	Country string `json:"country"` // ISO 3166-1 alpha-2
 }
 
-// Reason is one reason of a rejection.
+// Reason is one reason of a refusal or a doubt.
 type Reason struct {
 	// Code is of the list that the two sides agreed on: the codes of findings, such as CodeHS, unless they agreed on others.
 	Code string `json:"code"`
@@ -79,10 +78,7 @@ type Reason struct {
 // The work is linear in the size of the answer.
 func ValidateAnswer(a Answer, forms Forms) []Finding {
 	v := &validation{codes: forms.codes} // Of no certificate and no form: its tools serve here too.
-	v.checkAnswered(a)
-	if _, known := forms.ByCode(a.Certificate.Form); !known {
-		v.fail(CodeForm, "certificate.form", fmt.Sprintf("want one of %s, found %q", forms.Codes(), a.Certificate.Form), "name the form by its code")
-	}
+	v.checkAnswered(a, forms)
 	v.checkIssueTime(a.IssueTime)
 	v.checkReasons(a)
 	walkTexts(reflect.ValueOf(a), "", "", func(path, name, text string) { v.checkText(path, name, text) })
@@ -90,42 +86,28 @@ func ValidateAnswer(a Answer, forms Forms) []Finding {
 }
 
 // checkAnswered looks at who says what of which certificate.
-func (v *validation) checkAnswered(a Answer) {
-	required := []struct{ code, path, value string }{
-		{CodeText, "id", a.ID},
-		{CodeCountries, "certificate.issuing_country", a.Certificate.IssuingCountry},
-		{CodeReferenceFormat, "certificate.reference", a.Certificate.Reference},
-		{CodeIssuingBody, "certificate.issuing_body", a.Certificate.IssuingBody},
-		{CodeText, "authority.name", a.Authority.Name},
-		{CodeCountries, "authority.country", a.Authority.Country},
-	}
-	for _, r := range required {
-		if r.value == "" { // White space alone is found with the characters.
-			v.fail(r.code, r.path, r.path+" is required and missing", "state it")
-		}
-	}
+func (v *validation) checkAnswered(a Answer, forms Forms) {
+	v.checkStated("id", a.ID)
+	v.checkCertificateID(a.Certificate, bodyRequired, forms)
+	v.checkAuthority("authority", a.Authority)
 	if !slices.Contains(answerKinds, a.Kind) {
-		v.fail(CodeText, "kind", fmt.Sprintf("want one of %s, found %q", kinds(), a.Kind), "say one of these")
+		v.fail(CodeText, "kind", fmt.Sprintf("want one of %s, found %q", list(answerKinds), a.Kind), "say one of these")
 	}
-	v.checkCountry("certificate.issuing_country", a.Certificate.IssuingCountry)
-	v.checkCountry("authority.country", a.Authority.Country)
-}
-
-func kinds() string {
-	words := make([]string, 0, len(answerKinds))
-	for _, kind := range answerKinds {
-		words = append(words, string(kind))
-	}
-	return strings.Join(words, ", ")
 }
 
 // checkIssueTime finds an instant that is missing or that documents cannot hold.
 func (v *validation) checkIssueTime(t time.Time) {
-	switch year := t.UTC().Year(); {
-	case t.IsZero():
+	if t.IsZero() {
 		v.fail(CodeDates, "issue_time", "issue_time is required and missing", "state the instant of the answer")
-	case year < 1 || year > 9999:
-		v.fail(CodeDates, "issue_time", fmt.Sprintf("want a year from 1 to 9999, found %d", year), "check the clock")
+		return
+	}
+	v.checkInstant("issue_time", t)
+}
+
+// checkInstant finds an instant that documents cannot hold.
+func (v *validation) checkInstant(path string, t time.Time) {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		v.fail(CodeDates, path, fmt.Sprintf("want a year from 1 to 9999, found %d", year), "check the clock")
 	}
 }
 
@@ -136,16 +118,6 @@ func (v *validation) checkReasons(a Answer) {
 		v.fail(CodeText, "reasons", "want at least one reason for a rejection, found none", "say why")
 	case a.Kind != AnswerRejected && n > 0:
 		v.fail(CodeText, "reasons", fmt.Sprintf("want reasons only for a rejection, found %d for %q", n, a.Kind), "reject it, or say it in the note")
-	case n > MaxReasons:
-		v.fail(CodeText, "reasons", fmt.Sprintf("want at most %d reasons, found %d", MaxReasons, n), "give the gravest")
 	}
-	for i, reason := range a.Reasons {
-		path := fmt.Sprintf("reasons[%d]", i)
-		if reason.Code == "" {
-			v.fail(CodeText, path+".code", "a reason without a code", "use a code that was agreed with the other side")
-		}
-		if reason.Text == "" {
-			v.warn(CodeText, path+".text", "a reason without words", "say it to people too")
-		}
-	}
+	v.checkReasonList("reasons", a.Reasons)
 }

@@ -40,6 +40,27 @@ type Terms struct {
 	VerificationTotal Period // from the request: until then the case is closed
 }
 
+// Terms are the time limits that the form states.
+func (f Form) Terms() Terms {
+	counted := func(n int, unit DayUnit) Period {
+		if n == 0 {
+			return Period{}
+		}
+		return Period{n, unit}
+	}
+	t := Terms{
+		Validity:          counted(f.ValidityMonths, CalendarMonths),
+		Reissue:           counted(f.Clocks.ReissueMonths, CalendarMonths),
+		RejectNotice:      counted(f.Clocks.RejectNoticeDays, CalendarDays),
+		VerificationReply: counted(f.Clocks.VerificationReplyDays, CalendarDays),
+		VerificationTotal: counted(f.Clocks.VerificationTotalDays, CalendarDays),
+	}
+	if r := f.Retroactive; r != nil {
+		t.InTime, t.LastIssue = Period{r.Days, r.Unit}, counted(r.MaxMonths, CalendarMonths) // 0 days are the base day itself.
+	}
+	return t
+}
+
 // ValidUntil is the last day on which a certificate of that day may be presented.
 func (t Terms) ValidUntil(issued Date) Date { return t.Validity.After(issued) }
 

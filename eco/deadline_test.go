@@ -38,9 +38,13 @@ func TestPeriodsKeepTheirUnits(t *testing.T) {
 }
 
 func TestTermsOfFormD(t *testing.T) {
-	terms := eco.Terms{
+	form, _ := eco.DefaultForms().ByCode(eco.FormATIGA)
+	terms := form.Terms()
+	if want := (eco.Terms{
 		Validity: months(12), InTime: days(3), LastIssue: months(12), Reissue: months(12),
 		RejectNotice: days(60), VerificationReply: days(90), VerificationTotal: days(180),
+	}); terms != want {
+		t.Fatalf("%+v", terms)
 	}
 	if got := terms.ValidUntil(day(t, "2026-11-16")); got != day(t, "2027-11-16") {
 		t.Errorf("valid until %s", got)
@@ -62,6 +66,9 @@ func TestTermsOfFormD(t *testing.T) {
 	l = live(t, eco.SideImporting, happening(eco.EventReceive), happening(eco.EventAdmit), happening(eco.EventCancel))
 	if got := terms.Deadlines(l); len(got) > 0 {
 		t.Errorf("of a cancelled certificate: %q", shown(got))
+	}
+	if got := (eco.Form{}).Terms(); got != (eco.Terms{}) {
+		t.Errorf("of a form without any: %+v", got)
 	}
 	if got := (eco.Terms{}).Deadlines(eco.Life{Side: eco.SideImporting}); len(got) > 0 {
 		t.Errorf("of a certificate that nobody has: %q", shown(got))

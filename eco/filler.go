@@ -12,6 +12,9 @@ import (
 //
 // A text of nothing but asterisks becomes empty: the box was closed, and held nothing.
 func Clean(c Certificate) (Certificate, []Finding) {
+	if !holdsFiller(reflect.ValueOf(c)) {
+		return c, nil
+	}
 	var findings []Finding
 	cleaned := cleanTexts(reflect.ValueOf(c), "", "", func(path, name, text string) string {
 		rest := text
@@ -28,6 +31,29 @@ func Clean(c Certificate) (Certificate, []Finding) {
 		return rest
 	})
 	return cleaned.Interface().(Certificate), findings
+}
+
+// holdsFiller reports whether some string below v has asterisks in a row.
+func holdsFiller(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return strings.Contains(v.String(), "****")
+	case reflect.Pointer:
+		return !v.IsNil() && holdsFiller(v.Elem())
+	case reflect.Slice:
+		for i := range v.Len() {
+			if holdsFiller(v.Index(i)) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if holdsFiller(v.Field(i)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withoutFiller takes the filler off the end of each row, and rows that held nothing else.

@@ -68,7 +68,12 @@ type Form struct {
 	RetentionYears int `yaml:"retention_years" json:"retention_years,omitempty"`
 	// Capitals are the issuing countries whose forms are filled in English capitals.
 	Capitals []string `yaml:"capitals" json:"capitals,omitempty"`
+
+	source string
 }
+
+// Source is the file that the form was read from, with its comments.
+func (f Form) Source() string { return f.source }
 
 // Use is how often a certificate may be cited.
 type Use string

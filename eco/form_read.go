@@ -21,19 +21,24 @@ const maxFormBytes = 128 << 10
 func readForm(folder fs.FS, name, shown string) (Form, []FormProblem) {
 	r := &formReader{file: shown, lines: map[string]int{}}
 	var form Form
-	document, err := readFormFile(folder, name)
+	text, err := readFormFile(folder, name)
 	if err != nil {
-		return form, append(r.problems, FormProblem{Place: shown, Text: err.Error()})
+		return form, []FormProblem{{Place: shown, Text: err.Error()}}
+	}
+	document, err := parseForm(text)
+	if err != nil {
+		return form, []FormProblem{{Place: shown, Text: err.Error()}}
 	}
 	r.decode(document, reflect.ValueOf(&form).Elem(), "")
 	if len(r.problems) == 0 { // A value that could not be read would be complained about twice.
 		r.check(&form)
 	}
+	form.source = string(text)
 	return form, r.problems
 }
 
-// readFormFile gives the one YAML document of a file.
-func readFormFile(folder fs.FS, name string) (*yaml.Node, error) {
+// readFormFile reads a file that is no larger than one of a form may be.
+func readFormFile(folder fs.FS, name string) ([]byte, error) {
 	file, err := folder.Open(name)
 	if err != nil {
 		return nil, err
@@ -45,9 +50,16 @@ func readFormFile(folder fs.FS, name string) (*yaml.Node, error) {
 	if len(text) > maxFormBytes {
 		return nil, fmt.Errorf("is larger than %d bytes", maxFormBytes)
 	}
+	return text, nil
+}
+
+// parseForm gives the one YAML document in text.
+func parseForm(text []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
-	if err := decoder.Decode(&document); err != nil {
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, errors.New("holds no form")
+	} else if err != nil {
 		return nil, err
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {

@@ -78,7 +78,7 @@ func (q Quirks) late(c *Certificate) bool {
 	return !day.IsZero() && c.IssuedAt.After(rule.LastDay(day))
 }
 
-// checkQuirks finds what the receiver is known to refuse.
+// checkQuirks finds what the receiver is known to refuse; checkTexts sees to Quirks.Capitals.
 func (v *validation) checkQuirks() {
 	if v.quirks == (Quirks{}) {
 		return
@@ -87,7 +87,6 @@ func (v *validation) checkQuirks() {
 	v.quirkNumber()
 	v.quirkItems()
 	v.quirkLines()
-	v.quirkCapitals()
 }
 
 // refused adds a finding about what the receiver refuses.
@@ -189,15 +188,6 @@ func longest(text, separators string) int {
 		longest = max(longest, len([]rune(part)))
 	}
 	return longest
-}
-
-func (v *validation) quirkCapitals() {
-	if !v.quirks.Capitals {
-		return
-	}
-	v.unusual(func(path string, more int, text string) {
-		v.refused(CodeText, path, fmt.Sprintf("this partner takes English capitals only, found %.40q here%s", text, others(more)), fmt.Sprintf("write %.40q", Capitals(text)))
-	})
 }
 
 // Capitals gives text as forms that are filled in capitals print it. Letters that have no capital stay.

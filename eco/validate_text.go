@@ -15,7 +15,7 @@ const maxText = 4000
 // multiline are the JSON names of values that may hold several lines.
 var multiline = map[string]bool{
 	"text": true, "remarks": true, "marks": true, "description": true, "criterion_text": true, "package_text": true, "address": true,
-	"note": true,
+	"note": true, "goods_text": true, "quantity_text": true,
 }
 
 // printed are the JSON names of values that forms print in English capitals.
@@ -25,19 +25,28 @@ var printed = map[string]bool{"name": true, "lines": true, "marks": true, "descr
 var prose = map[string]bool{
 	"name": true, "lines": true, "city": true, "contact": true, "remarks": true, "text": true, "marks": true, "description": true,
 	"criterion_text": true, "package_text": true, "place": true, "officer": true, "address": true, "vessel": true, "note": true,
+	"goods_text": true, "quantity_text": true, "brand": true, "model": true, "title": true, "for": true,
 }
 
 // listed are the JSON names of lists, whose entries may not be empty.
-var listed = map[string]bool{"lines": true, "invoices": true}
+var listed = map[string]bool{"lines": true, "invoices": true, "transit_countries": true}
 
 // checkTexts looks at the characters of every value. Names in other than English capitals are only a warning, one for
 // the whole certificate: Lao Instruction 0118 asks for capitals, partners send names as they are.
 func (v *validation) checkTexts() {
-	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) { v.checkText(path, name, text) })
-	if !v.quirks.Capitals { // Who insists on them says so himself.
-		v.unusual(func(path string, more int, _ string) {
-			v.warn(CodeText, path, fmt.Sprintf("want English capitals, found others here and in %d more fields", more), "write capitals if the partner insists")
-		})
+	var small []printedText
+	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) {
+		if v.checkText(path, name, text) && printed[name] && notCapitals(text) {
+			small = append(small, printedText{path, text})
+		}
+	})
+	switch {
+	case len(small) == 0:
+	case v.quirks.Capitals:
+		v.refused(CodeText, small[0].path, fmt.Sprintf("this partner takes English capitals only, found %.40q here%s", small[0].text, others(len(small)-1)),
+			fmt.Sprintf("write %.40q", Capitals(small[0].text)))
+	default:
+		v.warn(CodeText, small[0].path, fmt.Sprintf("want English capitals, found others here and in %d more fields", len(small)-1), "write capitals if the partner insists")
 	}
 	for i, item := range v.c.Items {
 		if withoutFiller(item.Description) != item.Description {
@@ -50,32 +59,19 @@ func (v *validation) checkTexts() {
 	}
 }
 
-// unusual tells of the first printed text that holds other letters than English capitals, and of how many more there are.
-func (v *validation) unusual(tell func(path string, more int, text string)) {
-	var first, found string
-	n := 0
-	walkTexts(reflect.ValueOf(v.c).Elem(), "", "", func(path, name, text string) {
-		if printed[name] && notCapitals(text) && faultIn(name, text) == "" {
-			if n == 0 {
-				first, found = path, text
-			}
-			n++
-		}
-	})
-	if n > 0 {
-		tell(first, n-1, found)
-	}
-}
+// printedText is a text that forms print.
+type printedText struct{ path, text string }
 
-// checkText looks at the characters of one value.
-func (v *validation) checkText(path, name, text string) {
+// checkText looks at the characters of one value and reports whether all can be used.
+func (v *validation) checkText(path, name, text string) bool {
 	if fault := faultIn(name, text); fault != "" {
 		v.fail(CodeText, path, fault, "mend it at its source")
-		return
+		return false
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) {
 		v.warn(CodeText, path, "invisible or direction-changing characters", "remove them: people read something else than machines")
 	}
+	return true
 }
 
 // faultIn says what is wrong with the characters of the value of the field with that JSON name, or "".

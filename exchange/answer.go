@@ -42,7 +42,7 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 	for i := range answers {
 		a := &answers[i]
 		a.ID, a.IssueTime = fmt.Sprintf("%d-%s", i+1, id), now
-		a.Certificate = eco.AnsweredCertificate{
+		a.Certificate = eco.CertificateID{
 			IssuingCountry: c.Data.IssuingCountry, Form: c.Data.Form, Reference: c.Data.Reference, IssuingBody: c.Data.IssuingBody.ID,
 		}
 		a.Authority = eco.Authority{Name: cmp.Or(self.Name, self.ID), Country: self.Country}
@@ -79,25 +79,6 @@ func (n *Node) verdict(ctx context.Context, c *Certificate) (eco.Answer, error) 
 		}
 	}
 	return eco.Answer{Kind: eco.AnswerAccepted}, nil
-}
-
-// takeAnswer records a business message that answers a certificate of ours, and acknowledges it if that is asked for.
-func (n *Node) takeAnswer(ctx context.Context, r *reception) ebms.Reply {
-	copied, err := n.isCopy(ctx, r)
-	if err != nil {
-		return n.unavailable(err)
-	}
-	if copied {
-		return n.repeat(ctx, r)
-	}
-	accepted, err := n.recordAnswer(ctx, r)
-	if err != nil {
-		return n.refuse(ctx, r, err)
-	}
-	if accepted.Conflict {
-		return n.answerConflict(ctx, r, accepted)
-	}
-	return n.answer(ctx, r, accepted)
 }
 
 // recordAnswer reads what the partner says of a certificate and records it with whatever its bundled acknowledgment settles.

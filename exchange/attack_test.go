@@ -30,6 +30,8 @@ func TestSignalUnderAnotherAgreementSettlesNothing(t *testing.T) {
 	})
 	otherAction := besideTheStrict(func(a *partners.AgreementConfig) {
 		a.Action, a.AnswerAction, a.AckSigned = "SubmitDraft", "AnswerDraft", new(false)
+		const none = partners.ActionNone
+		a.Actions = partners.Actions{Resend: none, Cancel: none, Response: none, StatusRequest: none, StatusReport: none, VerificationRequest: none, VerificationReply: none}
 		a.Start = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	})
 	tests := []struct {

@@ -33,47 +33,77 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 		return n.refuse(ctx, r, err)
 	}
 	n.step("verified", r.record, certificate.Data.Reference, fmt.Sprintf("message by %.16s, document by %.16s", r.record.Signer, certificate.DocumentSigner))
-	return n.record(ctx, r, certificate, document)
+	cancels := certificate.Data.Status == eco.StatusCancellation
+	if r.record.Kind == KindCancellation && !cancels {
+		return n.refuse(ctx, r, ebms.NewInconsistent(headerLocation+"/Action", fmt.Errorf("a cancellation by its action carries a document with status %q", certificate.Data.Status)))
+	}
+	for range maxTurns {
+		decide := n.replacedBy
+		if cancels {
+			r.record.Kind = KindCancellation
+			decide = n.cancelledBy
+		}
+		changes, err := decide(ctx, r, certificate)
+		if err != nil {
+			return n.refuse(ctx, r, err)
+		}
+		if reply, stale := n.record(ctx, r, certificate, document, changes); !stale {
+			return reply
+		}
+	}
+	return n.unavailable(errTurns)
 }
 
-// record stores the message with its certificate and what answers it, and only then answers.
-func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte) ebms.Reply {
-	arrival := Arrival{Message: r.record, Raw: r.request.Body, Certificate: certificate, Document: document, Held: r.answersInResponse()}
+// errTurns: others changed a certificate each time that a change of it was decided.
+var errTurns = errors.New("a certificate is changed faster than it can be looked at")
+
+// record stores the message with its certificate and what answers it, and only then answers. stale: a change does not fit any
+// more, and nothing was stored.
+func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte, changes []Change) (_ ebms.Reply, stale bool) {
+	event := "certificate.cancelled"
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: changes, Held: r.answersInResponse()}
+	if r.record.Kind == KindCertificate {
+		event = "certificate.received"
+		arrival.Certificate, arrival.Document = certificate, document
+	}
 	arrival.Message.State = StateAccepted
 	arrival.Message.Certificate = certificate.Key
-	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.received",
+	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: event,
 		Subject: certificate.Key.String(), Detail: "message " + r.record.MessageID}}
 	if o := r.header.Order; o != nil {
 		arrival.Message.Order = &Order{Sequence: o.Sequence, Reset: o.Reset}
 	}
 	var err error
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
-		return n.unavailable(err)
+		return n.unavailable(err), false
 	}
 	if arrival.Reply, err = n.replyTo(ctx, r, certificate); err != nil {
-		return n.unavailable(err)
+		return n.unavailable(err), false
 	}
 	fault.Point("receive.composed")
 	accepted, err := n.accept(ctx, arrival)
 	if err != nil {
-		return n.unavailable(err)
+		return n.unavailable(err), false
 	}
 	fault.Point("receive.committed")
+	if accepted.Stale {
+		return ebms.Reply{}, true
+	}
 	if accepted.Conflict {
-		return n.answerConflict(ctx, r, accepted)
+		return n.answerConflict(ctx, r, accepted), false
 	}
 	if accepted.Fresh {
-		n.step("stored", accepted.Message, certificate.Data.Reference, "certificate "+certificate.Key.String())
-		n.log.Info("certificate received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
+		n.step("stored", accepted.Message, certificate.Data.Reference, string(r.record.Kind)+" "+certificate.Key.String())
+		n.log.Info(string(r.record.Kind)+" received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
 		n.reportOrder(accepted)
 	}
-	return n.answer(ctx, r, accepted)
+	return n.answer(ctx, r, accepted), false
 }
 
 // replyTo composes what answers a certificate: its acknowledgment or, where the agreement has business answers travel in the
 // HTTP response, those with the acknowledgment. nil is nothing.
 func (n *Node) replyTo(ctx context.Context, r *reception, c *Certificate) (*Departure, error) {
-	if r.answersInResponse() && r.agreement.SyncReply != partners.SyncReplySignals {
+	if r.record.Kind == KindCertificate && r.answersInResponse() && r.agreement.SyncReply != partners.SyncReplySignals {
 		return n.answerTo(ctx, r, c)
 	}
 	return n.acknowledgment(r)
@@ -146,22 +176,27 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	if r.agreement.TimeStampRequired && (verified.TimeStamp == nil || verified.TimeStamp.Authority == nil) {
-		return nil, nil, ebms.NewSecurityFailure(location, errNoTimeStamp)
+	if err := checkStamp(r, verified); err != nil {
+		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	data, findings, err := ubl.Unmarshal(verified.Octets, n.registry.Forms())
+	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
+	data, findings := reading.Certificate, reading.Findings
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
-	if err := n.checkIssuer(r, data, verified.Signer); err != nil {
+	if err := n.checkIssuer(r, issuerOf(data), verified.Signer); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
+	attached, err := checkAttachments(r, part, reading.Attachments)
+	if err != nil {
+		return nil, nil, err
+	}
 	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
-	if findings = append(findings, checked...); eco.HasErrors(findings) {
+	if findings = append(append(findings, attached...), checked...); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{
@@ -169,6 +204,14 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
 	}, document, nil
+}
+
+// checkStamp holds a document of an issuing body to what the agreement says of time-stamps.
+func checkStamp(r *reception, v *signing.Verified) error {
+	if r.agreement.TimeStampRequired && (v.TimeStamp == nil || v.TimeStamp.Authority == nil) {
+		return errNoTimeStamp
+	}
+	return nil
 }
 
 // errNoTimeStamp: of a document that must have one by its agreement. One that does not verify is refused with the signature.
@@ -203,10 +246,14 @@ func (r *reception) document() (*ebms.Part, error) {
 	return part, nil
 }
 
-// checkIssuer asks that the credential which signed the document is one with which the issuing body that the certificate names
+// issuerOf asks who may have signed a certificate.
+func issuerOf(c eco.Certificate) partners.IssuerQuery {
+	return partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
+}
+
+// checkIssuer asks that the credential which signed the document is one with which the issuing body that the document names
 // may issue this form now.
-func (n *Node) checkIssuer(r *reception, c eco.Certificate, signer *x509.Certificate) error {
-	query := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
+func (n *Node) checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) error {
 	authorised, err := n.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
 	if err != nil {
 		return err
@@ -216,5 +263,5 @@ func (n *Node) checkIssuer(r *reception, c eco.Certificate, signer *x509.Certifi
 			return nil
 		}
 	}
-	return fmt.Errorf("credential %s is not one of issuing body %q for form %s", signing.Fingerprint(signer), c.IssuingBody.ID, c.Form)
+	return fmt.Errorf("credential %s is not one of issuing body %q for form %s", signing.Fingerprint(signer), query.Body, query.Form)
 }

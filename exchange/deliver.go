@@ -138,7 +138,7 @@ func (n *Node) settleAttempt(ctx context.Context, m Message, o Outcome) bool {
 
 // over reports whether no further attempt is allowed at now.
 func (m Message) over(now time.Time) bool {
-	if m.Kind != KindCertificate && failuresInRow(m.Log) >= signalAttempts {
+	if !m.Kind.initiates() && failuresInRow(m.Log) >= signalAttempts {
 		return true
 	}
 	return !m.Expires.IsZero() && !now.Before(m.Expires)
@@ -189,7 +189,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	if len(response.Body) > 0 {
 		o.Attempt.Problem = n.readResponse(ctx, m, response, ended)
 	}
-	if o.Attempt.Problem != "" && m.Kind == KindCertificate && !m.AckRequired {
+	if o.Attempt.Problem != "" && m.Kind.initiates() && !m.AckRequired {
 		// Nothing else would ever tell whether the partner has it; an empty 2xx would have.
 		n.again(o, m, ended, response.RetryAfter)
 		return
@@ -248,7 +248,7 @@ func endpointFor(a partners.Agreement, kind Kind) string {
 // agreementOf is the agreement under which m was composed, as it stands now.
 func (n *Node) agreementOf(m Message) (partners.Agreement, bool) {
 	q := partners.AgreementQuery{Partner: m.Partner, CPAID: m.CPAID}
-	if m.Kind == KindCertificate || m.Kind == KindAnswer {
+	if m.Kind.business() {
 		q.Service, q.Action = m.Service, m.Action
 	}
 	return n.registry.Agreement(q, n.now())
@@ -257,7 +257,7 @@ func (n *Node) agreementOf(m Message) (partners.Agreement, bool) {
 // again schedules another attempt after one that did not reach the partner.
 func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Duration) {
 	limit := signalBackoffMax
-	if a, ok := n.agreementOf(m); ok && m.Kind == KindCertificate {
+	if a, ok := n.agreementOf(m); ok && m.Kind.initiates() {
 		limit = a.RetryInterval
 	}
 	o.State = StateQueued

@@ -57,8 +57,8 @@ func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 	switch {
 	case r.isSignal():
 		return n.takeSignal(ctx, r)
-	case r.record.Kind == KindAnswer:
-		return n.takeAnswer(ctx, r)
+	case r.record.Kind != KindCertificate && r.record.Kind != KindCancellation:
+		return n.takeBusiness(ctx, r)
 	}
 	return n.takeCertificate(ctx, r)
 }
@@ -172,8 +172,8 @@ func (n *Node) findAgreement(r *reception) error {
 	case err == nil, errors.Is(err, partners.ErrOutsideValidity):
 		r.agreement, r.ended = agreement, err
 		r.record.Partner = agreement.Partner
-		if !r.isSignal() && h.Action == agreement.AnswerAction {
-			r.record.Kind = KindAnswer
+		if !r.isSignal() {
+			r.record.Kind = kindOfAction(&agreement, h.Action)
 		}
 		return nil
 	case errors.Is(err, partners.ErrUnknownCPA), errors.Is(err, partners.ErrUnknownService):
@@ -278,16 +278,16 @@ func checkHeader(r *reception) error {
 		return ebms.NewInconsistent(headerLocation+"/From/Role", fmt.Errorf("the Role is %q, agreed is %q", h.From.Role, a.PartnerRole))
 	case otherRole(h.To.Role, a.OwnRole):
 		return ebms.NewInconsistent(headerLocation+"/To/Role", fmt.Errorf("the Role is %q, agreed is %q", h.To.Role, a.OwnRole))
-	case r.record.Kind == KindAnswer:
-		return nil // an answer needs neither: the certificate's own reliability brought it about
+	case !r.record.Kind.initiates():
+		return nil // an answer needs neither: the reliability of what it answers brought it about
 	case h.DuplicateElimination != a.DuplicateElimination:
 		return ebms.NewInconsistent(headerLocation+"/DuplicateElimination", fmt.Errorf("DuplicateElimination is %s, the agreement says %s", present(h.DuplicateElimination), always(a.DuplicateElimination)))
 	case (h.AckRequested != nil) != a.AckRequested:
 		return ebms.NewInconsistent("//Header/AckRequested", fmt.Errorf("AckRequested is %s, the agreement says %s", present(h.AckRequested != nil), always(a.AckRequested)))
 	case h.AckRequested != nil && h.AckRequested.Signed != a.AckSigned:
 		return ebms.NewInconsistent("//Header/AckRequested/@signed", fmt.Errorf("a signed acknowledgment: asked for %t, agreed %t", h.AckRequested.Signed, a.AckSigned))
-	case (h.Order != nil) != (a.MessageOrder == partners.OrderGuaranteed):
-		return ebms.NewInconsistent("//Header/MessageOrder", fmt.Errorf("MessageOrder is %s, the agreement says %s", present(h.Order != nil), a.MessageOrder))
+	case (h.Order != nil) != (a.MessageOrder == partners.OrderGuaranteed && h.Action == a.Action): // of certificates alone
+		return ebms.NewInconsistent("//Header/MessageOrder", fmt.Errorf("MessageOrder is %s, the agreement says %s for action %q", present(h.Order != nil), a.MessageOrder, a.Action))
 	}
 	return nil
 }
@@ -338,8 +338,12 @@ func (r *reception) isSignal() bool {
 }
 
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
-// message asks for it. There is none to a message that came in a response itself.
+// message asks for it. There is none to a message that came in a response itself, and where signals alone travel there, the report
+// on a certificate does not.
 func (r *reception) answersInResponse() bool {
+	if r.record.Kind == KindCertificateRequest && r.agreement.SyncReply == partners.SyncReplySignals {
+		return false
+	}
 	return !r.inResponse && r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply
 }
 

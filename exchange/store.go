@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
@@ -32,6 +33,9 @@ type Store interface {
 	// An outbound MessageID that is taken is judged in the same way by Message.Content; to another partner it is ErrConflict.
 	// The store sets Direction, State, and what the certificate repeats of its message.
 	//
+	// A Departure with Changes is recorded only if each of them still fits; otherwise nothing is written for it and the
+	// result's Err is ErrChanged. A certificate that was replaced does not stand in the way of one with its key.
+	//
 	// A Departure with a Line continues that line's conversation without gap or repetition, or nothing is written for it and
 	// the result's Err is an *OutOfLineError that says what would. A line's conversation is open from the message with
 	// Sequence 0 until a message of it ends as StateFailed, StateExpired or StateCancelled, since what follows a gap would
@@ -48,6 +52,9 @@ type Store interface {
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
 	// certificate is not stored twice; if it was CertificateRefused, or CertificateReceived and this message waits for none, it is
 	// as if it came now. With other Content both are kept and both become CertificateInConflict.
+	//
+	// Arrivals change certificates as Departures do: if a Change does not fit any more, nothing is written for the Arrival and
+	// Stale is set; a copy changes nothing. A certificate that was replaced is in no conflict with one that has its key.
 	//
 	// A message with an Order is used in its place only (ebMS 2.0 §9). If messages before it are missing it is stored as
 	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
@@ -137,6 +144,8 @@ func (e *OutOfLineError) Error() string {
 var (
 	// ErrConflict: a certificate with this key is already there with other content.
 	ErrConflict = errors.New("certificate with the same reference and other content exists")
+	// ErrChanged: a certificate is not what it was when a Change was made of it; look again and decide anew.
+	ErrChanged = errors.New("certificate was changed meanwhile")
 	// ErrNotFound: no such record or bytes.
 	ErrNotFound = errors.New("not found")
 	// ErrDamaged: stored bytes do not match their digest.
@@ -164,7 +173,15 @@ const (
 	KindAcknowledgment Kind = "acknowledgment"
 	KindError          Kind = "error"
 	// KindAnswer is the business message that answers a certificate.
-	KindAnswer         Kind = "answer"
+	KindAnswer Kind = "answer"
+	// The other business messages about certificates.
+	KindCancellation        Kind = "cancellation"
+	KindResponse            Kind = "customs response"
+	KindCertificateRequest  Kind = "certificate status request"
+	KindCertificateReport   Kind = "certificate status report"
+	KindVerificationRequest Kind = "verification request"
+	KindVerificationReply   Kind = "verification reply"
+	// The messages of the messaging service.
 	KindPing           Kind = "ping"
 	KindPong           Kind = "pong"
 	KindStatusRequest  Kind = "status request"
@@ -172,6 +189,19 @@ const (
 	// KindUnknown is an inbound message that could not be read far enough to tell.
 	KindUnknown Kind = "unknown"
 )
+
+// initiates reports whether a message of this kind is sent of our own accord: until its time is over, not for a while only like what
+// answers another one.
+func (k Kind) initiates() bool {
+	switch k {
+	case KindCertificate, KindCancellation, KindResponse, KindCertificateRequest, KindVerificationRequest, KindVerificationReply:
+		return true
+	}
+	return false
+}
+
+// business reports whether a message of this kind has service and action of the agreement.
+func (k Kind) business() bool { return k.initiates() || k == KindAnswer || k == KindCertificateReport }
 
 // State is where a message stands.
 type State string
@@ -236,7 +266,7 @@ type Message struct {
 	References []Reference `json:"references,omitempty"`
 	// Signer is the SHA-256 fingerprint, in hex, of the credential that verified the message or signed it.
 	Signer string `json:"signer,omitempty"`
-	// Certificate is the key of the certificate that the message carries.
+	// Certificate is the key of the certificate that the message carries or is about.
 	Certificate CertificateKey `json:"certificate,omitzero"`
 	// Reason says why a message was quarantined, failed or expired.
 	Reason *Reason `json:"reason,omitempty"`
@@ -263,10 +293,32 @@ type Message struct {
 
 	// Answers are what a message of KindAnswer says.
 	Answers []eco.Answer `json:"answers,omitempty"`
+	// Business is what another business message says.
+	Business *Business `json:"business,omitempty"`
+	// Effect is what an outbound message did to a certificate as far as its receiver takes it: if the message ends undelivered,
+	// what was before holds again, and a late acknowledgment undoes that in turn.
+	Effect *Effect `json:"effect,omitempty"`
 	// Reply is the Seq of the message that answers an inbound message; 0 if none.
 	Reply uint64 `json:"reply,omitempty"`
 	// Copies counts further receipts of an inbound message.
 	Copies int `json:"copies,omitempty"`
+}
+
+// Business is what a business message about a certificate says; one field is set. That of a cancellation is in its document.
+type Business struct {
+	Response            *eco.CustomsResponse     `json:"customs_response,omitempty"`
+	StatusRequest       *eco.StatusRequest       `json:"status_request,omitempty"`
+	StatusReport        *eco.StatusReport        `json:"status_report,omitempty"`
+	VerificationRequest *eco.VerificationRequest `json:"verification_request,omitempty"`
+	VerificationReply   *eco.VerificationReply   `json:"verification_reply,omitempty"`
+}
+
+// Effect is a change of a certificate's state that stands and falls with a message.
+type Effect struct {
+	// Certificate is the Seq of its record.
+	Certificate uint64           `json:"certificate"`
+	Before      CertificateState `json:"before"`
+	After       CertificateState `json:"after"`
 }
 
 // Order is a message's place in its conversation. ebMS 2.0 §9.
@@ -333,7 +385,7 @@ type CertificateKey struct {
 // CertificateState is where a certificate stands.
 type CertificateState string
 
-// The certificate states of the two flows; the importing side will add those of use.
+// The certificate states of the two flows, named as those of eco.Life.
 const (
 	CertificateReleased   CertificateState = "released"  // exported: queued or sent
 	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
@@ -343,6 +395,16 @@ const (
 	CertificateAvailable  CertificateState = "available" // imported: verified and stored
 	CertificateRefused    CertificateState = "refused"   // imported: those before it did not come in time, and the partner was told
 	CertificateInConflict CertificateState = "in conflict"
+)
+
+// The certificate states that business messages set, on either side unless it says otherwise.
+const (
+	CertificateUsedInPart CertificateState = "used in part"
+	CertificateUsedUp     CertificateState = "used up"
+	CertificateDenied     CertificateState = "denied"
+	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open
+	CertificateCancelled  CertificateState = "cancelled"
+	CertificateReplaced   CertificateState = "replaced"
 )
 
 // Certificate is the record of one certificate of origin on this node.
@@ -366,6 +428,61 @@ type Certificate struct {
 	DocumentSigner string `json:"document_signer"`
 	// Findings are the rules' remarks that did not stop it.
 	Findings []eco.Finding `json:"findings,omitempty"`
+	// Revision counts the Changes that were made to it.
+	Revision uint64 `json:"revision,omitempty"`
+	// Dealings are what business messages said of it.
+	Dealings Dealings `json:"dealings,omitzero"`
+}
+
+// Dealings are what was said of a certificate after it was issued.
+type Dealings struct {
+	// Life is where the certificate stands, beyond its State, which is Life's too; nil before the first business message.
+	Life *eco.Life `json:"life,omitempty"`
+	// Withdrawn is the MessageID that cancelled or replaced it, if State says that it is.
+	Withdrawn string `json:"withdrawn_by,omitempty"`
+	// Items are what customs said last of each item, by number.
+	Items []ItemStanding `json:"items,omitempty"`
+	// Verifications are those that were asked for, oldest first.
+	Verifications []Verification `json:"verifications,omitempty"`
+	// Successor replaced it; Predecessor is what it replaced.
+	Successor   *CertificateKey `json:"successor,omitempty"`
+	Predecessor *CertificateKey `json:"predecessor,omitempty"`
+}
+
+// Verifying reports whether a verification is open.
+func (d Dealings) Verifying() bool {
+	return slices.ContainsFunc(d.Verifications, func(v Verification) bool { return v.Reply == "" })
+}
+
+// ItemStanding is what customs said last of an item, when and in which message.
+type ItemStanding struct {
+	eco.ItemOutcome
+	Said    time.Time `json:"said"`
+	Message string    `json:"message_id"`
+}
+
+// Verification is one that was asked for.
+type Verification struct {
+	// Request is the MessageID that asks for it, ID the asking side's number of it.
+	Request string    `json:"request_message_id"`
+	ID      string    `json:"id"`
+	Asked   time.Time `json:"asked"`
+	ReplyBy eco.Date  `json:"reply_by,omitzero"`
+	// Reply is the MessageID that closed it; empty while it is open.
+	Reply   string                 `json:"reply_message_id,omitempty"`
+	Replied time.Time              `json:"replied,omitzero"`
+	Result  eco.VerificationResult `json:"result,omitempty"`
+}
+
+// Change is what a message does to a certificate that is there, in the transaction that records the message. It fits a record that
+// has the Revision and the state Was, so that two who change one certificate at the same time see each other.
+type Change struct {
+	Seq      uint64
+	Revision uint64
+	Was      CertificateState
+	// State and Dealings take the place of the record's.
+	State    CertificateState
+	Dealings Dealings
 }
 
 // Departure is an outbound message to record.
@@ -379,8 +496,10 @@ type Departure struct {
 	Lease time.Time
 	// Line names, for one partner, the messages that are to arrive in order; Message then has ConversationID and Order.
 	// Empty if order does not matter, and in replies.
-	Line  string
-	Audit []AuditEntry
+	Line string
+	// Changes are those that the message makes to certificates. A reply makes none.
+	Changes []Change
+	Audit   []AuditEntry
 }
 
 // Enqueued is the answer to a Departure.
@@ -402,6 +521,8 @@ type Arrival struct {
 	Held  bool
 	// Settles is the outbound message that this arrival ends.
 	Settles *Settlement
+	// Changes are those that the message makes to certificates, whether or not it waits. One in quarantine makes none.
+	Changes []Change
 	Audit   []AuditEntry
 }
 
@@ -425,6 +546,8 @@ type Accepted struct {
 	Message  Message
 	Fresh    bool
 	Conflict bool
+	// Stale: a Change does not fit any more, and nothing was recorded.
+	Stale bool
 	// PlaceTaken reports that the Conflict is about the Order and not about the MessageID, FarAhead that the Order is more than
 	// MaxAhead before its turn.
 	PlaceTaken, FarAhead bool
@@ -502,6 +625,8 @@ type CertificateQuery struct {
 	Reference string
 	// Message is the MessageID that carried it.
 	Message string
+	// Verifying selects those of which a verification is open.
+	Verifying bool
 	// Before and Limit are as in MessageQuery.
 	Before uint64
 	Limit  int

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,8 @@ type Attachment struct {
 // failed, because the partner refused it or was not reached in time, does submitting it again send it anew, in a message of its own.
 //
 // Errors: partners.ErrUnknownPartner, partners.ErrNoAgreement, partners.ErrOutsideValidity when the agreement is not in force, ErrNotAuthorised,
-// ErrTooLarge, ErrNoTimeStamp when nothing was queued, *InvalidError with the findings of the form's rules, ErrConflict when the reference was used for other content or other
+// ErrTooLarge, ErrNoTimeStamp when nothing was queued, *InvalidError with the findings of the form's rules, *eco.IllegalMove if it replaces
+// a certificate that may not be replaced, ErrConflict when the reference was used for other content or other
 // attachments; anything else means that the outcome is unknown.
 func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certificate, attachments ...Attachment) (Submission, error) {
 	now := n.now().UTC()
@@ -46,6 +48,10 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	}
 	agreement, err := n.registry.Outbound(partner, c.Form, now)
 	c, findings := n.checked(c, agreement.Quirks, now)
+	if c.Status == eco.StatusCancellation {
+		findings = append(findings, eco.Finding{Code: eco.CodeRelated, Severity: eco.SeverityError, Path: "status",
+			Text: "a cancellation is not submitted as a certificate", Fix: "cancel the certificate by its reference"})
+	}
 	if eco.HasErrors(findings) {
 		return Submission{}, &InvalidError{Findings: findings}
 	}
@@ -55,14 +61,27 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
 	load, err := n.prepare(ctx, agreement, c, attachments, now)
 	if errors.Is(err, ErrNoTimeStamp) {
-		return n.queuedBefore(ctx, partner, c, attachments, findings, err)
+		before, err := n.queuedBefore(ctx, partner, c, attachments, err)
+		if err == nil {
+			before.Findings = findings
+		}
+		return before, err
 	}
 	if err != nil {
 		return Submission{}, err
 	}
 	load.certificate.Findings = findings
 	load.actor = actor
-	return n.enqueue(ctx, load)
+	for range maxTurns {
+		if load.replaced, err = n.toReplace(ctx, partner, c); err != nil {
+			return Submission{}, err
+		}
+		submission, err := n.enqueue(ctx, load)
+		if !errors.Is(err, ErrChanged) {
+			return submission, err
+		}
+	}
+	return Submission{}, errTurns
 }
 
 // checked takes paper's filler out of a certificate and checks it against the rules of its form and the quirks of its receiver.
@@ -73,7 +92,7 @@ func (n *Node) checked(c eco.Certificate, quirks eco.Quirks, at time.Time) (eco.
 
 // queuedBefore gives the message that carries a certificate already, for whoever submits it again while there is no time-stamp: that
 // one has its own. Otherwise the error is the one given, alone or with why nobody could look.
-func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, findings []eco.Finding, missing error) (Submission, error) {
+func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certificate, attachments []Attachment, missing error) (Submission, error) {
 	content, err := contentOf(c, attachments)
 	if err != nil {
 		return Submission{}, fmt.Errorf("%w; certificate %s: %w", missing, c.Reference, err)
@@ -91,7 +110,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 			return Submission{}, fmt.Errorf("%w; looking for the message of an earlier submission: %w", missing, err)
 		}
 		if len(messages) == 1 {
-			return Submission{Message: messages[0], Key: before.Key, Findings: findings}, nil
+			return Submission{Message: messages[0], Key: before.Key}, nil
 		}
 	}
 	return Submission{}, missing
@@ -105,6 +124,13 @@ type load struct {
 	certificate Certificate
 	document    []byte
 	attachments []Attachment
+	set         string // what their Content-IDs end in; the document is signed before the message has an id
+	// replaced is the certificate that this one takes the place of; nil if there is none.
+	replaced *Certificate
+	// known: the store has the certificate, which is sent once more as the octets that it was.
+	known bool
+	// action, about and event are for what is sent again: the action, the MessageID that carried it, and what the audit log says.
+	action, about, event string
 }
 
 // prepare maps and signs a certificate for its partner.
@@ -113,7 +139,15 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, signing.MaxParts))
 	}
 	defer n.computing()()
-	document, signer, err := n.signedDocument(ctx, c, now)
+	options, set := ubl.Options{Version: ubl.Version(a.UBLVersion)}, ""
+	if len(attachments) > 0 {
+		var err error
+		set = n.newID()
+		if options.Attachments, err = refer(attachments, set); err != nil {
+			return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+		}
+	}
+	document, signer, err := n.signedDocument(ctx, c, options, now)
 	if err != nil {
 		return load{}, err
 	}
@@ -122,7 +156,7 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
 	}
 	return load{
-		agreement: a, at: now, document: document, attachments: attachments,
+		agreement: a, at: now, document: document, attachments: attachments, set: set,
 		certificate: Certificate{
 			Direction: Outbound, Key: keyOf(c), State: CertificateReleased, Partner: a.Partner,
 			Content: content, Recorded: now, Data: c, DocumentSigner: signer,
@@ -195,39 +229,50 @@ func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compos
 
 // signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential. What is
 // the issuing country's own stays in our record and out of the document.
-func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.Time) ([]byte, string, error) {
-	query := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
-	if _, err := n.registry.DocumentCredentials("", query, now); err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
-	}
-	key, err := n.registry.Key(partners.UseDocumentSignature, c.IssuingBody.ID, now)
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
-	}
-	unsigned, err := ubl.Marshal(c.ForPartner(), n.registry.Forms())
+func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, o ubl.Options, now time.Time) ([]byte, string, error) {
+	unsigned, err := o.Marshal(c.ForPartner(), n.registry.Forms())
 	if err != nil {
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
 	n.step("mapped", Message{}, c.Reference, fmt.Sprintf("UBL CertificateOfOrigin, %d bytes", len(unsigned)))
-	document, err := n.signAs(ctx, n.registry.DocumentForm(c.IssuingBody.ID), unsigned, key, now)
+	return n.signedByBody(ctx, unsignedDocument{unsigned, ubl.SignaturePath(), c.Reference}, issuerOf(c), now)
+}
+
+// unsignedDocument is a document with the place for its signature; reference is that of the certificate that it is about.
+type unsignedDocument struct {
+	octets    []byte
+	path      []xml.Name
+	reference string
+}
+
+// signedByBody returns a document under an issuing body's signature, and the fingerprint of its credential. The caller is computing.
+func (n *Node) signedByBody(ctx context.Context, d unsignedDocument, by partners.IssuerQuery, now time.Time) ([]byte, string, error) {
+	if _, err := n.registry.DocumentCredentials("", by, now); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
+	}
+	key, err := n.registry.Key(partners.UseDocumentSignature, by.Body, now)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
+	}
+	document, err := n.signAs(ctx, n.registry.DocumentForm(by.Body), d, key, now)
 	if errors.Is(err, signing.ErrAuthority) {
-		n.log.Warn("no time-stamp for a certificate; nothing was queued", "reference", c.Reference, "issuing_body", c.IssuingBody.ID, "error", err)
-		return nil, "", fmt.Errorf("%w: issuing body %s: %w", ErrNoTimeStamp, c.IssuingBody.ID, err)
+		n.log.Warn("no time-stamp for a certificate; nothing was queued", "reference", d.reference, "issuing_body", by.Body, "error", err)
+		return nil, "", fmt.Errorf("%w: issuing body %s: %w", ErrNoTimeStamp, by.Body, err)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("document signature of %s: %w", c.IssuingBody.ID, err)
+		return nil, "", fmt.Errorf("document signature of %s: %w", by.Body, err)
 	}
 	return document, signing.Fingerprint(key.Chain[0]), nil
 }
 
 // signAs puts a document signature of that form into a document. The caller is computing.
-func (n *Node) signAs(ctx context.Context, form partners.DocumentForm, unsigned []byte, key signing.Key, now time.Time) ([]byte, error) {
+func (n *Node) signAs(ctx context.Context, form partners.DocumentForm, d unsignedDocument, key signing.Key, now time.Time) ([]byte, error) {
 	key, err := key.With(form.SignatureAlgorithm)
 	if err != nil {
 		return nil, err
 	}
 	if form.XAdES == partners.XAdESNone {
-		return signing.SignDocument(unsigned, ubl.SignaturePath(), key)
+		return signing.SignDocument(d.octets, d.path, key)
 	}
 	x := signing.XAdES{SigningTime: now}
 	if form.XAdES == partners.XAdEST {
@@ -236,7 +281,7 @@ func (n *Node) signAs(ctx context.Context, form partners.DocumentForm, unsigned 
 		defer cancel()
 		x.Authority, x.TimeStampAnchors = idle{n, n.authority(form.TimeStamp.URL)}, form.TimeStamp.Anchors
 	}
-	return signing.SignXAdES(ctx, unsigned, ubl.SignaturePath(), key, x)
+	return signing.SignXAdES(ctx, d.octets, d.path, key, x)
 }
 
 // idle lets others compute while an authority is asked: one that hangs must not hold up the node.
@@ -257,38 +302,61 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	defer n.computing()()
 	a := l.agreement
 	id := n.newID()
-	m := n.draft(a, id, l.at)
-	m.ConversationID, m.Order, m.Action = p.conversation, p.order.toEBMS(), a.Action
-	m.TimeToLive = expiry(a, l.at)
+	m := n.reliable(a, id, l.at)
+	m.ConversationID, m.Order, m.Action = p.conversation, p.order.toEBMS(), cmp.Or(l.action, a.Action)
+	m.RefToMessageID = l.about
+	parts := []ebms.Part{m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))}
+	for i, attachment := range l.attachments {
+		parts = append(parts, m.carry(attachmentID(i, l.set), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
+	}
+	d, err := n.sealReliable(a, m, parts, l.at)
+	if err != nil {
+		return Departure{}, err
+	}
+	d.Message.Kind = KindCertificate
+	d.Message.Order = p.order
+	n.address(&d.Message, a)
+	if l.replaced != nil {
+		if d.Changes, d.Message.Effect, err = withdraw(*l.replaced, eco.Event{
+			Kind: eco.EventReplace, At: l.at, By: l.actor, Reference: l.certificate.Data.Reference}, id, &l.certificate.Key); err != nil {
+			return Departure{}, err
+		}
+	}
+	certificate := l.certificate
+	certificate.Message = id
+	d.Message.Certificate = certificate.Key
+	if !l.known {
+		d.Certificate, d.Document = &certificate, l.document
+	}
+	d.Audit = []AuditEntry{{At: l.at, Actor: l.actor, Event: cmp.Or(l.event, "certificate.submitted"), Subject: certificate.Key.String(),
+		Detail: "message " + id + " to " + a.Partner}}
+	return d, nil
+}
+
+// reliable is a message of our own that asks for the agreement's reliability.
+func (n *Node) reliable(a partners.Agreement, id string, at time.Time) draft {
+	m := n.draft(a, id, at)
+	m.TimeToLive = expiry(a, at)
 	m.DuplicateElimination = a.DuplicateElimination
 	if a.AckRequested {
 		m.AckRequested = &ebms.AckRequested{Signed: a.AckSigned}
 	}
 	m.SyncReply = a.SyncReply != partners.SyncReplyNone
-	parts := []ebms.Part{m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))}
-	for i, attachment := range l.attachments {
-		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
-	}
-	d, err := n.seal(a, m.Message, parts, a.SignatureRequired, l.at)
+	return m
+}
+
+// sealReliable is seal for such a message. Where nothing was agreed a message may be as large as this node itself takes: one that
+// the partner can never take would be tried until its time is over.
+func (n *Node) sealReliable(a partners.Agreement, m draft, parts []ebms.Part, at time.Time) (Departure, error) {
+	d, err := n.seal(a, m.Message, parts, a.SignatureRequired, at)
 	if err != nil {
 		return Departure{}, err
 	}
-	// Where nothing was agreed a message may be as large as this node itself takes: one that the partner can never take would
-	// be tried until its time is over.
 	if size, limit := d.Raw.Size(), cmp.Or(a.MaxBytes, n.limits.Body); limit > 0 && size > limit {
 		return Departure{}, fmt.Errorf("%w: %d bytes, allowed are %d", ErrTooLarge, size, limit)
 	}
-	d.Message.Kind = KindCertificate
 	d.Message.Expires = m.TimeToLive
 	d.Message.AckRequired = a.AckRequested
-	d.Message.Order = p.order
-	n.address(&d.Message, a)
-	certificate := l.certificate
-	certificate.Message = id
-	d.Message.Certificate = certificate.Key
-	d.Certificate, d.Document = &certificate, l.document
-	d.Audit = []AuditEntry{{At: l.at, Actor: l.actor, Event: "certificate.submitted", Subject: certificate.Key.String(),
-		Detail: "message " + id + " to " + a.Partner}}
 	return d, nil
 }
 

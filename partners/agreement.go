@@ -20,7 +20,9 @@ type Agreement struct {
 	Service                Service
 	// Action is that of messages with a certificate, AnswerAction that of the business messages that answer them.
 	Action, AnswerAction string
-	Forms                []eco.FormCode
+	// Actions are those of the other business messages; "" is one that is not agreed.
+	Actions Actions
+	Forms   []eco.FormCode
 	// Endpoint is the partner's URL, SOAPAction the HTTP field's value with its quotes. Acknowledgments and the other signals
 	// but errors go to AckEndpoint, errors to ErrorEndpoint. None of them is empty.
 	Endpoint, SOAPAction       string
@@ -44,6 +46,8 @@ type Agreement struct {
 	TimeStampRequired bool
 	MaxBytes          int64
 	MaxParts          int
+	// UBLVersion is UBLVersion21 or UBLVersion20.
+	UBLVersion string
 	// Tolerate lists Deviations; Tolerates asks it.
 	Tolerate            []string
 	Ping, MessageStatus bool
@@ -57,8 +61,11 @@ func (a *Agreement) SignaturePolicy(at time.Time) signing.Policy {
 	return signing.Policy{Algorithms: a.Algorithms, Exceptions: a.Exceptions, At: at}
 }
 
-// covers reports whether action is one of the two of a.
-func (a *Agreement) covers(action string) bool { return action == a.Action || action == a.AnswerAction }
+// covers reports whether a message with that action is of a.
+func (a *Agreement) covers(of string) bool {
+	return of == a.Action || of == a.AnswerAction ||
+		of != "" && slices.ContainsFunc(a.Actions.list(), func(own action) bool { return *own.value == of })
+}
 
 // InboundQuery is what the header of a received message says about its agreement.
 type InboundQuery struct {
@@ -73,7 +80,7 @@ type InboundQuery struct {
 func (q InboundQuery) isSignal() bool { return q.Service == Service{} && q.Action == "" }
 
 // Inbound finds the agreement under which a message was sent: a certificate, if the action is its Action, or the answer to one,
-// if it is its AnswerAction. Every id in From must be the partner's and every id in To
+// if it is its AnswerAction, or one of the other business messages. Every id in From must be the partner's and every id in To
 // our own: a message that also claims to be from somebody else is from nobody.
 //
 // The errors wrap, in the order in which they are looked for, ErrUnknownCPA, ErrPartyMismatch, ErrUnknownService and
@@ -163,7 +170,7 @@ func (r *Registry) With(partner, cpaID string, at time.Time) (Agreement, error) 
 // AgreementQuery names the agreement under which a message was composed.
 type AgreementQuery struct {
 	Partner, CPAID string
-	// Service is the value of eb:Service, Action the agreement's Action or AnswerAction. Both are left empty for a signal, as
+	// Service is the value of eb:Service, Action one of the agreement's. Both are left empty for a signal, as
 	// in InboundQuery.
 	Service, Action string
 }

@@ -15,8 +15,10 @@ import (
 func TestInboundFindsTheAgreementOrSaysWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t)
 	w.config.Agreements[0].Start, w.config.Agreements[0].End = spring, autumn
+	w.config.Agreements[0].Actions.Cancel = partners.ActionNone
 	other := agreement("tw")
-	other.Action, other.AnswerAction, other.Forms, other.Start, other.End = "Cancel", "AnswerCancel", []eco.FormCode{otherForm}, summer, autumn
+	other.Action, other.AnswerAction, other.Actions = "Cancel", "AnswerCancel", ownActions()
+	other.Forms, other.Start, other.End = []eco.FormCode{otherForm}, summer, autumn
 	w.config.Agreements = append(w.config.Agreements, other)
 	r := w.open(t)
 	good := partners.InboundQuery{
@@ -40,6 +42,11 @@ func TestInboundFindsTheAgreementOrSaysWhatDoesNotFit(t *testing.T) {
 		{"the other action", change(func(q *partners.InboundQuery) { q.Action = "Cancel" }), summer, nil, "Cancel"},
 		{"answer", change(func(q *partners.InboundQuery) { q.Action = partners.DefaultAnswerAction }), summer, nil, "Submit"},
 		{"answer to the other action", change(func(q *partners.InboundQuery) { q.Action = "AnswerCancel" }), summer, nil, "Cancel"},
+		{"another business message", change(func(q *partners.InboundQuery) { q.Action = partners.DefaultResponseAction }), summer, nil, "Submit"},
+		{"another business message of the other action", change(func(q *partners.InboundQuery) { q.Action = "3" }), summer, nil, "Cancel"},
+		{"business message that is not agreed", change(func(q *partners.InboundQuery) { q.Action = partners.DefaultCancelAction }), summer, partners.ErrUnknownService, ""},
+		{"the word for what is not agreed", change(func(q *partners.InboundQuery) { q.Action = partners.ActionNone }), summer, partners.ErrUnknownService, ""},
+		{"no action", change(func(q *partners.InboundQuery) { q.Action = "" }), summer, partners.ErrUnknownService, ""},
 		{"answer of another service", change(func(q *partners.InboundQuery) { q.Action, q.Service.Value = "AnswerCancel", "urn:x" }), summer, partners.ErrUnknownService, ""},
 		{"signal, the agreement that started last", signal, summer, nil, "Cancel"},
 		{"signal, the only one in force", signal, spring, nil, "Submit"},
@@ -113,7 +120,8 @@ func TestAgreementIsFoundAsItStandsAtTheInstant(t *testing.T) {
 	first, next, other := agreement("tw"), agreement("tw"), agreement("tw")
 	first.End = summer
 	next.Start, next.Endpoint = summer, "https://moved.example/ebms"
-	other.Action, other.AnswerAction, other.Endpoint, other.Forms = "Other", "AnswerOther", "https://other.example/ebms", []eco.FormCode{otherForm}
+	other.Action, other.AnswerAction, other.Actions = "Other", "AnswerOther", ownActions()
+	other.Endpoint, other.Forms = "https://other.example/ebms", []eco.FormCode{otherForm}
 	w.config.Agreements = []partners.AgreementConfig{first, next, other}
 	r := w.open(t)
 	own := partners.AgreementQuery{Partner: "tw", CPAID: "cpa-tw", Service: "urn:services:eco", Action: "Submit"}
@@ -160,12 +168,12 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 	w.config.Node.Role, w.config.Partners[0].Role, w.config.Partners[1].Role = "own", "theirs", "theirs"
 	want := partners.Agreement{
 		CPAID: "cpa-tw", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "theirs", OwnRole: "own",
-		Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit", AnswerAction: "AnswerCertificateOfOrigin", Forms: []eco.FormCode{form},
+		Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit", AnswerAction: "AnswerCertificateOfOrigin", Actions: defaultActions(), Forms: []eco.FormCode{form},
 		Endpoint: "https://tw.example/ebms", AckEndpoint: "https://tw.example/ebms", ErrorEndpoint: "https://tw.example/ebms", SOAPAction: `"ebXML"`,
 		SignatureRequired: true, AckRequested: true, AckSigned: true, DuplicateElimination: true, SyncReply: "none",
 		MessageOrder: "NotGuaranteed", OrderGap: 24 * time.Hour,
 		Retries: 12, RetryInterval: 10 * time.Minute, PersistDuration: 7 * 24 * time.Hour,
-		Tolerate: partners.Deviations(), Ping: true, MessageStatus: true,
+		UBLVersion: "2.1", Tolerate: partners.Deviations(), Ping: true, MessageStatus: true,
 	}
 	got, err := w.open(t).Outbound("tw", form, summer)
 	if err != nil {
@@ -178,21 +186,22 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 	w.config.Agreements[0] = partners.AgreementConfig{
 		CPAID: "c", Partner: "tw", Start: spring, End: autumn, Forms: []eco.FormCode{form, otherForm},
 		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", AnswerAction: "b", OwnRole: "o", PartnerRole: "p",
+		Actions:  partners.Actions{Resend: "1", Cancel: "2", Response: "3", StatusRequest: "4", StatusReport: "5", VerificationRequest: "6", VerificationReply: "none"},
 		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", AllowHTTP: true, SOAPAction: "s/a",
 		SignatureRequired: new(false), AckRequested: new(false), DuplicateElimination: new(false), SyncReply: "mshSignalsOnly",
 		Retries: new(0), RetryInterval: time.Second, PersistDuration: time.Second,
 		AllowSHA1: true, AllowSHA1Until: autumn, AllowECDSADER: true,
-		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour,
+		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour, UBLVersion: "2.0",
 		Tolerate: []string{"no-start"}, Ping: new(false), MessageStatus: new(false),
 	}
 	want = partners.Agreement{
 		CPAID: "c", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "p", OwnRole: "o",
-		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", AnswerAction: "b", Forms: []eco.FormCode{form, otherForm},
+		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", AnswerAction: "b", Actions: partners.Actions{Resend: "1", Cancel: "2", Response: "3", StatusRequest: "4", StatusReport: "5", VerificationRequest: "6"}, Forms: []eco.FormCode{form, otherForm},
 		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", SOAPAction: "s/a",
 		SyncReply: "mshSignalsOnly", MessageOrder: "NotGuaranteed", OrderGap: time.Hour,
 		RetryInterval: time.Second, PersistDuration: time.Second,
 		Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1, Until: autumn}, {Name: signing.ExceptionECDSADER}},
-		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, Start: spring, End: autumn,
+		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, UBLVersion: "2.0", Start: spring, End: autumn,
 		Tolerate: []string{"no-start"},
 	}
 	if got, err = w.open(t).Outbound("tw", otherForm, summer); err != nil {
@@ -200,6 +209,14 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("all given (-want +got):\n%s", diff)
+	}
+}
+
+func defaultActions() partners.Actions {
+	return partners.Actions{
+		Resend: partners.DefaultResendAction, Cancel: partners.DefaultCancelAction, Response: partners.DefaultResponseAction,
+		StatusRequest: partners.DefaultStatusRequestAction, StatusReport: partners.DefaultStatusReportAction,
+		VerificationRequest: partners.DefaultVerificationRequestAction, VerificationReply: partners.DefaultVerificationReplyAction,
 	}
 }
 

@@ -42,6 +42,9 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	k.syncReply(at+".sync_reply", a)
 	k.order(at, a)
 	k.tolerate(at+".tolerate", a.Tolerate)
+	if a.UBLVersion != UBLVersion21 && a.UBLVersion != UBLVersion20 {
+		k.add(at+".ubl_version", "%q is none of %q, %q", a.UBLVersion, UBLVersion20, UBLVersion21)
+	}
 	for i, algorithm := range a.Algorithms {
 		if !signing.KnownAlgorithm(algorithm) {
 			k.add(fmt.Sprintf("%s.algorithms[%d]", at, i), "%q is no signature algorithm that this node verifies", algorithm)
@@ -94,6 +97,17 @@ func (k *checker) service(at string, a AgreementConfig) {
 	}
 	if a.AnswerAction == a.Action {
 		k.add(at+".answer_action", "%q is action too; with one action for both, answers could not be told from certificates", a.AnswerAction)
+	}
+	named := map[string]string{a.Action: "action", a.AnswerAction: "answer_action"}
+	for _, own := range a.Actions.list() {
+		first, twice := named[*own.value]
+		switch {
+		case *own.value == ActionNone:
+		case twice:
+			k.add(at+".actions."+own.key, "%q is %s too; messages are told apart by their action", *own.value, first)
+		default:
+			named[*own.value] = "actions." + own.key
+		}
 	}
 }
 
@@ -219,17 +233,31 @@ func (k *checker) uniqueAgreements(list []AgreementConfig) {
 	}
 }
 
-// sharedAction: a, at at, and b, at first, have CPAId and service in common. That both actions are shared is told once.
+// sharedAction: a, at at, and b, at first, have CPAId and service in common. That the action of certificates is shared is told
+// alone, and those of the other business messages are told together: they are shared by default.
 func (k *checker) sharedAction(at string, a, b AgreementConfig, first string) {
-	for _, own := range []struct{ key, action string }{{"action", a.Action}, {"answer_action", a.AnswerAction}} {
-		switch {
-		case own.key == "action" && own.action == b.Action:
-			k.add(at+".cpa_id", "has partner, CPAId, service and action of %s, which is in force at the same time", first)
-			return
-		case own.action == b.AnswerAction || own.action == b.Action:
-			k.add(at+"."+own.key, "%q is an action of %s too, which has the same partner, CPAId and service and is in force at the same time; give each its own",
-				own.action, first)
+	if a.Action == b.Action {
+		k.add(at+".cpa_id", "has partner, CPAId, service and action of %s, which is in force at the same time", first)
+		return
+	}
+	taken := []string{b.Action, b.AnswerAction}
+	for _, other := range b.Actions.list() {
+		taken = append(taken, *other.value)
+	}
+	const text = "of %s too, which has the same partner, CPAId and service and is in force at the same time; give each its own"
+	for _, own := range []action{{key: "action", value: &a.Action}, {key: "answer_action", value: &a.AnswerAction}} {
+		if slices.Contains(taken, *own.value) {
+			k.add(at+"."+own.key, "%q is an action "+text, *own.value, first)
 		}
+	}
+	var shared []string
+	for _, own := range a.Actions.list() {
+		if *own.value != ActionNone && slices.Contains(taken, *own.value) {
+			shared = append(shared, own.key)
+		}
+	}
+	if shared != nil {
+		k.add(at+".actions", "%s are actions "+text+", or %q", strings.Join(shared, ", "), first, ActionNone)
 	}
 }
 

@@ -132,6 +132,9 @@ func TestCheckOfAgreements(t *testing.T) {
 		{"an action of its own for answers", first(func(a *partners.AgreementConfig) { a.AnswerAction = "Answer" }), "", nil},
 		{"one action for both", first(func(a *partners.AgreementConfig) { a.AnswerAction = a.Action }), "agreements[0].answer_action", []string{`"Submit" is action too`}},
 		{"action that answers have by default", first(func(a *partners.AgreementConfig) { a.Action = "AnswerCertificateOfOrigin" }), "agreements[0].answer_action", []string{"is action too"}},
+		{"one action for two messages", first(func(a *partners.AgreementConfig) { a.Actions.Cancel = "RequestVerification" }), "agreements[0].actions.verification_request", []string{`"RequestVerification" is actions.cancel too`}},
+		{"one action for a message and certificates", first(func(a *partners.AgreementConfig) { a.Actions.Response = a.Action }), "agreements[0].actions.response", []string{`"Submit" is action too`}},
+		{"two messages that are not agreed", first(func(a *partners.AgreementConfig) { a.Actions.Cancel, a.Actions.Resend = "none", "none" }), "", nil},
 		{"own role alone", first(func(a *partners.AgreementConfig) { a.OwnRole = "x" }), "agreements[0].partner_role", []string{"both or none"}},
 		{"partner's role alone", first(func(a *partners.AgreementConfig) { a.PartnerRole = "x" }), "agreements[0].own_role", []string{"both or none"}},
 		{"window the wrong way", first(func(a *partners.AgreementConfig) { a.Start, a.End = autumn, spring }), "agreements[0].end", []string{"is not after"}},
@@ -209,15 +212,25 @@ func TestCheckOfAgreements(t *testing.T) {
 			c.Agreements = append(c.Agreements, next)
 		}, "agreements[2].cpa_id", []string{"in force at the same time"}},
 		{"other actions", more(func(a *partners.AgreementConfig) {
-			a.Action, a.AnswerAction, a.Forms = "Cancel", "AnswerCancel", []eco.FormCode{otherForm}
+			a.Action, a.AnswerAction, a.Actions, a.Forms = "Cancel", "AnswerCancel", ownActions(), []eco.FormCode{otherForm}
 		}), "", nil},
-		{"the same action for answers", more(func(a *partners.AgreementConfig) { a.Action, a.Forms = "Cancel", []eco.FormCode{otherForm} }), "agreements[2].answer_action", []string{`"AnswerCertificateOfOrigin" is an action of agreements[0] too`}},
+		{"other actions for certificates and answers alone", more(func(a *partners.AgreementConfig) {
+			a.Action, a.AnswerAction, a.Forms = "Cancel", "AnswerCancel", []eco.FormCode{otherForm}
+		}), "agreements[2].actions", []string{"resend, cancel, response", "agreements[0] too"}},
+		{"actions that are not agreed", more(func(a *partners.AgreementConfig) {
+			a.Action, a.AnswerAction, a.Forms = "Cancel", "AnswerCancel", []eco.FormCode{otherForm}
+			none := partners.ActionNone
+			a.Actions = partners.Actions{Resend: none, Cancel: none, Response: none, StatusRequest: none, StatusReport: none, VerificationRequest: none, VerificationReply: none}
+		}), "", nil},
+		{"the same action for answers", more(func(a *partners.AgreementConfig) {
+			a.Action, a.Actions, a.Forms = "Cancel", ownActions(), []eco.FormCode{otherForm}
+		}), "agreements[2].answer_action", []string{`"AnswerCertificateOfOrigin" is an action of agreements[0] too`}},
 		{"the same action for certificates", more(func(a *partners.AgreementConfig) { a.AnswerAction, a.Forms = "Answer", []eco.FormCode{otherForm} }), "agreements[2].cpa_id", []string{"agreements[0]"}},
 		{"certificates where the other has answers", more(func(a *partners.AgreementConfig) {
-			a.Action, a.AnswerAction, a.Forms = partners.DefaultAnswerAction, "Answer", []eco.FormCode{otherForm}
+			a.Action, a.AnswerAction, a.Actions, a.Forms = partners.DefaultAnswerAction, "Answer", ownActions(), []eco.FormCode{otherForm}
 		}), "agreements[2].action", []string{"is an action of agreements[0] too"}},
 		{"answers where the other has certificates", more(func(a *partners.AgreementConfig) {
-			a.Action, a.AnswerAction, a.Forms = "Cancel", a.Action, []eco.FormCode{otherForm}
+			a.Action, a.AnswerAction, a.Actions, a.Forms = "Cancel", a.Action, ownActions(), []eco.FormCode{otherForm}
 		}), "agreements[2].answer_action", []string{`"Submit" is an action of agreements[0] too`}},
 		{"the same actions of another service", more(func(a *partners.AgreementConfig) {
 			a.Service.Value, a.Forms = "urn:services:other", []eco.FormCode{otherForm}
@@ -225,6 +238,13 @@ func TestCheckOfAgreements(t *testing.T) {
 		{"same form from the same start", more(func(a *partners.AgreementConfig) { a.CPAID = "next" }), "agreements[2].forms", []string{"NON-PREFERENTIAL", "agreements[0]"}},
 		{"same form from a later start", more(func(a *partners.AgreementConfig) { a.CPAID, a.Start = "next", summer }), "", nil},
 	})
+}
+
+// ownActions are actions that no other agreement has.
+func ownActions() partners.Actions {
+	return partners.Actions{
+		Resend: "1", Cancel: "2", Response: "3", StatusRequest: "4", StatusReport: "5", VerificationRequest: "6", VerificationReply: "7",
+	}
 }
 
 func TestCheckReportsEveryProblem(t *testing.T) {

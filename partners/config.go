@@ -158,6 +158,8 @@ type AgreementConfig struct {
 	// it under the same Service; default DefaultAnswerAction. The two differ (ebMS 2.0 §3.1.5).
 	Action       string `yaml:"action"`
 	AnswerAction string `yaml:"answer_action"`
+	// Actions are those of the other business messages about certificates, under the same Service.
+	Actions Actions `yaml:"actions"`
 	// OwnRole and PartnerRole default to the role of the node and of the partner.
 	OwnRole     string `yaml:"own_role"`
 	PartnerRole string `yaml:"partner_role"`
@@ -213,6 +215,9 @@ type AgreementConfig struct {
 	MaxBytes int64 `yaml:"max_bytes"`
 	MaxParts int   `yaml:"max_parts"`
 
+	// UBLVersion is what certificates are written for, UBLVersion21 (default) or UBLVersion20; received ones may be of any.
+	UBLVersion string `yaml:"ubl_version"`
+
 	// Tolerate lists the Deviations of the partner's messages that are accepted; nil for all of them, while a list that
 	// is there and empty accepts none.
 	Tolerate []string `yaml:"tolerate"`
@@ -222,6 +227,70 @@ type AgreementConfig struct {
 	Ping          *bool `yaml:"ping"`
 	MessageStatus *bool `yaml:"message_status"`
 }
+
+// Actions are the eb:Action of each business message about a certificate but the certificate itself and its answer (ebMS 2.0
+// §3.1.5). No two are the same. ActionNone says that a message is not agreed: it is neither sent nor taken; ATIGA OCP Rule
+// 27(2) lets states implement some of the processes only. The zero value of a field is its default.
+type Actions struct {
+	// Resend carries a certificate that was sent before, octet for octet; default DefaultResendAction.
+	Resend string `yaml:"resend"`
+	// Cancel cancels a certificate; default DefaultCancelAction.
+	Cancel string `yaml:"cancel"`
+	// Response is what customs made of a certificate; default DefaultResponseAction.
+	Response string `yaml:"response"`
+	// StatusRequest asks where a certificate stands, StatusReport says it; defaults DefaultStatusRequestAction and
+	// DefaultStatusReportAction.
+	StatusRequest string `yaml:"status_request"`
+	StatusReport  string `yaml:"status_report"`
+	// VerificationRequest asks for a verification, VerificationReply says what it came to; defaults
+	// DefaultVerificationRequestAction and DefaultVerificationReplyAction.
+	VerificationRequest string `yaml:"verification_request"`
+	VerificationReply   string `yaml:"verification_reply"`
+}
+
+// ActionNone in Actions says that a message is not agreed.
+const ActionNone = "none"
+
+// action is one field of Actions.
+type action struct {
+	key      string
+	value    *string
+	fallback string
+}
+
+// list gives every field.
+func (a *Actions) list() []action {
+	return []action{
+		{"resend", &a.Resend, DefaultResendAction},
+		{"cancel", &a.Cancel, DefaultCancelAction},
+		{"response", &a.Response, DefaultResponseAction},
+		{"status_request", &a.StatusRequest, DefaultStatusRequestAction},
+		{"status_report", &a.StatusReport, DefaultStatusReportAction},
+		{"verification_request", &a.VerificationRequest, DefaultVerificationRequestAction},
+		{"verification_reply", &a.VerificationReply, DefaultVerificationReplyAction},
+	}
+}
+
+// agreed is a with "" in the place of ActionNone.
+func (a Actions) agreed() Actions {
+	for _, action := range a.list() {
+		if *action.value == ActionNone {
+			*action.value = ""
+		}
+	}
+	return a
+}
+
+// The defaults of Actions.
+const (
+	DefaultResendAction              = "ResendCertificateOfOrigin"
+	DefaultCancelAction              = "CancelCertificateOfOrigin"
+	DefaultResponseAction            = "RespondToCertificateOfOrigin"
+	DefaultStatusRequestAction       = "RequestCertificateStatus"
+	DefaultStatusReportAction        = "ReportCertificateStatus"
+	DefaultVerificationRequestAction = "RequestVerification"
+	DefaultVerificationReplyAction   = "ReplyToVerification"
+)
 
 // Defaults and bounds of AgreementConfig.
 const (
@@ -260,6 +329,14 @@ const (
 	OrderGuaranteed = "Guaranteed"
 )
 
+// The values of AgreementConfig.UBLVersion.
+const (
+	// UBLVersion21: the subset of UBL 2.1 that every later 2.x contains.
+	UBLVersion21 = "2.1"
+	// UBLVersion20: UBL 2.0, which every later 2.x contains too; what it has no element for travels in an extension.
+	UBLVersion20 = "2.0"
+)
+
 // SetDefaults writes the documented default into every field that is unset, before or after decoding alike. Roles and
 // endpoints, which default to what may still change elsewhere, are left to New.
 func (a *AgreementConfig) SetDefaults() {
@@ -282,8 +359,12 @@ func (a *AgreementConfig) SetDefaults() {
 	a.OrderGap = cmp.Or(a.OrderGap, DefaultOrderGap)
 	a.SyncReply = cmp.Or(a.SyncReply, SyncReplyNone)
 	a.MessageOrder = cmp.Or(a.MessageOrder, OrderNotGuaranteed)
+	a.UBLVersion = cmp.Or(a.UBLVersion, UBLVersion21)
 	a.SOAPAction = cmp.Or(a.SOAPAction, DefaultSOAPAction)
 	a.AnswerAction = cmp.Or(a.AnswerAction, DefaultAnswerAction)
+	for _, action := range a.Actions.list() {
+		*action.value = cmp.Or(*action.value, action.fallback)
+	}
 }
 
 // Problem is one thing that is wrong with a Config.

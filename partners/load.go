@@ -244,13 +244,13 @@ func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {
 		CPAID: c.CPAID, Partner: p.ID,
 		PartnerParty: p.PartyIDs, OwnParty: n.PartyIDs,
 		PartnerRole: cmp.Or(c.PartnerRole, p.Role), OwnRole: cmp.Or(c.OwnRole, n.Role),
-		Service: c.Service, Action: c.Action, AnswerAction: c.AnswerAction, Forms: c.Forms, SOAPAction: c.SOAPAction,
+		Service: c.Service, Action: c.Action, AnswerAction: c.AnswerAction, Actions: c.Actions.agreed(), Forms: c.Forms, SOAPAction: c.SOAPAction,
 		Endpoint: c.Endpoint, AckEndpoint: cmp.Or(c.AckEndpoint, c.Endpoint), ErrorEndpoint: cmp.Or(c.ErrorEndpoint, c.Endpoint),
 		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
 		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
 		Exceptions: exceptions(c), Algorithms: c.Algorithms,
-		SignatureAlgorithm: c.SignatureAlgorithm, TimeStampRequired: c.TimeStampRequired, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts,
+		SignatureAlgorithm: c.SignatureAlgorithm, TimeStampRequired: c.TimeStampRequired, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts, UBLVersion: c.UBLVersion,
 		Tolerate: c.Tolerate, Quirks: cfg.quirks(c), Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
 }

@@ -44,51 +44,92 @@ func MarshalAnswer(a eco.Answer, forms eco.Forms) ([]byte, error) {
 }
 
 func marshalAnswer(a eco.Answer, forms eco.Forms) ([]byte, error) {
-	form, ok := forms.ByCode(a.Certificate.Form)
-	if !ok {
-		return nil, fmt.Errorf("certificate.form: want a known form, found %q", a.Certificate.Form)
-	}
-	return write("ApplicationResponse", nsAnswer, func(w *writer, root *etree.Element) { w.answer(root, &a, form) })
+	return write("ApplicationResponse", nsAnswer, func(w *writer, root *etree.Element) {
+		w.forms = forms
+		w.answer(root, &a)
+	})
 }
 
 // answer writes the children of the document element in the order of UBL 2.1 ApplicationResponseType.
-func (w *writer) answer(root *etree.Element, a *eco.Answer, form eco.Form) {
-	w.leaf(root, "cbc:UBLVersionID", ublVersion)
+func (w *writer) answer(root *etree.Element, a *eco.Answer) {
+	w.leaf(root, "cbc:UBLVersionID", string(w.version))
 	w.leaf(root, "cbc:CustomizationID", answerCustomization)
 	w.leaf(root, "cbc:ProfileID", profile("answer"))
 	w.must(root, "cbc:ID", a.ID, "id")
 	w.instant(root, a.IssueTime, "issue_time")
 	w.leaf(root, "cbc:Note", a.Note)
-	w.group(root, "cac:SenderParty", func(e *etree.Element) {
-		w.group(e, "cac:PartyName", func(e *etree.Element) { w.must(e, "cbc:Name", a.Authority.Name, "authority.name") })
-		w.inCountry(e, a.Authority.Country, "authority.country")
-	})
+	w.authority(root, "cac:SenderParty", &a.Authority, "authority")
 	// The schema requires a receiver. Whom a message goes to is for ebMS to say, so the issuing body stands in.
 	w.group(root, "cac:ReceiverParty", func(e *etree.Element) { w.answered(e, &a.Certificate) })
 	w.group(root, "cac:DocumentResponse", func(e *etree.Element) {
 		w.group(e, "cac:Response", func(e *etree.Element) { w.response(e, a) })
-		w.group(e, "cac:DocumentReference", func(e *etree.Element) {
-			w.must(e, "cbc:ID", a.Certificate.Reference, "certificate.reference")
-			w.leaf(e, "cbc:DocumentTypeCode", form.DocumentType, "listID", listDocumentType)
-			w.leaf(e, "cbc:DocumentType", string(form.Code))
-			w.group(e, "cac:IssuerParty", func(e *etree.Element) { w.answered(e, &a.Certificate) })
-		})
+		w.certificate(e, "cac:DocumentReference", &a.Certificate)
 	})
 }
 
-// instant writes date and time in UTC, with as many decimals as the instant has.
+// instant writes when a message was issued.
 func (w *writer) instant(parent *etree.Element, t time.Time, field string) {
 	if t.IsZero() {
 		w.fail(fmt.Errorf("%s: a document needs it, found nothing", field))
 		return
 	}
-	t = t.UTC()
-	w.date(parent, "cbc:IssueDate", eco.DateOf(t))
-	w.leaf(parent, "cbc:IssueTime", t.Format("15:04:05.999999999Z07:00"))
+	w.dateAndTime(parent, "Issue", t)
 }
 
-// answered writes who certified the certificate that an answer is about.
-func (w *writer) answered(e *etree.Element, c *eco.AnsweredCertificate) {
+// dateAndTime writes an instant in UTC, with as many decimals as it has, as cbc:…Date and cbc:…Time.
+func (w *writer) dateAndTime(parent *etree.Element, name string, t time.Time) {
+	t = t.UTC()
+	w.date(parent, "cbc:"+name+"Date", eco.DateOf(t))
+	w.leaf(parent, "cbc:"+name+"Time", t.Format("15:04:05.999999999Z07:00"))
+}
+
+// authority writes a party that speaks, or is spoken to.
+func (w *writer) authority(parent *etree.Element, name string, a *eco.Authority, field string) {
+	w.group(parent, name, func(e *etree.Element) {
+		w.group(e, "cac:PartyName", func(e *etree.Element) { w.must(e, "cbc:Name", a.Name, field+".name") })
+		w.inCountry(e, a.Country, field+".country")
+	})
+}
+
+// certificate writes which certificate a message is about, and who certified it.
+func (w *writer) certificate(parent *etree.Element, name string, c *eco.CertificateID) {
+	w.numbered(parent, name, c, func(e *etree.Element) { w.answered(e, c) })
+}
+
+// certificateOfSomebody is certificate where who certified it need not be known.
+func (w *writer) certificateOfSomebody(parent *etree.Element, name string, c *eco.CertificateID) {
+	w.numbered(parent, name, c, func(e *etree.Element) {
+		w.group(e, "cac:PartyIdentification", func(e *etree.Element) { w.leaf(e, "cbc:ID", c.IssuingBody, "schemeID", schemeBody) })
+		w.inCountry(e, c.IssuingCountry, "certificate.issuing_country")
+	})
+}
+
+// numbered writes a certificate's number and form; issuer writes who issued it.
+func (w *writer) numbered(parent *etree.Element, name string, c *eco.CertificateID, issuer func(e *etree.Element)) {
+	form, known := w.forms.ByCode(c.Form)
+	if !known {
+		w.fail(fmt.Errorf("certificate.form: want a known form, found %q", c.Form))
+	}
+	w.group(parent, name, func(e *etree.Element) {
+		w.must(e, "cbc:ID", c.Reference, "certificate.reference")
+		w.leaf(e, "cbc:DocumentTypeCode", form.DocumentType, "listID", listDocumentType)
+		w.leaf(e, "cbc:DocumentType", string(form.Code))
+		w.group(e, "cac:IssuerParty", issuer)
+	})
+}
+
+// reasons writes each reason as a Status. Its code goes without list: the two sides have agreed on one.
+func (w *writer) reasons(e *etree.Element, reasons []eco.Reason) {
+	for _, reason := range reasons {
+		w.group(e, "cac:Status", func(e *etree.Element) {
+			w.leaf(e, "cbc:StatusReasonCode", reason.Code)
+			w.leaf(e, "cbc:StatusReason", reason.Text)
+		})
+	}
+}
+
+// answered writes who certified the certificate that a message is about.
+func (w *writer) answered(e *etree.Element, c *eco.CertificateID) {
 	w.group(e, "cac:PartyIdentification", func(e *etree.Element) {
 		w.must(e, "cbc:ID", c.IssuingBody, "certificate.issuing_body", "schemeID", schemeBody)
 	})
@@ -102,7 +143,7 @@ func (w *writer) inCountry(e *etree.Element, code, field string) {
 	})
 }
 
-// response writes what is said and why. A reason's code goes without list: the two sides have agreed on one.
+// response writes what is said and why.
 func (w *writer) response(e *etree.Element, a *eco.Answer) {
 	code := ""
 	for _, entry := range responseCodes {
@@ -114,10 +155,5 @@ func (w *writer) response(e *etree.Element, a *eco.Answer) {
 		w.fail(fmt.Errorf("kind: want a known kind of answer, found %q", a.Kind))
 	}
 	w.leaf(e, "cbc:ResponseCode", code, "listID", listResponse)
-	for _, reason := range a.Reasons {
-		w.group(e, "cac:Status", func(e *etree.Element) {
-			w.leaf(e, "cbc:StatusReasonCode", reason.Code)
-			w.leaf(e, "cbc:StatusReason", reason.Text)
-		})
-	}
+	w.reasons(e, a.Reasons)
 }

@@ -21,6 +21,7 @@ func UnmarshalAnswer(doc []byte, forms eco.Forms) (eco.Answer, []eco.Finding, er
 		return eco.Answer{}, nil, fmt.Errorf("unmarshal answer: %w", err)
 	}
 	r := newReader(forms)
+	r.checkRules(doc, root)
 	var a eco.Answer
 	r.answer(root, &a)
 	if r.err != nil {
@@ -41,7 +42,7 @@ func (r *reader) answer(root *node, a *eco.Answer) {
 	if r.err != nil {
 		return
 	}
-	a.Authority = eco.Authority{Name: r.partyName(sender), Country: r.country(r.at(sender, "cac:PostalAddress", "cac:Country"))}
+	a.Authority = r.authority(sender)
 	r.response(response, a)
 	a.Certificate = r.answered(certificate)
 	if verdicts := r.all(decision, "cac:LineResponse"); len(verdicts) > 0 {
@@ -49,14 +50,17 @@ func (r *reader) answer(root *node, a *eco.Answer) {
 	}
 }
 
-// instant reads IssueDate and IssueTime (XML Schema Part 2 §3.2.8). Without a zone they would not name an instant.
-func (r *reader) instant(root *node) time.Time {
-	day := r.date(r.must(root, "cbc:IssueDate"))
-	n := r.must(root, "cbc:IssueTime")
+// instant reads when a message was issued.
+func (r *reader) instant(root *node) time.Time { return r.dateAndTime(root, "Issue") }
+
+// dateAndTime reads cbc:…Date and cbc:…Time (XML Schema Part 2 §3.2.8). Without a zone they would not name an instant.
+func (r *reader) dateAndTime(parent *node, name string) time.Time {
+	day := r.date(r.must(parent, "cbc:"+name+"Date"))
+	n := r.must(parent, "cbc:"+name+"Time")
 	text := r.token(n)
 	t, err := time.Parse(time.DateOnly+"T15:04:05Z07:00", day.String()+"T"+text)
 	// Package time also takes hours of one digit and a comma before decimals.
-	if err != nil || text[2] != ':' || strings.Contains(text, ",") {
+	if n != nil && (err != nil || text[2] != ':' || strings.Contains(text, ",")) {
 		r.fail(n, "a time with its zone, such as 15:04:05Z", fmt.Sprintf("%.40q", text))
 	}
 	return t.UTC()
@@ -104,10 +108,15 @@ func (r *reader) answerKind(n *node) eco.AnswerKind {
 	return ""
 }
 
-// answered reads which certificate the answer is about.
-func (r *reader) answered(n *node) eco.AnsweredCertificate {
+// authority reads a party that speaks, or is spoken to.
+func (r *reader) authority(n *node) eco.Authority {
+	return eco.Authority{Name: r.partyName(n), Country: r.country(r.at(n, "cac:PostalAddress", "cac:Country"))}
+}
+
+// answered reads which certificate a message is about.
+func (r *reader) answered(n *node) eco.CertificateID {
 	body := r.issuer(r.child(n, "cac:IssuerParty"))
-	return eco.AnsweredCertificate{
+	return eco.CertificateID{
 		Reference:      r.token(r.must(n, "cbc:ID")),
 		Form:           r.answeredForm(n, body.Address.Country),
 		IssuingBody:    body.ID,

@@ -20,7 +20,7 @@ import (
 func ExampleMarshalAnswer() {
 	doc, err := ubl.MarshalAnswer(eco.Answer{
 		ID: "432", IssueTime: time.Date(2026, time.November, 22, 9, 12, 0, 0, time.UTC), Kind: eco.AnswerRejected,
-		Certificate: eco.AnsweredCertificate{IssuingCountry: "LA", Form: eco.FormLaoGSP, Reference: "26010042", IssuingBody: "MOIC"},
+		Certificate: eco.CertificateID{IssuingCountry: "LA", Form: eco.FormLaoGSP, Reference: "26010042", IssuingBody: "MOIC"},
 		Authority:   eco.Authority{Name: "CUSTOMS ADMINISTRATION", Country: "TW"},
 		Reasons:     []eco.Reason{{Code: eco.CodeHS, Text: "NO SUCH HEADING"}},
 	}, eco.DefaultForms())
@@ -98,7 +98,7 @@ func TestAnswersAreValidUBL(t *testing.T) {
 	for seed := range 30 {
 		documents[fmt.Sprint(seed)] = marshalAnswer(t, ecotest.Answer().Example(seed))
 	}
-	checkSchema(t, "ApplicationResponse", documents)
+	checkSchema(t, "ApplicationResponse", ubl.Version21, documents)
 }
 
 func TestMarshalAnswerNamesWhatADocumentCannotCarry(t *testing.T) {

@@ -34,7 +34,7 @@ func (s formSource) forms() (eco.Forms, error) {
 	}
 	forms, err := eco.DefaultForms().With(os.DirFS(s.dir), s.dir)
 	if err != nil {
-		return forms, &hinted{fmt.Errorf("forms: %w", err), "the files of eco/forms in the program's source show every key"}
+		return forms, &hinted{fmt.Errorf("forms: %w", err), "\"ecogate form show CODE --source\" prints the file of a form, with every key"}
 	}
 	return forms, nil
 }
@@ -64,9 +64,11 @@ func (c *cli) formList() *cobra.Command {
 
 func (c *cli) formShow() *cobra.Command {
 	var source formSource
+	var file bool
 	cmd := &cobra.Command{
 		Use: "show CODE", Short: "Show the rules of a form",
-		Long: "Show the rules of a form. What is marked with ? rests on no published text: a breach of it only warns.\n" + formSourceHelp,
+		Long: "Show the rules of a form. What is marked with ? rests on no published text: a breach of it only warns.\n" +
+			"--source prints the form's file instead, to be changed and put into a folder of one's own.\n" + formSourceHelp,
 		Args: arguments("CODE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			forms, err := source.forms()
@@ -77,10 +79,14 @@ func (c *cli) formShow() *cobra.Command {
 			if !ok {
 				return &notFound{fmt.Errorf("there is no form %q; there are %s", args[0], forms.Codes())}
 			}
+			if file {
+				return c.writeFile("-", []byte(f.Source()))
+			}
 			return c.print(f, func(w *columns) { showForm(w, f) })
 		},
 	}
 	source.flags(cmd)
+	cmd.Flags().BoolVar(&file, "source", false, "print the form's file, with its comments")
 	return cmd
 }
 

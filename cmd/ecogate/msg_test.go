@@ -33,8 +33,8 @@ func TestMessagesShowOrderLatenessAndAnswers(t *testing.T) {
 		Seq: 7, Direction: exchange.Inbound, Kind: exchange.KindAnswer, State: exchange.StateDelivered, Late: true, Partner: "TW", Created: scriptTime,
 		ConversationID: "c1", Order: &exchange.Order{Sequence: 0, Reset: true}, Certificate: exchange.CertificateKey{Country: "KR", Form: "AK", Reference: "K1"},
 		Answers: []eco.Answer{
-			{Kind: eco.AnswerReceived, IssueTime: scriptTime, Certificate: eco.AnsweredCertificate{IssuingCountry: "KR", Form: "AK", Reference: "K-1"}, Authority: eco.Authority{Name: "Customs"}},
-			{Kind: eco.AnswerRejected, IssueTime: scriptTime.Add(time.Hour), Certificate: eco.AnsweredCertificate{IssuingCountry: "KR", Form: "AK", Reference: "K-1"},
+			{Kind: eco.AnswerReceived, IssueTime: scriptTime, Certificate: eco.CertificateID{IssuingCountry: "KR", Form: "AK", Reference: "K-1"}, Authority: eco.Authority{Name: "Customs"}},
+			{Kind: eco.AnswerRejected, IssueTime: scriptTime.Add(time.Hour), Certificate: eco.CertificateID{IssuingCountry: "KR", Form: "AK", Reference: "K-1"},
 				Authority: eco.Authority{Name: "Customs"}, Reasons: []eco.Reason{{Code: "D07", Text: "no such heading"}, {Code: "D01"}}, Note: "see invoice"},
 		},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,6 +71,8 @@ type steps struct {
 	mu   sync.Mutex
 	seen map[string]chan struct{} // closed when it happened
 	told []string                 // all that happened, in order
+	// times counts them; seen has an entry for each time, too.
+	times map[string]int
 }
 
 // of returns the channel that tells of a step.
@@ -86,18 +89,21 @@ func (s *steps) of(name string) chan struct{} {
 }
 
 func (s *steps) happened(name, detail string) {
-	c := s.of(name)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.told = append(s.told, name+": "+detail)
-	select {
-	case <-c:
-	default:
-		close(c)
+	if s.times == nil {
+		s.times = make(map[string]int)
 	}
+	s.times[name]++
+	n := s.times[name]
+	s.mu.Unlock()
+	if n == 1 {
+		close(s.of(name))
+	}
+	close(s.of(fmt.Sprint(name, " ", n)))
 }
 
-// await is the script command "await NODE STEP".
+// await is the script command "await NODE STEP [N]": until it has happened, N times if that is given.
 func (s *steps) await(ts *testscript.TestScript, node, step string) {
 	select {
 	case <-s.of(node + " " + step):

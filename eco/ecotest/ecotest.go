@@ -122,3 +122,18 @@ func FormFiles(t testing.TB) []string {
 	}
 	return texts
 }
+
+// Expecting is a file of testdata whose first line is a comment that says what must be said about it: "# expect: text".
+func Expecting(t testing.TB, file string) (text, want string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	want, found := strings.CutPrefix(line, "# expect: ")
+	if !found {
+		t.Fatalf("%s does not say what is expected", file)
+	}
+	return string(data), want
+}

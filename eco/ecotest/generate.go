@@ -32,7 +32,7 @@ func Answer() *rapid.Generator[eco.Answer] {
 			ID: g.word("id"), Note: g.optional(g.box, "note"),
 			IssueTime: Now().Add(time.Duration(rapid.Int64Range(-1e18, 1e18).Draw(t, "issued"))),
 			Kind:      rapid.SampledFrom([]eco.AnswerKind{eco.AnswerReceived, eco.AnswerAccepted, eco.AnswerRejected}).Draw(t, "kind"),
-			Certificate: eco.AnsweredCertificate{
+			Certificate: eco.CertificateID{
 				IssuingCountry: g.country("issuing", form.Issuers...), Form: form.Code,
 				Reference: g.word("reference"), IssuingBody: g.word("body"),
 			},
@@ -134,6 +134,7 @@ func (g generator) certificate(form eco.Form) eco.Certificate {
 		c.Documents = append(c.Documents, eco.Document{Type: "830", Number: g.word("document"), Date: issued})
 	}
 	g.relations(form, &c)
+	g.details(&c)
 	return c
 }
 
@@ -190,13 +191,7 @@ func (g generator) item(form eco.Form, number int, invoices []eco.Invoice) eco.I
 // criteria states a criterion for each line of the criterion box, from the first, and the value that they call for.
 func (g generator) criteria(form eco.Form, item *eco.Item) {
 	for line := 1; line <= 3 && len(form.Criteria) > 0; line++ {
-		var fit []eco.CriterionRule
-		for _, rule := range form.Criteria {
-			stated := slices.ContainsFunc(item.Criteria, func(c eco.Criterion) bool { return c.Code == rule.Code })
-			if !stated && (len(rule.Lines) == 0 || slices.Contains(rule.Lines, line)) {
-				fit = append(fit, rule)
-			}
-		}
+		fit := unstated(form, item, line)
 		if len(fit) == 0 || line > 1 && g.maybe() {
 			break
 		}
@@ -213,6 +208,14 @@ func (g generator) criteria(form eco.Form, item *eco.Item) {
 	if g.maybe() {
 		item.CriterionText = eco.CriteriaText(item.Criteria)
 	}
+}
+
+// unstated are the criteria that may stand on a line and that the item does not state yet.
+func unstated(form eco.Form, item *eco.Item, line int) []eco.CriterionRule {
+	return slices.DeleteFunc(slices.Clone(form.Criteria), func(rule eco.CriterionRule) bool {
+		stated := slices.ContainsFunc(item.Criteria, func(c eco.Criterion) bool { return c.Code == rule.Code })
+		return stated || len(rule.Lines) > 0 && !slices.Contains(rule.Lines, line)
+	})
 }
 
 // relations answers the form's indicators and names what they call for.

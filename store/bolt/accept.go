@@ -22,6 +22,7 @@ type arrival struct {
 	reply       *departure
 	held        bool
 	settles     *exchange.Settlement
+	changes     []exchange.Change
 	audit       []exchange.AuditEntry
 }
 
@@ -72,8 +73,12 @@ func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival
 		return arrival{}, err
 	}
 	m.Settled = time.Time{} // what tells those that were expelled
-	if m.State == exchange.StateQuarantined && given.Certificate != nil {
-		return arrival{}, errors.New("a quarantined message brings no certificate")
+	if m.State == exchange.StateQuarantined && (given.Certificate != nil || given.Changes != nil) {
+		return arrival{}, errors.New("a quarantined message brings no certificate and changes none")
+	}
+	changes, err := cloneChanges(given.Changes)
+	if err != nil {
+		return arrival{}, err
 	}
 	c, err := prepareCertificate(given.Certificate, &m, exchange.CertificateAvailable)
 	if err != nil {
@@ -82,7 +87,7 @@ func (in *intake) arrival(ctx context.Context, given *exchange.Arrival) (arrival
 	if in.copy, err = in.store.isCopy(&m); err != nil {
 		return arrival{}, err
 	}
-	a := arrival{message: m, certificate: c, held: given.Held, audit: slices.Clone(given.Audit)}
+	a := arrival{message: m, certificate: c, held: given.Held, changes: changes, audit: slices.Clone(given.Audit)}
 	if a.raw, err = in.blob(ctx, given.Raw, m.Created); err != nil {
 		return arrival{}, err
 	}
@@ -125,6 +130,9 @@ func (s *Store) isCopy(m *exchange.Message) (is bool, err error) {
 
 // reply makes a message ready that answers another one.
 func (in *intake) reply(ctx context.Context, given *exchange.Departure) (*departure, error) {
+	if given.Changes != nil {
+		return nil, fmt.Errorf("reply %q: a reply changes no certificate", given.Message.MessageID)
+	}
 	if given.Line != "" {
 		return nil, fmt.Errorf("reply %q: a reply stands in no line, and this one in %q", given.Message.MessageID, given.Line)
 	}
@@ -141,6 +149,9 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 		if first := unique(t.tx, acceptedKey(a.message.Partner, a.message.MessageID)); first != 0 {
 			return t.acceptAgain(a, first)
 		}
+	}
+	if fit, err := t.fit(a.changes); err != nil || !fit {
+		return exchange.Accepted{Stale: true}, err
 	}
 	own, taken, err := t.turnOf(&a.message)
 	if err != nil {
@@ -194,6 +205,9 @@ func (t *transaction) record(a *arrival, m *exchange.Message) (err error) {
 		return err
 	}
 	if err := t.audit(a.audit); err != nil {
+		return err
+	}
+	if err := t.change(a.changes); err != nil {
 		return err
 	}
 	if a.certificate == nil {
@@ -279,6 +293,15 @@ func (t *transaction) hold(c *certificateRecord, document blob, m *exchange.Mess
 			return t.confirm(seq, c, document, m)
 		}
 	}
+	for seq := range held { // One that was replaced is in no conflict.
+		var other certificateRecord
+		if err := load(t.tx, bucketCertificates, seq, &other); err != nil {
+			return err
+		}
+		if other.State == exchange.CertificateReplaced {
+			delete(held, seq)
+		}
+	}
 	record := *c
 	if m.State == exchange.StateReceived {
 		record.State = exchange.CertificateReceived
@@ -316,7 +339,7 @@ func (t *transaction) confirm(seq uint64, c *certificateRecord, document blob, m
 	}
 	before := certificateEntries(&held.Certificate)
 	record := *c
-	record.Seq = seq
+	record.Seq, record.Revision, record.Dealings = seq, held.Revision, held.Dealings
 	if waits {
 		record.State = exchange.CertificateReceived
 	}

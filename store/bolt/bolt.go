@@ -33,7 +33,7 @@
 // This rests on fdatasync being honest. Network file systems and ext4 with fast_commit are not.
 //
 // Read bolt.go (open, close), commit.go (the committer), raw.go and large.go (content), index.go (what is found how), record.go, then
-// enqueue.go, accept.go and queue.go for the four writing methods, order.go for messages that have an order, query.go for the
+// enqueue.go, accept.go, change.go and queue.go for the four writing methods, order.go for messages that have an order, query.go for the
 // reading methods, keeper.go for those of exchange.Keeper, audit.go, and check.go.
 package bolt
 
@@ -110,8 +110,9 @@ var _ exchange.Store = (*Store)(nil)
 const (
 	stateFile = "state.db"
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
-	// former for damaged and the latter for accepted. What it wrote is a store of version 2 in which there are none.
-	schemaVersion = 2
+	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
+	// What such a one wrote is a store of version 3 in which there are none.
+	schemaVersion = 3
 	defaultLarge  = 1 << 20
 )
 

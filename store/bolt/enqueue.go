@@ -21,6 +21,7 @@ type departure struct {
 	certificate *certificateRecord
 	document    blob
 	line        string
+	changes     []exchange.Change
 	audit       []exchange.AuditEntry
 }
 
@@ -77,6 +78,10 @@ func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departu
 	if err != nil {
 		return departure{}, err
 	}
+	changes, err := cloneChanges(d.Changes)
+	if err != nil {
+		return departure{}, err
+	}
 	raw, err := in.blob(ctx, d.Raw, m.Created)
 	if err != nil {
 		return departure{}, err
@@ -85,7 +90,7 @@ func (in *intake) departure(ctx context.Context, d *exchange.Departure) (departu
 	if err != nil {
 		return departure{}, fmt.Errorf("document: %w", err)
 	}
-	return departure{message: m, raw: raw, certificate: c, document: document, line: d.Line, audit: slices.Clone(d.Audit)}, nil
+	return departure{message: m, raw: raw, certificate: c, document: document, line: d.Line, changes: changes, audit: slices.Clone(d.Audit)}, nil
 }
 
 // cloneMessage copies m as deep as a caller could change it, with its times in UTC.
@@ -95,6 +100,10 @@ func cloneMessage(m exchange.Message) exchange.Message {
 	m.Answers = slices.Clone(m.Answers)
 	m.Log = slices.Clone(m.Log)
 	m.Reason = cloneReason(m.Reason)
+	if m.Effect != nil {
+		effect := *m.Effect
+		m.Effect = &effect
+	}
 	if m.Order != nil {
 		order := *m.Order
 		m.Order = &order
@@ -150,6 +159,9 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 		m, err := loadMessage(t.tx, there)
 		return exchange.Enqueued{Message: m}, err
 	}
+	if fit, err := t.fit(d.changes); err != nil || !fit {
+		return exchange.Enqueued{Err: exchange.ErrChanged}, err
+	}
 	m := d.message
 	if d.line != "" {
 		out, err := t.follow(&m, d.line)
@@ -170,7 +182,7 @@ func (t *transaction) enqueue(d *departure) (exchange.Enqueued, error) {
 // failed is the number of the certificate whose delivery d begins anew, or 0.
 func (t *transaction) enqueued(d *departure) (there, failed uint64, err error) {
 	if d.certificate != nil {
-		if there, failed, err = t.exported(d.certificate); there != 0 || err != nil {
+		if there, failed, err = t.exported(d.certificate, d.changes); there != 0 || err != nil {
 			return there, 0, err
 		}
 	}
@@ -187,15 +199,15 @@ func (t *transaction) enqueued(d *departure) (there, failed uint64, err error) {
 
 // exported looks for the message that carries c to its partner: 0 if there is none, ErrConflict if c's key stands for other
 // content, whichever partner that went to. All exported under one key have one content, and there are no more than partners.
-// A certificate whose delivery failed is no hindrance: failed is its number.
-func (t *transaction) exported(c *certificateRecord) (there, failed uint64, err error) {
+// A certificate whose delivery failed is no hindrance: failed is its number. Neither is one that was replaced, or will be by changes.
+func (t *transaction) exported(c *certificateRecord, changes []exchange.Change) (there, failed uint64, err error) {
 	for seq, content := range heldUnder(t.tx, exchange.Outbound, c.Key) {
-		if content != c.Content {
-			return 0, 0, fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
-		}
 		var held certificateRecord
 		err := load(t.tx, bucketCertificates, seq, &held)
 		switch {
+		case err == nil && content != c.Content && (held.State == exchange.CertificateReplaced || replaces(changes, seq)):
+		case err == nil && content != c.Content:
+			err = fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
 		case err != nil || held.Partner != c.Partner:
 		case held.State == exchange.CertificateFailed:
 			failed = seq
@@ -233,6 +245,9 @@ func (t *transaction) depart(d *departure, m *exchange.Message, failed uint64) (
 			return err
 		}
 	}
+	if err := t.change(d.changes); err != nil {
+		return err
+	}
 	return t.audit(d.audit)
 }
 
@@ -248,7 +263,7 @@ func (t *transaction) release(c *certificateRecord, document blob, at time.Time,
 	if c.Document, err = t.keepOr(c.Document, document, at); err != nil {
 		return err
 	}
-	c.Seq = failed
+	c.Seq, c.Revision, c.Dealings = failed, before.Revision, before.Dealings
 	if err := t.writeCertificate(c); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ const (
 	useMessage     = 'm' // ids: + seq: every message with it
 	useReply       = 'r' // ids: + seq: messages whose RefToMessageID it is
 	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
+	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
 )
 
@@ -98,12 +99,19 @@ func expelled(m *exchange.Message) bool {
 // certificateEntries are the index entries of a certificate.
 func certificateEntries(c *exchange.Certificate) []entry {
 	seq := number(c.Seq)
-	return []entry{
+	entries := []entry{
 		{bucketIDs, append(idUse(c.Message, useCertificate), seq...), nil},
 		{bucketReferences, append(idUse(c.Key.Reference, useCertificate), seq...), nil},
 		{bucketReferences, append(certificateKey(c.Direction, c.Key), seq...), []byte(c.Content)},
 	}
+	if c.Dealings.Verifying() {
+		entries = append(entries, entry{bucketReferences, append(verifying(), seq...), nil})
+	}
+	return entries
 }
+
+// verifying is the prefix of the entries of all certificates of which a verification is open. No certificate has the reference "".
+func verifying() []byte { return idUse("", useVerifying) }
 
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {

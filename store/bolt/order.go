@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/ecogate/ecogate/exchange"
 )
 
@@ -160,18 +158,26 @@ func (t *transaction) available(m *exchange.Message, at time.Time) error {
 }
 
 // carried is the imported certificate that a message which waits brought or confirmed; nil if it is none or if the key is in conflict,
-// which stays whatever becomes of the message.
+// which stays whatever becomes of the message. One that was replaced is not counted.
 func (t *transaction) carried(m *exchange.Message) (*certificateRecord, error) {
 	if m.Kind != exchange.KindCertificate || m.Certificate == (exchange.CertificateKey{}) {
 		return nil, nil // the message that answers a certificate names its key too
 	}
-	seq := alone(t.tx, exchange.Inbound, m.Certificate)
-	if seq == 0 {
-		return nil, nil
+	var only *certificateRecord
+	for seq := range heldUnder(t.tx, exchange.Inbound, m.Certificate) {
+		var c certificateRecord
+		if err := load(t.tx, bucketCertificates, seq, &c); err != nil {
+			return nil, err
+		}
+		if c.State == exchange.CertificateReplaced {
+			continue
+		}
+		if only != nil {
+			return nil, nil
+		}
+		only = &c
 	}
-	var c certificateRecord
-	err := load(t.tx, bucketCertificates, seq, &c)
-	return &c, err
+	return only, nil
 }
 
 // unusable reports whether an imported certificate is stored and not to be used for the sake of order.
@@ -232,16 +238,4 @@ func (t *transaction) breakOff(m *exchange.Message) error {
 	}
 	c.Closed = true
 	return t.putKeyed(bucketConversations, key, &c)
-}
-
-// alone is the number of the only certificate under a key, 0 if there is none or more than one.
-func alone(tx *bbolt.Tx, d exchange.Direction, k exchange.CertificateKey) uint64 {
-	first := uint64(0)
-	for seq := range heldUnder(tx, d, k) {
-		if first != 0 {
-			return 0
-		}
-		first = seq
-	}
-	return first
 }

@@ -74,7 +74,7 @@ func matchesMessage(q exchange.MessageQuery, m *exchange.Message) bool {
 		(q.Before == 0 || m.Seq < q.Before)
 }
 
-// Certificates implements exchange.Store. Seq, Reference and Message are found by index, the first that is set in this order;
+// Certificates implements exchange.Store. Seq, Reference, Message and Verifying are found by index, the first that is set in this order;
 // what is left filters while walking records newest first.
 func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuery) ([]exchange.Certificate, error) {
 	reference := eco.NormaliseReference(query.Reference)
@@ -105,6 +105,8 @@ func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuer
 			return descend(tx, bucketReferences, idUse(reference, useCertificate), query.Before, visit(tx))
 		case query.Message != "":
 			return descend(tx, bucketIDs, idUse(query.Message, useCertificate), query.Before, visit(tx))
+		case query.Verifying:
+			return descend(tx, bucketReferences, verifying(), query.Before, visit(tx))
 		}
 		return descend(tx, bucketCertificates, nil, query.Before, visit(tx))
 	})
@@ -120,6 +122,7 @@ func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bo
 		(q.Country == "" || q.Country == c.Key.Country) &&
 		(q.Form == "" || q.Form == c.Key.Form) &&
 		(q.Message == "" || q.Message == c.Message) &&
+		(!q.Verifying || c.Dealings.Verifying()) &&
 		(q.Before == 0 || c.Seq < q.Before)
 }
 

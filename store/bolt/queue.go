@@ -374,6 +374,13 @@ func (t *transaction) followMessage(m *exchange.Message) error {
 	for _, seq := range carried {
 		err = errors.Join(err, t.changeCertificate(seq, state, from...))
 	}
+	if e := m.Effect; e != nil {
+		state, from := e.Before, e.After
+		if m.State == exchange.StateDelivered {
+			state, from = from, state
+		}
+		err = errors.Join(err, t.changeCertificate(e.Certificate, state, from))
+	}
 	return err
 }
 

@@ -90,6 +90,27 @@ func (m *model) add(r exchange.Message, raw exchange.Content, c *exchange.Certif
 	return &m.messages[r.Seq-1]
 }
 
+// fit reports whether changes were made of the certificates as they are.
+func (m *model) fit(changes []exchange.Change) bool {
+	for _, c := range changes {
+		if c.Seq == 0 || c.Seq > uint64(len(m.certificates)) {
+			return false
+		}
+		if held := m.certificates[c.Seq-1]; held.Revision != c.Revision || held.State != c.Was {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *model) change(changes []exchange.Change) {
+	for _, c := range changes {
+		held := &m.certificates[c.Seq-1]
+		held.State, held.Dealings = c.State, c.Dealings
+		held.Revision++
+	}
+}
+
 // next is what the next message of a line has; no conversation if none is open.
 func (m *model) next(partner, line string) (conversation string, sequence uint32) {
 	c := m.conversation[partner+" "+m.lines[partner+" "+line]]
@@ -122,7 +143,9 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 	var failed *exchange.Certificate
 	if d.Certificate != nil {
 		for _, held := range m.under(exchange.Outbound, d.Certificate.Key) {
+			replaced := held.State == exchange.CertificateReplaced || replaces(d.Changes, held.Seq)
 			switch {
+			case held.Content != d.Certificate.Content && replaced:
 			case held.Content != d.Certificate.Content:
 				return 0, false, true
 			case held.Partner == d.Message.Partner && held.State == exchange.CertificateFailed:
@@ -138,22 +161,33 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 		}
 		return there.Seq, false, false
 	}
+	if !m.fit(d.Changes) {
+		return 0, false, true
+	}
 	if d.Line != "" && !m.follow(d) {
 		return 0, false, true
 	}
 	if failed != nil {
 		again := *d.Certificate
-		again.Seq = failed.Seq
+		again.Seq, again.Revision, again.Dealings = failed.Seq, failed.Revision, failed.Dealings
 		*failed = again
-		return m.add(d.Message, d.Raw, nil).Seq, true, false
+		d.Certificate = nil
 	}
-	return m.add(d.Message, d.Raw, d.Certificate).Seq, true, false
+	seq := m.add(d.Message, d.Raw, d.Certificate).Seq
+	m.change(d.Changes)
+	return seq, true, false
+}
+
+// replaces reports whether changes replace the certificate with that number.
+func replaces(changes []exchange.Change, seq uint64) bool {
+	return slices.ContainsFunc(changes, func(c exchange.Change) bool { return c.Seq == seq && c.State == exchange.CertificateReplaced })
 }
 
 // accepted is what Accept says of a message.
 type accepted struct {
 	Seq                             uint64
 	Fresh, Conflict, Waits, Settled bool
+	Stale                           bool
 	Released                        []uint64
 }
 
@@ -168,6 +202,9 @@ func (m *model) accept(a exchange.Arrival) accepted {
 				m.rearm(first.Reply, a.Message.Created)
 			}
 			return accepted{Seq: first.Seq, Waits: first.State == exchange.StateReceived}
+		}
+		if first == nil && !m.fit(a.Changes) {
+			return accepted{Stale: true}
 		}
 		taken := false
 		if o := a.Message.Order; o != nil {
@@ -190,6 +227,7 @@ func (m *model) accept(a exchange.Arrival) accepted {
 	if a.Reply != nil {
 		m.messages[result.Seq-1].Reply = m.reply(*a.Reply, a.Held, a.Message.Created)
 	}
+	m.change(a.Changes)
 	if a.Certificate != nil {
 		m.hold(*a.Certificate, result.Waits)
 	}
@@ -271,13 +309,16 @@ func (m *model) hold(c exchange.Certificate, waits bool) {
 	for _, h := range held {
 		if h.Content == c.Content {
 			if h.State == exchange.CertificateRefused || h.State == exchange.CertificateReceived && !waits {
-				c.Seq = h.Seq
+				c.Seq, c.Revision, c.Dealings = h.Seq, h.Revision, h.Dealings
 				*h = c
 			}
 			return
 		}
 	}
 	for _, h := range held {
+		if h.State == exchange.CertificateReplaced {
+			continue
+		}
 		h.State = exchange.CertificateInConflict
 		c.State = exchange.CertificateInConflict
 	}
@@ -312,10 +353,13 @@ func (m *model) ended(r *exchange.Message) {
 	}
 	for i := range m.certificates {
 		c := &m.certificates[i]
+		fresh := c.State == exchange.CertificateReleased || c.State == exchange.CertificateFailed
+		out := c.State == exchange.CertificateReleased || c.State == exchange.CertificateSent || c.State == exchange.CertificateReceipted
 		switch {
 		case c.Direction != exchange.Outbound || c.Message != r.MessageID || !r.State.Terminal():
-		case r.State != exchange.StateDelivered:
+		case r.State != exchange.StateDelivered && out:
 			c.State = exchange.CertificateFailed
+		case r.State != exchange.StateDelivered || !fresh: // business messages have moved it
 		case r.AckRequired:
 			c.State = exchange.CertificateReceipted
 		default:
@@ -445,11 +489,27 @@ func (r *run) enqueue(rt *rapid.T) {
 		d = r.inLine(rt, d)
 	}
 	d.Message.Due = r.now.Add(time.Duration(r.pick(rt, "delay", 3)) * time.Minute)
+	d.Changes = r.changes(rt)
 	got := r.s.enqueue(d)[0]
 	seq, fresh, conflict := r.model.enqueue(d)
 	if got.Message.Seq != seq || got.Fresh != fresh || (got.Err != nil) != conflict {
 		rt.Fatalf("Enqueue %s: message %d, fresh %v, %v; want %d, %v, conflict %v", id, got.Message.Seq, got.Fresh, got.Err, seq, fresh, conflict)
 	}
+}
+
+// changes are none, or one of a certificate that is not in conflict, mostly as it is now.
+func (r *run) changes(rt *rapid.T) []exchange.Change {
+	if len(r.model.certificates) == 0 || r.pick(rt, "changes", 3) > 0 {
+		return nil
+	}
+	c := r.model.certificates[r.pick(rt, "certificate", len(r.model.certificates))]
+	if c.State == exchange.CertificateInConflict {
+		return nil
+	}
+	to := []exchange.CertificateState{exchange.CertificateUsedInPart, exchange.CertificateCancelled, exchange.CertificateReplaced}[r.pick(rt, "to", 3)]
+	change := changing(c, to, r.pick(rt, "mark", 9))
+	change.Revision += uint64(r.pick(rt, "wrong", 6) / 5)
+	return []exchange.Change{change}
 }
 
 // inLine puts d into a line, mostly where it belongs.
@@ -489,8 +549,11 @@ func (r *run) accept(rt *rapid.T) {
 		a.Message.Order.Reset = a.Message.Order.Sequence == 0 && r.pick(rt, "reset", 3) == 0
 	}
 	a.Message.Created = r.now
+	if a.Message.State == exchange.StateAccepted {
+		a.Changes = r.changes(rt)
+	}
 	got := r.s.accept(a)[0]
-	told := accepted{Seq: got.Message.Seq, Fresh: got.Fresh, Conflict: got.Conflict, Waits: got.Waits, Settled: got.Settled}
+	told := accepted{Stale: got.Stale, Seq: got.Message.Seq, Fresh: got.Fresh, Conflict: got.Conflict, Waits: got.Waits, Settled: got.Settled}
 	for _, m := range got.Released {
 		told.Released = append(told.Released, m.Seq)
 	}
@@ -610,8 +673,9 @@ func (r *run) compare(rt *rapid.T) {
 		}
 	}
 	for i, c := range certificates {
-		if want := r.model.certificates[i]; c.Key != want.Key || c.State != want.State || c.Content != want.Content || c.Partner != want.Partner || c.Message != want.Message {
-			rt.Fatalf("certificate %d to %s is %q, want %q to %s", c.Seq, c.Partner, c.State, want.State, want.Partner)
+		if want := r.model.certificates[i]; c.Key != want.Key || c.State != want.State || c.Content != want.Content || c.Partner != want.Partner || c.Message != want.Message ||
+			c.Revision != want.Revision || !reflect.DeepEqual(c.Dealings, want.Dealings) {
+			rt.Fatalf("certificate %d to %s is %q, revision %d, want %q to %s, revision %d", c.Seq, c.Partner, c.State, c.Revision, want.State, want.Partner, want.Revision)
 		}
 	}
 }

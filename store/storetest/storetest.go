@@ -3,7 +3,7 @@
 // What only one store promises (files, locks, leases after a restart) is left to that store's own tests.
 //
 // Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, order.go those of messages that have
-// an order, keeper.go those of exchange.Keeper and of large content, model.go the model.
+// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, model.go the model.
 package storetest
 
 import (
@@ -79,6 +79,13 @@ var contract = []struct {
 	{"ExpelOnlyWhatWaits", expelOnlyWhatWaits},
 	{"ExpelledCertificateComesAgain", expelledCertificateComesAgain},
 	{"ExpelledPlaceIsFree", expelledPlaceIsFree},
+	{"ChangeComesWithItsMessage", changeComesWithItsMessage},
+	{"ChangeThatDoesNotFitWritesNothing", changeThatDoesNotFitWritesNothing},
+	{"ChangeOfACopyIsNotMadeAgain", changeOfACopyIsNotMadeAgain},
+	{"ChangesTogetherSeeEachOther", changesTogetherSeeEachOther},
+	{"EffectFollowsItsMessage", effectFollowsItsMessage},
+	{"ReplacedIsNoConflict", replacedIsNoConflict},
+	{"VerificationsThatAreOpen", verificationsThatAreOpen},
 	{"Pauses", pauses},
 	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
