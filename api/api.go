@@ -5,10 +5,11 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go and upload.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
-//	POST /api/v1/certificates                issuer                      201 or 200, Submission
+//	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
+//	GET  /api/v1/certificate-schema          all                         200, the JSON Schema of a certificate
 //	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
 //	                                         broker, officer: imported;
 //	                                         operator: all
@@ -78,6 +79,8 @@ type Options struct {
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
+	// Forms are those that submitted files may name, at each moment; nil for those of the program.
+	Forms func() eco.Forms
 	// Keys are who may come in, at each moment. Nil lets nobody in: only health answers.
 	Keys *KeySet
 	// Now is the clock.
@@ -123,6 +126,7 @@ func New(o Options) (http.Handler, error) {
 	e := s.echo()
 	e.Use(s.authenticate)
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
+	e.GET(base+"/certificate-schema", s.schema)
 	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator)
 	e.GET(base+"/certificates/*", s.lookup, lookup)
 	e.GET(base+"/documents/:seq", s.document, lookup)
@@ -165,6 +169,9 @@ func (o Options) withDefaults() Options {
 	if o.Keys == nil {
 		o.Keys = new(KeySet)
 		o.Keys.current.Store(new([]digestedKey))
+	}
+	if o.Forms == nil {
+		o.Forms = eco.DefaultForms
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody

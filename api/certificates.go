@@ -73,6 +73,9 @@ type Document struct {
 
 // submit answers POST /certificates. It may be repeated: the same certificate gives the same message.
 func (s *server) submit(c echo.Context) error {
+	if c.QueryParams().Has(paramPartner) {
+		return s.submitFile(c)
+	}
 	in, err := s.readSubmission(c)
 	defer in.close()
 	if err != nil {
@@ -81,22 +84,30 @@ func (s *server) submit(c echo.Context) error {
 	if len(in.attachments) > 0 {
 		s.extend(c, s.timeFor(in.size()))
 	}
-	actor, partner, certificate := callOf(c).key.Name, in.partner, in.certificate
-	submission, err := s.Node.Submit(c.Request().Context(), actor, partner, certificate, in.attachments...)
+	answer, err := s.submitOne(c, in.partner, in.certificate, in.attachments...)
 	if err != nil {
-		err = fmt.Errorf("submitting %s to %s: %w", certificate.Reference, partner, err)
-		return s.auditRefusal(c, certificate.Reference+" to "+partner, err)
+		return err
 	}
-	s.tell(c, "certificate.submitted", submission.Key.String(), "") // recorded by the node, with the certificate
 	status := http.StatusOK
-	if submission.Fresh {
+	if answer.Fresh {
 		status = http.StatusCreated
 	}
-	c.Response().Header().Set(echo.HeaderLocation, certificatePath(certificate.Reference))
-	return c.JSON(status, Submission{
+	c.Response().Header().Set(echo.HeaderLocation, certificatePath(answer.Reference))
+	return c.JSON(status, answer)
+}
+
+// submitOne hands one certificate to the node. A refusal is in the audit log before it is answered.
+func (s *server) submitOne(c echo.Context, partner string, certificate eco.Certificate, attachments ...exchange.Attachment) (Submission, error) {
+	submission, err := s.Node.Submit(c.Request().Context(), callOf(c).key.Name, partner, certificate, attachments...)
+	if err != nil {
+		err = fmt.Errorf("submitting %s to %s: %w", certificate.Reference, partner, err)
+		return Submission{}, s.auditRefusal(c, certificate.Reference+" to "+partner, err)
+	}
+	s.tell(c, "certificate.submitted", submission.Key.String(), "") // recorded by the node, with the certificate
+	return Submission{
 		MessageID: submission.Message.MessageID, Seq: submission.Message.Seq, State: submission.Message.State,
 		Partner: submission.Message.Partner, Reference: certificate.Reference, Key: submission.Key, Fresh: submission.Fresh, Findings: submission.Findings,
-	})
+	}, nil
 }
 
 // lookup answers GET /certificates/{reference}. What the reader may not see and what is not there look the same.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/intake"
 )
 
 // Client talks to one node's API under one key. It is safe for concurrent use.
@@ -61,6 +63,16 @@ func (c *Client) Submit(ctx context.Context, partner string, certificate json.Ra
 	var s Submission
 	err = c.call(ctx, http.MethodPost, base+"/certificates", body, &s)
 	return s, err
+}
+
+// SubmitFile hands a file with any number of certificates to the node, which reads it and tells of each certificate. It may be repeated
+// after any error, as Submit.
+func (c *Client) SubmitFile(ctx context.Context, partner string, format intake.Format, file []byte) (TakenFile, error) {
+	body := &requestBody{contentType: mediaTypeOf(format), pieces: []exchange.Content{bytes.NewReader(file)}}
+	query := url.Values{paramPartner: {partner}, paramFormat: {string(format)}}
+	var taken TakenFile
+	err := c.call(ctx, http.MethodPost, withQuery(base+"/certificates", query), body, &taken)
+	return taken, err
 }
 
 // LookupQuery selects certificates. Reference is required, in any spelling; the others narrow.

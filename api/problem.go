@@ -57,6 +57,7 @@ const (
 	CodeTooLarge        Code = "too_large"
 	CodeMediaType       Code = "unsupported_media_type"
 	CodeInvalid         Code = "invalid_certificate"
+	CodeFaultyFile      Code = "faulty_file"
 	CodeNoAgreement     Code = "no_agreement"
 	CodeNotInForce      Code = "agreement_not_in_force"
 	CodeNoTimeStamp     Code = "no_timestamp"
@@ -101,6 +102,7 @@ var kinds = []kind{
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
 	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
+	{code: CodeFaultyFile, status: http.StatusUnprocessableEntity, title: "The file has faults; nothing of it was submitted"},
 	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},

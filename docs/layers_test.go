@@ -67,8 +67,8 @@ func TestArchitectureListsEveryCrashPoint(t *testing.T) {
 	for _, m := range regexp.MustCompile("`([a-z]+\\.[a-z-]+)`").FindAllStringSubmatch(text, -1) {
 		told = append(told, m[1])
 	}
-	call := regexp.MustCompile(`\b(?:fault\.Point|\.point)\("([^"]+)"\)`)
-	for _, dir := range []string{"../exchange", "../store/bolt"} {
+	call := regexp.MustCompile(`(?:\bfault\.Point|\.[pP]oint)\("([^"]+)"\)`)
+	for _, dir := range []string{"../exchange", "../store/bolt", "../intake"} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -115,7 +115,7 @@ func TestAPIReferenceHasEveryProblemWithItsStatus(t *testing.T) {
 func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 	page := read(t, "api.md")
 	answers := []reflect.Type{
-		reflect.TypeFor[api.Submission](), reflect.TypeFor[api.Lookup](), reflect.TypeFor[api.MessagePage](),
+		reflect.TypeFor[api.Submission](), reflect.TypeFor[api.TakenFile](), reflect.TypeFor[api.Lookup](), reflect.TypeFor[api.MessagePage](),
 		reflect.TypeFor[exchange.Message](), reflect.TypeFor[exchange.Part](), reflect.TypeFor[exchange.PartnerStatus](),
 		reflect.TypeFor[exchange.Ping](), reflect.TypeFor[exchange.MessageStatus](), reflect.TypeFor[api.Problem](),
 	}

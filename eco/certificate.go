@@ -28,12 +28,18 @@ type Certificate struct {
 	IssuedAt  Date   `json:"issue_date"`
 	IssueTime string `json:"issue_time,omitempty"`
 
-	// Application is the issuing system's own number of the application; optional.
+	// Application is the number of the exporter's application; optional.
 	Application string `json:"application,omitempty"`
+	// Job is the issuing system's number of the case, when it has one beside the application's; PreviousJob that of the
+	// case which this one continues, such as the one of a certificate that is replaced.
+	Job         string `json:"job,omitempty"`
+	PreviousJob string `json:"previous_job,omitempty"`
 
 	Exporter  Party  `json:"exporter"`
 	Consignee Party  `json:"consignee"`
 	Importer  *Party `json:"importer,omitempty"` // when it differs from the consignee
+	// Notify is whom the carrier tells of the arrival, when the consignee's box says "to order" and names somebody to notify.
+	Notify *Party `json:"notify_party,omitempty"`
 	// ExportingCountry and ImportingCountry are the two countries named in the exporter's declaration (ISO alpha-2).
 	ExportingCountry string `json:"exporting_country"`
 	ImportingCountry string `json:"importing_country"`
@@ -57,6 +63,13 @@ type Certificate struct {
 
 	Declaration   Declaration   `json:"declaration"`
 	Certification Certification `json:"certification"`
+	// Embassy is a consular legalisation of the certificate, Insurance an insurer's endorsement; few forms have them.
+	Embassy   *Endorsement `json:"embassy_endorsement,omitempty"`
+	Insurance *Endorsement `json:"insurance_endorsement,omitempty"`
+	// Verification is where people can ask the issuing body about the certificate.
+	Verification VerificationPage `json:"verification,omitzero"`
+	// Copies says how many copies were issued for whom.
+	Copies []Copy `json:"copies,omitempty"`
 }
 
 // FormCode names a form, in capitals with dashes.
@@ -93,6 +106,9 @@ type Party struct {
 	Contact     string       `json:"contact,omitempty"`
 }
 
+// SchemeCertifiedExporter is the scheme of the number under which an exporter is certified or approved to declare origin.
+const SchemeCertifiedExporter = "CERTIFIED-EXPORTER"
+
 // Identifier is a number under a scheme, such as {"TAX", "199001000123"}.
 type Identifier struct {
 	Scheme string `json:"scheme"`
@@ -117,12 +133,15 @@ type Transport struct {
 	// They are given only where they are not the departure date; DayBase tells who counts from them.
 	ShipmentDate Date `json:"shipment_date,omitzero"`
 	SailingDate  Date `json:"sailing_date,omitzero"`
-	// Vessel is a ship's name; Journey a voyage, flight, train or vehicle number.
+	// Vessel is a ship's name, VesselID its IMO number; Journey a voyage, flight, train or vehicle number.
 	Vessel        string   `json:"vessel,omitempty"`
+	VesselID      string   `json:"vessel_id,omitempty"`
 	Journey       string   `json:"journey,omitempty"`
 	LoadingPort   Location `json:"loading_port,omitzero"`
 	DischargePort Location `json:"discharge_port,omitzero"`
 	Transshipment Location `json:"transshipment_port,omitzero"`
+	// TransitCountries are the countries through which the goods pass or in which they are transshipped (ISO alpha-2), in order.
+	TransitCountries []string `json:"transit_countries,omitempty"`
 }
 
 // Location is a place with its UN/LOCODE where known.
@@ -141,24 +160,35 @@ type Item struct {
 	Packages    int64  `json:"packages,omitempty"`
 	PackageCode string `json:"package_code,omitempty"`
 	PackageText string `json:"package_text,omitempty"`
+	// Description is the description box as printed. GoodsText is the part of it that describes the goods alone, Brand and
+	// Model are those that it names, where the issuing system knows them apart.
 	Description string `json:"description"`
+	GoodsText   string `json:"goods_text,omitempty"`
+	Brand       string `json:"brand,omitempty"`
+	Model       string `json:"model,omitempty"`
 	// HS is the Harmonized System code, digits only, of edition HSEdition ("2022").
 	HS        string `json:"hs,omitempty"`
 	HSEdition string `json:"hs_edition,omitempty"`
 	// HSBasis says whose classification it is, HSBasisImporting or HSBasisExporting, or empty for the form's own rule.
 	HSBasis string `json:"hs_basis,omitempty"`
-	// NationalCode is a longer national tariff code under list NationalList ("AHTN").
-	NationalCode string `json:"national_code,omitempty"`
-	NationalList string `json:"national_list,omitempty"`
+	// NationalCode is a longer national tariff code under list NationalList ("AHTN"), edition NationalEdition ("2022").
+	NationalCode    string `json:"national_code,omitempty"`
+	NationalList    string `json:"national_list,omitempty"`
+	NationalEdition string `json:"national_edition,omitempty"`
 	// Criteria are the origin criteria that apply together.
 	Criteria []Criterion `json:"criteria,omitempty"`
 	// CriterionText is the criterion box as printed.
-	CriterionText string   `json:"criterion_text,omitempty"`
-	OriginCountry string   `json:"origin_country,omitempty"`
-	GrossWeight   *Measure `json:"gross_weight,omitempty"`
-	NetWeight     *Measure `json:"net_weight,omitempty"`
-	Quantity      *Measure `json:"quantity,omitempty"`
-	FOB           *Amount  `json:"fob,omitempty"`
+	CriterionText string `json:"criterion_text,omitempty"`
+	OriginCountry string `json:"origin_country,omitempty"`
+	// OriginBasis is the paragraph of RCEP Article 2.6 by which OriginCountry was found when it is not the ordinary one:
+	// "2.6.6A" (printed *) or "2.6.6B" (printed **).
+	OriginBasis string   `json:"origin_basis,omitempty"`
+	GrossWeight *Measure `json:"gross_weight,omitempty"`
+	NetWeight   *Measure `json:"net_weight,omitempty"`
+	Quantity    *Measure `json:"quantity,omitempty"`
+	// QuantityText is the quantity box as printed, where its unit has no code.
+	QuantityText string  `json:"quantity_text,omitempty"`
+	FOB          *Amount `json:"fob,omitempty"`
 	// Invoices are the numbers of the invoices in Certificate.Invoices that cover this item.
 	Invoices []string `json:"invoices,omitempty"`
 	Producer *Party   `json:"producer,omitempty"`
@@ -198,9 +228,10 @@ type Invoice struct {
 	Issuer *Party `json:"issuer,omitempty"`
 }
 
-// Document is a supporting document by its UNCL 1001 type code.
+// Document is a supporting document by its UNCL 1001 type code, and the type in words where those say more.
 type Document struct {
 	Type   string `json:"type"`
+	Title  string `json:"title,omitempty"`
 	Number string `json:"number"`
 	Date   Date   `json:"date,omitzero"`
 }
@@ -251,6 +282,10 @@ type RelatedCertificate struct {
 	Date      Date     `json:"date,omitzero"`
 	Country   string   `json:"country,omitempty"`
 	Body      string   `json:"body,omitempty"`
+	// OriginCountry and ExporterCode are the original's country of origin and its exporter's certified exporter number, which
+	// a back-to-back certificate under RCEP repeats.
+	OriginCountry string `json:"origin_country,omitempty"`
+	ExporterCode  string `json:"exporter_code,omitempty"`
 }
 
 // Declaration is the exporter's declaration box.
@@ -265,4 +300,32 @@ type Certification struct {
 	Officer string `json:"officer"`
 	Place   string `json:"place,omitempty"`
 	Remarks string `json:"remarks,omitempty"`
+}
+
+// Endorsement is what a body other than the issuing one certified on the form.
+type Endorsement struct {
+	// Number is the endorsement's own number, Status what was decided ("LEGALISED").
+	Number string `json:"number"`
+	Status string `json:"status"`
+	// Body is the embassy or insurer, Officer who signed for it.
+	Body    string `json:"body"`
+	Officer string `json:"officer"`
+	Place   string `json:"place,omitempty"`
+	Country string `json:"country,omitempty"` // ISO 3166-1 alpha-2
+	Remarks string `json:"remarks,omitempty"`
+}
+
+// VerificationPage is the page, or the QR code's address, at which an issuing body answers for its certificates, and the code
+// that it asks for.
+type VerificationPage struct {
+	URL  string `json:"url,omitempty"`
+	Code string `json:"code,omitempty"`
+}
+
+// Copy says how many copies of one kind were issued for somebody.
+type Copy struct {
+	// Qualifier is the kind, such as "ORIGINAL" or "DUPLICATE".
+	Qualifier string `json:"qualifier"`
+	Count     int    `json:"count"`
+	For       string `json:"for"` // a name
 }

@@ -40,6 +40,7 @@ func Validate(c Certificate, forms Forms, quirks Quirks, now time.Time) []Findin
 	v.checkInvoices()
 	v.checkFlags()
 	v.checkRelated()
+	v.checkDetails()
 	v.checkTexts()
 	v.checkQuirks()
 	return v.findings

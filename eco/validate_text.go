@@ -15,7 +15,7 @@ const maxText = 4000
 // multiline are the JSON names of values that may hold several lines.
 var multiline = map[string]bool{
 	"text": true, "remarks": true, "marks": true, "description": true, "criterion_text": true, "package_text": true, "address": true,
-	"note": true,
+	"note": true, "goods_text": true, "quantity_text": true,
 }
 
 // printed are the JSON names of values that forms print in English capitals.
@@ -25,10 +25,11 @@ var printed = map[string]bool{"name": true, "lines": true, "marks": true, "descr
 var prose = map[string]bool{
 	"name": true, "lines": true, "city": true, "contact": true, "remarks": true, "text": true, "marks": true, "description": true,
 	"criterion_text": true, "package_text": true, "place": true, "officer": true, "address": true, "vessel": true, "note": true,
+	"goods_text": true, "quantity_text": true, "brand": true, "model": true, "title": true, "for": true,
 }
 
 // listed are the JSON names of lists, whose entries may not be empty.
-var listed = map[string]bool{"lines": true, "invoices": true}
+var listed = map[string]bool{"lines": true, "invoices": true, "transit_countries": true}
 
 // checkTexts looks at the characters of every value. Names in other than English capitals are only a warning, one for
 // the whole certificate: Lao Instruction 0118 asks for capitals, partners send names as they are.

@@ -3,13 +3,22 @@ package exchange_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/ubl"
 )
 
 // attachments are n files of size bytes, each with content of its own.
@@ -92,5 +101,111 @@ func TestSameCertificateWithOtherAttachmentsIsAConflict(t *testing.T) {
 		if _, err := submit(other...); !errors.Is(err, exchange.ErrConflict) {
 			t.Errorf("%d attachments: %v, want ErrConflict", len(other), err)
 		}
+	}
+}
+
+// attached is what KR would send for the sample with one attachment, to which its document refers as cid:at-1.
+func (w *world) attached(content []byte) *draft {
+	w.Helper()
+	d := w.certificateDraft(sample(w))
+	unsigned, err := ubl.Options{Attachments: []ubl.Attachment{
+		{URI: "cid:at-1", Name: "invoice.pdf", ContentType: "application/pdf", SHA256: sha256.Sum256(content)},
+	}}.Marshal(sample(w), eco.DefaultForms())
+	w.must(err)
+	signed, err := signing.SignDocument(unsigned, ubl.SignaturePath(), w.KR.key(w, partners.UseDocumentSignature, "KCCI"))
+	w.must(err)
+	d.content(signed)
+	d.parts = append(d.parts, ebms.Part{ContentID: "at-1", ContentType: "application/pdf", Content: ebms.Bytes(content)})
+	d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:at-1"})
+	return d
+}
+
+// The document's signature covers the attachments, whoever signed the message that brings them.
+func TestDocumentCoversItsAttachments(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*draft)
+		cause  string // of the refusal
+		// findings are the texts with code T08 that an accepted certificate's record has.
+		findings []string
+	}{
+		{name: "as signed", change: func(*draft) {}},
+		{
+			name:   "another content",
+			change: func(d *draft) { d.parts[1].Content = ebms.Bytes([]byte("INVOICE 2")) },
+			cause:  `T08 attachments[0]: part "cid:at-1" has SHA-256`,
+		},
+		{
+			name:   "missing",
+			change: func(d *draft) { d.parts, d.header.Manifest = d.parts[:1], d.header.Manifest[:1] },
+			cause:  `T08 attachments[0]: the document refers to part "cid:at-1", which is not in the message`,
+		},
+		{
+			name: "under another Content-ID",
+			change: func(d *draft) {
+				d.parts[1].ContentID, d.header.Manifest[1].Href = "at-2", "cid:at-2"
+			},
+			cause: `T08 attachments[0]: the document refers to part "cid:at-1"`,
+		},
+		{
+			name: "one more",
+			change: func(d *draft) {
+				d.parts = append(d.parts, ebms.Part{ContentID: "more", ContentType: "text/plain", Content: ebms.Bytes([]byte("more"))})
+				d.header.Manifest = append(d.header.Manifest, ebms.ManifestReference{Href: "cid:more"})
+			},
+			findings: []string{`the document does not refer to part "more": its signature does not cover it`},
+		},
+		{
+			name:     "as another type",
+			change:   func(d *draft) { d.parts[1].ContentType = "text/html" },
+			findings: []string{`part "cid:at-1" is sent as "text/html", the document was signed for "application/pdf"`},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, setup{})
+			d := w.attached([]byte("INVOICE 1"))
+			test.change(d)
+			w.TW.receive(w, d.request(w))
+			m := w.TW.message(w, exchange.MessageQuery{Direction: exchange.Inbound})
+			if test.cause != "" {
+				if m.State != exchange.StateQuarantined || m.Reason == nil || m.Reason.Code != string(ebms.CodeInconsistent) || !strings.Contains(m.Reason.Cause, test.cause) {
+					t.Errorf("%s %+v, want a refusal for %q", m.State, m.Reason, test.cause)
+				}
+				return
+			}
+			var found []string
+			for _, f := range w.TW.certificate(w).Findings {
+				if f.Code == "T08" {
+					found = append(found, f.Text)
+				}
+			}
+			if m.State != exchange.StateAccepted || !slices.Equal(found, test.findings) {
+				t.Errorf("%s %+v, findings %q, want %q", m.State, m.Reason, found, test.findings)
+			}
+		})
+	}
+}
+
+func TestCertificateIsWrittenForTheAgreedVersion(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{partners.UBLVersion20, partners.UBLVersion21} {
+		t.Run(version, func(t *testing.T) {
+			bubble(t, setup{kr: func(c *config.Config) { c.Agreements[0].UBLVersion = version }}, func(w *world) {
+				s, err := w.KR.Submit(context.Background(), "issuer", "TW", sample(t), attachments(1, 100)...)
+				w.must(err)
+				if m := w.settled(s.Message.MessageID); m.State != exchange.StateDelivered {
+					t.Fatalf("%s %+v", m.State, m.Reason)
+				}
+				received := w.TW.certificate(w)
+				if diff := cmp.Diff(sample(t), received.Data); diff != "" || eco.HasErrors(received.Findings) {
+					t.Error(diff, received.Findings)
+				}
+				if document := w.TW.raw(w, received.Document); !bytes.Contains(document, []byte("<cbc:UBLVersionID>"+version+"<")) {
+					t.Errorf("%.2000s\nwant UBL %s", document, version)
+				}
+			})
+		})
 	}
 }

@@ -55,3 +55,23 @@ func TestPartsSignedInCanonicalForm(t *testing.T) {
 		})
 	}
 }
+
+// TestPartInCanonicalFormWithoutManifest: the partner signs a part that its Manifest does not name, or has none.
+func TestPartInCanonicalFormWithoutManifest(t *testing.T) {
+	const canonical = `<ds:Transforms><ds:Transform Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/></ds:Transforms>`
+	w := newWorld(t, setup{})
+	d := w.certificateDraft(sample(t))
+	content, err := signing.Canonicalize(octets(d.parts[0].Content))
+	w.must(err)
+	d.parts[0].Content = ebms.Bytes(content)
+	d.header.Manifest = nil
+	d.tamper = func(p *ebms.Package) {
+		start := `<ds:Reference URI="` + ebms.CIDToHref(d.parts[0].ContentID) + `">`
+		p.Envelope = w.resigned(p.Envelope, []string{start + " => " + start + canonical}, "", w.KR.key(w, partners.UseMessageSignature, ""))
+	}
+	w.TW.Receive(context.Background(), d.request(w))
+	m := w.TW.message(w, exchange.MessageQuery{Direction: exchange.Inbound})
+	if m.State != exchange.StateQuarantined || m.Reason.Code != string(ebms.CodeMimeProblem) {
+		t.Errorf("%s %+v, want %q", m.State, m.Reason, ebms.CodeMimeProblem)
+	}
+}

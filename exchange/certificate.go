@@ -149,10 +149,11 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 	if r.agreement.TimeStampRequired && (verified.TimeStamp == nil || verified.TimeStamp.Authority == nil) {
 		return nil, nil, ebms.NewSecurityFailure(location, errNoTimeStamp)
 	}
-	data, findings, err := ubl.Unmarshal(verified.Octets, n.registry.Forms())
+	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
+	data, findings := reading.Certificate, reading.Findings
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
@@ -160,8 +161,12 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
+	attached, err := checkAttachments(r, part, reading.Attachments)
+	if err != nil {
+		return nil, nil, err
+	}
 	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
-	if findings = append(findings, checked...); eco.HasErrors(findings) {
+	if findings = append(append(findings, attached...), checked...); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{

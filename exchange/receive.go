@@ -223,12 +223,16 @@ func (n *Node) verify(r *reception) error {
 // them is the partner's. The first part that the Manifest names is read from them. The others reach people as they came, so they
 // must not have what a canonical form leaves out and anybody on the way could have written: comments.
 func (r *reception) takeCanonical(parts []signing.Part) error {
+	document := "" // a message without Manifest has none
+	if len(r.header.Manifest) > 0 {
+		document = r.header.Manifest[0].Href
+	}
 	for i, part := range parts {
 		octets, canonical := r.verified.Parts[part.URI]
 		if !canonical {
 			continue
 		}
-		if part.URI != r.header.Manifest[0].Href {
+		if part.URI != document {
 			received, err := ebms.ReadAll(part.Content, 0)
 			if err != nil {
 				return &storeError{fmt.Errorf("reading the part %q: %w", part.URI, err)}

@@ -109,6 +109,7 @@ type load struct {
 	certificate Certificate
 	document    []byte
 	attachments []Attachment
+	set         string // what their Content-IDs end in; the document is signed before the message has an id
 }
 
 // prepare maps and signs a certificate for its partner.
@@ -117,7 +118,15 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("%w: %d attachments make %d parts, the agreement allows %d", ErrTooLarge, len(attachments), parts, cmp.Or(a.MaxParts, signing.MaxParts))
 	}
 	defer n.computing()()
-	document, signer, err := n.signedDocument(ctx, c, now)
+	options, set := ubl.Options{Version: ubl.Version(a.UBLVersion)}, ""
+	if len(attachments) > 0 {
+		var err error
+		set = n.newID()
+		if options.Attachments, err = refer(attachments, set); err != nil {
+			return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
+		}
+	}
+	document, signer, err := n.signedDocument(ctx, c, options, now)
 	if err != nil {
 		return load{}, err
 	}
@@ -126,7 +135,7 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 		return load{}, fmt.Errorf("certificate %s: %w", c.Reference, err)
 	}
 	return load{
-		agreement: a, at: now, document: document, attachments: attachments,
+		agreement: a, at: now, document: document, attachments: attachments, set: set,
 		certificate: Certificate{
 			Direction: Outbound, Key: keyOf(c), State: CertificateReleased, Partner: a.Partner,
 			Content: content, Recorded: now, Data: c, DocumentSigner: signer,
@@ -199,7 +208,7 @@ func (n *Node) enqueueComposed(ctx context.Context, a partners.Agreement, compos
 
 // signedDocument returns the UBL document under the issuing body's signature, and the fingerprint of its credential. What is
 // the issuing country's own stays in our record and out of the document.
-func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.Time) ([]byte, string, error) {
+func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, o ubl.Options, now time.Time) ([]byte, string, error) {
 	query := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
 	if _, err := n.registry.DocumentCredentials("", query, now); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
@@ -208,7 +217,7 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, now time.T
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
 	}
-	unsigned, err := ubl.Marshal(c.ForPartner(), n.registry.Forms())
+	unsigned, err := o.Marshal(c.ForPartner(), n.registry.Forms())
 	if err != nil {
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
@@ -271,7 +280,7 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	m.SyncReply = a.SyncReply != partners.SyncReplyNone
 	parts := []ebms.Part{m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(l.document))}
 	for i, attachment := range l.attachments {
-		parts = append(parts, m.carry(fmt.Sprintf("at-%d-%s", i+1, id), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
+		parts = append(parts, m.carry(attachmentID(i, l.set), fmt.Sprintf("attachment-%d", i+1), attachment.Name, attachment.ContentType, attachment.Content))
 	}
 	d, err := n.seal(a, m.Message, parts, a.SignatureRequired, l.at)
 	if err != nil {

@@ -44,6 +44,8 @@ type Agreement struct {
 	TimeStampRequired bool
 	MaxBytes          int64
 	MaxParts          int
+	// UBLVersion is UBLVersion21 or UBLVersion20.
+	UBLVersion string
 	// Tolerate lists Deviations; Tolerates asks it.
 	Tolerate            []string
 	Ping, MessageStatus bool

@@ -42,6 +42,9 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	k.syncReply(at+".sync_reply", a)
 	k.order(at, a)
 	k.tolerate(at+".tolerate", a.Tolerate)
+	if a.UBLVersion != UBLVersion21 && a.UBLVersion != UBLVersion20 {
+		k.add(at+".ubl_version", "%q is none of %q, %q", a.UBLVersion, UBLVersion20, UBLVersion21)
+	}
 	for i, algorithm := range a.Algorithms {
 		if !signing.KnownAlgorithm(algorithm) {
 			k.add(fmt.Sprintf("%s.algorithms[%d]", at, i), "%q is no signature algorithm that this node verifies", algorithm)

@@ -213,6 +213,9 @@ type AgreementConfig struct {
 	MaxBytes int64 `yaml:"max_bytes"`
 	MaxParts int   `yaml:"max_parts"`
 
+	// UBLVersion is what certificates are written for, UBLVersion21 (default) or UBLVersion20; received ones may be of any.
+	UBLVersion string `yaml:"ubl_version"`
+
 	// Tolerate lists the Deviations of the partner's messages that are accepted; nil for all of them, while a list that
 	// is there and empty accepts none.
 	Tolerate []string `yaml:"tolerate"`
@@ -260,6 +263,14 @@ const (
 	OrderGuaranteed = "Guaranteed"
 )
 
+// The values of AgreementConfig.UBLVersion.
+const (
+	// UBLVersion21: the subset of UBL 2.1 that every later 2.x contains.
+	UBLVersion21 = "2.1"
+	// UBLVersion20: UBL 2.0, which every later 2.x contains too; what it has no element for travels in an extension.
+	UBLVersion20 = "2.0"
+)
+
 // SetDefaults writes the documented default into every field that is unset, before or after decoding alike. Roles and
 // endpoints, which default to what may still change elsewhere, are left to New.
 func (a *AgreementConfig) SetDefaults() {
@@ -282,6 +293,7 @@ func (a *AgreementConfig) SetDefaults() {
 	a.OrderGap = cmp.Or(a.OrderGap, DefaultOrderGap)
 	a.SyncReply = cmp.Or(a.SyncReply, SyncReplyNone)
 	a.MessageOrder = cmp.Or(a.MessageOrder, OrderNotGuaranteed)
+	a.UBLVersion = cmp.Or(a.UBLVersion, UBLVersion21)
 	a.SOAPAction = cmp.Or(a.SOAPAction, DefaultSOAPAction)
 	a.AnswerAction = cmp.Or(a.AnswerAction, DefaultAnswerAction)
 }

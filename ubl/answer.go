@@ -53,7 +53,7 @@ func marshalAnswer(a eco.Answer, forms eco.Forms) ([]byte, error) {
 
 // answer writes the children of the document element in the order of UBL 2.1 ApplicationResponseType.
 func (w *writer) answer(root *etree.Element, a *eco.Answer, form eco.Form) {
-	w.leaf(root, "cbc:UBLVersionID", ublVersion)
+	w.leaf(root, "cbc:UBLVersionID", string(w.version))
 	w.leaf(root, "cbc:CustomizationID", answerCustomization)
 	w.leaf(root, "cbc:ProfileID", profile("answer"))
 	w.must(root, "cbc:ID", a.ID, "id")

@@ -21,6 +21,7 @@ func UnmarshalAnswer(doc []byte, forms eco.Forms) (eco.Answer, []eco.Finding, er
 		return eco.Answer{}, nil, fmt.Errorf("unmarshal answer: %w", err)
 	}
 	r := newReader(forms)
+	r.checkRules(doc, root)
 	var a eco.Answer
 	r.answer(root, &a)
 	if r.err != nil {

@@ -98,7 +98,7 @@ func TestAnswersAreValidUBL(t *testing.T) {
 	for seed := range 30 {
 		documents[fmt.Sprint(seed)] = marshalAnswer(t, ecotest.Answer().Example(seed))
 	}
-	checkSchema(t, "ApplicationResponse", documents)
+	checkSchema(t, "ApplicationResponse", ubl.Version21, documents)
 }
 
 func TestMarshalAnswerNamesWhatADocumentCannotCarry(t *testing.T) {

@@ -56,3 +56,46 @@ func BenchmarkUnmarshal(b *testing.B) {
 		})
 	}
 }
+
+// numbered is a certificate of n items.
+func numbered(b *testing.B, n int) eco.Certificate {
+	b.Helper()
+	c := ecotest.Load(b, "atiga-form-d")
+	items := make([]eco.Item, n)
+	for i := range items {
+		items[i] = c.Items[i%len(c.Items)]
+		items[i].Number = i + 1
+	}
+	c.Items = items
+	return c
+}
+
+// What an item costs must not depend on how many there are.
+func BenchmarkReadItems(b *testing.B) {
+	for _, n := range []int{100, 1000, 2000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			doc := marshal(b, numbered(b, n))
+			b.SetBytes(int64(len(doc)))
+			for b.Loop() {
+				if _, err := ubl.Read(doc, eco.DefaultForms()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/item")
+		})
+	}
+}
+
+func BenchmarkMarshalItems(b *testing.B) {
+	for _, n := range []int{100, 1000, 2000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			c := numbered(b, n)
+			for b.Loop() {
+				if _, err := ubl.Marshal(c, eco.DefaultForms()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/item")
+		})
+	}
+}

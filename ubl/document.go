@@ -1,6 +1,7 @@
 package ubl
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,9 +12,9 @@ import (
 )
 
 // document writes the children of the document element in the order of UBL 2.1 CertificateOfOriginType.
-func (w *writer) document(root *etree.Element, c *eco.Certificate, form eco.Form) {
-	w.extensions(root, c)
-	w.leaf(root, "cbc:UBLVersionID", ublVersion)
+func (w *writer) document(root *etree.Element, c *eco.Certificate, form eco.Form, references []reference) {
+	w.extensions(root, c, form, references)
+	w.leaf(root, "cbc:UBLVersionID", string(w.version))
 	w.leaf(root, "cbc:CustomizationID", customization)
 	w.leaf(root, "cbc:ProfileID", profile(form.Code))
 	w.must(root, "cbc:ID", c.Reference, "reference")
@@ -25,8 +26,10 @@ func (w *writer) document(root *etree.Element, c *eco.Certificate, form eco.Form
 	}
 	w.party(root, "cac:ExporterParty", &c.Exporter, "exporter")
 	w.party(root, "cac:ImporterParty", importer(c), "consignee")
-	w.application(root, c, form)
+	w.application(root, c, form, references)
 	w.endorsement(root, c)
+	w.further(root, "cac:EmbassyEndorsement", embassyRole, c.Embassy, "embassy_endorsement")
+	w.further(root, "cac:InsuranceEndorsement", insurerRole, c.Insurance, "insurance_endorsement")
 }
 
 // profile is the ProfileID of a form; its number rises when the mapping of the form changes incompatibly.
@@ -42,20 +45,16 @@ func importer(c *eco.Certificate) *eco.Party {
 
 // application writes what the exporter applied for. The schema requires numbers of an application, which not every
 // issuing system has: the certificate's own number stands in.
-func (w *writer) application(root *etree.Element, c *eco.Certificate, form eco.Form) {
-	number := c.Application
-	if number == "" {
-		number = c.Reference
-	}
+func (w *writer) application(root *etree.Element, c *eco.Certificate, form eco.Form, references []reference) {
+	number := cmp.Or(c.Application, c.Reference)
 	e := root.CreateElement("cac:CertificateOfOriginApplication")
 	w.must(e, "cbc:ReferenceID", number, "reference")
 	w.leaf(e, "cbc:CertificateType", form.Title)
 	w.leaf(e, "cbc:ApplicationStatusCode", string(c.Status), "listID", listStatus)
-	w.leaf(e, "cbc:OriginalJobID", number)
-	// UBL 2.1 IND7, IND8: of two Remarks only one may go without language. That one is the certificate's own.
-	w.leaf(e, "cbc:Remarks", c.Remarks)
-	w.leaf(e, "cbc:Remarks", inWords(c, form), "languageID", "en")
-	w.shipment(e, c)
+	w.leaf(e, "cbc:OriginalJobID", cmp.Or(c.Job, number))
+	w.leaf(e, "cbc:PreviousJobID", c.PreviousJob)
+	w.remarks(e, c, form)
+	w.shipment(e, c, form)
 	w.group(e, "cac:EndorserParty", func(e *etree.Element) {
 		w.endorser(e, exporterRole, c.Declaration.Name, "declaration.name", func(party *etree.Element) {
 			w.names(party, c.Exporter.Name)
@@ -68,7 +67,34 @@ func (w *writer) application(root *etree.Element, c *eco.Certificate, form eco.F
 		w.fail(fmt.Errorf("issuing_country: a document needs it, found nothing"))
 	}
 	w.country(e, "cac:IssuingCountry", c.IssuingCountry)
-	w.references(e, c, form)
+	for _, entry := range c.Copies {
+		w.group(e, "cac:DocumentDistribution", func(e *etree.Element) { w.copies(e, entry) })
+	}
+	for i := range references {
+		w.group(e, "cac:SupportingDocumentReference", func(e *etree.Element) { w.reference(e, &references[i]) })
+	}
+}
+
+// remarks writes the certificate's own and, for people, what the extension says. UBL 2.1 IND7, IND8: of two Remarks only one
+// may go without language, which is the certificate's own. UBL 2.0 has one: the extension tells where its own part ends.
+func (w *writer) remarks(e *etree.Element, c *eco.Certificate, form eco.Form) {
+	words := inWords(c, form)
+	if w.isOld() && c.Remarks != "" && words != "" {
+		w.leaf(e, "cbc:Remarks", c.Remarks+"\n"+words)
+		return
+	}
+	w.leaf(e, "cbc:Remarks", c.Remarks)
+	w.leaf(e, "cbc:Remarks", words, "languageID", "en")
+}
+
+// copies writes for whom copies were issued.
+func (w *writer) copies(e *etree.Element, entry eco.Copy) {
+	w.must(e, "cbc:PrintQualifier", entry.Qualifier, "copies.qualifier")
+	w.leaf(e, "cbc:MaximumCopiesNumeric", strconv.Itoa(entry.Count))
+	if strings.TrimSpace(entry.For) == "" {
+		w.fail(fmt.Errorf("copies.for: a document needs it, found nothing"))
+	}
+	w.group(e, "cac:Party", func(e *etree.Element) { w.names(e, entry.For) })
 }
 
 // issuer writes who certifies. The identifiers repeat the extension for readers that drop it.
@@ -85,6 +111,8 @@ type endorserRole struct{ code, sequence string }
 var (
 	exporterRole = endorserRole{"EXPORTER", "1"}
 	issuerRole   = endorserRole{"ISSUER", "2"}
+	embassyRole  = endorserRole{"EMBASSY", "3"}
+	insurerRole  = endorserRole{"INSURER", "4"}
 )
 
 // endorser fills an EndorserParty with the role and the person who signs; field is what a certificate lacks without a
@@ -100,12 +128,9 @@ func (w *writer) endorser(e *etree.Element, as endorserRole, person, field strin
 func (w *writer) endorsement(root *etree.Element, c *eco.Certificate) {
 	e := root.CreateElement("cac:IssuerEndorsement")
 	w.leaf(e, "cbc:DocumentID", c.Reference)
-	approval := "APPROVED"
-	if c.Status == eco.StatusCancellation {
-		approval = "CANCELLED"
-	}
-	w.leaf(e, "cbc:ApprovalStatus", approval)
+	w.leaf(e, "cbc:ApprovalStatus", approval(c.Status))
 	w.leaf(e, "cbc:Remarks", c.Certification.Remarks)
+	w.leaf(e, "cbc:Remarks", certified(c), "languageID", "en")
 	w.group(e, "cac:EndorserParty", func(e *etree.Element) {
 		w.endorser(e, issuerRole, c.Certification.Officer, "certification.officer", func(party *etree.Element) {
 			w.names(party, c.IssuingBody.Name)
@@ -119,5 +144,52 @@ func (w *writer) endorsement(root *etree.Element, c *eco.Certificate) {
 		w.leaf(e, "cbc:ID", endorsementID)
 		w.leaf(e, "cbc:SignatureMethod", signatureURI)
 		w.group(e, "cac:SignatoryParty", func(e *etree.Element) { w.names(e, c.IssuingBody.Name) })
+	})
+}
+
+// The values of ApprovalStatus.
+const (
+	approved  = "APPROVED"
+	cancelled = "CANCELLED"
+)
+
+func approval(status eco.DocumentStatus) string {
+	if status == eco.StatusCancellation {
+		return cancelled
+	}
+	return approved
+}
+
+// certified is what the certification box of a copy says in words: ATIGA OCP Rule 12 asks for them and the original's date.
+func certified(c *eco.Certificate) string {
+	if c.Status != eco.StatusTrueCopy {
+		return ""
+	}
+	for _, related := range c.Related {
+		if related.Relation == eco.RelationTrueCopyOf {
+			return join("CERTIFIED TRUE COPY OF", related.Reference, related.Date.String())
+		}
+	}
+	return "CERTIFIED TRUE COPY"
+}
+
+// further writes the endorsement of somebody else than the issuing body; field is its name in the certificate.
+func (w *writer) further(root *etree.Element, name string, as endorserRole, endorsement *eco.Endorsement, field string) {
+	if endorsement == nil {
+		return
+	}
+	w.group(root, name, func(e *etree.Element) {
+		w.must(e, "cbc:DocumentID", endorsement.Number, field+".number")
+		w.must(e, "cbc:ApprovalStatus", endorsement.Status, field+".status")
+		w.leaf(e, "cbc:Remarks", endorsement.Remarks)
+		w.group(e, "cac:EndorserParty", func(e *etree.Element) {
+			w.endorser(e, as, endorsement.Officer, field+".officer", func(party *etree.Element) {
+				w.group(party, "cac:PartyName", func(e *etree.Element) { w.must(e, "cbc:Name", endorsement.Body, field+".body") })
+				w.group(party, "cac:PostalAddress", func(a *etree.Element) {
+					w.leaf(a, "cbc:CityName", endorsement.Place)
+					w.country(a, "cac:Country", endorsement.Country)
+				})
+			})
+		})
 	})
 }

@@ -1,11 +1,9 @@
 package ubl
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -26,8 +24,10 @@ type node struct {
 	// choice of prefixes never matters. Elements of one name share it, so that a long one is kept once.
 	name       string
 	parent     *node
-	attributes []xml.Attr // with prefixes as written; namespace declarations left out
+	attributes []xml.Attr // with the names of namespaces instead of prefixes; declarations left out
 	text       string     // "" where there are children
+	stray      bool       // there is text between children
+	offset     int        // of the start tag, in octets from the beginning of the document
 	children   []*node
 	// read is set once the mapping has looked the element up; what stays unread is reported.
 	read bool
@@ -35,6 +35,7 @@ type node struct {
 
 // namespace is one for all declarations of a namespace name.
 type namespace struct {
+	uri     string
 	written string            // what a node's name begins with
 	names   map[string]string // of nodes, by local name
 }
@@ -62,8 +63,11 @@ type parser struct {
 	current    *node    // the innermost element that is open
 	open       []opened // current is the last one's
 	elements   int
-	text       []byte // character data since the last start tag
+	offset     int           // of the token that is read
+	text       characterData // character data since the last tag
+	xml        *scope        // the prefix that is declared everywhere
 	namespaces map[string]*namespace
+	spare      []node
 }
 
 // opened is an element whose end tag has not come.
@@ -76,20 +80,17 @@ type opened struct {
 // Comments and processing instructions are dropped, as they are by the canonical form that is signed. Its work is linear in
 // the octets.
 func parse(doc []byte, document string) (*node, error) {
-	decoder := xml.NewDecoder(bytes.NewReader(doc))
-	decoder.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
-		return nil, fmt.Errorf("want UTF-8, found encoding %.40q", charset)
+	s, err := newScanner(doc)
+	if err != nil {
+		return nil, err
 	}
 	p := &parser{document: document, namespaces: map[string]*namespace{}}
-	for {
-		token, err := decoder.RawToken()
-		if err == io.EOF {
-			break
+	p.xml = &scope{prefix: "xml", space: p.namespace("http://www.w3.org/XML/1998/namespace")}
+	for kind := tokenText; kind != tokenNone; {
+		if kind, err = s.next(); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("want well-formed XML: %w", err)
-		}
-		if err := p.token(token); err != nil {
+		if err := p.token(kind, s); err != nil {
 			return nil, err
 		}
 	}
@@ -102,22 +103,47 @@ func parse(doc []byte, document string) (*node, error) {
 	return p.root, nil
 }
 
-func (p *parser) token(token xml.Token) error {
-	switch token := token.(type) {
-	case xml.StartElement:
-		return p.start(token)
-	case xml.EndElement:
-		return p.end(token)
-	case xml.Directive:
-		return errors.New("want no document type declaration, found one")
-	case xml.CharData:
-		if p.current == nil && len(bytes.TrimSpace(token)) > 0 {
+func (p *parser) token(kind tokenKind, s *scanner) error {
+	p.offset = s.begin
+	switch kind {
+	case tokenStart:
+		return p.start(s.start)
+	case tokenEnd:
+		return p.end(s.end)
+	case tokenText:
+		if p.current == nil && strings.TrimSpace(s.text) != "" {
 			return errors.New("want nothing around the document element, found text")
 		}
-		p.text = append(p.text, token...)
+		p.text.add(s.text)
 	}
 	return nil
 }
+
+// characterData is character data in pieces, which most often are one.
+type characterData struct {
+	first string
+	all   []byte // first and the others, when there are others
+}
+
+func (j *characterData) add(text string) {
+	switch {
+	case j.first == "":
+		j.first = text
+	case len(j.all) == 0:
+		j.all = append(append(j.all, j.first...), text...)
+	default:
+		j.all = append(j.all, text...)
+	}
+}
+
+func (j *characterData) String() string {
+	if len(j.all) > 0 {
+		return string(j.all)
+	}
+	return j.first
+}
+
+func (j *characterData) clear() { j.first, j.all = "", j.all[:0] }
 
 func (p *parser) end(token xml.EndElement) error {
 	last := len(p.open) - 1
@@ -125,14 +151,34 @@ func (p *parser) end(token xml.EndElement) error {
 		return fmt.Errorf("want well-formed XML: end tag of %.80s out of place", token.Name.Local)
 	}
 	if len(p.current.children) == 0 {
-		p.current.text = string(p.text)
+		p.current.text = p.text.String()
 	}
-	p.open, p.current, p.text = p.open[:last], p.current.parent, p.text[:0]
+	p.strayText()
+	p.text.clear()
+	p.open, p.current = p.open[:last], p.current.parent
 	return nil
 }
 
+// strayText marks the innermost element if the text before this tag stands beside children.
+func (p *parser) strayText() {
+	if len(p.current.children) > 0 && strings.TrimSpace(p.text.String()) != "" {
+		p.current.stray = true
+	}
+}
+
+// node makes an element. They live and die together, so many are made at once.
+func (p *parser) node() *node {
+	if len(p.spare) == 0 {
+		p.spare = make([]node, 64)
+	}
+	n := &p.spare[0]
+	p.spare = p.spare[1:]
+	return n
+}
+
 func (p *parser) start(token xml.StartElement) error {
-	n := &node{name: token.Name.Local, parent: p.current}
+	n := p.node()
+	n.name, n.parent, n.offset = token.Name.Local, p.current, p.offset
 	p.elements++
 	switch {
 	case p.current == nil && p.root != nil:
@@ -146,7 +192,7 @@ func (p *parser) start(token xml.StartElement) error {
 	case len(token.Attr) > maxAttributes:
 		return fmt.Errorf("%s: want at most %d attributes, found %d", n.path(), maxAttributes, len(token.Attr))
 	}
-	outer := &scope{prefix: "xml", space: p.namespace("http://www.w3.org/XML/1998/namespace")}
+	outer := p.xml
 	if p.current != nil {
 		outer = p.open[len(p.open)-1].scope
 	}
@@ -166,8 +212,10 @@ func (p *parser) start(token xml.StartElement) error {
 		p.root = n
 	} else {
 		p.current.children = append(p.current.children, n)
+		p.strayText()
 	}
-	p.open, p.current, p.text = append(p.open, opened{token.Name, inner}), n, p.text[:0]
+	p.text.clear()
+	p.open, p.current = append(p.open, opened{token.Name, inner}), n
 	return nil
 }
 
@@ -191,10 +239,24 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 			n.attributes = append(n.attributes, a)
 			continue
 		}
+		if declared != "" && a.Value == "" {
+			return nil, fmt.Errorf("want a namespace for prefix %.40q, found none", declared)
+		}
 		if len(a.Value) > maxNamespace {
 			return nil, fmt.Errorf("want namespace names of at most %d octets, found one of %d", maxNamespace, len(a.Value))
 		}
 		s = &scope{prefix: declared, space: p.namespace(a.Value), outer: s}
+	}
+	for i := range n.attributes {
+		a := &n.attributes[i]
+		if a.Name.Space == "" {
+			continue
+		}
+		space := s.find(a.Name.Space)
+		if space == nil {
+			return nil, fmt.Errorf("prefix %.40q of an attribute is not declared", a.Name.Space)
+		}
+		a.Name.Space = space.uri
 	}
 	return s, nil
 }
@@ -203,7 +265,7 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 func (p *parser) namespace(uri string) *namespace {
 	space := p.namespaces[uri]
 	if space == nil {
-		space = &namespace{written: "{" + uri + "}", names: map[string]string{}}
+		space = &namespace{uri: uri, written: "{" + uri + "}", names: map[string]string{}}
 		if prefix, ours := prefixes[uri]; ours {
 			space.written = prefix
 		} else if uri == p.document {

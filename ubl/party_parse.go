@@ -1,6 +1,8 @@
 package ubl
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecogate/ecogate/eco"
@@ -24,15 +26,38 @@ func (r *reader) party(n *node) *eco.Party {
 }
 
 // partyName is a party's name, or the registered one, which is where partners put it when they leave PartyName out.
+//
+// Of several names the one without language, or else the English one, is taken if it is the only such one.
 func (r *reader) partyName(n *node) string {
-	if name := r.text(r.at(r.first(n, "cac:PartyName"), "cbc:Name")); name != "" {
-		return name
+	names := r.all(n, "cac:PartyName")
+	if len(names) > 0 {
+		if name := r.text(r.child(r.oneOf(names), "cbc:Name")); name != "" {
+			return name
+		}
 	}
 	registered := r.child(r.first(n, "cac:PartyLegalEntity"), "cbc:RegistrationName")
 	if registered != nil {
 		r.note(registered, "a party's name read from here instead of from PartyName", "")
 	}
 	return r.text(registered)
+}
+
+// oneOf picks among the names of a party.
+func (r *reader) oneOf(names []*node) *node {
+	if len(names) == 1 {
+		return names[0]
+	}
+	for _, language := range []string{"", "en"} {
+		matching := slices.DeleteFunc(slices.Clone(names), func(n *node) bool {
+			return !strings.EqualFold(r.child(n, "cbc:Name").attribute("languageID"), language)
+		})
+		if len(matching) == 1 {
+			r.note(names[1], "a party's name in other words, not read", "")
+			return matching[0]
+		}
+	}
+	r.conflict(names[1], fmt.Sprintf("want one name of a party, found %d", len(names)))
+	return names[0]
 }
 
 // address reads a party's postal address. Partners also use PhysicalLocation, and structured parts instead of lines.

@@ -12,7 +12,13 @@ import (
 
 // writer builds the tree of a document and remembers the first fault, so that the mapping reads without error checks.
 // Elements without content are never written (UBL 2.1 ch. 4, IND5), nor are attributes (IND9).
-type writer struct{ err error }
+type writer struct {
+	err     error
+	version Version
+}
+
+// isOld reports whether the document is for UBL 2.0.
+func (w *writer) isOld() bool { return w.version == Version20 }
 
 // leaf adds an element with text; attributes are pairs of name and value. It adds nothing when text is "".
 func (w *writer) leaf(parent *etree.Element, name, text string, attributes ...string) {
@@ -66,11 +72,22 @@ func (w *writer) decimal(parent *etree.Element, name string, d eco.Decimal, unit
 	w.leaf(parent, name, string(d), unit, code)
 }
 
+// measure adds a measure, unless its unit is not one of this version's: the extension has it then.
 func (w *writer) measure(parent *etree.Element, name string, m *eco.Measure) {
-	if m != nil {
+	if m != nil && w.hasUnit(m.Unit) {
 		w.decimal(parent, name, m.Value, "unitCode", m.Unit)
 	}
 }
+
+// amount adds an amount, unless its currency is not one of this version's: the extension has it then.
+func (w *writer) amount(parent *etree.Element, name string, a *eco.Amount) {
+	if a != nil && w.hasCurrency(a.Currency) {
+		w.decimal(parent, name, a.Value, "currencyID", a.Currency)
+	}
+}
+
+func (w *writer) hasUnit(code string) bool     { return !w.isOld() || listed(units20, code) }
+func (w *writer) hasCurrency(code string) bool { return !w.isOld() || listed(currencies20, code) }
 
 func (w *writer) country(parent *etree.Element, name, code string) {
 	w.group(parent, name, func(e *etree.Element) { w.leaf(e, "cbc:IdentificationCode", code) })

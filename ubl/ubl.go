@@ -4,18 +4,18 @@
 // signing over the octets, rules are checked by eco.Validate and eco.ValidateAnswer, and transport is package ebms's.
 // Which of the two a document is, the caller knows from the message's action.
 //
-// What is written is the subset of UBL 2.1 that every later 2.x contains, so one document is valid under 2.1 to 2.4. What
-// UBL has no element for goes into an extension of our own (namespace urn:ecogate:origin:1), and into Remarks as words for
-// readers that drop extensions. Of partners' documents more is read than is written: see the comments that begin with
-// "Partners".
+// What is written is the subset of UBL 2.1 that every later 2.x contains, so one document is valid under 2.1 to 2.5; or, for
+// partners whose software knows no later one, UBL 2.0. What UBL has no element for goes into an extension of our own (namespace
+// urn:ecogate:origin:1, docs/schema/origin-1.xsd), and into Remarks as words for readers that drop extensions. How the boxes of
+// forms map to elements is our own proposal, since UBL says what its elements mean and not which form fills them: docs/ubl.md
+// has it row by row. Of partners' documents more is read than is written: see the comments that begin with "Partners".
 //
 // The rules of UBL 2.1 ch. 4 that no schema checks are kept: UTF-8 that is declared (IND2, IND3), nothing empty (IND5,
-// IND9), flags written out since absence has no meaning (IND6), and one text element for each language (IND7, IND8). How
-// the boxes of forms map to elements is our own proposal: UBL says what its elements mean, not which form fills them.
+// IND9), flags written out since absence has no meaning (IND6), and one text element for each language (IND7, IND8).
 //
-// Each part of a document has a file that writes it and one that reads it. Read in this order: ubl.go, marshal.go,
-// document.go with document_parse.go, then extension, party, shipment, goods and reference; answer.go with
-// answer_parse.go; tree.go and parse.go hold the tools of either side.
+// Each part of a document has a file that writes it and one that reads it. Read in this order: ubl.go, marshal.go, read.go,
+// document.go with document_parse.go, then extension, party, shipment, goods, reference and attachment; answer.go with
+// answer_parse.go; tree.go holds the tools of writing, unmarshal.go, rules.go, parse.go and scanner.go those of reading.
 package ubl
 
 import "encoding/xml"
@@ -24,7 +24,8 @@ import "encoding/xml"
 const MediaType = "application/xml"
 
 // CodeStructure is the code of findings about how a document is built: elements that were not expected or not where they
-// were expected. Findings of Unmarshal and UnmarshalAnswer are warnings; what cannot be read is an error.
+// were expected. Findings of UnmarshalAnswer are warnings; those of Read are errors too where a document says one
+// thing twice and differently. What cannot be read is an error of the call.
 const CodeStructure = "T03"
 
 // The namespaces of UBL 2.x documents. They are the same in every 2.x, so a document does not tell its version by them.
@@ -50,7 +51,6 @@ var prefixes = map[string]string{
 
 // Identifiers that documents carry.
 const (
-	ublVersion          = "2.1"
 	customization       = "urn:ecogate:ubl-co:1"
 	answerCustomization = "urn:ecogate:ubl-answer:1"
 	profilePrefix       = "urn:ecogate:profile:"
@@ -78,6 +78,11 @@ const (
 	schemeOffice     = "urn:ecogate:issuing-office"
 	unitPercent      = "P1" // UN/ECE Recommendation 20: percent
 	typeInvoice      = "380"
+	typeBillOfLading = "705"
+	typeAirWaybill   = "740"
+	// titleVerification and titleAttachment are the DocumentType of references that name no document of the certificate's.
+	titleVerification = "VERIFICATION"
+	titleAttachment   = "ATTACHMENT"
 )
 
 // Names of the item properties that hold what UBL items have no element for.
@@ -88,6 +93,13 @@ const (
 	propertyPC            = "PartialCumulationPercent"
 	propertyInvoice       = "InvoiceReference"
 	propertyPackageText   = "PackageText"
+	propertyQuantityText  = "QuantityText"
+	propertyHSBasis       = "HSBasis"
+	propertyOriginBasis   = "RCEPOriginBasis"
+	propertyAccumulation  = "Accumulation"
+	propertyDeMinimis     = "DeMinimis"
+	// propertyCriterionPercent is the percentage of the criterion in the property before it, in UBL 2.0.
+	propertyCriterionPercent = "OriginCriterionPercent"
 )
 
 // SignaturePath is the path of element names, the document element first, to the element that takes ds:Signature. The

@@ -2,6 +2,7 @@ package ubl_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/xml"
 	"flag"
 	"fmt"
@@ -46,18 +47,23 @@ func Example() {
 
 func TestDocumentsOfTestdata(t *testing.T) {
 	for _, name := range ecotest.Names(t) {
-		t.Run(name, func(t *testing.T) {
-			c := ecotest.Load(t, name)
-			back, findings, err := ubl.Unmarshal(golden(t, "certificates/"+name+".xml", marshal(t, c)), eco.DefaultForms())
-			if err != nil || len(findings) > 0 {
-				t.Fatal(err, findings)
-			}
-			if diff := cmp.Diff(c, back); diff != "" {
-				t.Error(diff)
-			}
-		})
+		for version, ending := range endings {
+			t.Run(name+" "+string(version), func(t *testing.T) {
+				c := ecotest.Load(t, name)
+				reading := read(t, golden(t, "certificates/"+name+ending, marshalFor(t, version, c)))
+				if len(reading.Findings) > 0 || reading.Version != version {
+					t.Fatal(reading.Version, reading.Findings)
+				}
+				if diff := cmp.Diff(c, reading.Certificate); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
 	}
 }
+
+// endings are those of the documents in testdata/certificates.
+var endings = map[ubl.Version]string{ubl.Version21: ".xml", ubl.Version20: ".ubl20.xml"}
 
 // golden compares doc with a file of testdata, and gives what the file holds.
 func golden(t *testing.T, name string, doc []byte) []byte {
@@ -80,11 +86,25 @@ func golden(t *testing.T, name string, doc []byte) []byte {
 
 func marshal(t testing.TB, c eco.Certificate) []byte {
 	t.Helper()
-	doc, err := ubl.Marshal(c, eco.DefaultForms())
+	return marshalFor(t, ubl.Version21, c)
+}
+
+func marshalFor(t testing.TB, version ubl.Version, c eco.Certificate, attachments ...ubl.Attachment) []byte {
+	t.Helper()
+	doc, err := ubl.Options{Version: version, Attachments: attachments}.Marshal(c, eco.DefaultForms())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return doc
+}
+
+func read(t rapid.TB, doc []byte) ubl.Reading {
+	t.Helper()
+	reading, err := ubl.Read(doc, eco.DefaultForms())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reading
 }
 
 func drawCertificate(t *rapid.T) eco.Certificate {
@@ -94,23 +114,39 @@ func drawCertificate(t *rapid.T) eco.Certificate {
 
 func TestCertificateSurvivesItsDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := drawCertificate(t)
-		doc, err := ubl.Marshal(c, eco.DefaultForms())
+		c, options := drawCertificate(t), drawOptions(t)
+		doc, err := options.Marshal(c, eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, findings, err := ubl.Unmarshal(doc, eco.DefaultForms())
-		if err != nil || len(findings) > 0 {
-			t.Fatal(err, findings)
+		reading, err := ubl.Read(doc, eco.DefaultForms())
+		if err != nil || len(reading.Findings) > 0 {
+			t.Fatal(err, reading.Findings)
 		}
-		if diff := cmp.Diff(c, back, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(c, reading.Certificate, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
-		again, err := ubl.Marshal(back, eco.DefaultForms())
+		if diff := cmp.Diff(options.Attachments, reading.Attachments, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		again, err := options.Marshal(reading.Certificate, eco.DefaultForms())
 		if err != nil || !bytes.Equal(doc, again) {
 			t.Fatalf("the same certificate gives other octets: %v", err)
 		}
 	})
+}
+
+func drawOptions(t *rapid.T) ubl.Options {
+	options := ubl.Options{Version: rapid.SampledFrom([]ubl.Version{ubl.Version20, ubl.Version21}).Draw(t, "version")}
+	for n := range rapid.IntRange(0, 2).Draw(t, "attachments") {
+		options.Attachments = append(options.Attachments, ubl.Attachment{
+			URI:         fmt.Sprintf("cid:at-%d@example.org", n),
+			Name:        rapid.SampledFrom([]string{"", "invoice 1.pdf", " a<b>&.png"}).Draw(t, "name"),
+			ContentType: rapid.SampledFrom([]string{"", "application/pdf", `text/plain; charset="utf-8"`}).Draw(t, "type"),
+			SHA256:      sha256.Sum256(fmt.Append(nil, n)),
+		})
+	}
+	return options
 }
 
 func TestDocumentsKeepTheRulesBesideTheSchema(t *testing.T) {
@@ -121,7 +157,7 @@ func TestDocumentsKeepTheRulesBesideTheSchema(t *testing.T) {
 		checkRules(t, marshalAnswer(t, ecotest.LoadAnswer(t, name)))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		doc, err := ubl.Marshal(drawCertificate(t), eco.DefaultForms())
+		doc, err := drawOptions(t).Marshal(drawCertificate(t), eco.DefaultForms())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,21 +203,24 @@ func checkRules(t rapid.TB, doc []byte) {
 }
 
 func TestDocumentsAreValidUBL(t *testing.T) {
-	documents := map[string][]byte{}
-	for _, name := range ecotest.Names(t) {
-		documents[name] = marshal(t, ecotest.Load(t, name))
-	}
-	for _, form := range eco.DefaultForms().All() {
-		for seed := range 10 {
-			documents[fmt.Sprint(form.Code, seed)] = marshal(t, ecotest.Certificate(form.Code).Example(seed))
+	attachment := ubl.Attachment{URI: "cid:at-1@example.org", Name: "invoice.pdf", ContentType: "application/pdf"}
+	for version := range endings {
+		documents := map[string][]byte{}
+		for _, name := range ecotest.Names(t) {
+			documents[name] = marshalFor(t, version, ecotest.Load(t, name))
 		}
+		for _, form := range eco.DefaultForms().All() {
+			for seed := range 4 {
+				documents[fmt.Sprint(form.Code, seed)] = marshalFor(t, version, ecotest.Certificate(form.Code).Example(seed), attachment)
+			}
+		}
+		t.Run("for "+string(version), func(t *testing.T) { checkSchema(t, "CertificateOfOrigin", version, documents) })
 	}
-	checkSchema(t, "CertificateOfOrigin", documents)
 }
 
-// checkSchema validates documents of one type under every version of UBL that they are written for. It needs xmllint and
+// checkSchema validates documents of one type under every version of UBL from the oldest that they are written for. It needs xmllint and
 // the OASIS schemas, which may be passed on but are not part of the project.
-func checkSchema(t *testing.T, documentType string, documents map[string][]byte) {
+func checkSchema(t *testing.T, documentType string, oldest ubl.Version, documents map[string][]byte) {
 	t.Helper()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
@@ -200,7 +239,10 @@ func checkSchema(t *testing.T, documentType string, documents map[string][]byte)
 		}
 		files = append(files, file)
 	}
-	for _, version := range []string{"2.1", "2.3", "2.4"} {
+	for _, version := range []string{"2.0", "2.1", "2.3", "2.4"} {
+		if version < string(oldest) {
+			continue
+		}
 		t.Run(version, func(t *testing.T) {
 			schema := filepath.Join(schemas, version, "maindoc", "UBL-"+documentType+"-"+version+".xsd")
 			arguments := append([]string{"--nonet", "--noout", "--schema", schema}, files...)

@@ -12,28 +12,6 @@ import (
 // maxFindings bounds what is reported about one document.
 const maxFindings = 50
 
-// Unmarshal reads a certificate from the octets of a document, which are those that a signature was verified over: what
-// a signature does not cover must not be given to it.
-//
-// It is strict about what a certificate cannot be without and about values that do not have their type; the error names
-// the element by its path, what was wanted and what was found. It is lenient about what partners add, leave empty or put
-// elsewhere: that is kept apart as findings with code CodeStructure, all of them warnings. Whether the certificate
-// follows its form is for eco.Validate.
-func Unmarshal(doc []byte, forms eco.Forms) (eco.Certificate, []eco.Finding, error) {
-	root, err := open(doc, nsCertificate, "CertificateOfOrigin")
-	if err != nil {
-		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: %w", err)
-	}
-	r := newReader(forms)
-	var c eco.Certificate
-	r.document(root, &c)
-	if r.err != nil {
-		return eco.Certificate{}, nil, fmt.Errorf("unmarshal document: %w", r.err)
-	}
-	r.unread(root)
-	return c, r.findings, nil
-}
-
 // open parses a document whose document element has that namespace and name.
 func open(doc []byte, space, name string) (*node, error) {
 	root, err := parse(doc, space)
@@ -54,6 +32,13 @@ type reader struct {
 	findings []eco.Finding
 	noted    map[noted]bool
 	kinds    map[kindKey]int
+
+	goodsItems []*node // in the order of the certificate's items
+
+	own   *node // our own extension, nil in partners' documents
+	found []sighting
+	list  string // where the fields that are found now belong; see within
+	index int
 }
 
 func newReader(forms eco.Forms) *reader {
@@ -92,8 +77,19 @@ func (r *reader) fail(n *node, want, found string) {
 }
 
 // note records something odd that did not stop reading, once for each kind of element.
-func (r *reader) note(n *node, text, fix string) {
-	if len(r.findings) >= maxFindings {
+func (r *reader) note(n *node, text, fix string) { r.report(eco.SeverityWarning, n, text, fix) }
+
+// conflict records that n says something else than another element does about the same thing.
+func (r *reader) conflict(n *node, text string) {
+	r.report(eco.SeverityError, n, text, "ask the sender which one holds")
+}
+
+func (r *reader) report(severity eco.Severity, n *node, text, fix string) {
+	if len(r.findings) >= maxFindings && severity != eco.SeverityError {
+		return
+	}
+	// An error counts even when warnings have filled the list.
+	if len(r.findings) >= 2*maxFindings {
 		return
 	}
 	what := noted{r.kind(n), text}
@@ -101,7 +97,7 @@ func (r *reader) note(n *node, text, fix string) {
 		return
 	}
 	r.noted[what] = true
-	r.findings = append(r.findings, eco.Finding{Code: CodeStructure, Severity: eco.SeverityWarning, Path: n.path(), Text: text, Fix: fix})
+	r.findings = append(r.findings, eco.Finding{Code: CodeStructure, Severity: severity, Path: n.path(), Text: text, Fix: fix})
 }
 
 // all are the children with that name that hold something.
@@ -115,11 +111,9 @@ func (r *reader) all(n *node, name string) []*node {
 			continue
 		}
 		child.read = true
-		if child.empty() {
-			r.note(child, "an empty element, read as absent (UBL IND5)", "the sender should leave it out")
-			continue
+		if !child.empty() { // checkRules tells of empty ones.
+			found = append(found, child)
 		}
-		found = append(found, child)
 	}
 	return found
 }
@@ -145,6 +139,18 @@ func (r *reader) first(n *node, name string) *node {
 	}
 	for _, other := range found[1:] {
 		other.read = false
+	}
+	return found[0]
+}
+
+// only is the first of children that may repeat in the schema, but of which a certificate has one.
+func (r *reader) only(n *node, name string) *node {
+	found := r.all(n, name)
+	if len(found) == 0 {
+		return nil
+	}
+	if len(found) > 1 {
+		r.conflict(found[1], fmt.Sprintf("want one such element, found %d", len(found)))
 	}
 	return found[0]
 }
@@ -196,12 +202,18 @@ func (n *node) readAll() {
 // unread reports elements below n that the mapping did not look up.
 func (r *reader) unread(n *node) {
 	for _, child := range n.children {
-		if child.read {
+		switch {
+		case child.read:
 			r.unread(child)
-		} else {
+		case !child.empty() || len(child.attributes) > 0 || !isUBL(child.name):
 			r.note(child, "an element that is not read", "look at the document if it matters")
 		}
 	}
+}
+
+// isUBL reports whether the element is one of UBL's, of which empty ones were told of before.
+func isUBL(name string) bool {
+	return strings.HasPrefix(name, "cbc:") || strings.HasPrefix(name, "cac:")
 }
 
 // text is what the element says, unchanged: names and descriptions.
@@ -280,13 +292,19 @@ func (r *reader) amount(n *node) *eco.Amount {
 	return &eco.Amount{Value: r.decimal(n), Currency: strings.TrimSpace(n.attribute("currencyID"))}
 }
 
-// country reads a Country. Partners sometimes give only its name, which is not guessed at.
+// country reads a Country. Where partners give only its name it is looked up among the names of ISO 3166-1, spelled out.
 func (r *reader) country(n *node) string {
-	code := r.child(n, "cbc:IdentificationCode")
-	if name := r.child(n, "cbc:Name"); name != nil && code == nil {
-		r.note(name, "a country by name only, not read", "the sender should add the ISO code")
+	code, name := r.child(n, "cbc:IdentificationCode"), r.child(n, "cbc:Name")
+	if name == nil || code != nil {
+		return r.token(code)
 	}
-	return r.token(code)
+	found := countryNamed(r.token(name))
+	if found == "" {
+		r.note(name, fmt.Sprintf("a country by name only, %.60q, which is not known: not read", name.text), "the sender should add the ISO code")
+		return ""
+	}
+	r.note(name, fmt.Sprintf("a country by name only, read as %s", found), "the sender should add the ISO code")
+	return found
 }
 
 var errNoDigits = errors.New("no digits")

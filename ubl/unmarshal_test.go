@@ -27,7 +27,7 @@ import (
 //	# why
 //	base: a document of testdata/certificates, in which each section "old" is replaced by the "new" after it everywhere;
 //	error: parts of the error's text, separated by ": ", or
-//	expect: code and path of a finding, all of them, and
+//	expect: code and path of a finding, all of them, "error" in front of those that are not warnings, and
 //	want: path = JSON value, of the certificate that is read
 //
 // A file without base holds the document itself. Files whose names begin with answer- are about answers, and their base is
@@ -36,6 +36,7 @@ type hostile struct {
 	answer         bool
 	document       []byte
 	errorText      string
+	version        string // of UBL, for files of testdata/hostile/structure
 	expects, wants []string
 }
 
@@ -60,6 +61,8 @@ func readHostile(t testing.TB, file string) hostile {
 			h.errorText = value
 		case "expect":
 			h.expects = append(h.expects, value)
+		case "version":
+			h.version = value
 		case "want":
 			h.wants = append(h.wants, value)
 		default:
@@ -110,8 +113,12 @@ func TestHostileDocuments(t *testing.T) {
 			}
 			var found []string
 			for _, f := range findings {
-				found = append(found, f.Code+" "+f.Path)
-				if f.Severity != eco.SeverityWarning || f.Text == "" {
+				what := f.Code + " " + f.Path
+				if f.Severity != eco.SeverityWarning {
+					what = string(f.Severity) + " " + what
+				}
+				found = append(found, what)
+				if f.Text == "" {
 					t.Errorf("%+v", f)
 				}
 			}
@@ -163,7 +170,7 @@ func TestForeignDocuments(t *testing.T) {
 	if _, err := os.Stat(samples); err != nil {
 		t.Skipf("the samples are not there: %v", err)
 	}
-	read := func(t *testing.T, name string) eco.Certificate {
+	readSample := func(t *testing.T, name string) eco.Certificate {
 		t.Helper()
 		doc, err := os.ReadFile(filepath.Join(samples, name))
 		if err != nil {
@@ -180,7 +187,7 @@ func TestForeignDocuments(t *testing.T) {
 	}
 	for _, name := range []string{"mapped-form-d.xml", "mapped-form-d-ubl20.xml", "mapped-form-d-with-pdf.xml"} {
 		t.Run(name, func(t *testing.T) {
-			c := read(t, name)
+			c := readSample(t, name)
 			if c.Form != eco.FormATIGA || !c.Flags[eco.FlagThirdCountryInvoicing] || !c.Flags[eco.FlagIssuedRetroactively] || c.Flags[eco.FlagBackToBack] {
 				t.Errorf("form %s, flags %v", c.Form, c.Flags)
 			}
@@ -206,7 +213,7 @@ func TestForeignDocuments(t *testing.T) {
 	}
 	for _, name := range []string{"valid.xml", "valid-20k.xml", "valid-big.xml", "ok-foreign-ext.xml"} {
 		t.Run(name, func(t *testing.T) {
-			if c := read(t, name); c.Reference == "" || len(c.Items) == 0 {
+			if c := readSample(t, name); c.Reference == "" || len(c.Items) == 0 {
 				t.Errorf("read %+v", c)
 			}
 		})

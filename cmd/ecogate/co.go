@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -18,73 +16,7 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	return group("co", "Check, submit and find certificates of origin", c.coCheck(), c.coSubmit(), c.coShow(), c.coLookup())
-}
-
-func (c *cli) coSubmit() *cobra.Command {
-	var partner string
-	var attach []string
-	cmd := &cobra.Command{
-		Use:   "submit FILE --to PARTNER [--attach FILE]...",
-		Short: "Hand an issued certificate to the node for delivery",
-		Long: "Hand an issued certificate (JSON; - reads standard input) to the node, which signs it and delivers it to PARTNER.\n" +
-			"Submitting the same certificate again, with the same attachments, is harmless: it is sent once.\n" +
-			"Files given with --attach travel with it under their names; the media type follows from the extension.",
-		Args: arguments("FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if partner == "" {
-				return &usageError{text: "--to PARTNER is missing", command: cmd.CommandPath()}
-			}
-			return c.submit(cmd.Context(), args[0], partner, attach)
-		},
-	}
-	cmd.Flags().StringVar(&partner, "to", "", "`partner` to deliver to")
-	cmd.Flags().StringArrayVar(&attach, "attach", nil, "`file` to send with it, such as an invoice; may be given again")
-	return cmd
-}
-
-func (c *cli) submit(ctx context.Context, file, partner string, attach []string) error {
-	data, err := c.readFile(file)
-	if err != nil {
-		return fmt.Errorf("certificate: %w", err)
-	}
-	var certificate json.RawMessage
-	if err := json.Unmarshal(data, &certificate); err != nil {
-		return &refused{fmt.Errorf("%s%s: not JSON: %w", inputName(file), lineOf(data, err), err)}
-	}
-	attachments, err := openAttachments(attach)
-	defer attachments.close()
-	if err != nil {
-		return err
-	}
-	ctx, cancel, client, err := c.connect(ctx, transferTime(attachments.size()))
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	submission, err := client.Submit(ctx, partner, certificate, attachments.list...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", inputName(file), err)
-	}
-	return c.print(submission, func(w *columns) {
-		what := "queued for " + partner
-		if !submission.Fresh {
-			what = "was submitted before; its message is " + string(submission.State)
-		}
-		w.row("certificate", submission.Reference+" "+what)
-		w.row("message", submission.MessageID)
-		w.row("number", strconv.FormatUint(submission.Seq, 10))
-		findings(w, submission.Findings)
-	})
-}
-
-// lineOf tells where a JSON syntax error is.
-func lineOf(data []byte, err error) string {
-	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) || syntax.Offset > int64(len(data)) {
-		return ""
-	}
-	return fmt.Sprintf(":%d", 1+bytes.Count(data[:syntax.Offset], []byte("\n")))
+	return group("co", "Check, submit and find certificates of origin", c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup())
 }
 
 // lookupFlags are the flags that narrow a look-up.

@@ -138,6 +138,8 @@ func problemHint(p *api.Problem) string {
 		return "agreements in the node's configuration say which forms travel to which partner, and when"
 	case api.CodeConflict:
 		return `the reference is taken, with other content or other attachments: "ecogate co show REFERENCE" shows by what; a correction needs a reference of its own`
+	case api.CodeFaultyFile:
+		return "mend these places and submit the file again"
 	case api.CodeInvalid, api.CodeMalformed:
 		return "mend the certificate and submit it again; nothing was recorded"
 	case api.CodeUnknownCPA:

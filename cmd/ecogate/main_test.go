@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 //	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
 //	replace OLD NEW FILE  replace every OLD in a file
+//
+// The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scripts",
@@ -45,7 +47,19 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CERTIFICATES", certificates)
 			messages, err := filepath.Abs(offline)
 			env.Setenv("OFFLINE", messages)
+			if err != nil {
+				return err
+			}
+			schemas, err := filepath.Abs(oasisSchemas)
+			env.Setenv("SCHEMAS", schemas)
 			return err
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "schemas" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			_, err := os.Stat(oasisSchemas)
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pair":    func(ts *testscript.TestScript, _ bool, _ []string) { makePair(ts) },
@@ -60,6 +74,8 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+const oasisSchemas = "../../../shared/ubl/xsd"
 
 type worldKey struct{}
 

@@ -18,6 +18,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/store/bolt"
@@ -51,6 +52,7 @@ type runningNode struct {
 	log     *slog.Logger
 	apiKeys *api.KeySet
 	poster  *poster
+	watcher *intake.Watcher
 	doors   []*listener // for partners and users
 	admin   *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
@@ -93,6 +95,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	}
 	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if err = n.watch(cfg); err != nil {
 		return n, err
 	}
 	if err = n.listen(cfg, o); err != nil {
@@ -159,7 +164,7 @@ func messageLimits(l config.Limits) ebms.Limits {
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Store: n.Store, Audit: n.Store, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -220,6 +225,7 @@ func (n *runningNode) start(ctx context.Context) {
 			n.fail(fmt.Errorf("delivery: %w", err))
 		}
 	})
+	n.running.Go(func() { n.watcher.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

@@ -27,7 +27,7 @@ func apiKeys(cfg config.Config) (*api.KeySet, error) {
 	return set, nil
 }
 
-// Reload takes over the partners, agreements, issuers, keys, credentials and API keys of cfg without a pause, and logs what it took
+// Reload takes over the partners, agreements, issuers, keys, credentials, API keys and watched folders of cfg without a pause, and logs what it took
 // over and what of the rest has changed and needs a restart. After an error everything is as before.
 func (n *runningNode) Reload(cfg config.Config) error {
 	credential, err := readAPICredential(cfg.Listeners.API, n.now())
@@ -38,18 +38,22 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := prepareFolders(cfg); err != nil {
+		return err
+	}
 	if err := n.Registry.Reload(cfg.Registry()); err != nil {
 		return cfg.PartnerProblems(err)
 	}
 	// From here on nothing can fail.
 	n.apiKeys.Replace(keys)
-	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, the forms of forms_dir, the codes of code_lists_dir"
+	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)
+	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, the forms of forms_dir, the codes of code_lists_dir"
 	if credential != nil && n.started.Listeners.API.TLS() {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"
 	}
 	n.poster.reconnect()
-	n.log.Info("configuration reloaded: "+taken, "partners", len(cfg.Partners), "agreements", len(cfg.Agreements), "api_keys", len(cfg.APIKeys))
+	n.log.Info("configuration reloaded: "+taken, "partners", len(cfg.Partners), "agreements", len(cfg.Agreements), "api_keys", len(cfg.APIKeys), "folders", len(cfg.Intake.Folders))
 	if rest := needRestart(n.started, cfg); len(rest) > 0 {
 		n.log.Warn("needs a restart: " + strings.Join(rest, ", "))
 	}

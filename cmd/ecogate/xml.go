@@ -64,7 +64,7 @@ the key's usual one.
 ` + xmlRefusedHelp
 
 func (c *cli) xmlCommand() *cobra.Command {
-	return group("xml", "Canonicalize, verify and sign XML documents, offline", c.xmlC14N(), c.xmlVerify(), c.xmlSign())
+	return group("xml", "Canonicalize, verify, validate and sign XML documents, offline", c.xmlC14N(), c.xmlVerify(), c.xmlValidate(), c.xmlSign())
 }
 
 func (c *cli) xmlC14N() *cobra.Command {

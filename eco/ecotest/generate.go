@@ -134,6 +134,7 @@ func (g generator) certificate(form eco.Form) eco.Certificate {
 		c.Documents = append(c.Documents, eco.Document{Type: "830", Number: g.word("document"), Date: issued})
 	}
 	g.relations(form, &c)
+	g.details(&c)
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -42,6 +43,7 @@ func (l *loader) check(c Config) {
 	l.listeners(c)
 	l.apiKeys(c.APIKeys)
 	l.delivery(c)
+	l.intake(c)
 	l.limits(c)
 	l.rules(
 		rule{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", fmt.Sprintf("%q is not debug, info, warn or error", c.Log.Level)},
@@ -114,6 +116,27 @@ func isLoopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (l *loader) intake(c Config) {
+	l.rules(
+		rule{c.Intake.Poll < 100*time.Millisecond, "intake.poll", "must be at least 100ms"},
+		rule{c.Intake.Settle < 0, "intake.settle", "must not be negative"},
+	)
+	seen := map[string]int{}
+	for i, f := range c.Intake.Folders {
+		at := fmt.Sprintf("intake.folders[%d]", i)
+		known := slices.ContainsFunc(c.Partners, func(p partners.PartnerConfig) bool { return p.ID == f.Partner })
+		path := filepath.Clean(f.Path)
+		first, twice := seen[path]
+		seen[path] = i
+		l.rules(
+			rule{f.Path == "", at + ".path", "is required"},
+			rule{f.Path != "" && twice, at + ".path", fmt.Sprintf("%s is that of intake.folders[%d] already", f.Path, first)},
+			rule{!known, at + ".partner", fmt.Sprintf("%q is not one of partners", f.Partner)},
+			rule{f.From != "" && !slices.Contains(intake.Formats(), f.From), at + ".from", fmt.Sprintf("%q is not one of %q", f.From, intake.Formats())},
+		)
+	}
 }
 
 const sharedKey = "is another entry's key too; each entry has its own"

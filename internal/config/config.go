@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	Listeners  Listeners                  `yaml:"listeners"`
 	APIKeys    []APIKey                   `yaml:"api_keys"`
 	Delivery   Delivery                   `yaml:"delivery"`
+	Intake     Intake                     `yaml:"intake"`
 	Limits     Limits                     `yaml:"limits"`
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
@@ -158,6 +160,25 @@ type Delivery struct {
 	MinRate int64 `yaml:"min_rate"`
 }
 
+// Intake is what the node takes from folders.
+type Intake struct {
+	// Poll is the time between two looks at the folders.
+	Poll time.Duration `yaml:"poll"`
+	// Settle is how long a file must be seen unchanged before it is taken.
+	Settle time.Duration `yaml:"settle"`
+	// Folders are read again on SIGHUP, with the two above.
+	Folders []WatchedFolder `yaml:"folders"`
+}
+
+// WatchedFolder is a folder whose files are submitted.
+type WatchedFolder struct {
+	Path string `yaml:"path" path:"folder"`
+	// Partner is whom the certificates go to.
+	Partner string `yaml:"partner"`
+	// From is the format of every file; empty lets each file's name tell.
+	From intake.Format `yaml:"from"`
+}
+
 // Limits bound what is read of a message from a partner.
 type Limits struct {
 	// BodyBytes bounds the HTTP body, Parts the MIME parts with the envelope, HeaderBytes the header of each part.
@@ -200,12 +221,22 @@ func Default() Config {
 			ConnectTimeout: 10 * time.Second, ResponseTimeout: time.Minute, ResponseMaxBytes: 1 << 20, BackoffMax: time.Hour,
 			BreakerFailures: 5, BreakerPause: 30 * time.Second, MinRate: 64 << 10,
 		},
+		Intake: Intake{Poll: 2 * time.Second, Settle: 5 * time.Second},
 		Limits: Limits{
 			BodyBytes: 25 << 20, Parts: 100, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, SpillBytes: 1 << 20,
 			ReadTimeout: time.Minute, MinRate: 64 << 10,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
+}
+
+// WatchedFolders are the folders in the form that package intake takes.
+func (c Config) WatchedFolders() []intake.Folder {
+	out := make([]intake.Folder, len(c.Intake.Folders))
+	for i, f := range c.Intake.Folders {
+		out[i] = intake.Folder{Path: f.Path, Partner: f.Partner, Format: f.From, Settle: c.Intake.Settle}
+	}
+	return out
 }
 
 // Registry is the part that package partners reads.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+
+	"github.com/ecogate/ecogate/intake"
 )
 
 // Problem gives a problem of key, such as "listeners.api.key_file", the place of that key or of the nearest part of it that was given.
@@ -136,21 +138,33 @@ func (c Config) APIKeyDigests(check func(secret []byte) error) ([]string, error)
 	return digests, c.Join(problems...)
 }
 
-// CheckFolders says whether store.dir and limits.spill_dir are there, or could be made, and can be written. It leaves nothing
-// behind. The error is an *Error.
+// CheckFolders says whether store.dir and limits.spill_dir are there, or could be made, and can be written, and whether the folders of
+// intake can be watched. It leaves nothing behind. The error is an *Error.
 func (c Config) CheckFolders() error {
+	var problems []error
+	for i, f := range c.Intake.Folders {
+		if err := intake.CheckFolder(f.Path); err != nil {
+			problems = append(problems, c.FolderProblem(i, err))
+		}
+	}
 	store := checkFolder(c.Store.Dir)
 	if store != nil {
 		store = c.Problem("store.dir", store.Error())
 	}
+	problems = append(problems, store)
 	if store != nil && c.origins["limits.spill_dir"] == "" {
-		return c.Join(store) // spill lies within it
+		return c.Join(problems...) // spill lies within it
 	}
 	spill := checkFolder(c.Limits.SpillDir)
 	if spill != nil {
 		spill = c.Problem("limits.spill_dir", spill.Error())
 	}
-	return c.Join(store, spill)
+	return c.Join(append(problems, spill)...)
+}
+
+// FolderProblem gives a problem of intake.folders[i] with its place.
+func (c Config) FolderProblem(i int, err error) Problem {
+	return c.Problem(fmt.Sprintf("intake.folders[%d].path", i), err.Error())
 }
 
 func checkFolder(dir string) error {

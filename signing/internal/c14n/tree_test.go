@@ -69,7 +69,7 @@ func (t *tree) canonical(out *strings.Builder, m c14n.Method, above map[string]s
 				child.canonical(out, m, below, false)
 			}
 		case treeText:
-			out.WriteString(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;").Replace(string(child)))
+			out.WriteString(escapedText(string(child)))
 		case treeInstruction:
 			out.WriteString(child.canonical())
 		}
@@ -138,6 +138,10 @@ func (i treeInstruction) canonical() string {
 
 func qualified(prefix, local string) string { return strings.TrimPrefix(prefix+":"+local, ":") }
 
+func escapedText(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;").Replace(s)
+}
+
 func escapedValue(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;", "\t", "&#x9;", "\n", "&#xA;", "\r", "&#xD;").Replace(s)
 }
@@ -149,15 +153,16 @@ const dropped = "drop"
 type generator struct {
 	*rand.Rand
 	comments bool // which xmllint would keep
+	tidy     bool // most is written as the canonical form has it, so that it is copied in large pieces
 }
 
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
 // tree makes an element that is depth deep.
 func (g *generator) tree(parent *tree, depth int) *tree {
-	t := &tree{parent: parent, declared: map[string]string{}, local: pick(g, "a", "b", "é", "c-1.x", dropped)}
+	t := &tree{parent: parent, declared: map[string]string{}, local: pick(g, "a", "b", "é", "c-1.x", dropped, "CertificateOfOrigin", "CertificateOfOrig", "Certificateé")}
 	for _, prefix := range []string{"", "p", "q", "z", "p2"} {
-		if g.IntN(3) == 0 {
+		if g.IntN(3) == 0 && !g.kept() {
 			uri := pick(g, "urn:1", "urn:2", "http://a.example/x", "urn:A")
 			if prefix == "" {
 				uri = pick(g, uri, "")
@@ -165,7 +170,7 @@ func (g *generator) tree(parent *tree, depth int) *tree {
 			t.declared[prefix] = uri
 		}
 	}
-	if g.IntN(20) == 0 {
+	if g.IntN(20) == 0 && !g.kept() {
 		t.declared["xml"] = c14n.XMLSpace
 	}
 	scope := t.scope()
@@ -194,6 +199,9 @@ func (g *generator) tree(parent *tree, depth int) *tree {
 		case 0:
 			t.children = append(t.children, treeText(g.text()))
 		case 1:
+			if g.kept() {
+				continue
+			}
 			t.children = append(t.children, treeInstruction{pick(g, "pi", "x-y"), pick(g, "", "data", "a\nb ", "<&>")})
 		default:
 			t.children = append(t.children, g.tree(t, depth+1))
@@ -225,8 +233,11 @@ func (g *generator) document(t *tree) (source, before, after string) {
 	return source, before, after
 }
 
+// kept decides whether something is written as the canonical form has it.
+func (g *generator) kept() bool { return g.tidy && g.IntN(24) > 0 }
+
 func (g *generator) comment() string {
-	if !g.comments {
+	if !g.comments || g.kept() {
 		return ""
 	}
 	return pick(g, "", "", "<!-- <a> & - -->", "<!---->")
@@ -234,6 +245,9 @@ func (g *generator) comment() string {
 
 // element writes an element in one of many spellings.
 func (g *generator) element(t *tree) string {
+	if len(t.declared) == 0 && g.kept() {
+		return g.tidyElement(t)
+	}
 	var parts []string
 	for prefix, uri := range t.declared {
 		parts = append(parts, strings.TrimSuffix("xmlns:"+prefix, ":")+g.value(uri))
@@ -252,13 +266,32 @@ func (g *generator) element(t *tree) string {
 	if len(t.children) == 0 && g.IntN(2) == 0 {
 		return out + "/>"
 	}
-	out += ">" + g.comment()
+	return out + ">" + g.content(t) + "</" + name + pick(g, "", "", "\n") + ">"
+}
+
+// tidyElement writes an element that declares nothing with tags as the canonical form has them.
+func (g *generator) tidyElement(t *tree) string {
+	name := qualified(t.prefix, t.local)
+	out := "<" + name
+	for _, a := range t.sorted(t.scope(), false) {
+		out += " " + qualified(a.prefix, a.local) + `="` + escapedValue(a.value) + `"`
+	}
+	return out + ">" + g.content(t) + "</" + name + ">"
+}
+
+// content writes what is between an element's tags.
+func (g *generator) content(t *tree) string {
+	out := g.comment()
 	for _, child := range t.children {
 		switch child := child.(type) {
 		case *tree:
 			out += g.element(child)
 		case treeText:
-			out += g.characters(string(child))
+			if g.kept() {
+				out += escapedText(string(child))
+			} else {
+				out += g.characters(string(child))
+			}
 		case treeInstruction:
 			out += "<?" + child.target
 			if child.data != "" {
@@ -268,7 +301,7 @@ func (g *generator) element(t *tree) string {
 		}
 		out += g.comment()
 	}
-	return out + "</" + name + pick(g, "", "", "\n") + ">"
+	return out
 }
 
 // value writes "=" and an attribute value in quotes.
