@@ -40,6 +40,11 @@ func (v *validation) checkItemDetails(path string, item *Item) {
 	if item.OriginBasis != "" && item.OriginBasis != "2.6.6A" && item.OriginBasis != "2.6.6B" {
 		v.fail(CodeCriterion, path+".origin_basis", fmt.Sprintf("want 2.6.6A, 2.6.6B or nothing, found %q", item.OriginBasis), "state the paragraph of RCEP Article 2.6")
 	}
+	for _, basis := range []string{"2.6.6A", "2.6.6B"} { // A form may list the paragraphs among its criteria, too.
+		if item.OriginBasis != "" && item.OriginBasis != basis && item.hasCriterion(basis) {
+			v.warn(CodeCriterion, path+".origin_basis", fmt.Sprintf("the criteria say %s, the basis of origin %s", basis, item.OriginBasis), "let both agree")
+		}
+	}
 	if item.NationalCode == "" && item.NationalEdition != "" {
 		v.fail(CodeHS, path+".national_edition", fmt.Sprintf("edition %q without a code", item.NationalEdition), "give the code, or leave the edition out")
 	}

@@ -166,17 +166,21 @@ func inWorkbook(t testing.TB, form eco.FormCode, rows []map[string]string) []byt
 		t.Fatal(err)
 	}
 	defer f.Close()
-	next := map[string]int{}
+	next, headings := map[string]int{}, map[string][]string{}
+	for _, sheet := range sheetsOfTemplate {
+		table, err := f.GetRows(sheet.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headings[sheet.name] = table[0]
+	}
 	for _, row := range rows {
 		for _, sheet := range sheetsOfTemplate {
-			table, err := f.GetRows(sheet.name)
-			if err != nil {
-				t.Fatal(err)
-			}
+			titles := headings[sheet.name]
 			at, any := 3+next[sheet.name], false
-			for j, heading := range table[0] {
+			for j, heading := range titles {
 				text := row[strings.TrimSuffix(heading, " *")]
-				if text == "" || plain(heading) == "reference" && !any && !has(row, table[0][1:]) {
+				if text == "" || plain(heading) == "reference" && !any && !has(row, titles[1:]) {
 					continue
 				}
 				any = true

@@ -337,6 +337,9 @@ func (r *uncefact) transport(n *node) {
 	}
 	r.take(movement.get("information"), &t.Text, "transport.text")
 	r.day(movement.get("departureEvent", "departureDateTime"), &t.DepartureDate, "transport.departure_date")
+	if t.Mode != "4" {
+		r.number(movement.get("usedTransportMeans", "iD"), &t.VesselID, "transport.vessel_id", "imo.org")
+	}
 	if means := movement.get("usedTransportMeans", "name"); means != nil {
 		if t.Mode == "4" {
 			means.why = "a certificate names the aircraft by its flight only"

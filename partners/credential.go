@@ -128,13 +128,16 @@ func isExpired(err error) bool {
 	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
 }
 
-// checkKey refuses keys that signatures between partners may not use: RSA below 2048 bits, and what is neither RSA nor
+// checkKey refuses keys that signatures between partners may not use: RSA below 2048 or above 8192 bits, and what is neither RSA nor
 // ECDSA over P-256, P-384 or P-521 nor Ed25519, which are the keys of signing. Where the key usage extension is present it must allow what use asks (RFC 5280 §4.2.1.3).
 func checkKey(x509Cert *x509.Certificate, use Use) error {
 	switch key := x509Cert.PublicKey.(type) {
 	case *rsa.PublicKey:
-		if bits := key.N.BitLen(); bits < minRSABits {
+		switch bits := key.N.BitLen(); {
+		case bits < minRSABits:
 			return fmt.Errorf("RSA key of %d bits is too short; at least %d are needed", bits, minRSABits)
+		case bits > maxRSABits:
+			return fmt.Errorf("RSA key of %d bits is too long; at most %d are used", bits, maxRSABits)
 		}
 	case *ecdsa.PublicKey:
 		switch key.Curve {
@@ -153,7 +156,11 @@ func checkKey(x509Cert *x509.Certificate, use Use) error {
 	return nil
 }
 
-const minRSABits = 2048
+// minRSABits and maxRSABits are the bounds of signing, and the upper one that of crypto/tls too.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
 
 // endCredential picks the credential that the others in a file certify. PKCS#7 keeps no order (RFC 5652 §5.1: a SET), so
 // it is found by who signed whom.

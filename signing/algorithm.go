@@ -39,8 +39,12 @@ const (
 	mgf1   = pssSpace + "MGF1"
 )
 
-// minRSABits is the smallest RSA key that signs or verifies.
-const minRSABits = 2048
+// minRSABits and maxRSABits bound the RSA keys that sign or verify. The time that a verification takes grows with more than the
+// square of a key's length, and a key may come with what is to be verified; crypto/tls has the same upper bound.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
 
 // algorithm is a signature algorithm.
 type algorithm struct {
@@ -80,7 +84,8 @@ var digests = map[string]crypto.Hash{
 }
 
 // Policy says what a verification accepts. The zero value accepts RSA of 2048 bits and more (PKCS #1 v1.5 and PSS) and
-// ECDSA on P-256, P-384 and P-521, each with SHA-256, SHA-384 or SHA-512, and Ed25519. No policy accepts shorter RSA keys.
+// ECDSA on P-256, P-384 and P-521, each with SHA-256, SHA-384 or SHA-512, and Ed25519. No policy accepts shorter RSA keys, or
+// such of more than 8192 bits.
 type Policy struct {
 	// Algorithms narrows the signature algorithms to these, each written as its URI or as the part after "#"
 	// ("rsa-sha256"). Empty does not narrow.
@@ -259,8 +264,11 @@ func sumCanonical(hash crypto.Hash, doc *c14n.Document, m c14n.Method) []byte {
 func keyAlgorithm(public crypto.PublicKey) (x509.PublicKeyAlgorithm, error) {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
-		if bits := key.N.BitLen(); bits < minRSABits {
+		switch bits := key.N.BitLen(); {
+		case bits < minRSABits:
 			return 0, fail(ErrPolicy, "RSA key of %d bits, at least %d are needed", bits, minRSABits)
+		case bits > maxRSABits:
+			return 0, fail(ErrPolicy, "RSA key of %d bits, at most %d are used", bits, maxRSABits)
 		}
 		return x509.RSA, nil
 	case *ecdsa.PublicKey:

@@ -96,7 +96,7 @@ func VerifyAnnouncement(cms, content []byte, candidates []*x509.Certificate, pol
 	if err != nil {
 		return nil, err
 	}
-	message, err := pkcs7.Parse(der)
+	message, err := parseCMS(der)
 	if err != nil {
 		return nil, &Error{Kind: ErrMalformed, Reason: "reading CMS", Cause: err}
 	}

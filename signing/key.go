@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.mozilla.org/pkcs7"
 )
 
 // maxCredentials is the length in octets of what ReadCredentials reads, enough for the bundle of a whole region.
@@ -27,7 +25,7 @@ func Fingerprint(x509Cert *x509.Certificate) string {
 
 // NewKey puts a private key, in memory or in a token, together with its credentials. The credential of the key may stand
 // anywhere among them (PKCS #7 and PKCS #12 have no order) and becomes Chain[0]; the others keep their order. An RSA key has
-// at least 2048 bits, an ECDSA key is on P-256, P-384 or P-521; the third kind is Ed25519. The error is an [*Error] of kind
+// 2048 to 8192 bits, an ECDSA key is on P-256, P-384 or P-521; the third kind is Ed25519. The error is an [*Error] of kind
 // ErrPolicy, or ErrKey if none of the credentials belongs to the key.
 func NewKey(signer crypto.Signer, credentials []*x509.Certificate) (Key, error) {
 	if _, err := keyAlgorithm(signer.Public()); err != nil {
@@ -213,7 +211,7 @@ func readDER(der []byte) ([]*x509.Certificate, error) {
 	if err == nil && len(credentials) > 0 {
 		return credentials, nil
 	}
-	bundle, bundleErr := pkcs7.Parse(der)
+	bundle, bundleErr := parseCMS(der)
 	if bundleErr == nil && len(bundle.Certificates) > 0 {
 		return bundle.Certificates, nil
 	}

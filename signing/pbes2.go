@@ -51,7 +51,7 @@ var hmacHashes = map[string]func() hash.Hash{
 	"1.2.840.113549.2.11": sha512.New,
 }
 
-// maxIterations bounds the work that a file can ask for, about a second; writtenIterations is what our own files ask for.
+// maxIterations bounds the work that a file can ask for; writtenIterations is what our own files ask for.
 const (
 	maxIterations     = 10_000_000
 	writtenIterations = 600_000

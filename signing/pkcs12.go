@@ -19,7 +19,7 @@ func ReadPKCS12(data, passphrase []byte) (Key, error) {
 		return Key{}, fail(ErrMalformed, "not PKCS #12 in DER")
 	}
 	if work := derivationWork(data, 0); work > maxIterations {
-		return Key{}, fail(ErrPolicy, "PKCS #12 asks for a key derivation of %d iterations, at most %d are made", work, maxIterations)
+		return Key{}, fail(ErrPolicy, "PKCS #12 asks for more than %d iterations of key derivation", maxIterations)
 	}
 	private, own, others, err := pkcs12.DecodeChain(data, string(passphrase))
 	switch {
@@ -50,29 +50,30 @@ func looksLikePKCS12(data []byte) bool {
 // maxNesting is how deep derivationWork looks; a PFX needs 14 levels.
 const maxNesting = 32
 
-// derivationWork gives the largest number of iterations that DER asks for anywhere, as far as it is not encrypted: every
-// scheme of PKCS #5 and #12 writes an INTEGER after the OCTET STRING of the salt. The library does whatever it is asked.
+// derivationWork gives how many iterations DER asks for altogether, as far as it is not encrypted: every scheme of PKCS #5
+// and #12 writes an INTEGER after the OCTET STRING of the salt. The library does whatever it is asked, for each bag anew.
+// More than maxIterations is not counted further.
 func derivationWork(der []byte, depth int) int64 {
-	var most int64
+	var work int64
 	afterSalt := false
-	for len(der) > 0 && depth < maxNesting {
+	for len(der) > 0 && depth < maxNesting && work <= maxIterations {
 		var value asn1.RawValue
 		rest, err := asn1.Unmarshal(der, &value)
 		if err != nil {
-			return most
+			return work
 		}
 		switch {
 		case value.Class == asn1.ClassUniversal && value.Tag == asn1.TagInteger && afterSalt:
 			count := new(big.Int).SetBytes(value.Bytes)
-			if !count.IsInt64() {
-				return 1<<63 - 1
+			if !count.IsInt64() || count.Int64() > maxIterations {
+				return maxIterations + 1
 			}
-			most = max(most, count.Int64())
+			work += count.Int64()
 		case value.IsCompound, value.Tag == asn1.TagOctetString:
-			most = max(most, derivationWork(value.Bytes, depth+1))
+			work += derivationWork(value.Bytes, depth+1)
 		}
 		afterSalt = value.Class == asn1.ClassUniversal && value.Tag == asn1.TagOctetString
 		der = rest
 	}
-	return most
+	return work
 }

@@ -71,6 +71,13 @@ func samePrivate(a, b crypto.Signer) bool {
 func TestPKCS12IsRefused(t *testing.T) {
 	pair, other := keyOf(t, rsaKey), keyOf(t, otherRSAKey)
 	valid := pkcs12Of(t, pkcs12.Modern2023, pair, nil, "secret")
+	bag, err := asn1.Marshal(struct {
+		Salt       []byte
+		Iterations int
+	}{[]byte("salt"), 1_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name       string
 		data       []byte
@@ -87,7 +94,8 @@ func TestPKCS12IsRefused(t *testing.T) {
 		{"too long", make([]byte, 1<<20+1), "", signing.ErrMalformed, "more than"},
 		{"another key's credential", pkcs12Of(t, pkcs12.Modern2023, signing.Key{Signer: pair.Signer, Chain: other.Chain}, nil, "secret"), "secret", signing.ErrKey, "no credential belongs"},
 		{"RSA of 1024 bits", pkcs12Of(t, pkcs12.Modern2023, keyOf(t, weakRSAKey), nil, "secret"), "secret", signing.ErrPolicy, "1024 bits"},
-		{"work without end", raiseIterations(t, valid), "secret", signing.ErrPolicy, "2147483647 iterations"},
+		{"work without end", raiseIterations(t, valid), "secret", signing.ErrPolicy, "more than 10000000 iterations"},
+		{"work that many bags share", pfxOf(t, bytes.Repeat(bag, 11)), "secret", signing.ErrPolicy, "more than 10000000 iterations"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := signing.ReadPKCS12(test.data, []byte(test.passphrase))
@@ -154,6 +162,19 @@ func raiseIterations(tb testing.TB, data []byte) []byte {
 	}
 	file.Mac.Iterations = 1<<31 - 1
 	out, err := asn1.Marshal(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// pfxOf is a PFX with this content, whatever that is.
+func pfxOf(tb testing.TB, content []byte) []byte {
+	tb.Helper()
+	out, err := asn1.Marshal(struct {
+		Version int
+		Safe    asn1.RawValue
+	}{3, asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: content}})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -191,7 +192,7 @@ func readToken(der []byte) (*token, error) {
 	if rest, err := asn1.Unmarshal(der, &whole); err != nil || len(rest) > 0 {
 		return nil, &Error{Kind: ErrTimeStamp, Reason: "the token is not DER", Cause: errors.Join(err, trailing(rest))}
 	}
-	cms, err := pkcs7.Parse(der)
+	cms, err := parseCMS(der)
 	if err != nil {
 		return nil, &Error{Kind: ErrTimeStamp, Reason: "the token is not CMS", Cause: err}
 	}
@@ -260,14 +261,20 @@ func (t *token) authority(anchors []*x509.Certificate) (*x509.Certificate, error
 	if x509Cert == nil {
 		return nil, fail(ErrTimeStamp, "the credential that made the token is neither in it nor among the %d anchors", len(anchors))
 	}
+	// Before anything is verified: the token brings the keys along, and one of 100,000 bits keeps a processor busy for seconds.
+	if _, err := keyAlgorithm(x509Cert.PublicKey); err != nil {
+		return nil, &Error{Kind: ErrTimeStamp, Reason: "the authority's key", Cause: err}
+	}
+	for _, c := range carried {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSABits {
+			return nil, fail(ErrTimeStamp, "the token carries an RSA key of %d bits, at most %d are used", key.N.BitLen(), maxRSABits)
+		}
+	}
 	if err := t.cms.Verify(); err != nil {
 		return nil, &Error{Kind: ErrTimeStamp, Reason: "the token's signature", Cause: err}
 	}
 	if err := t.checkNamed(x509Cert); err != nil {
 		return nil, err
-	}
-	if _, err := keyAlgorithm(x509Cert.PublicKey); err != nil {
-		return nil, &Error{Kind: ErrTimeStamp, Reason: "the authority's key", Cause: err}
 	}
 	return x509Cert, checkAuthority(x509Cert, carried, anchors, t.info.GenTime)
 }

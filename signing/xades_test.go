@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -399,5 +400,38 @@ func TestNoByteOfXAdESCanChange(t *testing.T) {
 		if verified, err := signing.VerifyDocument(changed, documentPath, key.Chain, policy); err == nil && meaning(verified) != meaning(original) {
 			t.Fatalf("byte %d of %q may become %q", i, signed[max(0, i-30):i+30], changed[i])
 		}
+	}
+}
+
+// TestRSAKeysTooLongAreNotTried: verifying under a key that somebody brings along must not keep a processor busy.
+func TestRSAKeysTooLongAreNotTried(t *testing.T) {
+	key, stamps := keyOf(t, rsaKey), openTSA(t, time.Time{})
+	stamped := string(signXAdES(t, key, stamps))
+	long := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 20_000, 1), E: 1<<31 - 1}
+	late := time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC)
+	der, err := x509.CreateCertificate(rand.Reader, timeCredential(t, 11, late, true, timeStamping), stamps.PKI.Issuing.X509Cert, long, stamps.PKI.Issuing.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x509Cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := write(t, "long.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	token := forgeToken(t, stamps, contentOf(t, tokenOf(t, stamped)), timeCredential(t, 12, late, true, timeStamping), []string{"-certfile", file})
+	text := between(t, stamped, "<xades:EncapsulatedTimeStamp>", "</xades:EncapsulatedTimeStamp>")
+	doc := strings.Replace(stamped, text, base64.StdEncoding.EncodeToString(token), 1)
+	_, err = signing.VerifyDocument([]byte(doc), documentPath, key.Chain, signing.Policy{TimeStampAnchors: []*x509.Certificate{stamps.anchor}})
+	if !errors.Is(err, signing.ErrTimeStamp) || !strings.Contains(err.Error(), "RSA key of 20001 bits") {
+		t.Errorf("in a token: %v", err)
+	}
+	plain, err := signing.SignDocument([]byte(document), documentPath, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unnamed := "<ds:KeyInfo>" + between(t, string(plain), "<ds:KeyInfo>", "</ds:KeyInfo>") + "</ds:KeyInfo>"
+	_, err = signing.VerifyDocument([]byte(strings.Replace(string(plain), unnamed, "", 1)), documentPath, []*x509.Certificate{x509Cert}, signing.Policy{})
+	if !errors.Is(err, signing.ErrPolicy) || !strings.Contains(err.Error(), "at most 8192") {
+		t.Errorf("as candidate: %v", err)
 	}
 }

@@ -23,23 +23,25 @@ func (s *formSource) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.dir, "forms-dir", "", "`folder` with forms that replace and add to those of the program")
 }
 
-// forms are those of the program, with those of the folder that the command line or else the configuration names.
-func (s formSource) forms() (eco.Forms, error) {
-	if s.dir == "" && s.config != "" {
+// forms are those of the program, with those of the folders that the configuration and the command line name.
+func (s formSource) forms() (forms eco.Forms, err error) {
+	if s.config != "" {
 		cfg, err := loadConfig(s.config)
-		return cfg.Forms(), err
+		if err != nil {
+			return forms, err
+		}
+		forms = cfg.Forms()
 	}
 	if s.dir == "" {
-		return eco.DefaultForms(), nil
+		return forms, nil
 	}
-	forms, err := eco.DefaultForms().With(os.DirFS(s.dir), s.dir)
-	if err != nil {
+	if forms, err = forms.With(os.DirFS(s.dir), s.dir); err != nil {
 		return forms, &hinted{fmt.Errorf("forms: %w", err), "\"ecogate form show CODE --source\" prints the file of a form, with every key"}
 	}
 	return forms, nil
 }
 
-const formSourceHelp = "The forms are those of the program, with those of the folder that --forms-dir or forms_dir of the configuration names."
+const formSourceHelp = "The forms are those of the program, with those of the folders that forms_dir of the configuration and --forms-dir name."
 
 func (c *cli) formList() *cobra.Command {
 	var source formSource
