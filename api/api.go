@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -13,6 +13,7 @@
 //	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
 //	                                         broker, officer: imported;
 //	                                         operator: all
+//	GET  /api/v1/certificates/{reference}/pdf  the same             200, the certificate on its form as PDF
 //	GET  /api/v1/documents/{seq}             the same                    200, the signed UBL document as stored
 //	GET  /api/v1/messages                    officer, operator           200, MessagePage
 //	GET  /api/v1/messages/{id}               officer, operator           200, exchange.Message
@@ -34,7 +35,7 @@
 //	GET  /healthz, /readyz                   anyone                      200 or 503
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
-// have a path of their own. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
+// have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
 package api
 
 import (
@@ -48,6 +49,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/paper"
 )
 
 // Submitter takes a certificate for delivery; *exchange.Node is one.
@@ -98,6 +100,12 @@ type Options struct {
 	Log *slog.Logger
 	// Ready says whether the node can do its work; nil asks the store.
 	Ready func(context.Context) error
+	// Paper gives the forms, fonts and address template of a rendition that is asked for now; the rest follows from the certificate's
+	// record and its reader. Nil for the program's forms and the built-in font.
+	Paper func() paper.Options
+	// TestPartner tells partners that are no authority but a test system: renditions of what comes from or goes to one say so. Nil for
+	// none.
+	TestPartner func(partner string) bool
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
 	// may be larger; 0 means DefaultMaxAttachments.
 	MaxBody, MaxAttachments int64
@@ -136,7 +144,7 @@ func New(o Options) (http.Handler, error) {
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
 	e.GET(base+"/certificate-schema", s.schema)
 	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator)
-	e.GET(base+"/certificates/*", s.lookup, lookup)
+	e.GET(base+"/certificates/*", s.certificate, lookup)
 	e.GET(base+"/documents/:seq", s.document, lookup)
 	issue, decide := s.allow(RoleIssuer), s.allow(RoleOfficer)
 	e.POST(base+"/cancellations", s.cancel, issue)

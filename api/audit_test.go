@@ -56,6 +56,7 @@ func TestReadsAndRefusalsAreRecordedAndLogged(t *testing.T) {
 		{name: "look-up", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234", event: "certificate.looked_up", subject: "VN-KR 25/02/01234"},
 		{name: "look-up of what is not there", secret: brokerSecret, target: "certificates/NONE%2F1", event: "certificate.looked_up", subject: "NONE/1"},
 		{name: "look-up of a long reference", secret: brokerSecret, target: "certificates/" + long, event: "certificate.looked_up", subject: long[:1023] + "..."},
+		{name: "rendition", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234/pdf", event: "certificate.printed", subject: "VN-KR 25/02/01234"},
 		{name: "document", secret: officerSecret, target: "documents/1", event: "document.read", subject: "1"},
 		{name: "list", secret: operatorSecret, target: "messages?partner=KR", event: "messages.listed", subject: "partner=KR"},
 		{name: "message", secret: operatorSecret, target: "messages/in@kr", event: "message.read", subject: "in@kr"},

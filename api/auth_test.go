@@ -30,6 +30,8 @@ func TestRolesOpenWhatIsTheirs(t *testing.T) {
 		{"look up an exported certificate", "GET", "/api/v1/certificates/LA26010137", "", [6]int{anonymous, anonymous, ok, none, none, ok}},
 		{"look up an imported certificate", "GET", "/api/v1/certificates/VN-KR%2025%2F02%2F01234", "", [6]int{anonymous, anonymous, none, ok, ok, ok}},
 		{"look up what is not there", "GET", "/api/v1/certificates/NONE", "", [6]int{anonymous, anonymous, none, none, none, none}},
+		{"print an exported certificate", "GET", "/api/v1/certificates/LA26010137/pdf", "", [6]int{anonymous, anonymous, ok, none, none, ok}},
+		{"print an imported certificate", "GET", "/api/v1/certificates/VN-KR%2025%2F02%2F01234/pdf", "", [6]int{anonymous, anonymous, none, ok, ok, ok}},
 		{"document of an exported certificate", "GET", "/api/v1/documents/1", "", [6]int{anonymous, anonymous, ok, none, none, ok}},
 		{"document of an imported certificate", "GET", "/api/v1/documents/2", "", [6]int{anonymous, anonymous, none, ok, ok, ok}},
 		{"document that is not there", "GET", "/api/v1/documents/99", "", [6]int{anonymous, anonymous, none, none, none, none}},
@@ -71,6 +73,7 @@ func TestWhatIsNotYoursLooksLikeWhatIsNotThere(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"/api/v1/certificates/LA26010137", "/api/v1/certificates/LA26010138"},
 		{"/api/v1/documents/1", "/api/v1/documents/2"},
+		{"/api/v1/certificates/LA26010137/pdf", "/api/v1/certificates/LA26010138/pdf"},
 	} {
 		hidden := f.request(brokerSecret, "GET", pair[0], "", same...)
 		absent := f.request(brokerSecret, "GET", pair[1], "", same...)

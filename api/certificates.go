@@ -139,33 +139,42 @@ func (s *server) lookup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	direction, err := oneOf(c, "direction", exchange.Inbound, exchange.Outbound)
+	found, err := s.find(c, reference, "certificate.looked_up")
 	if err != nil {
 		return err
 	}
-	if err := s.audit(c, "certificate.looked_up", reference, ""); err != nil {
-		return err
+	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
+	for _, certificate := range found {
+		answer.Matches = append(answer.Matches, match(certificate, callOf(c).key.Role))
 	}
-	role := callOf(c).key.Role
-	direction, seen := role.narrowed(direction)
+	return c.JSON(http.StatusOK, answer)
+}
+
+// find gives the certificates that bear a reference, that the reader may see and that the query's parameters leave: one at least. It
+// records the read as an event first.
+func (s *server) find(c echo.Context, reference, event string) ([]exchange.Certificate, error) {
+	direction, err := oneOf(c, "direction", exchange.Inbound, exchange.Outbound)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.audit(c, event, reference, ""); err != nil {
+		return nil, err
+	}
+	direction, seen := callOf(c).key.Role.narrowed(direction)
 	if !seen || eco.NormaliseReference(reference) == "" { // an empty reference would match everything
-		return problem(CodeNotFound, "no certificate with this reference")
+		return nil, problem(CodeNotFound, "no certificate with this reference")
 	}
 	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{
 		Reference: reference, Direction: direction,
 		Country: strings.ToUpper(c.QueryParam("country")), Form: eco.FormCode(c.QueryParam("form")),
 	})
 	if err != nil {
-		return fmt.Errorf("looking up %s: %w", reference, err)
+		return nil, fmt.Errorf("looking up %s: %w", reference, err)
 	}
 	if len(found) == 0 {
-		return problem(CodeNotFound, "no certificate with this reference")
+		return nil, problem(CodeNotFound, "no certificate with this reference")
 	}
-	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
-	for _, certificate := range found {
-		answer.Matches = append(answer.Matches, match(certificate, role))
-	}
-	return c.JSON(http.StatusOK, answer)
+	return found, nil
 }
 
 // match shows one certificate to a role.

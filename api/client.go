@@ -17,6 +17,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/intake"
 )
@@ -83,14 +84,18 @@ type LookupQuery struct {
 	Form      string
 }
 
-// Lookup finds the certificates that bear a reference. The error is exchange.ErrNotFound when there is none that the key may see.
-func (c *Client) Lookup(ctx context.Context, q LookupQuery) (Lookup, error) {
+func (q LookupQuery) values() url.Values {
 	query := make(url.Values)
 	set(query, "direction", string(q.Direction))
 	set(query, "country", q.Country)
 	set(query, "form", q.Form)
+	return query
+}
+
+// Lookup finds the certificates that bear a reference. The error is exchange.ErrNotFound when there is none that the key may see.
+func (c *Client) Lookup(ctx context.Context, q LookupQuery) (Lookup, error) {
 	var l Lookup
-	err := c.call(ctx, http.MethodGet, withQuery(certificatePath(q.Reference), query), nil, &l)
+	err := c.call(ctx, http.MethodGet, withQuery(certificatePath(q.Reference), q.values()), nil, &l)
 	return l, err
 }
 
@@ -104,6 +109,26 @@ func (c *Client) Document(ctx context.Context, d Document) ([]byte, error) {
 		return nil, fmt.Errorf("document %s: %w", d.Href, exchange.ErrDamaged)
 	}
 	return body, nil
+}
+
+// PDF writes the rendition of a certificate to w, and returns the findings about it: fields that could not be printed as they are.
+// seq is the number of the record when other values of q leave several; 0 for none. After an error a part may have been written.
+func (c *Client) PDF(ctx context.Context, q LookupQuery, seq uint64, w io.Writer) ([]eco.Finding, error) {
+	query := q.values()
+	if seq != 0 {
+		query.Set("seq", strconv.FormatUint(seq, 10))
+	}
+	header, err := c.fetchWithHeader(ctx, withQuery(certificatePath(q.Reference)+suffixPDF, query), w)
+	if err != nil {
+		return nil, err
+	}
+	var findings []eco.Finding
+	if text := header.Get(HeaderFindings); text != "" {
+		if err := json.Unmarshal([]byte(text), &findings); err != nil {
+			return nil, fmt.Errorf("answer of %s: %s: %w", c.root, HeaderFindings, err)
+		}
+	}
+	return findings, nil
 }
 
 // Messages returns a page of messages; q.Seq is not used.
@@ -239,15 +264,20 @@ func (c *Client) do(ctx context.Context, method, target string, in *requestBody)
 
 // fetch writes an answer to w as it comes, of whatever size.
 func (c *Client) fetch(ctx context.Context, target string, w io.Writer) (contentType string, err error) {
+	header, err := c.fetchWithHeader(ctx, target, w)
+	return header.Get(echo.HeaderContentType), err
+}
+
+func (c *Client) fetchWithHeader(ctx context.Context, target string, w io.Writer) (http.Header, error) {
 	res, err := c.send(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer res.Body.Close()
 	if _, err := io.Copy(w, res.Body); err != nil {
-		return "", fmt.Errorf("answer of %s: %w", c.root, err)
+		return nil, fmt.Errorf("answer of %s: %w", c.root, err)
 	}
-	return res.Header.Get(echo.HeaderContentType), nil
+	return res.Header, nil
 }
 
 // send sends one request and returns the answer if it is a success. target is a path, escaped, with its query.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -68,6 +69,7 @@ const (
 	CodeNoTimeStamp     Code = "no_timestamp"
 	CodeOverAgreement   Code = "over_agreement"
 	CodeUnreadable      Code = "unreadable_message"
+	CodeTooLong         Code = "too_long_for_paper"
 	CodeInternal        Code = "internal"
 	CodeDamaged         Code = "stored_bytes_damaged"
 	CodeNoAnswer        Code = "no_answer"
@@ -104,7 +106,7 @@ var kinds = []kind{
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
 	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
 	{code: CodeIllegalMove, status: http.StatusConflict, title: "The certificate does not allow this where it stands"},
-	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference; country, form or partner tell them apart", cause: exchange.ErrAmbiguous},
+	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference; country, form, partner or seq tell them apart", cause: exchange.ErrAmbiguous},
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
@@ -117,6 +119,7 @@ var kinds = []kind{
 	{code: CodeNotAgreed, status: http.StatusUnprocessableEntity, title: "The agreement with the partner does not have this message", cause: exchange.ErrNotAgreed, tell: true},
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
+	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.

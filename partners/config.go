@@ -110,6 +110,8 @@ type PartnerConfig struct {
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
+	// Test says that this partner is no authority but a test system.
+	Test bool `yaml:"test"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
 	Concurrency int `yaml:"concurrency"`
 	// Quirks are what the partner refuses although the forms' rules allow it.

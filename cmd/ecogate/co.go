@@ -16,8 +16,8 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	verbs := append([]*cobra.Command{c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup()}, c.dealVerbs()...)
-	return group("co", "Check, submit and find certificates of origin, and what is said of them", verbs...)
+	verbs := append([]*cobra.Command{c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup(), c.coPDF()}, c.dealVerbs()...)
+	return group("co", "Check, submit, find and print certificates of origin, and what is said of them", verbs...)
 }
 
 // lookupFlags are the flags that narrow a look-up.

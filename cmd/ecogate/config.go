@@ -117,6 +117,9 @@ func (c *cli) checkFiles(cfg config.Config) error {
 			problems = append(problems, apiCredentialProblem(cfg, err))
 		}
 	}
+	if _, err := paperOptions(cfg.Paper.Fonts, cfg.Paper.VerifyURL); err != nil {
+		problems = append(problems, cfg.Problem("paper.fonts", err.Error()))
+	}
 	_, err := apiKeys(cfg)
 	return cfg.Join(append(problems, err, cfg.CheckFolders())...)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/ecogate/ecogate/exchange/fault"
 	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/store/bolt"
 )
@@ -163,8 +164,18 @@ func messageLimits(l config.Limits) ebms.Limits {
 
 // listen binds the three addresses and puts a server on each.
 func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
+	printed, err := paperOptions(cfg.Paper.Fonts, cfg.Paper.VerifyURL)
+	if err != nil {
+		return cfg.Problem("paper.fonts", err.Error())
+	}
 	options := api.Options{
 		Node: n.Node, Operator: n.Node, Dealer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Paper: func() paper.Options {
+			now := printed
+			now.Forms = n.Registry.Forms()
+			return now
+		},
+		TestPartner: n.isTest,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -214,6 +225,12 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
+}
+
+// isTest reports whether a partner is a test system.
+func (n *runningNode) isTest(partner string) bool {
+	p, _ := n.Registry.Partner(partner)
+	return p.Test
 }
 
 // start lets everything run. Whatever ends without having been told to makes the node fail.

@@ -90,7 +90,7 @@ func startOnly(cfg config.Config) map[string]string {
 	values := make(map[string]string)
 	for _, s := range cfg.Effective() {
 		switch section, _, _ := strings.Cut(s.Key, "."); section {
-		case "listeners", "store", "delivery", "limits", "log":
+		case "listeners", "store", "delivery", "limits", "paper", "log":
 			values[s.Key] = s.Value
 		}
 	}

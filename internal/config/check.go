@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -45,6 +46,10 @@ func (l *loader) check(c Config) {
 	l.delivery(c)
 	l.intake(c)
 	l.limits(c)
+	l.rules(
+		rule{len(c.Paper.Fonts) > MaxFonts, "paper.fonts", fmt.Sprintf("has %d entries, at most %d are allowed", len(c.Paper.Fonts), MaxFonts)},
+		rule{c.Paper.VerifyURL != "" && !isWebAddress(c.Paper.VerifyURL), "paper.verify_url", fmt.Sprintf("%q is not an https or http address of at most %d characters", c.Paper.VerifyURL, maxVerifyURL)},
+	)
 	l.rules(
 		rule{!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", fmt.Sprintf("%q is not debug, info, warn or error", c.Log.Level)},
 		rule{c.Log.Format != "json" && c.Log.Format != "text", "log.format", fmt.Sprintf("%q is not json or text", c.Log.Format)},
@@ -116,6 +121,14 @@ func isLoopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// maxVerifyURL keeps the QR code of a rendition readable on paper.
+const maxVerifyURL = 200
+
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && len(s) <= maxVerifyURL
 }
 
 func (l *loader) intake(c Config) {

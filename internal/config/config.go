@@ -38,6 +38,7 @@ type Config struct {
 	Delivery   Delivery                   `yaml:"delivery"`
 	Intake     Intake                     `yaml:"intake"`
 	Limits     Limits                     `yaml:"limits"`
+	Paper      Paper                      `yaml:"paper"`
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
 	FormsDir string `yaml:"forms_dir" path:"folder"`
@@ -194,6 +195,18 @@ type Limits struct {
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	MinRate     int64         `yaml:"min_rate"`
 }
+
+// Paper is how certificates look as PDF.
+type Paper struct {
+	// Fonts are TrueType fonts, tried in their order, for names that the built-in font cannot print.
+	Fonts []string `yaml:"fonts" path:"true"`
+	// VerifyURL is the address in the QR code where people can check a certificate; {country}, {form}, {reference} and {sha256} in it
+	// are replaced. Empty for none.
+	VerifyURL string `yaml:"verify_url"`
+}
+
+// MaxFonts is the most that Paper.Fonts may have.
+const MaxFonts = 8
 
 // Log is what the node writes to standard error.
 type Log struct {
