@@ -131,8 +131,12 @@ func missing(c eco.Certificate, text string) (paths []string) {
 		case strings.HasSuffix(path, ".Relation"):
 			value = strings.ReplaceAll(value, "_", " ")
 		}
-		if !strings.Contains(text, squeezed(asPrinted(value))) {
-			paths = append(paths, fmt.Sprintf("%s %q", path, value))
+		// What does not fit its box goes on elsewhere, at the end of a line.
+		for line := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			if !strings.Contains(text, squeezed(asPrinted(line))) {
+				paths = append(paths, fmt.Sprintf("%s %q", path, value))
+				break
+			}
 		}
 	}
 	return paths
@@ -140,16 +144,13 @@ func missing(c eco.Certificate, text string) (paths []string) {
 
 func TestEveryDatumOfACertificateIsOnItsPaper(t *testing.T) {
 	need(t, "pdftotext")
-	for _, form := range frames {
-		t.Run(form, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
-				c := ecotest.Certificate(eco.FormCode(strings.ToUpper(form))).Draw(t, "certificate")
-				pdf, _ := render(t, c, paper.Options{Digest: digest})
-				text := read(t, pdf)
-				if lost := missing(c, text); len(lost) > 0 {
-					t.Fatalf("not on paper: %v\n%s", lost, text)
-				}
-			})
-		})
-	}
+	rapid.Check(t, func(t *rapid.T) {
+		form := rapid.SampledFrom(frames).Draw(t, "form")
+		c := ecotest.Certificate(eco.FormCode(strings.ToUpper(form))).Draw(t, "certificate")
+		pdf, _ := render(t, c, paper.Options{Digest: digest})
+		text := read(t, pdf)
+		if lost := missing(c, text); len(lost) > 0 {
+			t.Fatalf("not on paper: %v\n%s", lost, text)
+		}
+	})
 }
