@@ -200,7 +200,11 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 		return nil, nil, err
 	}
 	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
-	if findings = slices.Concat(findings, built, attached, checked); eco.HasErrors(findings) {
+	kin, err := n.checkKinOf(ctx, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if findings = slices.Concat(findings, built, attached, checked, kin); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{

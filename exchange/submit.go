@@ -52,10 +52,11 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 		findings = append(findings, eco.Finding{Code: eco.CodeRelated, Severity: eco.SeverityError, Path: "status",
 			Text: "a cancellation is not submitted as a certificate", Fix: "cancel the certificate by its reference"})
 	}
-	if eco.HasErrors(findings) {
+	kin, kinErr := n.checkKin(ctx, c)
+	if findings = append(findings, kin...); eco.HasErrors(findings) {
 		return Submission{}, &InvalidError{Findings: findings}
 	}
-	if err != nil {
+	if err = cmp.Or(err, kinErr); err != nil {
 		return Submission{}, err // says what was looked for
 	}
 	n.step("validated", Message{Partner: partner}, c.Reference, fmt.Sprintf("form %s, %d items", c.Form, len(c.Items)))
