@@ -28,7 +28,7 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	if err := checkHeader(r); err != nil {
 		return n.refuse(ctx, r, err)
 	}
-	certificate, document, err := n.readCertificate(r)
+	certificate, document, err := n.readCertificate(ctx, r)
 	if err != nil {
 		return n.refuse(ctx, r, err)
 	}
@@ -161,7 +161,7 @@ func readDocument(part *ebms.Part, location string) ([]byte, error) {
 
 // readCertificate finds the document among the parts, verifies its signature, and reads the certificate from the octets
 // that the signature covers.
-func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
+func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate, []byte, error) {
 	defer n.computing()()
 	part, err := r.document()
 	if err != nil {
@@ -191,12 +191,16 @@ func (n *Node) readCertificate(r *reception) (*Certificate, []byte, error) {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
+	built, err := n.checkReceived(ctx, r.agreement, document, &reading)
+	if err != nil {
+		return nil, nil, err
+	}
 	attached, err := checkAttachments(r, part, reading.Attachments)
 	if err != nil {
 		return nil, nil, err
 	}
 	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
-	if findings = append(append(findings, attached...), checked...); eco.HasErrors(findings) {
+	if findings = slices.Concat(findings, built, attached, checked); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{

@@ -36,12 +36,14 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/ubl"
 )
 
 // Node runs both flows over one store. Its methods are safe for concurrent use.
 type Node struct {
 	store    Store
 	registry *partners.Registry
+	schemas  *ubl.Schemas
 	post     Poster
 	// authority gives the time-stamp authority at a URL.
 	authority func(url string) signing.TimeStampAuthority
@@ -73,7 +75,7 @@ func New(o Options) (*Node, error) {
 		return nil, errors.New("node: Store, Registry and Now are required")
 	}
 	n := &Node{
-		store: o.Store, registry: o.Registry, post: o.Post, authority: o.Authority, now: o.Now,
+		store: o.Store, registry: o.Registry, schemas: o.Schemas, post: o.Post, authority: o.Authority, now: o.Now,
 		log: o.Log, observe: o.Observe, limits: o.Limits,
 		workers: orDefault(o.Workers, 8),
 		perPeer: orDefault(o.PerPartner, 4),

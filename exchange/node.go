@@ -10,6 +10,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/ubl"
 )
 
 // Options are a node's collaborators and limits. Store, Registry and Now are required.
@@ -20,6 +21,9 @@ type Options struct {
 	Keeper Keeper
 	// Post delivers bytes to a partner; required for Run.
 	Post Poster
+	// Schemas are those of UBL, against which documents are validated that are sent and received. Nil, or one without the
+	// agreed version, leaves it at the tables of package ubl.
+	Schemas *ubl.Schemas
 	// Authority gives the time-stamp authority at a URL; nil is signing.HTTPAuthority without redirects.
 	Authority func(url string) signing.TimeStampAuthority
 	// Now is the clock.

@@ -30,6 +30,7 @@ type Store interface {
 	// failed (CertificateFailed): then the Departure is recorded, and the certificate's record tells of its new message. Each partner gets
 	// its own message and certificate record, whose State follows that message alone. If a certificate with the same Key
 	// is exported with other Content, to whichever partner, the result's Err is ErrConflict and nothing is written for it.
+	// Where both hold, which an undone replacement under the same number can bring about, what is repeated counts.
 	// An outbound MessageID that is taken is judged in the same way by Message.Content; to another partner it is ErrConflict.
 	// The store sets Direction, State, and what the certificate repeats of its message.
 	//

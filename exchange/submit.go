@@ -234,6 +234,9 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, o ubl.Opti
 	if err != nil {
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
+	if err := n.checkSent(ctx, unsigned, cmp.Or(o.Version, ubl.Version21)); err != nil {
+		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
+	}
 	n.step("mapped", Message{}, c.Reference, fmt.Sprintf("UBL CertificateOfOrigin, %d bytes", len(unsigned)))
 	return n.signedByBody(ctx, unsignedDocument{unsigned, ubl.SignaturePath(), c.Reference}, issuerOf(c), now)
 }

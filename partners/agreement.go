@@ -48,6 +48,8 @@ type Agreement struct {
 	MaxParts          int
 	// UBLVersion is UBLVersion21 or UBLVersion20.
 	UBLVersion string
+	// Structure is StructureRecord or StructureRefuse.
+	Structure string
 	// Tolerate lists Deviations; Tolerates asks it.
 	Tolerate            []string
 	Ping, MessageStatus bool

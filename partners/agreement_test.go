@@ -173,7 +173,7 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		SignatureRequired: true, AckRequested: true, AckSigned: true, DuplicateElimination: true, SyncReply: "none",
 		MessageOrder: "NotGuaranteed", OrderGap: 24 * time.Hour,
 		Retries: 12, RetryInterval: 10 * time.Minute, PersistDuration: 7 * 24 * time.Hour,
-		UBLVersion: "2.1", Tolerate: partners.Deviations(), Ping: true, MessageStatus: true,
+		UBLVersion: "2.1", Structure: partners.StructureRecord, Tolerate: partners.Deviations(), Ping: true, MessageStatus: true,
 	}
 	got, err := w.open(t).Outbound("tw", form, summer)
 	if err != nil {
@@ -191,7 +191,7 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		SignatureRequired: new(false), AckRequested: new(false), DuplicateElimination: new(false), SyncReply: "mshSignalsOnly",
 		Retries: new(0), RetryInterval: time.Second, PersistDuration: time.Second,
 		AllowSHA1: true, AllowSHA1Until: autumn, AllowECDSADER: true,
-		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour, UBLVersion: "2.0",
+		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, OrderGap: time.Hour, UBLVersion: "2.0", Structure: "refuse",
 		Tolerate: []string{"no-start"}, Ping: new(false), MessageStatus: new(false),
 	}
 	want = partners.Agreement{
@@ -201,7 +201,7 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		SyncReply: "mshSignalsOnly", MessageOrder: "NotGuaranteed", OrderGap: time.Hour,
 		RetryInterval: time.Second, PersistDuration: time.Second,
 		Exceptions: []signing.Exception{{Name: signing.ExceptionSHA1, Until: autumn}, {Name: signing.ExceptionECDSADER}},
-		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, UBLVersion: "2.0", Start: spring, End: autumn,
+		Algorithms: []string{"rsa-sha256"}, MaxBytes: 5, MaxParts: 2, UBLVersion: "2.0", Structure: partners.StructureRefuse, Start: spring, End: autumn,
 		Tolerate: []string{"no-start"},
 	}
 	if got, err = w.open(t).Outbound("tw", otherForm, summer); err != nil {

@@ -42,6 +42,9 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 	k.syncReply(at+".sync_reply", a)
 	k.order(at, a)
 	k.tolerate(at+".tolerate", a.Tolerate)
+	if a.Structure != StructureRecord && a.Structure != StructureRefuse {
+		k.add(at+".structure", "%q is none of %q, %q", a.Structure, StructureRecord, StructureRefuse)
+	}
 	if a.UBLVersion != UBLVersion21 && a.UBLVersion != UBLVersion20 {
 		k.add(at+".ubl_version", "%q is none of %q, %q", a.UBLVersion, UBLVersion20, UBLVersion21)
 	}

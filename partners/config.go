@@ -219,6 +219,9 @@ type AgreementConfig struct {
 
 	// UBLVersion is what certificates are written for, UBLVersion21 (default) or UBLVersion20; received ones may be of any.
 	UBLVersion string `yaml:"ubl_version"`
+	// Structure says what becomes of a received certificate whose document does not have the structure of UBLVersion but can be read:
+	// StructureRecord (default) or StructureRefuse.
+	Structure string `yaml:"structure"`
 
 	// Tolerate lists the Deviations of the partner's messages that are accepted; nil for all of them, while a list that
 	// is there and empty accepts none.
@@ -331,6 +334,14 @@ const (
 	OrderGuaranteed = "Guaranteed"
 )
 
+// The values of AgreementConfig.Structure.
+const (
+	// StructureRecord: it is taken, and its record tells of every fault.
+	StructureRecord = "record"
+	// StructureRefuse: it is refused, and goes to quarantine.
+	StructureRefuse = "refuse"
+)
+
 // The values of AgreementConfig.UBLVersion.
 const (
 	// UBLVersion21: the subset of UBL 2.1 that every later 2.x contains.
@@ -362,6 +373,7 @@ func (a *AgreementConfig) SetDefaults() {
 	a.SyncReply = cmp.Or(a.SyncReply, SyncReplyNone)
 	a.MessageOrder = cmp.Or(a.MessageOrder, OrderNotGuaranteed)
 	a.UBLVersion = cmp.Or(a.UBLVersion, UBLVersion21)
+	a.Structure = cmp.Or(a.Structure, StructureRecord)
 	a.SOAPAction = cmp.Or(a.SOAPAction, DefaultSOAPAction)
 	a.AnswerAction = cmp.Or(a.AnswerAction, DefaultAnswerAction)
 	for _, action := range a.Actions.list() {

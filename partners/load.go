@@ -250,7 +250,7 @@ func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {
 		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,
 		Exceptions: exceptions(c), Algorithms: c.Algorithms,
-		SignatureAlgorithm: c.SignatureAlgorithm, TimeStampRequired: c.TimeStampRequired, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts, UBLVersion: c.UBLVersion,
+		SignatureAlgorithm: c.SignatureAlgorithm, TimeStampRequired: c.TimeStampRequired, MaxBytes: c.MaxBytes, MaxParts: c.MaxParts, UBLVersion: c.UBLVersion, Structure: c.Structure,
 		Tolerate: c.Tolerate, Quirks: cfg.quirks(c), Ping: *c.Ping, MessageStatus: *c.MessageStatus, Start: c.Start, End: c.End,
 	})
 }

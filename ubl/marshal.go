@@ -57,6 +57,13 @@ func (o Options) Marshal(c eco.Certificate, forms eco.Forms) ([]byte, error) {
 	if field := difference("attachments", reflect.ValueOf(o.Attachments), reflect.ValueOf(back.Attachments)); field != "" {
 		return nil, fmt.Errorf("marshal certificate %q: %s: a document cannot carry this value", c.Reference, field)
 	}
+	faults, err := back.CheckStructure(string(o.Version))
+	if err != nil {
+		return nil, fmt.Errorf("marshal certificate %q: %w", c.Reference, err)
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("marshal certificate %q: %v", c.Reference, faults[0])
+	}
 	if len(back.Findings) > 0 {
 		return nil, fmt.Errorf("marshal certificate %q: %s: %s", c.Reference, back.Findings[0].Path, back.Findings[0].Text)
 	}

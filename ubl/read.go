@@ -18,7 +18,18 @@ type Reading struct {
 	// document gives two values for one thing, so that the certificate is not to be used.
 	Findings []eco.Finding
 
-	found []sighting
+	found  []sighting
+	root   *node
+	octets []byte
+}
+
+// CheckStructure is CheckStructure for the octets that were read, without reading them again.
+func (r *Reading) CheckStructure(version string) ([]Fault, error) {
+	tables, err := structureOf(version)
+	if err != nil {
+		return nil, err
+	}
+	return tables.checkDocument(r.octets, r.root), nil
 }
 
 // Location says where a field of the certificate was found.
@@ -59,7 +70,7 @@ func Read(octets []byte, forms eco.Forms) (Reading, error) {
 		return Reading{}, fmt.Errorf("unmarshal document: %w", r.err)
 	}
 	r.unread(root)
-	result.Findings, result.found = r.findings, r.found
+	result.Findings, result.found, result.root, result.octets = r.findings, r.found, root, octets
 	return result, nil
 }
 

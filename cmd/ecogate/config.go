@@ -120,8 +120,9 @@ func (c *cli) checkFiles(cfg config.Config) error {
 	if _, err := paperOptions(cfg.Paper.Fonts, cfg.Paper.VerifyURL); err != nil {
 		problems = append(problems, cfg.Problem("paper.fonts", err.Error()))
 	}
+	_, schemasErr := openSchemas(cfg)
 	_, err := apiKeys(cfg)
-	return cfg.Join(append(problems, err, cfg.CheckFolders())...)
+	return cfg.Join(append(problems, schemasErr, err, cfg.CheckFolders())...)
 }
 
 // apiCredentialProblem gives an error of readAPICredential, whose text begins with a key, the place of the file that it is about.

@@ -23,6 +23,7 @@ import (
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/store/bolt"
+	"github.com/ecogate/ecogate/ubl"
 )
 
 // partnerPath is where partners post messages.
@@ -146,13 +147,32 @@ func makeSpillDir(dir string) error {
 
 func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.Node, error) {
 	d := cfg.Delivery
+	schemas, err := openSchemas(cfg)
+	if err != nil {
+		return nil, err
+	}
 	return exchange.New(exchange.Options{
-		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Observe: o.Observe,
+		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Schemas: schemas, Now: o.Now, Log: o.Log, Observe: o.Observe,
 		Post:    n.poster,
 		Workers: d.Workers, PerPartner: d.PerPartner, Poll: d.Poll, Lease: d.Lease, MinRate: d.MinRate, BackoffMax: d.BackoffMax,
 		BreakerFailures: d.BreakerFailures, BreakerPause: d.BreakerPause,
 		Limits: messageLimits(cfg.Limits),
 	})
+}
+
+// openSchemas reads the schemas that documents are validated against; nil without a folder of them.
+func openSchemas(cfg config.Config) (*ubl.Schemas, error) {
+	if cfg.UBL.SchemaDir == "" {
+		return nil, nil
+	}
+	schemas, err := ubl.OpenSchemas(os.DirFS(cfg.UBL.SchemaDir))
+	if err == nil {
+		err = schemas.Compile()
+	}
+	if err != nil {
+		return nil, cfg.Problem("ubl.schema_dir", err.Error())
+	}
+	return schemas, nil
 }
 
 func messageLimits(l config.Limits) ebms.Limits {

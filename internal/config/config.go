@@ -45,6 +45,9 @@ type Config struct {
 	// CodeListsDir is a folder with tables that add codes to the program's lists; "" for none. eco.CodesFrom tells of them.
 	CodeListsDir string `yaml:"code_lists_dir" path:"folder"`
 
+	// UBL is about the documents that certificates travel as.
+	UBL UBL `yaml:"ubl"`
+
 	// forms are those of the program with those of FormsDir and the codes of CodeListsDir.
 	forms   eco.Forms
 	origins map[string]Origin
@@ -259,3 +262,10 @@ func (c Config) Registry() partners.Config {
 
 // Forms are the forms that the node knows.
 func (c Config) Forms() eco.Forms { return c.forms }
+
+// UBL is about the documents that certificates travel as.
+type UBL struct {
+	// SchemaDir is a folder with the schemas of OASIS, a folder of each version below it, that documents are validated against;
+	// "" leaves it at the program's own tables.
+	SchemaDir string `yaml:"schema_dir" path:"folder"`
+}

@@ -198,16 +198,17 @@ func (t *transaction) enqueued(d *departure) (there, failed uint64, err error) {
 }
 
 // exported looks for the message that carries c to its partner: 0 if there is none, ErrConflict if c's key stands for other
-// content, whichever partner that went to. All exported under one key have one content, and there are no more than partners.
-// A certificate whose delivery failed is no hindrance: failed is its number. Neither is one that was replaced, or will be by changes.
+// content, whichever partner that went to. What repeats a message is no conflict, so that a caller who repeats always gets the
+// first answer. All exported under one key have one content but for those replaced, and those whose replacement was undone. A certificate whose delivery failed is no hindrance: failed is its number. Neither is one that was replaced, or will be by changes.
 func (t *transaction) exported(c *certificateRecord, changes []exchange.Change) (there, failed uint64, err error) {
+	var conflict error
 	for seq, content := range heldUnder(t.tx, exchange.Outbound, c.Key) {
 		var held certificateRecord
 		err := load(t.tx, bucketCertificates, seq, &held)
 		switch {
 		case err == nil && content != c.Content && (held.State == exchange.CertificateReplaced || replaces(changes, seq)):
 		case err == nil && content != c.Content:
-			err = fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
+			conflict = fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
 		case err != nil || held.Partner != c.Partner:
 		case held.State == exchange.CertificateFailed:
 			failed = seq
@@ -217,6 +218,9 @@ func (t *transaction) exported(c *certificateRecord, changes []exchange.Change) 
 		if err != nil {
 			return 0, 0, err
 		}
+	}
+	if there == 0 && conflict != nil {
+		return 0, 0, conflict
 	}
 	return there, failed, nil
 }

@@ -142,17 +142,21 @@ func (m *model) follow(d exchange.Departure) bool {
 func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 	var failed *exchange.Certificate
 	if d.Certificate != nil {
+		conflict := false
 		for _, held := range m.under(exchange.Outbound, d.Certificate.Key) {
 			replaced := held.State == exchange.CertificateReplaced || replaces(d.Changes, held.Seq)
 			switch {
 			case held.Content != d.Certificate.Content && replaced:
 			case held.Content != d.Certificate.Content:
-				return 0, false, true
+				conflict = true
 			case held.Partner == d.Message.Partner && held.State == exchange.CertificateFailed:
 				failed = held
 			case held.Partner == d.Message.Partner:
 				return m.outbound(held.Message).Seq, false, false
 			}
+		}
+		if conflict {
+			return 0, false, true
 		}
 	}
 	if there := m.outbound(d.Message.MessageID); there != nil {
