@@ -161,7 +161,8 @@ func (s source) producers() []entry {
 func transport(t eco.Transport) []entry {
 	return filled(
 		prose("", t.Text), exact("DEPARTURE DATE: ", t.DepartureDate.String()), exact("SHIPMENT DATE: ", t.ShipmentDate.String()),
-		exact("SAILING DATE: ", t.SailingDate.String()), exact("MODE: ", modeName(t.Mode)), prose("VESSEL: ", joined(t.Vessel, t.VesselID)), prose("VOYAGE, FLIGHT OR VEHICLE: ", t.Journey),
+		exact("SAILING DATE: ", t.SailingDate.String()), exact("MODE: ", modeName(t.Mode)),
+		prose("VESSEL: ", t.Vessel), exact("IMO NUMBER: ", t.VesselID), prose("VOYAGE, FLIGHT OR VEHICLE: ", t.Journey),
 		prose("FROM: ", location(t.LoadingPort)), prose("VIA: ", location(t.Transshipment)), prose("PORT OF DISCHARGE: ", location(t.DischargePort)),
 		exact("IN TRANSIT THROUGH: ", strings.Join(t.TransitCountries, ", ")),
 	)
@@ -342,7 +343,8 @@ func (s source) rest() []entry {
 		entries = append(entries, prose("EXHIBITION: ", joined(c.Exhibition.Name, c.Exhibition.Address, c.Exhibition.Country)))
 	}
 	for _, r := range c.Related {
-		entries = append(entries, exact(strings.ReplaceAll(string(r.Relation), "_", " ")+" ", joined(r.Reference, r.Date.String(), r.Country, r.Body, r.OriginCountry, r.ExporterCode)))
+		entries = append(entries, exact(strings.ReplaceAll(string(r.Relation), "_", " ")+" ", joined(r.Reference, r.Date.String(), r.Country, r.Body,
+			labelled("ORIGIN ", r.OriginCountry), labelled("EXPORTER NO. ", r.ExporterCode))))
 	}
 	for _, d := range c.Documents {
 		entries = append(entries, exact("DOCUMENT "+d.Type+": ", joined(d.Title, d.Number, d.Date.String())))
@@ -476,6 +478,14 @@ func filled(entries ...entry) []entry {
 
 func joined(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
+}
+
+// labelled is a value behind words of ours; "" without value.
+func labelled(label, value string) string {
+	if value == "" {
+		return ""
+	}
+	return label + value
 }
 
 // noted is a value with notes in brackets; "" without value.

@@ -21,7 +21,8 @@ type Font struct {
 func (f *Font) has(r rune) bool { return r >= 0 && r <= 0xFFFF && f.set[r/64]&(1<<(r%64)) != 0 }
 
 // LoadFont reads a TrueType font (.ttf with outlines in a glyf table); name is what errors call it. Collections (.ttc) and fonts
-// with PostScript outlines (.otf) cannot be embedded. A font whose maker forbids embedding is refused.
+// with PostScript outlines (.otf) cannot be embedded. A font whose maker forbids embedding is refused. Fonts are trusted like the
+// program: that one is whole is looked at, what its glyphs do to the library that embeds them is not.
 func LoadFont(name string, data []byte) (*Font, error) {
 	if err := embeddable(data); err != nil {
 		return nil, fmt.Errorf("font %s: %w", name, err)

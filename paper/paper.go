@@ -3,8 +3,9 @@
 // does not know who may see a certificate or what became of it: overlays come with Options.
 //
 // Guarantees of a rendition:
-//   - Nothing of the certificate that may leave the country is left out, and nothing is cut. What does not fit into its box goes on in the column of the goods and on
-//     continuation pages, and the box says where. Each page bears the reference and its number of all pages.
+//   - Nothing of the certificate that may leave the country is left out, and nothing is cut; an item's CPE is national, and is not
+//     printed. What does not fit into its box goes on in the column of the goods and on continuation pages, and the box says where.
+//     Each page bears the reference and its number of all pages.
 //   - A character that no font has is printed as its code point, [U+4E2D], and is in the findings. It never becomes another character.
 //   - The same input gives the same octets, so that a rendition can be compared and its digest kept.
 //   - Work and pages are bounded: by MaxPages, whatever the input.

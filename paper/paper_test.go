@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -118,28 +119,48 @@ func data(v reflect.Value, path string, all map[string]string) {
 	}
 }
 
-// missing are the data of a certificate that a text lacks.
+// missing are the data of a certificate that a text lacks. The item's CPE is none of them: it is national, and stays off the paper.
 func missing(c eco.Certificate, text string) (paths []string) {
-	text = squeezed(text)
+	pages := strings.Split(text, "\f")
+	for i := range pages {
+		pages[i] = squeezed(pages[i])
+	}
 	all := map[string]string{}
 	data(reflect.ValueOf(c.ForPartner()), "", all)
 	if c.Status == eco.StatusOriginal {
 		delete(all, ".Status") // what goes without saying; a copy would say too much
 	}
 	for path, value := range all {
-		switch {
-		case strings.HasSuffix(path, ".Relation"):
+		if strings.HasSuffix(path, ".Relation") {
 			value = strings.ReplaceAll(value, "_", " ")
 		}
 		// What does not fit its box goes on elsewhere, at the end of a line.
 		for line := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
-			if !strings.Contains(text, squeezed(asPrinted(line))) {
+			if !printedOn(pages, asPrinted(line)) {
 				paths = append(paths, fmt.Sprintf("%s %q", path, value))
 				break
 			}
 		}
 	}
 	return paths
+}
+
+// printedOn reports whether a line of a value stands on a page, or begins on one and ends on the next with the break between two of its words.
+func printedOn(pages []string, value string) bool {
+	whole := squeezed(value)
+	if slices.ContainsFunc(pages, func(page string) bool { return strings.Contains(page, whole) }) {
+		return true
+	}
+	words := strings.Fields(value)
+	for n := 1; n < len(words); n++ {
+		begin, end := squeezed(strings.Join(words[:n], "")), squeezed(strings.Join(words[n:], ""))
+		for i := 1; i < len(pages); i++ {
+			if strings.Contains(pages[i-1], begin) && strings.Contains(pages[i], end) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func TestEveryDatumOfACertificateIsOnItsPaper(t *testing.T) {

@@ -213,6 +213,20 @@ func TestWhatTheCertificateSaysOfItselfIsStamped(t *testing.T) {
 	}
 }
 
+// A CPE is the issuing country's own; a rendition goes to people abroad as well.
+func TestConfirmationsOfProductEligibilityAreNotPrinted(t *testing.T) {
+	need(t, "pdftotext")
+	c := ecotest.Load(t, "atiga-form-d")
+	c.Items[0].CPE = &eco.CPE{Number: "CPE-77031", Issued: c.IssuedAt, Body: "FACTORY INSPECTORATE"}
+	pdf, _ := render(t, c, paper.Options{})
+	text := squeezed(read(t, pdf))
+	for _, national := range []string{c.Items[0].CPE.Number, c.Items[0].CPE.Body} {
+		if strings.Contains(text, squeezed(national)) {
+			t.Errorf("%q is on paper", national)
+		}
+	}
+}
+
 func TestOverlaysAreOnEveryPage(t *testing.T) {
 	need(t, "pdftotext")
 	overlays := []paper.Overlay{

@@ -52,6 +52,9 @@ var shaped = []*unicode.RangeTable{
 
 // printable reports whether a font may be asked for r at all.
 func printable(r rune) bool {
+	if r < 0x7F { // most of all texts
+		return r >= ' '
+	}
 	if r > 0xFFFF || r == unicode.ReplacementChar || !unicode.IsGraphic(r) || unicode.In(r, shaped...) {
 		return false
 	}
