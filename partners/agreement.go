@@ -27,6 +27,8 @@ type Agreement struct {
 	// but errors go to AckEndpoint, errors to ErrorEndpoint. None of them is empty.
 	Endpoint, SOAPAction       string
 	AckEndpoint, ErrorEndpoint string
+	// AllowPrivateEndpoint lets them be at addresses that are not public; Registry.AllowsPrivate tells.
+	AllowPrivateEndpoint bool
 
 	SignatureRequired, AckRequested, AckSigned, DuplicateElimination bool
 

@@ -56,6 +56,7 @@ func (k *checker) node(n NodeConfig) {
 	k.id("node.id", n.ID)
 	k.country("node.country", n.Country)
 	k.partyIDs("node.party_ids", n.PartyIDs)
+	k.networks("node.private_networks", n.PrivateNetworks)
 	for i, key := range n.Keys {
 		at := item("node.keys", i)
 		k.uses(at+".uses", key.Uses)
@@ -87,6 +88,8 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	}
 	k.notNegative(at+".concurrency", p.Concurrency)
 	k.quirks(at+".quirks", p.Quirks)
+	k.revocation(at+".revocation", p.Revocation)
+	k.limits(at, p)
 	for i, credential := range p.Credentials {
 		at := item(at+".credentials", i)
 		k.uses(at+".uses", credential.Uses)

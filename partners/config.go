@@ -37,6 +37,9 @@ type NodeConfig struct {
 	Keys []KeyConfig `yaml:"keys"`
 	// Issuers are the bodies whose certificates this node sends out.
 	Issuers []OwnIssuerConfig `yaml:"issuers"`
+	// PrivateNetworks are the networks, in the form 10.1.0.0/16, whose addresses may be dialled although they are not public:
+	// for messages, CRLs and OCSP.
+	PrivateNetworks []string `yaml:"private_networks"`
 }
 
 // KeyConfig is a private key with its credential. The key lies in exactly one of KeyFile, PKCS12File and PKCS11. Keys for one
@@ -116,6 +119,13 @@ type PartnerConfig struct {
 	Concurrency int `yaml:"concurrency"`
 	// Quirks are what the partner refuses although the forms' rules allow it.
 	Quirks eco.Quirks `yaml:"quirks"`
+
+	// Policies are the certificate policies (RFC 5280 §4.2.1.4) of which each credential must have one that holds along its
+	// chain; empty for any. PermittedNames are the subjects that credentials may have: attributes and values, such as
+	// "C=TW; O=Customs Administration", all of which must be there; empty for any.
+	Policies       []string         `yaml:"policies"`
+	PermittedNames []string         `yaml:"permitted_names"`
+	Revocation     RevocationConfig `yaml:"revocation"`
 }
 
 // CredentialConfig is a credential of a partner. Several may count at the same time.
@@ -171,6 +181,8 @@ type AgreementConfig struct {
 	AckEndpoint   string `yaml:"ack_endpoint"`
 	ErrorEndpoint string `yaml:"error_endpoint"`
 	AllowHTTP     bool   `yaml:"allow_http"`
+	// AllowPrivateEndpoint lets the endpoints be at addresses that are not public: this machine, private and special networks.
+	AllowPrivateEndpoint bool `yaml:"allow_private_endpoint"`
 	// SOAPAction is the value of the HTTP field as it stands there, quotes included; default "ebXML" in double quotes
 	// (ebMS 2.0 appendix B.2).
 	SOAPAction string `yaml:"soap_action"`

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ecogate/ecogate/partners/revocation"
 )
 
 // window is the span of time [from, until).
@@ -27,7 +29,9 @@ type trusted struct {
 	Credential
 	// chains are the spans in which the credential chains to the partner's anchors, in order of time. They are worked out
 	// when the configuration is loaded, so that the resolver depends on nothing but (data, at).
-	chains []window
+	chains []span
+	// policy is what its revocation is judged by.
+	policy revocation.Policy
 	// entry is the index, in Partner.Issuers or Self.Issuers, of the issuing body; -1 for other uses.
 	entry int
 }
@@ -36,17 +40,28 @@ func (t *trusted) counts(at time.Time) bool {
 	if !(window{t.From, t.Until}).contains(at) {
 		return false
 	}
-	return slices.ContainsFunc(t.chains, func(w window) bool { return w.contains(at) })
+	return slices.ContainsFunc(t.chains, func(s span) bool { return s.contains(at) })
 }
 
 // counting is the resolver: the one answer to "which credentials count for this partner, use and instant", the one whose
-// window began last first. Partner "" is this node.
+// window began last first. Partner "" is this node. Of revocations it knows what is in the book at this moment.
 func (d *data) counting(partner string, use Use, at time.Time) []*trusted {
 	var out []*trusted
+	known := d.book.Known()
 	for _, t := range d.credentials[partner] {
-		if t.Use == use && t.counts(at) {
-			out = append(out, t)
+		if t.Use != use || !t.counts(at) {
+			continue
 		}
+		verdict := t.judge(known, at)
+		if verdict.Refused != "" {
+			continue
+		}
+		if verdict.Revoked != nil {
+			marked := *t
+			marked.Revoked = verdict.Revoked
+			t = &marked
+		}
+		out = append(out, t)
 	}
 	return out
 }
@@ -71,34 +86,39 @@ func bound(x509Cert *x509.Certificate, from, until time.Time) (window, error) {
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// chainWindows gives the spans in which leaf chains to roots, and an error if there is none. The system's roots play no
+// chainSpans gives the spans in which leaf chains to roots, and an error if there is none. The system's roots play no
 // part, and any extended key usage is accepted: which use a credential has is configured, not guessed.
 //
 // Whether a chain holds changes only where some credential's validity begins or ends, so it is asked once for each
 // stretch between two such instants.
-func chainWindows(leaf *x509.Certificate, roots, intermediates []*x509.Certificate) ([]window, error) {
+func chainSpans(leaf *x509.Certificate, roots, intermediates []*x509.Certificate, policies []x509.OID) ([]span, error) {
 	options := x509.VerifyOptions{
-		Roots: pool(roots), Intermediates: pool(intermediates),
+		Roots: pool(roots), Intermediates: pool(intermediates), CertificatePolicies: policies,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}
-	var out []window
+	var out []span
 	var reason error
 	bounds := boundaries(append(append([]*x509.Certificate{leaf}, roots...), intermediates...))
 	for i := 1; i < len(bounds); i++ {
 		w := window{bounds[i-1], bounds[i]}
 		// The instant just after the beginning, because crypto/x509 takes NotAfter itself as still valid.
 		options.CurrentTime = w.from.Add(time.Nanosecond)
-		_, err := leaf.Verify(options)
-		switch {
-		case err != nil:
+		chains, err := leaf.Verify(options)
+		if err != nil {
 			if reason == nil || isExpired(reason) {
 				reason = err
 			}
-		case len(out) > 0 && out[len(out)-1].until.Equal(w.from):
-			out[len(out)-1].until = w.until
-		default:
-			out = append(out, w)
+			continue
 		}
+		s := span{window: w}
+		for _, chain := range chains {
+			steps, err := links(chain)
+			if err != nil {
+				return nil, err
+			}
+			s.chains = append(s.chains, steps)
+		}
+		out = append(out, s)
 	}
 	if out == nil {
 		return nil, fmt.Errorf("does not chain to the partner's anchors: %w", reason)

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -68,6 +70,7 @@ func (l *loader) self(n NodeConfig) {
 		l.signsWith(item("node.issuers", i), UseDocumentSignature, issuer.ID, issuer.SignatureAlgorithm)
 	}
 	l.data.self = self
+	l.data.networks = n.networks()
 	l.rank("")
 	l.refuseTies()
 }
@@ -83,7 +86,7 @@ func (l *loader) ownKey(at string, k KeyConfig, uses ...trusted) {
 		if !l.admit(at+"."+source.key, source.file, &t, k.From, k.Until) {
 			continue
 		}
-		t.chains = []window{{t.From, t.Until}}
+		t.chains = []span{{window: window{t.From, t.Until}, chains: [][]revocation.Link{nil}}}
 		l.data.keys[signing.Fingerprint(t.X509Cert)] = key
 		l.data.credentials[""] = append(l.data.credentials[""], &t)
 	}
@@ -126,6 +129,8 @@ func (l *loader) partner(at string, p PartnerConfig) {
 	cas := authorities{
 		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
 		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),
+		limits:        p.limits(),
+		policy:        p.Revocation.policy(),
 	}
 	for i, credential := range p.Credentials {
 		for _, use := range credential.Uses {
@@ -144,10 +149,15 @@ func (l *loader) partner(at string, p PartnerConfig) {
 	}
 	l.data.partners = append(l.data.partners, partner)
 	l.rank(p.ID)
+	l.target(p)
 }
 
-// authorities are the CAs of one partner.
-type authorities struct{ roots, intermediates []*x509.Certificate }
+// authorities are the CAs of one partner, and what else its credentials are held to.
+type authorities struct {
+	roots, intermediates []*x509.Certificate
+	limits               limits
+	policy               revocation.Policy
+}
 
 func (l *loader) credential(at string, c CredentialConfig, t trusted, cas authorities) {
 	list := l.read(at+".file", c.File)
@@ -159,15 +169,23 @@ func (l *loader) credential(at string, c CredentialConfig, t trusted, cas author
 		l.add(at+".file", "%s: %v", c.File, err)
 		return
 	}
-	t.X509Cert = leaf
+	t.X509Cert, t.policy = leaf, cas.policy
 	if !l.admit(at+".file", c.File, &t, c.From, c.Until) {
 		return
 	}
 	if len(cas.roots) == 0 {
 		return // told already: no anchor could be read
 	}
-	if t.chains, err = chainWindows(leaf, cas.roots, append(others, cas.intermediates...)); err != nil {
+	if t.chains, err = chainSpans(leaf, cas.roots, append(others, cas.intermediates...), cas.limits.policies); err == nil {
+		err = cas.limits.check(leaf)
+	}
+	if err != nil {
 		l.add(at+".file", "%s (%q): %v", c.File, leaf.Subject, err)
+		for _, x509Cert := range slices.Concat(list, cas.roots, cas.intermediates) {
+			for _, words := range explain(x509Cert.Raw) {
+				l.add(at+".file", "%s", words)
+			}
+		}
 		return
 	}
 	l.data.credentials[t.Partner] = append(l.data.credentials[t.Partner], &t)
@@ -176,7 +194,11 @@ func (l *loader) credential(at string, c CredentialConfig, t trusted, cas author
 // admit makes the checks that own and partners' credentials share and fills in t's bounds.
 func (l *loader) admit(key, file string, t *trusted, from, until time.Time) bool {
 	if err := checkKey(t.X509Cert, t.Use); err != nil {
-		l.add(key, "%s (%q): %v", file, t.X509Cert.Subject, err)
+		words := []string{err.Error()}
+		if t.X509Cert.PublicKey == nil {
+			words = explain(t.X509Cert.Raw)
+		}
+		l.add(key, "%s (%q): %s", file, t.X509Cert.Subject, strings.Join(words, "; "))
 		return false
 	}
 	w, err := bound(t.X509Cert, from, until)
@@ -225,7 +247,7 @@ func (l *loader) read(key, file string) []*x509.Certificate {
 	}
 	list, err := signing.ReadCredentials(content)
 	if err != nil {
-		l.add(key, "%s: %v", file, err)
+		l.add(key, "%s: %s", file, explained(content, err))
 	} else if len(list) == 0 {
 		l.add(key, "%s: holds no credential", file)
 	}
@@ -245,7 +267,7 @@ func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {
 		PartnerParty: p.PartyIDs, OwnParty: n.PartyIDs,
 		PartnerRole: cmp.Or(c.PartnerRole, p.Role), OwnRole: cmp.Or(c.OwnRole, n.Role),
 		Service: c.Service, Action: c.Action, AnswerAction: c.AnswerAction, Actions: c.Actions.agreed(), Forms: c.Forms, SOAPAction: c.SOAPAction,
-		Endpoint: c.Endpoint, AckEndpoint: cmp.Or(c.AckEndpoint, c.Endpoint), ErrorEndpoint: cmp.Or(c.ErrorEndpoint, c.Endpoint),
+		Endpoint: c.Endpoint, AckEndpoint: cmp.Or(c.AckEndpoint, c.Endpoint), ErrorEndpoint: cmp.Or(c.ErrorEndpoint, c.Endpoint), AllowPrivateEndpoint: c.AllowPrivateEndpoint,
 		SignatureRequired: *c.SignatureRequired, AckRequested: *c.AckRequested, AckSigned: *c.AckSigned,
 		DuplicateElimination: *c.DuplicateElimination, SyncReply: c.SyncReply, MessageOrder: c.MessageOrder, OrderGap: c.OrderGap,
 		Retries: *c.Retries, RetryInterval: c.RetryInterval, PersistDuration: c.PersistDuration,

@@ -75,6 +75,7 @@ func (c Config) Warnings() []Problem {
 			}
 		}
 		k.orderGap(item("agreements", i)+".order_gap", a)
+		k.privateEndpoints(item("agreements", i), a, c.Node.networks())
 		for _, form := range a.Forms {
 			if !c.issued(form, a.Partner) {
 				k.add(item("agreements", i)+".forms", "%s has no issuing body, neither in node.issuers nor under partner %q, so no certificate of it can travel",

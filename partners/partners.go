@@ -8,7 +8,8 @@
 // It leaves signatures to package signing, and what a refusal means to a partner to package exchange.
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
-// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies), tls.go.
+// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies), tls.go, trust.go and
+// address.go (revocation, and which addresses may be dialled).
 package partners
 
 import (
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/partners/revocation"
 )
 
 // Use is what a credential may do.
@@ -50,6 +52,8 @@ type Credential struct {
 	// From and Until bound when it may count: [max(NotBefore, configured from), min(NotAfter, configured until)). Within
 	// them its chain must hold too.
 	From, Until time.Time
+	// Revoked is set when its issuer, or one above, withdrew it after the instant that was asked about.
+	Revoked *revocation.Revocation
 }
 
 // PartyID is eb:PartyId (ebMS 2.0 §3.1.1.1): without a Type the Value is a URI.

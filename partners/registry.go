@@ -3,11 +3,13 @@ package partners
 import (
 	"crypto/x509"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -15,6 +17,8 @@ import (
 // configuration, which Reload replaces as a whole.
 type Registry struct {
 	data atomic.Pointer[data]
+	// book is what is known of revocations; it stays when the configuration changes.
+	book revocation.Book
 }
 
 // data is one state of the configuration. It is not changed once a Registry holds it.
@@ -29,6 +33,10 @@ type data struct {
 	forms      map[string]DocumentForm
 	agreements []Agreement
 	known      eco.Forms
+	// targets are what has to be known of revocations, and book, which is the Registry's, where it is found.
+	targets  []revocation.Target
+	book     *revocation.Book
+	networks []netip.Prefix // private ones that may be dialled
 }
 
 func (d *data) partner(id string) (Partner, bool) {
@@ -56,6 +64,7 @@ func (r *Registry) Reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	d.book = &r.book
 	r.data.Store(d)
 	return nil
 }

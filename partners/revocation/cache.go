@@ -98,7 +98,9 @@ func (c cache) keepOnly(sources []source) error {
 	return err
 }
 
-func (id linkID) String() string { return hex.EncodeToString(id.issuer[:]) + ":" + hex.EncodeToString(id.serial[:]) }
+func (id linkID) String() string {
+	return hex.EncodeToString(id.issuer[:]) + ":" + hex.EncodeToString(id.serial[:])
+}
 
 func (c cache) writeSince(since map[linkID]time.Time) error {
 	out := make(map[string]time.Time, len(since))

@@ -267,3 +267,6 @@ func (k *Known) addAnswer(l Link, a *Answer) error {
 }
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Is reports whether both are the same credential of the same CA.
+func (l Link) Is(other Link) bool { return l.id == other.id }
