@@ -21,6 +21,7 @@
 //	GET  /api/v1/messages/{id}/parts         officer, operator           200, list of exchange.Part
 //	GET  /api/v1/messages/{id}/parts/{n}     officer, operator           200, the octets of one payload
 //	GET  /api/v1/partners                    officer, operator           200, list of exchange.PartnerStatus
+//	GET  /api/v1/revocation                  officer, operator           200, list of revocation.SourceStatus
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -50,6 +51,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
+	"github.com/ecogate/ecogate/partners/revocation"
 )
 
 // Submitter takes a certificate for delivery; *exchange.Node is one.
@@ -106,6 +108,8 @@ type Options struct {
 	// TestPartner tells partners that are no authority but a test system: renditions of what comes from or goes to one say so. Nil for
 	// none.
 	TestPartner func(partner string) bool
+	// Revocation tells where revocations are learned from; nil for nowhere.
+	Revocation func() []revocation.SourceStatus
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
 	// may be larger; 0 means DefaultMaxAttachments.
 	MaxBody, MaxAttachments int64
@@ -161,6 +165,7 @@ func New(o Options) (http.Handler, error) {
 	e.GET(base+"/messages/:id/parts", s.parts, watch)
 	e.GET(base+"/messages/:id/parts/:n", s.part, watch)
 	e.GET(base+"/partners", s.partners, watch)
+	e.GET(base+"/revocation", s.revocation, watch)
 	e.POST(base+"/partners/:id/message-status", s.messageStatus, watch)
 	operate := s.allow(RoleOperator)
 	e.POST(base+"/partners/:id/pause", s.pause, operate)

@@ -174,7 +174,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	}
 	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
 	if err != nil {
-		return nil, nil, ebms.NewSecurityFailure(location, err)
+		return nil, nil, ebms.NewSecurityFailure(location, n.withheld(r, partners.UseDocumentSignature, err))
 	}
 	if err := checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)

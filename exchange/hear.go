@@ -148,10 +148,10 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 func (n *Node) verifyBusiness(r *reception, m matter, document []byte) (*signing.Verified, error) {
 	if m.byBody {
 		verified, err := signing.VerifyDocument(document, m.document.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
-		if err == nil {
-			err = checkStamp(r, verified)
+		if err != nil {
+			return nil, n.withheld(r, partners.UseDocumentSignature, err)
 		}
-		return verified, err
+		return verified, checkStamp(r, verified)
 	}
 	if !r.agreement.SignatureRequired {
 		return nil, nil

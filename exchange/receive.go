@@ -211,7 +211,7 @@ func (n *Node) verify(r *reception) error {
 		return &storeError{fmt.Errorf("verifying a message: %w", err)}
 	}
 	if err != nil {
-		return ebms.NewSecurityFailure("", err)
+		return ebms.NewSecurityFailure("", n.withheld(r, partners.UseMessageSignature, err))
 	}
 	r.verified, r.octets, r.established = verified, verified.Octets, true
 	r.record.References = recordReferences(verified.References)
@@ -254,6 +254,14 @@ func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
 		candidates[i] = c.X509Cert
 	}
 	return candidates
+}
+
+// withheld is err with the reasons for which credentials of the partner do not count at receipt although they would otherwise.
+func (n *Node) withheld(r *reception, use partners.Use, err error) error {
+	if reasons := n.registry.Withheld(r.agreement.Partner, use, r.request.Received); len(reasons) > 0 {
+		return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
+	}
+	return err
 }
 
 // documentPolicy is what the agreement allows in signatures, with the time-stamp authorities of the partner's issuing bodies.

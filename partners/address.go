@@ -81,10 +81,22 @@ func (r *Registry) AllowsPrivate(partner, endpoint string) bool {
 	})
 }
 
+// ParseNetwork reads 10.1.0.0/16, or 10.1.0.7 for that address alone.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return a.Prefix(a.BitLen())
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil || network != network.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%q is no address and no network such as 10.1.0.0/16", text)
+	}
+	return network, nil
+}
+
 func (k *checker) networks(key string, list []string) {
 	for i, text := range list {
-		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() {
-			k.add(item(key, i), "%q is not a network such as 10.1.0.0/16", text)
+		if _, err := ParseNetwork(text); err != nil {
+			k.add(item(key, i), "%v", err)
 		}
 	}
 }
@@ -92,7 +104,7 @@ func (k *checker) networks(key string, list []string) {
 func (n NodeConfig) networks() []netip.Prefix {
 	var out []netip.Prefix
 	for _, text := range n.PrivateNetworks {
-		if p, err := netip.ParsePrefix(text); err == nil {
+		if p, err := ParseNetwork(text); err == nil {
 			out = append(out, p)
 		}
 	}

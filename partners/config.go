@@ -37,7 +37,7 @@ type NodeConfig struct {
 	Keys []KeyConfig `yaml:"keys"`
 	// Issuers are the bodies whose certificates this node sends out.
 	Issuers []OwnIssuerConfig `yaml:"issuers"`
-	// PrivateNetworks are the networks, in the form 10.1.0.0/16, whose addresses may be dialled although they are not public:
+	// PrivateNetworks are the networks, as for ParseNetwork, whose addresses may be dialled although they are not public:
 	// for messages, CRLs and OCSP.
 	PrivateNetworks []string `yaml:"private_networks"`
 }

@@ -19,34 +19,45 @@ type poster struct {
 	now      func() time.Time
 
 	mu      sync.Mutex
-	clients map[string]*ebms.Client
+	clients map[clientName]*ebms.Client
+}
+
+// clientName tells clients apart; those that are private may dial every address.
+type clientName struct {
+	partner string
+	private bool
 }
 
 var _ exchange.Poster = (*poster)(nil)
 
 func newPoster(delivery config.Delivery, registry *partners.Registry, now func() time.Time) *poster {
-	return &poster{delivery: delivery, registry: registry, now: now, clients: make(map[string]*ebms.Client)}
+	return &poster{delivery: delivery, registry: registry, now: now, clients: make(map[clientName]*ebms.Client)}
 }
 
 // Post implements exchange.Poster.
 func (p *poster) Post(ctx context.Context, partner string, out ebms.Outgoing) (ebms.Response, error) {
-	return p.client(partner).Post(ctx, out)
+	return p.client(clientName{partner, p.registry.AllowsPrivate(partner, out.URL)}).Post(ctx, out)
 }
 
-func (p *poster) client(partner string) *ebms.Client {
+func (p *poster) client(name clientName) *ebms.Client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	client, ok := p.clients[partner]
+	client, ok := p.clients[name]
 	if !ok {
-		client = p.newClient(partner)
-		p.clients[partner] = client
+		client = p.newClient(name)
+		p.clients[name] = client
 	}
 	return client
 }
 
-func (p *poster) newClient(partner string) *ebms.Client {
+func (p *poster) newClient(name clientName) *ebms.Client {
+	control := p.registry.Control
+	if name.private {
+		control = nil
+	}
 	return ebms.NewClient(ebms.ClientOptions{
-		TLS:            p.registry.ClientTLS(partner, p.now),
+		TLS:            p.registry.ClientTLS(name.partner, p.now),
+		Control:        control,
 		ConnectTimeout: p.delivery.ConnectTimeout,
 		Timeout:        p.delivery.ConnectTimeout + p.delivery.ResponseTimeout, MaxReply: p.delivery.ResponseMaxBytes,
 		IdlePerHost: p.delivery.PerPartner, MinRate: p.delivery.MinRate, Now: p.now,

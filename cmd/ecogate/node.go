@@ -22,6 +22,7 @@ import (
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/store/bolt"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -54,6 +55,7 @@ type runningNode struct {
 	log     *slog.Logger
 	apiKeys *api.KeySet
 	poster  *poster
+	fetcher *revocation.Fetcher
 	watcher *intake.Watcher
 	doors   []*listener // for partners and users
 	admin   *listener   // stays open while the doors drain, so that /readyz can say so
@@ -96,6 +98,8 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 		return n, err
 	}
 	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
+	n.fetcher = newFetcher(cfg, n)
+	n.fetcher.Load() // before the first message: what was known before the restart counts on
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
 		return n, err
 	}
@@ -195,7 +199,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			now.Forms = n.Registry.Forms()
 			return now
 		},
-		TestPartner: n.isTest,
+		TestPartner: n.isTest, Revocation: n.fetcher.Status,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -220,7 +224,11 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			return fmt.Errorf("partner listener: %w", err)
 		}
 	}
-	partner.serve(messages, cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
+	var incoming http.Handler = messages
+	if partner.tls == nil {
+		incoming = behindProxy(cfg.Listeners.Partner, messages, n.Registry, o.Now, o.Log.With("listener", "partner"))
+	}
+	partner.serve(incoming, cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
 	n.PartnerURL = partner.url() + partnerPath
 
 	door, err := bind("api", cfg.Listeners.API.Address)
@@ -263,6 +271,7 @@ func (n *runningNode) start(ctx context.Context) {
 		}
 	})
 	n.running.Go(func() { n.watcher.Run(run) })
+	n.running.Go(func() { n.fetcher.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func (c *cli) partnerCommand() *cobra.Command {
-	return group("partner", "List partners, pause and resume what goes to them", c.partnerList(), c.partnerPause(), c.partnerResume())
+	return group("partner", "List partners, pause and resume what goes to them, see what is known of revocations", c.partnerList(), c.partnerPause(), c.partnerResume(), c.partnerRevocation())
 }
 
 func (c *cli) partnerList() *cobra.Command {

@@ -85,6 +85,13 @@ func (l *loader) listeners(c Config) {
 		rule{partner.TLS.ClientAuth != ClientAuthRequire && partner.TLS.ClientAuth != ClientAuthNone, "listeners.partner.tls.client_auth",
 			fmt.Sprintf("%q is not %s or %s", partner.TLS.ClientAuth, ClientAuthRequire, ClientAuthNone)},
 	)
+	for i, address := range partner.Proxy.Addresses {
+		if _, err := partners.ParseNetwork(address); err != nil {
+			l.add(fmt.Sprintf("listeners.partner.proxy.addresses[%d]", i), "%v", err)
+		}
+	}
+	l.rules(rule{!headerName.MatchString(partner.Proxy.Header), "listeners.partner.proxy.client_cert_header",
+		fmt.Sprintf("%q is not the name of an HTTP field", partner.Proxy.Header)})
 	users, admin := c.Listeners.API, c.Listeners.Admin
 	l.rules(
 		rule{(users.CertificateFile == "") != (users.KeyFile == ""), "listeners.api", "takes certificate_file and key_file together"},
@@ -97,6 +104,8 @@ func (l *loader) listeners(c Config) {
 				admin.Address)},
 	)
 }
+
+var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,63}$`)
 
 // PartnerTLS reports whether the partners' listener speaks TLS: there is a tls-server key, and plain_http is not set.
 func (c Config) PartnerTLS() bool {

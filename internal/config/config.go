@@ -19,6 +19,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/ecogate/ecogate/eco"
@@ -94,8 +95,32 @@ type AdminListener struct {
 type PartnerListener struct {
 	Address string `yaml:"address"`
 	// PlainHTTP serves without TLS, because something in front of it speaks TLS. Without it agreements need a tls-server key.
-	PlainHTTP bool `yaml:"plain_http"`
-	TLS       TLS  `yaml:"tls"`
+	PlainHTTP bool  `yaml:"plain_http"`
+	TLS       TLS   `yaml:"tls"`
+	Proxy     Proxy `yaml:"proxy"`
+}
+
+// Proxy is what speaks TLS in front of a listener that serves plain HTTP, and hands over the client's credential in a header. It plays
+// no part where the listener speaks TLS itself.
+type Proxy struct {
+	// Addresses are the networks, or single addresses, from which the header is believed; without any it never is.
+	Addresses []string `yaml:"addresses"`
+	// Header is HeaderClientCert, with a value as RFC 9440 says, or the name of another, with escaped PEM.
+	Header string `yaml:"client_cert_header"`
+}
+
+// HeaderClientCert is the header of RFC 9440.
+const HeaderClientCert = "Client-Cert"
+
+// Networks gives Addresses as networks.
+func (p Proxy) Networks() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range p.Addresses {
+		if network, err := partners.ParseNetwork(text); err == nil {
+			out = append(out, network)
+		}
+	}
+	return out
 }
 
 // TLS are the settings of a TLS listener.
@@ -228,6 +253,7 @@ func Default() Config {
 			Partner: PartnerListener{
 				Address: "127.0.0.1:8443",
 				TLS:     TLS{MinVersion: "1.2", ClientAuth: ClientAuthRequire},
+				Proxy:   Proxy{Header: HeaderClientCert},
 			},
 			API:   APIListener{Address: "127.0.0.1:8080"},
 			Admin: AdminListener{Address: "127.0.0.1:8081"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func load(t *testing.T, more string, environ ...string) config.Config {
 func TestWhatIsNotGivenHasItsDefault(t *testing.T) {
 	c, want := load(t, ""), config.Default()
 	want.Limits.SpillDir = "data/spill"
-	if c.Delivery != want.Delivery || c.Limits != want.Limits || c.Log != want.Log || c.Listeners != want.Listeners || c.Store != want.Store {
+	if c.Delivery != want.Delivery || c.Limits != want.Limits || c.Log != want.Log || !reflect.DeepEqual(c.Listeners, want.Listeners) || c.Store != want.Store {
 		t.Errorf("got %+v", c)
 	}
 	c = load(t, "delivery: {workers: 3, per_partner: 2}\n")
