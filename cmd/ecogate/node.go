@@ -220,7 +220,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			return fmt.Errorf("partner listener: %w", err)
 		}
 	}
-	partner.serve(messages, cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
+	partner.serve(n.requireClient(messages), cfg.Limits.ReadTimeout, newHandshakeLog(o.Log.With("listener", "partner"), o.Now))
 	n.PartnerURL = partner.url() + partnerPath
 
 	door, err := bind("api", cfg.Listeners.API.Address)
