@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ecogate/ecogate/signing"
@@ -21,14 +22,18 @@ func (r *Registry) ServerTLS(now func() time.Time) *tls.Config {
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return r.tlsKey(UseTLSServer, now())
 		},
-		VerifyConnection: func(state tls.ConnectionState) error {
-			leaf := state.PeerCertificates[0]
-			if _, ok := r.PartnerByTLS(leaf, now()); !ok {
-				return fmt.Errorf("TLS client %q (SHA-256 %s) has no credential of a partner in force", leaf.Subject, signing.Fingerprint(leaf))
-			}
-			return nil
-		},
+		VerifyConnection: func(state tls.ConnectionState) error { return r.CheckTLSClient(state, now()) },
 	}
+}
+
+// CheckTLSClient tells why the client of a connection is no partner's at the instant at; nil if it is one. A connection lives
+// longer than its handshake, so that each request on it is judged anew. The client must have shown a credential.
+func (r *Registry) CheckTLSClient(state tls.ConnectionState, at time.Time) error {
+	leaf := state.PeerCertificates[0]
+	if _, ok := r.PartnerByTLS(leaf, at); !ok {
+		return fmt.Errorf("TLS client %q (SHA-256 %s) has no credential of a partner in force", leaf.Subject, signing.Fingerprint(leaf))
+	}
+	return nil
 }
 
 // ClientTLS is the configuration for connections to partner: the node's own tls-client key in force, if it has one, and
@@ -57,6 +62,20 @@ func (r *Registry) ClientTLS(partner string, now func() time.Time) *tls.Config {
 			return fmt.Errorf("TLS server %q (SHA-256 %s) has no credential of partner %q in force", leaf.Subject, signing.Fingerprint(leaf), partner)
 		},
 	}
+}
+
+// ClientTLSBasis says what a handshake with ClientTLS at the instant at would show and trust: two equal values mean the same
+// credentials. A connection that was made on another basis is not to be used any more.
+func (r *Registry) ClientTLSBasis(partner string, at time.Time) string {
+	var basis strings.Builder
+	if key, err := r.Key(UseTLSClient, "", at); err == nil {
+		basis.WriteString(signing.Fingerprint(key.Chain[0]))
+	}
+	for _, c := range r.Credentials(partner, UseTLSServer, at) {
+		basis.WriteByte(' ')
+		basis.WriteString(signing.Fingerprint(c.X509Cert))
+	}
+	return basis.String()
 }
 
 func (r *Registry) tlsKey(use Use, at time.Time) (*tls.Certificate, error) {

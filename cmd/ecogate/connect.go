@@ -12,14 +12,15 @@ import (
 )
 
 // poster posts to each partner through a client of its own, because each partner's server is trusted for itself only.
-// Clients are made when they are first needed: partners come with a reload.
+// Clients are made when they are first needed, since partners come with a reload, and anew when the credentials of either
+// side change: a connection proves who both are by the handshake that it began with, so that none may outlive it.
 type poster struct {
 	delivery config.Delivery
 	registry *partners.Registry
 	now      func() time.Time
 
 	mu      sync.Mutex
-	clients map[clientName]*ebms.Client
+	clients map[clientName]*basedClient
 }
 
 // clientName tells clients apart; those that are private may dial every address.
@@ -28,10 +29,16 @@ type clientName struct {
 	private bool
 }
 
+// basedClient is a client whose connections were all made on one basis, see partners.Registry.ClientTLSBasis.
+type basedClient struct {
+	*ebms.Client
+	basis string
+}
+
 var _ exchange.Poster = (*poster)(nil)
 
 func newPoster(delivery config.Delivery, registry *partners.Registry, now func() time.Time) *poster {
-	return &poster{delivery: delivery, registry: registry, now: now, clients: make(map[clientName]*ebms.Client)}
+	return &poster{delivery: delivery, registry: registry, now: now, clients: make(map[clientName]*basedClient)}
 }
 
 // Post implements exchange.Poster.
@@ -39,15 +46,22 @@ func (p *poster) Post(ctx context.Context, partner string, out ebms.Outgoing) (e
 	return p.client(clientName{partner, p.registry.AllowsPrivate(partner, out.URL)}).Post(ctx, out)
 }
 
+// client gives the client with that name. One that is given up goes on with what it has under way, and its connections close
+// when they are idle.
 func (p *poster) client(name clientName) *ebms.Client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	basis := p.registry.ClientTLSBasis(name.partner, p.now())
 	client, ok := p.clients[name]
-	if !ok {
-		client = p.newClient(name)
-		p.clients[name] = client
+	if ok && client.basis == basis {
+		return client.Client
 	}
-	return client
+	if ok {
+		client.CloseIdleConnections()
+	}
+	client = &basedClient{p.newClient(name), basis}
+	p.clients[name] = client
+	return client.Client
 }
 
 func (p *poster) newClient(name clientName) *ebms.Client {
@@ -62,14 +76,4 @@ func (p *poster) newClient(name clientName) *ebms.Client {
 		Timeout:        p.delivery.ConnectTimeout + p.delivery.ResponseTimeout, MaxReply: p.delivery.ResponseMaxBytes,
 		IdlePerHost: p.delivery.PerPartner, MinRate: p.delivery.MinRate, Now: p.now,
 	})
-}
-
-// reconnect makes the next message to every partner go over a new connection, so that a handshake judges the credentials
-// that count now.
-func (p *poster) reconnect() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, client := range p.clients {
-		client.CloseIdleConnections()
-	}
 }

@@ -224,7 +224,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			return fmt.Errorf("partner listener: %w", err)
 		}
 	}
-	var incoming http.Handler = messages
+	incoming := n.requireClient(messages)
 	if partner.tls == nil {
 		incoming = behindProxy(cfg.Listeners.Partner, messages, n.Registry, o.Now, o.Log.With("listener", "partner"))
 	}

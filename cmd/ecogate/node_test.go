@@ -43,9 +43,13 @@ func loadSide(t *testing.T, side pair.Side, environ ...string) config.Config {
 // startSide runs a node with variables over its configuration.
 func startSide(t *testing.T, side pair.Side, observe func(exchange.Event), environ ...string) *runningNode {
 	t.Helper()
-	n, err := startNode(t.Context(), loadSide(t, side, environ...), nodeOptions{
-		Now: func() time.Time { return scriptTime }, Observe: observe,
-	})
+	return startSideAt(t, side, func() time.Time { return scriptTime }, observe, environ...)
+}
+
+// startSideAt is startSide with a clock.
+func startSideAt(t *testing.T, side pair.Side, now func() time.Time, observe func(exchange.Event), environ ...string) *runningNode {
+	t.Helper()
+	n, err := startNode(t.Context(), loadSide(t, side, environ...), nodeOptions{Now: now, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,6 @@ func (n *runningNode) Reload(cfg config.Config) error {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"
 	}
-	n.poster.reconnect()
 	n.fetcher.Wake()
 	n.log.Info("configuration reloaded: "+taken, "partners", len(cfg.Partners), "agreements", len(cfg.Agreements), "api_keys", len(cfg.APIKeys), "folders", len(cfg.Intake.Folders))
 	if rest := needRestart(n.started, cfg); len(rest) > 0 {

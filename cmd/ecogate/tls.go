@@ -31,6 +31,25 @@ func serverTLS(cfg config.TLS, registry *partners.Registry, now func() time.Time
 	return t, nil
 }
 
+// requireClient refuses requests on a connection whose client is no partner's any more, with 403 and the end of the connection,
+// before anything of the body is read: as its next handshake would be. The request leaves no record, and a partner whose
+// credential was replaced comes again over a new connection.
+func (n *runningNode) requireClient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if err := n.Registry.CheckTLSClient(*r.TLS, n.now()); err != nil {
+			n.log.Warn("request refused on an open connection", "remote", r.RemoteAddr, "cause", err)
+			w.Header().Set("Connection", "close")
+			http.Error(w, "the TLS client's credential is not in force any more", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // readAPICredential reads what the API's listener shows to users; nil if it is to speak plain HTTP. It is an error if the
 // credential is not valid at the instant at, because every handshake would fail.
 func readAPICredential(cfg config.APIListener, at time.Time) (*tls.Certificate, error) {
