@@ -48,7 +48,9 @@ func TestAgreementsNeedKeysAndCredentials(t *testing.T) {
 		{"nothing to know the server of errors by", both(partnerHas(message), func(c *partners.Config) {
 			c.Agreements[0].AllowPrivateEndpoint, c.Agreements[0].Endpoint, c.Agreements[0].ErrorEndpoint = true, "http://127.0.0.1/", "https://tw.example/error"
 		}), "agreements[0].error_endpoint", []string{"is https", "tls-server"}},
-		{"no TLS", both(partnerHas(message), func(c *partners.Config) { c.Agreements[0].AllowPrivateEndpoint, c.Agreements[0].Endpoint = true, "http://127.0.0.1/" }), "", nil},
+		{"no TLS", both(partnerHas(message), func(c *partners.Config) {
+			c.Agreements[0].AllowPrivateEndpoint, c.Agreements[0].Endpoint = true, "http://127.0.0.1/"
+		}), "", nil},
 		{"nothing to verify by", partnerHas(server), "agreements[0].signature_required", []string{"partners[0].credentials", "message-signature"}},
 		{"nothing to verify acknowledgments by", both(partnerHas(server), signedAcks), "agreements[0].ack_signed", []string{"message-signature"}},
 		{"nothing to verify", both(partnerHas(server), unsigned), "", nil},

@@ -56,7 +56,16 @@ type unreadable struct{ error }
 
 func (e *unreadable) Unwrap() error { return e.error }
 
+// coded is an error with an exit code of its own.
+type coded struct {
+	error
+	code int
+}
+
+func (e *coded) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
+	var own *coded
 	var usage *usageError
 	var no *refused
 	var unread *unreadable
@@ -65,6 +74,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &own):
+		return own.code
 	case errors.Is(err, errNotValid):
 		return exitNotValid
 	case errors.As(err, &unread):

@@ -272,6 +272,7 @@ func (n *runningNode) start(ctx context.Context) {
 	})
 	n.running.Go(func() { n.watcher.Run(run) })
 	n.running.Go(func() { n.fetcher.Run(run) })
+	n.running.Go(func() { n.remind(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

@@ -67,7 +67,7 @@ const exitHelp = `Exit codes:
   3  not found: no such certificate, message, document or partner, or none that this key may see
   4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
 "msg verify", "msg inspect" and the verbs under "xml" and "cms" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
-usage.
+usage. So has "cert needs-renewal": 0 yes, 1 no, 2 unreadable or usage, 255 another error.
 `
 
 // run is the program without its process: it parses args, does what they say, and returns the exit code.
@@ -86,7 +86,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true

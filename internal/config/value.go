@@ -122,7 +122,7 @@ func setScalar(v reflect.Value, text string) error {
 		v.Set(reflect.ValueOf(at))
 		return err
 	case durationType:
-		d, err := parseDuration(text)
+		d, err := ParseDuration(text)
 		v.SetInt(int64(d))
 		return err
 	}
@@ -161,8 +161,8 @@ func parseInstant(text string) (time.Time, error) {
 
 var daysPattern = regexp.MustCompile(`^([0-9]{1,5})d`)
 
-// parseDuration reads a Go duration that may begin with days of 24 hours.
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration reads a Go duration that may begin with days of 24 hours, as the configuration writes them: "30s", "1h30m", "7d", "1d12h".
+func ParseDuration(text string) (time.Duration, error) {
 	var days time.Duration
 	rest := text
 	if m := daysPattern.FindStringSubmatch(text); m != nil {
