@@ -148,7 +148,7 @@ func TestRetroactiveRulesCountFromTheirDay(t *testing.T) {
 		issued  eco.Date // the last day in time
 		without eco.Date // the same when only the departure is stated
 	}{
-		{"ATIGA-D", day(5), day(5)},   // 3 calendar days after departure
+		{"ATIGA-D", day(7), day(5)},   // 3 calendar days after the declared shipment
 		{"AKFTA-AK", day(9), day(5)},  // 3 working days after the declared shipment, a Wednesday
 		{"AANZFTA", day(11), day(5)},  // 3 working days after sailing, a Friday
 		{"GSP-A", day(2), day(2)},     // the day of departure
