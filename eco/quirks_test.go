@@ -126,6 +126,7 @@ func TestQuirksThatMakeNoSense(t *testing.T) {
 		key    string
 	}{
 		{"less than nothing", eco.Quirks{MaxItems: -1}, "max_items"},
+		{"days without end", eco.Quirks{RetroactiveDays: 2_000_000_000, RetroactiveUnit: eco.WorkingDays}, "retroactive_days"},
 		{"days of no unit", eco.Quirks{RetroactiveDays: 3}, "retroactive_unit"},
 		{"base without a rule", eco.Quirks{RetroactiveBase: eco.FromSailing}, "retroactive_base"},
 		{"unit", eco.Quirks{RetroactiveUnit: "weeks"}, "retroactive_unit"},
