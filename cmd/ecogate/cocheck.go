@@ -176,8 +176,12 @@ func (c checkedFile) tell(w *columns, forms eco.Forms) {
 }
 
 func (c checkedCertificate) tell(w *columns, partner string, forms eco.Forms) {
-	form, _ := forms.ByCode(c.Form)
-	verdict := fmt.Sprintf("certificate %s, %s%s%s: ", c.Reference, form.Title, prefixed(", for ", partner), prefixed(", at ", c.Place))
+	form, known := forms.ByCode(c.Form)
+	title := form.Title
+	if !known {
+		title = "of no form that is known"
+	}
+	verdict := fmt.Sprintf("certificate %s, %s%s%s: ", c.Reference, title, prefixed(", for ", partner), prefixed(", at ", c.Place))
 	switch {
 	case len(c.Findings) == 0:
 		verdict += "nothing is wrong"
