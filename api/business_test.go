@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
@@ -174,4 +176,25 @@ func FuzzBusinessMessage(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDeadlinesOfACertificateAreShown(t *testing.T) {
+	f, _ := dealt(t, nil)
+	c := record(certificate(t, "R1"), "m1@kr", "a")
+	c.Data.Form, c.Data.IssuedAt = eco.FormATIGA, eco.Date{Year: 2025, Month: time.November, Day: 19}
+	c.Direction, c.State = exchange.Inbound, exchange.CertificateAvailable
+	f.accept(exchange.Arrival{
+		Message:     exchange.Message{Direction: exchange.Inbound, Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: "m1@kr", Partner: "KR", Created: now, Certificate: c.Key, Content: "a"},
+		Raw:         ebms.Bytes([]byte("raw")),
+		Certificate: c, Document: []byte("<document/>"),
+	})
+	found, err := f.client(officerSecret).Lookup(t.Context(), api.LookupQuery{Reference: "R1"})
+	if err != nil || len(found.Matches) != 1 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	// Now is 2026-11-20: the day after the last, and the day of receipt.
+	got, err := json.Marshal(found.Matches[0].Deadlines)
+	if want := `[{"kind":"validity","owner":"importing","due":"2026-11-19","overdue":true},{"kind":"reject notice","owner":"importing","due":"2027-01-19","overdue":false}]`; err != nil || string(got) != want {
+		t.Errorf("got %s, want %s, %v", got, want, err)
+	}
 }

@@ -62,6 +62,23 @@ type Match struct {
 	Findings    []eco.Finding    `json:"findings,omitempty"`
 	// Dealings are what business messages said of it.
 	Dealings *Dealings `json:"dealings,omitempty"`
+	// Deadlines are what either side still has to do about it, the earliest first.
+	Deadlines []Deadline `json:"deadlines,omitempty"`
+}
+
+// Deadline is a thing to do, and whether its last day was over at the instant of the answer.
+type Deadline struct {
+	eco.Deadline
+	Overdue bool `json:"overdue"`
+}
+
+// deadlines are those of a certificate as of now.
+func deadlines(c exchange.Certificate, forms eco.Forms, now time.Time) (list []Deadline) {
+	form, _ := forms.ByCode(c.Data.Form) // Without a form there are none but those that messages state.
+	for _, d := range c.Deadlines(form) {
+		list = append(list, Deadline{d, d.Overdue(now)})
+	}
+	return list
 }
 
 // Dealings are what business messages said of a certificate.
@@ -145,7 +162,11 @@ func (s *server) lookup(c echo.Context) error {
 	}
 	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
 	for _, certificate := range found {
-		answer.Matches = append(answer.Matches, match(certificate, callOf(c).key.Role))
+		m := match(certificate, callOf(c).key.Role)
+		if m.Certificate != nil {
+			m.Deadlines = deadlines(certificate, s.Forms(), answer.Checked)
+		}
+		answer.Matches = append(answer.Matches, m)
 	}
 	return c.JSON(http.StatusOK, answer)
 }

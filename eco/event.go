@@ -76,6 +76,9 @@ type Event struct {
 	// cancelled. ATIGA OCP Rule 14 allows belated presentation for goods that arrived in time, and for force majeure.
 	Override string `json:"override,omitempty"`
 
+	// ReplyBy is the last day for the reply that a request to verify states; optional.
+	ReplyBy Date `json:"reply_by,omitzero"`
+
 	// What begins a life.
 
 	Content    string         `json:"content,omitempty"`

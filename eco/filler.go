@@ -74,13 +74,14 @@ func withoutFiller(text string) string {
 
 // withoutRowFiller cuts a row at the asterisks that end it. The line that is typed behind them is of dashes or underscores.
 func withoutRowFiller(row string) string {
-	rest := strings.TrimRight(row, " \t\r-_=")
-	bare := strings.TrimRight(rest, "*")
-	if len(rest)-len(bare) < 4 {
-		return row
+	for { // "GOODS **** ****" has several runs.
+		rest := strings.TrimRight(row, " \t\r-_=")
+		bare := strings.TrimRight(rest, "*")
+		if len(rest)-len(bare) < 4 {
+			return row
+		}
+		row = strings.TrimRight(bare, " \t\r")
 	}
-	// "GOODS **** ****" has several runs.
-	return strings.TrimRight(withoutRowFiller(bare), " \t\r")
 }
 
 // cleanTexts is a copy of v in which each string below it is what change makes of it; what holds no string is shared.

@@ -69,11 +69,12 @@ func (r *formReader) references(f *Form) {
 		if !filled(rule.Layout) {
 			r.add(at+".layout", "is required")
 		}
-		pattern, err := regexp.Compile("^(?:" + rule.Pattern + ")$")
+		_, err := regexp.Compile(rule.Pattern) // By itself: ")|(" would be one between brackets only, and match everything.
 		if err != nil || rule.Pattern == "" {
 			r.add(at+".pattern", "want a regular expression, found %q", rule.Pattern)
 			continue
 		}
+		pattern := regexp.MustCompile("^(?:" + rule.Pattern + ")$")
 		rule.pattern = pattern
 		for _, name := range pattern.SubexpNames() {
 			if name != "" && !slices.Contains(referenceGroups, name) {
@@ -150,10 +151,14 @@ func (r *formReader) criteria(f *Form) {
 			r.add(at+".meaning", "is required")
 		}
 		for _, spelling := range append([]string{rule.Code}, rule.Spellings...) {
-			if first, twice := spelled[spelling]; twice {
+			folded := strings.Join(strings.Fields(foldCriterion(spelling)), " ") // As ParseCriteria compares them.
+			if first, twice := spelled[folded]; twice {
 				r.add(at, "%q is a spelling of %s already", spelling, first)
 			}
-			spelled[spelling] = rule.Code
+			spelled[folded] = rule.Code
+			if folded == "" && rule.Code != "" {
+				r.add(at+".spellings", "want words, found %q", spelling)
+			}
 		}
 		for j, line := range rule.Lines {
 			if line < 1 || line > maxCriterionLines {
@@ -186,6 +191,9 @@ func (r *formReader) percent(at string, rule CriterionRule) {
 	if rule.Min.Valid() != nil || rule.Max.Valid() != nil || rule.Min.Cmp(rule.Max) > 0 {
 		r.add(at, "want min and max, two decimals in order, found %q and %q", rule.Min, rule.Max)
 	}
+	if rule.Min.Sign() < 0 || rule.Max.Cmp("100") > 0 {
+		r.add(at, "want percentages from 0 to 100, found %s to %s", rule.Min, rule.Max)
+	}
 	if rule.Usual != "" && rule.Usual.Valid() != nil {
 		r.add(at+".usual", "want a decimal, found %q", rule.Usual)
 	}
@@ -206,15 +214,42 @@ func (r *formReader) periods(f *Form) {
 	if !slices.Contains([]string{"", HSBasisExporting, HSBasisImporting}, f.HS.Basis) {
 		r.add("hs.basis", "want %s or %s, found %q", HSBasisExporting, HSBasisImporting, f.HS.Basis)
 	}
+	r.atMost("validity_months", f.ValidityMonths, maxFormMonths)
+	r.atMost("retention_years", f.RetentionYears, maxFormMonths/12)
+	for _, clock := range []struct {
+		key string
+		n   int
+	}{
+		{"reject_notice_days", f.Clocks.RejectNoticeDays}, {"verification_reply_days", f.Clocks.VerificationReplyDays},
+		{"verification_total_days", f.Clocks.VerificationTotalDays}, {"visit_consent_days", f.Clocks.VisitConsentDays}, {"visit_days", f.Clocks.VisitDays},
+	} {
+		r.atMost("clocks."+clock.key, clock.n, maxFormDays)
+	}
+	r.atMost("clocks.reissue_months", f.Clocks.ReissueMonths, maxFormMonths)
 	rule := f.Retroactive
 	if rule == nil {
 		return
 	}
+	r.atMost("retroactive.days", rule.Days, maxFormDays)
+	r.atMost("retroactive.max_months", rule.MaxMonths, maxFormMonths)
 	if rule.Unit != CalendarDays && rule.Unit != WorkingDays {
 		r.add("retroactive.unit", "want %s or %s, found %q", CalendarDays, WorkingDays, rule.Unit)
 	}
 	if !slices.Contains(dayBases, rule.Base) {
 		r.add("retroactive.base", "want one of %s, found %q", joined(dayBases), rule.Base)
+	}
+}
+
+// maxFormDays and maxFormMonths bound the periods of a form, ten and a hundred years: days are counted one by one, and dates end
+// with the year 9999.
+const (
+	maxFormDays   = 3660
+	maxFormMonths = 1200
+)
+
+func (r *formReader) atMost(key string, n, limit int) {
+	if n > limit {
+		r.add(key, "want at most %d, found %d", limit, n)
 	}
 }
 

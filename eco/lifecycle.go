@@ -143,6 +143,8 @@ type Verification struct {
 	// Asked and Replied are the instants of the request and of its reply, zero while there is none.
 	Asked   time.Time `json:"asked"`
 	Replied time.Time `json:"replied,omitzero"`
+	// ReplyBy is the last day for the reply, where the request states one.
+	ReplyBy Date `json:"reply_by,omitzero"`
 }
 
 // IllegalMove is the error for an event that may not happen to a certificate where it stands. Nothing was changed.

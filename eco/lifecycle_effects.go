@@ -413,7 +413,7 @@ func (l *Life) ask(e Event) *refusal {
 		return refuse(ReasonNotReceived, "no message has carried it to the partner")
 	}
 	if l.request(e.Reference) == nil {
-		l.Requests = append(l.Requests, Verification{ID: e.Reference, Asked: e.At})
+		l.Requests = append(l.Requests, Verification{ID: e.Reference, Asked: e.At, ReplyBy: e.ReplyBy})
 	}
 	return nil
 }

@@ -148,22 +148,12 @@ func TestCancellationNamesWhatItCancelsAndKeepsTheRest(t *testing.T) {
 		if last.Relation != eco.RelationCancels || last.Reference != c.Reference || !strings.HasSuffix(cancelled.Certification.Remarks, "ISSUED IN ERROR") {
 			t.Errorf("%s: %+v, %q", name, last, cancelled.Certification.Remarks)
 		}
-		if got, want := cancelled.Status.Function(), eco.FunctionCancellation; got != want {
-			t.Errorf("function %s, want %s", got, want)
+		if cancelled.Status != eco.StatusCancellation {
+			t.Errorf("status %s, want %s", cancelled.Status, eco.StatusCancellation)
 		}
 		again, _ := json.Marshal(c)
 		if was, _ := json.Marshal(before); string(again) != string(was) {
 			t.Errorf("%s: the certificate itself was changed", name)
-		}
-	}
-}
-
-func TestEveryStatusHasItsFunction(t *testing.T) {
-	for status, want := range map[eco.DocumentStatus]eco.Function{
-		"": "9", eco.StatusOriginal: "9", eco.StatusReplacement: "5", eco.StatusReissue: "18", eco.StatusTrueCopy: "31", eco.StatusCancellation: "1", "used": "",
-	} {
-		if got := status.Function(); got != want {
-			t.Errorf("%q: %q, want %q", status, got, want)
 		}
 	}
 }

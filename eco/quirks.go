@@ -47,6 +47,9 @@ func (q Quirks) Problems() map[string]string {
 			problems[key] = fmt.Sprintf("%d is less than 0", n)
 		}
 	}
+	if q.RetroactiveDays > maxFormDays {
+		problems["retroactive_days"] = fmt.Sprintf("%d is more than %d", q.RetroactiveDays, maxFormDays)
+	}
 	switch {
 	case q.RetroactiveUnit == "" && q.RetroactiveDays != 0:
 		problems["retroactive_unit"] = fmt.Sprintf("is required with retroactive_days: %s or %s", CalendarDays, WorkingDays)

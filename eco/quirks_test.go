@@ -126,6 +126,7 @@ func TestQuirksThatMakeNoSense(t *testing.T) {
 		key    string
 	}{
 		{"less than nothing", eco.Quirks{MaxItems: -1}, "max_items"},
+		{"days without end", eco.Quirks{RetroactiveDays: 2_000_000_000, RetroactiveUnit: eco.WorkingDays}, "retroactive_days"},
 		{"days of no unit", eco.Quirks{RetroactiveDays: 3}, "retroactive_unit"},
 		{"base without a rule", eco.Quirks{RetroactiveBase: eco.FromSailing}, "retroactive_base"},
 		{"unit", eco.Quirks{RetroactiveUnit: "weeks"}, "retroactive_unit"},
@@ -148,7 +149,7 @@ func TestRetroactiveRulesCountFromTheirDay(t *testing.T) {
 		issued  eco.Date // the last day in time
 		without eco.Date // the same when only the departure is stated
 	}{
-		{"ATIGA-D", day(5), day(5)},   // 3 calendar days after departure
+		{"ATIGA-D", day(7), day(5)},   // 3 calendar days after the declared shipment
 		{"AKFTA-AK", day(9), day(5)},  // 3 working days after the declared shipment, a Wednesday
 		{"AANZFTA", day(11), day(5)},  // 3 working days after sailing, a Friday
 		{"GSP-A", day(2), day(2)},     // the day of departure

@@ -143,10 +143,10 @@ func (v *validation) checkCountries() {
 	}
 }
 
-// checkMember asks for one of the countries that the form's file lists under key, if it lists any. Whether it is a country at
-// all is for checkCountry.
+// checkMember asks for one of the countries that the form's file lists under key, if it lists any. What is no code at all is for
+// checkCountry.
 func (v *validation) checkMember(path, code, key string, members []string) {
-	if v.isCountry(code) && len(members) > 0 && !slices.Contains(members, code) {
+	if (v.isCountry(code) || userAssigned(code)) && len(members) > 0 && !slices.Contains(members, code) {
 		v.add(v.ruled(key), CodeCountries, path, fmt.Sprintf("%s: want one of %s, found %q", v.form.Code, strings.Join(members, ", "), code), "use the form that was agreed with this country")
 	}
 }

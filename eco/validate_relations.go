@@ -69,7 +69,7 @@ func (v *validation) checkInvoices() {
 	case ticked && third == nil:
 		v.fail(CodeThirdParty, "invoices", "third-country invoicing without the invoicing company", "state name and country of the company as the invoice's issuer")
 	case !ticked && third != nil:
-		v.fail(CodeThirdParty, "flags.THIRD_COUNTRY_INVOICING", fmt.Sprintf("invoice %q has an issuer of its own, the indicator is not set", third.Number), "set the indicator, or leave the issuer out")
+		v.add(v.ruled("flags"), CodeThirdParty, "flags.THIRD_COUNTRY_INVOICING", fmt.Sprintf("invoice %q has an issuer of its own, the indicator is not set", third.Number), "set the indicator, or leave the issuer out")
 	}
 }
 
@@ -153,6 +153,7 @@ func (v *validation) checkRelated() {
 			v.fail(code, path+".date", "the original's issue date is missing", "state the date that the original bears")
 		}
 		v.checkCountry(path+".country", related.Country)
+		v.checkReissue(related)
 	}
 	if want, ok := statusRelations[c.Status]; ok && !stated[want] {
 		v.fail(CodeRelated, "related", fmt.Sprintf("status %s calls for a certificate with relation %s", c.Status, want), "name that certificate")
@@ -161,12 +162,28 @@ func (v *validation) checkRelated() {
 		v.warn(CodeRelated, "related", "a re-issue that names no earlier certificate", "name it if the number changed")
 	}
 	if copied := c.Status == StatusTrueCopy; v.form.Offers(FlagCertifiedTrueCopy) && c.Flags[FlagCertifiedTrueCopy] != copied {
-		v.fail(CodeRelated, "flags.CERTIFIED_TRUE_COPY", fmt.Sprintf("the indicator says %t, the status is %q", !copied, c.Status), "let indicator and status agree")
+		v.add(v.ruled("flags"), CodeRelated, "flags.CERTIFIED_TRUE_COPY", fmt.Sprintf("the indicator says %t, the status is %q", !copied, c.Status), "let indicator and status agree")
 	}
 	if back := c.Flags[FlagBackToBack]; v.form.Offers(FlagBackToBack) && back != stated[RelationBackToBack] {
-		v.fail(CodeBackToBack, "flags.BACK_TO_BACK", fmt.Sprintf("the indicator says %t, an original certificate is named: %t", back, !back), "name the original with relation BACK_TO_BACK_OF, and set the indicator")
+		severity := v.ruled("flags") // Whether the form has the box may be in doubt; whoever ticked it says that there is an original.
+		if back {
+			severity = SeverityError
+		}
+		v.add(severity, CodeBackToBack, "flags.BACK_TO_BACK", fmt.Sprintf("the indicator says %t, an original certificate is named: %t", back, !back), "name the original with relation BACK_TO_BACK_OF, and set the indicator")
 	}
 	v.checkDocuments()
+}
+
+// checkReissue finds a re-issue that comes too late after what it names. ATIGA OCP Rule 29(1): within a year of the original.
+func (v *validation) checkReissue(related RelatedCertificate) {
+	months := v.form.Clocks.ReissueMonths
+	if v.c.Status != StatusReissue || months == 0 || related.Date.IsZero() || related.Relation == RelationBackToBack {
+		return
+	}
+	if last := related.Date.AddMonths(months); v.c.IssuedAt.After(last) {
+		v.add(v.ruled("clocks"), CodeDates, "issue_date", fmt.Sprintf("%s of %s is issued again until %s (%d months), found %s",
+			related.Reference, related.Date, last, months, v.c.IssuedAt), "check both dates, or issue a certificate of its own")
+	}
 }
 
 func (v *validation) checkDocuments() {

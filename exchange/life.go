@@ -28,6 +28,15 @@ func lifeOf(c Certificate) eco.Life {
 	return life
 }
 
+// Deadlines lists what either side still has to do about a certificate of that form, and until when, the earliest first. Clocks of
+// the certificate run from its record here. What customs doubt by themselves asks nobody for a reply.
+func (c Certificate) Deadlines(form eco.Form) []eco.Deadline {
+	life := lifeOf(c)
+	life.Began = c.Recorded
+	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(r eco.Verification) bool { return r.ID == customsDoubt })
+	return form.Deadlines(c.Data.IssuedAt, life)
+}
+
 // moved is the change that events make to a certificate, and dealings says what else is known of it then. The error is an
 // *eco.IllegalMove.
 func moved(c Certificate, dealings Dealings, events ...eco.Event) (Change, error) {
@@ -182,7 +191,7 @@ func asking(c Certificate, r eco.VerificationRequest, message, by string) (Chang
 	if len(reasons) == 0 {
 		reasons = []eco.Reason{{Code: eco.ReasonOther, Text: "verified at random"}}
 	}
-	return moved(c, dealings, eco.Event{Kind: eco.EventVerify, At: r.IssueTime, By: by, Reference: r.ID, Reasons: reasons})
+	return moved(c, dealings, eco.Event{Kind: eco.EventVerify, At: r.IssueTime, By: by, Reference: r.ID, Reasons: reasons, ReplyBy: r.ReplyBy})
 }
 
 // replied is the change that a verification reply makes. On the importing side a certificate that is not confirmed stays suspended until

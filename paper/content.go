@@ -362,7 +362,8 @@ func endorsement(label string, e *eco.Endorsement) entry {
 	if e == nil {
 		return entry{}
 	}
-	return prose(label, joined(e.Number, e.Status, e.Body, e.Officer, e.Place, e.Country, e.Remarks))
+	return prose(label, joined(labelled("NO. ", e.Number), e.Status, labelled("BY ", e.Body), labelled("OFFICER ", e.Officer),
+		labelled("AT ", e.Place), e.Country, e.Remarks))
 }
 
 // invoicers are the companies that invoice in the exporter's place, each with its invoices, and the invoices of no item.

@@ -64,7 +64,14 @@ func (r *reader) version(n *node) int {
 	return v
 }
 
-// status reads the function of the document. Partners' lists are not known, so theirs is taken if it is a word of ours.
+// functions are the codes of UNCL 1225 (message function) that say what a document is for. That of a retransmission is no
+// document's, which is the same, octet for octet.
+var functions = map[string]eco.DocumentStatus{
+	"1": eco.StatusCancellation, "5": eco.StatusReplacement, "9": eco.StatusOriginal, "18": eco.StatusReissue, "31": eco.StatusTrueCopy,
+}
+
+// status reads the function of the document. Partners' lists are not known, so theirs is taken if it is a word of ours. A
+// number counts only if its list is named: 1 is a cancellation in UNCL 1225 and may be an original elsewhere.
 func (r *reader) status(application *node) eco.DocumentStatus {
 	n := r.is("status", r.child(application, "cbc:ApplicationStatusCode"))
 	status := eco.DocumentStatus(r.token(n))
@@ -72,6 +79,9 @@ func (r *reader) status(application *node) eco.DocumentStatus {
 		return status
 	}
 	spelled := eco.DocumentStatus(strings.ReplaceAll(strings.ToUpper(string(status)), " ", "-"))
+	if function, known := functions[string(status)]; known && strings.HasSuffix(strings.TrimSpace(n.attribute("listID")), "1225") {
+		spelled = function
+	}
 	if spelled != status {
 		r.note(n, fmt.Sprintf("function %.40q, read as %s", status, spelled), "")
 	}

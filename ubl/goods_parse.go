@@ -183,7 +183,7 @@ func (r *reader) properties(n *node, item *eco.Item) {
 		switch name := r.token(r.must(property, "cbc:Name")); name {
 		case propertyCriterion:
 			r.is("criteria", property)
-			item.Criteria = append(item.Criteria, eco.Criterion{Code: r.token(r.must(property, "cbc:Value")), Percent: r.decimal(r.child(property, "cbc:ValueQuantity"))})
+			item.Criteria = append(item.Criteria, eco.Criterion{Code: r.token(r.must(property, "cbc:Value")), Percent: r.percent(r.child(property, "cbc:ValueQuantity"))})
 		case propertyCriterionPercent:
 			r.criterionPercent(property, value, item)
 		case propertyCriterionText:
@@ -218,7 +218,15 @@ func (r *reader) criterionPercent(property, value *node, item *eco.Item) {
 		r.fail(property, "a criterion without percentage before it", "none")
 		return
 	}
-	item.Criteria[last].Percent = r.decimal(value)
+	item.Criteria[last].Percent = r.percent(value)
+}
+
+// percent reads a number of percent, which in another unit may be a fraction.
+func (r *reader) percent(n *node) eco.Decimal {
+	if unit := strings.TrimSpace(n.attribute("unitCode")); unit != "" && unit != unitPercent {
+		r.note(n, fmt.Sprintf("want a percentage in unit %s, found unit %.20q: read as a percentage", unitPercent, unit), "ask the sender for the percentage")
+	}
+	return r.decimal(n)
 }
 
 // checkMirror compares a property that repeats a criterion. Where criteria are not properties percentFor reads it.
@@ -242,7 +250,7 @@ func (r *reader) checkMirror(property *node, item *eco.Item) {
 // percentOf is the percentage that a property says. UBL 2.0 has no ValueQuantity.
 func (r *reader) percentOf(property *node) eco.Decimal {
 	if quantity := r.child(property, "cbc:ValueQuantity"); quantity != nil {
-		return r.decimal(quantity)
+		return r.percent(quantity)
 	}
 	value := r.child(property, "cbc:Value")
 	switch name := r.token(r.child(property, "cbc:Name")); name {

@@ -16,6 +16,13 @@ const (
 	maxElements   = 250_000
 	maxName       = 256     // octets of a prefix or local name
 	maxNamespace  = 1 << 10 // octets of a namespace name
+	maxScope      = 256     // declarations of namespaces that hold for one element, each of which its name may be compared with
+)
+
+// Namespaces that XML keeps for itself (Namespaces in XML 1.0 §3).
+const (
+	namespaceXML   = "http://www.w3.org/XML/1998/namespace"
+	namespaceXMLNS = "http://www.w3.org/2000/xmlns/"
 )
 
 // node is an element with its names resolved.
@@ -45,6 +52,7 @@ type scope struct {
 	prefix string
 	space  *namespace
 	outer  *scope
+	size   int // of the list
 }
 
 func (s *scope) find(prefix string) *namespace {
@@ -85,7 +93,7 @@ func parse(doc []byte, document string) (*node, error) {
 		return nil, err
 	}
 	p := &parser{document: document, namespaces: map[string]*namespace{}}
-	p.xml = &scope{prefix: "xml", space: p.namespace("http://www.w3.org/XML/1998/namespace")}
+	p.xml = &scope{prefix: "xml", space: p.namespace(namespaceXML)}
 	for kind := tokenText; kind != tokenNone; {
 		if kind, err = s.next(); err != nil {
 			return nil, err
@@ -239,14 +247,33 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 			n.attributes = append(n.attributes, a)
 			continue
 		}
-		if declared != "" && a.Value == "" {
-			return nil, fmt.Errorf("want a namespace for prefix %.40q, found none", declared)
+		if err := checkDeclaration(declared, a.Value); err != nil {
+			return nil, err
 		}
-		if len(a.Value) > maxNamespace {
-			return nil, fmt.Errorf("want namespace names of at most %d octets, found one of %d", maxNamespace, len(a.Value))
+		s = &scope{prefix: declared, space: p.namespace(a.Value), outer: s, size: s.size + 1}
+		if s.size > maxScope {
+			return nil, fmt.Errorf("want at most %d declarations of namespaces around an element, found more", maxScope)
 		}
-		s = &scope{prefix: declared, space: p.namespace(a.Value), outer: s}
 	}
+	return s, n.resolveAttributes(s)
+}
+
+// checkDeclaration refuses what may not be declared (Namespaces in XML 1.0 §3, §5), so that no reader takes a name for another.
+func checkDeclaration(prefix, uri string) error {
+	switch {
+	case prefix != "" && uri == "":
+		return fmt.Errorf("want a namespace for prefix %.40q, found none", prefix)
+	case len(uri) > maxNamespace:
+		return fmt.Errorf("want namespace names of at most %d octets, found one of %d", maxNamespace, len(uri))
+	case prefix == "xmlns" || uri == namespaceXMLNS || (prefix == "xml") != (uri == namespaceXML):
+		return fmt.Errorf("want prefixes xml and xmlns for their own namespaces alone, found prefix %.40q for %.80q", prefix, uri)
+	}
+	return nil
+}
+
+// resolveAttributes puts namespaces in the place of prefixes, under which two attributes may turn out to be one
+// (Namespaces in XML 1.0 §6.3).
+func (n *node) resolveAttributes(s *scope) error {
 	for i := range n.attributes {
 		a := &n.attributes[i]
 		if a.Name.Space == "" {
@@ -254,11 +281,14 @@ func (p *parser) attributes(n *node, attributes []xml.Attr, s *scope) (*scope, e
 		}
 		space := s.find(a.Name.Space)
 		if space == nil {
-			return nil, fmt.Errorf("prefix %.40q of an attribute is not declared", a.Name.Space)
+			return fmt.Errorf("prefix %.40q of an attribute is not declared", a.Name.Space)
 		}
 		a.Name.Space = space.uri
+		if slices.ContainsFunc(n.attributes[:i], func(earlier xml.Attr) bool { return earlier.Name == a.Name }) {
+			return fmt.Errorf("attribute %.40s of namespace %.80q given twice", a.Name.Local, space.uri)
+		}
 	}
-	return s, nil
+	return nil
 }
 
 // namespace finds or makes the namespace of that name.

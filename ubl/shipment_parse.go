@@ -106,21 +106,37 @@ func (r *reader) location(n *node) eco.Location {
 	return l
 }
 
-// totals compares what the shipment is said to add up to with its items.
+// totals compares what the shipment is said to add up to with its items. A total that cannot be compared, most often since the items
+// do not have the value, is found in no member of a certificate: it is reported as not read.
 func (r *reader) totals(shipment, consignment *node, c *eco.Certificate) {
 	want := totalsOf(c.Items)
 	const fix = "compare with the items"
 	n := r.child(shipment, "cbc:GrossWeightMeasure")
-	if found := r.measure(n); found != nil && want.weight != nil && found.Unit == want.weight.Unit && found.Value.Cmp(want.weight.Value) != 0 {
-		r.note(n, fmt.Sprintf("the items weigh %s %s, found %s", want.weight.Value, want.weight.Unit, found.Value), fix)
+	if found := r.measure(n); found != nil {
+		switch {
+		case want.weight == nil || found.Unit != want.weight.Unit:
+			n.read = false
+		case found.Value.Cmp(want.weight.Value) != 0:
+			r.note(n, fmt.Sprintf("the items weigh %s %s, found %s", want.weight.Value, want.weight.Unit, found.Value), fix)
+		}
 	}
 	n = r.child(shipment, "cbc:FreeOnBoardValueAmount")
-	if found := r.amount(n); found != nil && want.fob != nil && found.Currency == want.fob.Currency && found.Value.Cmp(want.fob.Value) != 0 {
-		r.note(n, fmt.Sprintf("the items are worth %s %s, found %s", want.fob.Value, want.fob.Currency, found.Value), fix)
+	if found := r.amount(n); found != nil {
+		switch {
+		case want.fob == nil || found.Currency != want.fob.Currency:
+			n.read = false
+		case found.Value.Cmp(want.fob.Value) != 0:
+			r.note(n, fmt.Sprintf("the items are worth %s %s, found %s", want.fob.Value, want.fob.Currency, found.Value), fix)
+		}
 	}
 	n = r.child(consignment, "cbc:TotalPackagesQuantity")
-	if found := r.count(n); n != nil && want.packages != 0 && found != want.packages {
-		r.note(n, fmt.Sprintf("the items have %d packages, found %d", want.packages, found), fix)
+	if found := r.count(n); n != nil {
+		switch {
+		case want.packages == 0:
+			n.read = false
+		case found != want.packages:
+			r.note(n, fmt.Sprintf("the items have %d packages, found %d", want.packages, found), fix)
+		}
 	}
 }
 

@@ -161,7 +161,26 @@ func showMatch(w *columns, m api.Match) {
 		showCertificate(w, m.Certificate)
 	}
 	showDealings(w, m.Dealings)
+	for _, d := range m.Deadlines {
+		w.row("until "+d.Due.String(), deadline(d))
+	}
 	findings(w, m.Findings)
+}
+
+// deadline is what is to be done, by whom, and whether it is late.
+func deadline(d api.Deadline) string {
+	text := string(d.Kind)
+	if d.Verification != "" {
+		text += " " + d.Verification
+	}
+	text += ", " + string(d.Owner) + " side"
+	if d.Unconfirmed {
+		text += ", by a figure that is not confirmed"
+	}
+	if d.Overdue {
+		text += ", OVERDUE"
+	}
+	return text
 }
 
 func showCertificate(w *columns, c *eco.Certificate) {

@@ -10,19 +10,37 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/partners"
 )
 
-// checkedCertificate is what "co check --json" tells.
+// checkedFile is what "co check --json" tells.
+type checkedFile struct {
+	File string `json:"file"`
+	// Partner is whose quirks were looked at too; "" for none.
+	Partner string `json:"partner,omitempty"`
+	// Errors and Warnings count those of all certificates.
+	Errors       int                  `json:"errors"`
+	Warnings     int                  `json:"warnings"`
+	Certificates []checkedCertificate `json:"certificates"`
+}
+
+// checkedCertificate is one of the file.
 type checkedCertificate struct {
-	File      string       `json:"file"`
 	Reference string       `json:"reference"`
 	Form      eco.FormCode `json:"form"`
-	// Partner is whose quirks were looked at too; "" for none.
-	Partner  string        `json:"partner,omitempty"`
-	Errors   int           `json:"errors"`
-	Warnings int           `json:"warnings"`
-	Findings []eco.Finding `json:"findings"`
+	// Place is where a spreadsheet has it.
+	Place    string         `json:"place,omitempty"`
+	Errors   int            `json:"errors"`
+	Warnings int            `json:"warnings"`
+	Findings []placed       `json:"findings"`
+	Unplaced []intake.Field `json:"unplaced,omitempty"`
+}
+
+// placed is a finding with its place in the file, if that is not the path itself.
+type placed struct {
+	eco.Finding
+	Place string `json:"place,omitempty"`
 }
 
 // certificateCheck are the flags of one check.
@@ -30,20 +48,22 @@ type certificateCheck struct {
 	source  formSource
 	partner string
 	form    form
+	from    fileFormat
 }
 
 func (c *cli) coCheck() *cobra.Command {
 	var check certificateCheck
 	cmd := &cobra.Command{
-		Use:   "check FILE [--to PARTNER | --form CODE]",
-		Short: "Say what is wrong with a certificate, before it is submitted",
-		Long: "Check a certificate (JSON; - reads standard input) against the rules of its form and, with --to, against what PARTNER is known to\n" +
-			"refuse under the agreement in force. No node is asked: --to needs the configuration only, --form not even that. --form states the\n" +
-			"form of a certificate that does not; one that states another is refused. Errors keep a certificate from being submitted, warnings\n" +
-			"do not.\n" + formSourceHelp,
+		Use:   "check FILE [--to PARTNER | --form CODE] [--from FORMAT]",
+		Short: "Say what is wrong with certificates, before they are submitted",
+		Long: "Check the certificates of a file against the rules of their forms and, with --to, against what PARTNER is known to refuse under\n" +
+			"the agreement in force. FILE is what \"co submit\" takes: a certificate in JSON (- reads standard input), in the JSON of UN/CEFACT, or\n" +
+			"a spreadsheet (XLSX, CSV); its extension tells, or --from. No node is asked: --to needs the configuration only, --form not even\n" +
+			"that. --form states the form of a certificate that does not; one that states another is refused. Errors keep a certificate from\n" +
+			"being submitted, warnings do not.\n" + formSourceHelp,
 		Args: arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			checked, forms, err := c.checkCertificate(args[0], check)
+			checked, forms, err := c.checkFile(args[0], check)
 			if err != nil {
 				return err
 			}
@@ -57,46 +77,73 @@ func (c *cli) coCheck() *cobra.Command {
 		},
 	}
 	check.source.flags(cmd)
-	cmd.Flags().StringVar(&check.partner, "to", "", "`partner` that it is for")
-	cmd.Flags().Var(&check.form, "form", "`form` code of the certificate, such as ATIGA-D")
+	cmd.Flags().StringVar(&check.partner, "to", "", "`partner` that they are for")
+	cmd.Flags().Var(&check.form, "form", "`form` code of the certificates, such as ATIGA-D")
+	cmd.Flags().Var(&check.from, "from", "`format` of FILE: json, uncefact, xlsx or csv")
 	return cmd
 }
 
-func (c *cli) checkCertificate(file string, check certificateCheck) (checkedCertificate, eco.Forms, error) {
-	var none checkedCertificate
+func (c *cli) checkFile(file string, check certificateCheck) (checkedFile, eco.Forms, error) {
+	checked := checkedFile{File: file, Partner: check.partner}
 	forms, err := check.source.forms()
 	if err != nil {
-		return none, forms, err
+		return checked, forms, err
 	}
 	data, err := c.readFile(file)
 	if err != nil {
-		return none, forms, fmt.Errorf("certificate: %w", err)
+		return checked, forms, fmt.Errorf("certificate: %w", err)
 	}
-	certificate, err := eco.Decode(data)
+	found, err := intake.Read(check.from.of(file), data, forms)
 	if err != nil {
-		return none, forms, &refused{fmt.Errorf("%s: %w", inputName(file), err)}
+		return checked, forms, &refused{fmt.Errorf("%s: %w", inputName(file), err)}
 	}
+	for _, one := range found {
+		certificate, err := c.checkCertificate(one, check, forms)
+		if err != nil {
+			return checked, forms, fmt.Errorf("%s: %w", inputName(file), err)
+		}
+		checked.Errors += certificate.Errors
+		checked.Warnings += certificate.Warnings
+		checked.Certificates = append(checked.Certificates, certificate)
+	}
+	return checked, forms, nil
+}
+
+func (c *cli) checkCertificate(found intake.Import, check certificateCheck, forms eco.Forms) (checkedCertificate, error) {
+	certificate := found.Certificate
 	switch stated := eco.FormCode(check.form); {
 	case stated != "" && certificate.Form == "":
 		certificate.Form = stated
 	case stated != "" && certificate.Form != stated:
-		return none, forms, &refused{fmt.Errorf("%s: the certificate is of form %s, not %s", inputName(file), certificate.Form, stated)}
+		return checkedCertificate{}, &refused{fmt.Errorf("the certificate is of form %s, not %s", certificate.Form, stated)}
 	}
 	quirks, err := c.quirksOf(check, certificate.Form)
 	if err != nil {
-		return none, forms, err
+		return checkedCertificate{}, err
 	}
 	certificate, findings := eco.Clean(certificate)
 	findings = append(findings, eco.Validate(certificate, forms, quirks, c.now())...)
-	checked := checkedCertificate{File: file, Reference: certificate.Reference, Form: certificate.Form, Partner: check.partner, Findings: findings}
-	for _, f := range findings {
-		if f.Severity == eco.SeverityError {
-			checked.Errors++
-		} else {
-			checked.Warnings++
-		}
+	checked := checkedCertificate{Reference: certificate.Reference, Form: certificate.Form, Place: found.Place(""), Unplaced: found.Unplaced}
+	for _, f := range found.Findings {
+		checked.add(placed{Finding: f})
 	}
-	return checked, forms, nil
+	for _, f := range findings {
+		one := placed{Finding: f, Place: found.Place(f.Path)}
+		if one.Place == f.Path {
+			one.Place = ""
+		}
+		checked.add(one)
+	}
+	return checked, nil
+}
+
+func (c *checkedCertificate) add(f placed) {
+	if f.Severity == eco.SeverityError {
+		c.Errors++
+	} else {
+		c.Warnings++
+	}
+	c.Findings = append(c.Findings, f)
 }
 
 // quirksOf are those that certificates of the form meet at the partner; none without a partner.
@@ -118,10 +165,23 @@ func (c *cli) quirksOf(check certificateCheck, form eco.FormCode) (eco.Quirks, e
 	return quirks, nil
 }
 
-// tell explains the findings to people, each with its place on the form.
-func (c checkedCertificate) tell(w *columns, forms eco.Forms) {
-	form, _ := forms.ByCode(c.Form)
-	verdict := fmt.Sprintf("certificate %s, %s%s: ", c.Reference, form.Title, prefixed(", for ", c.Partner))
+// tell explains the findings to people, each with its place on the form and in the file.
+func (c checkedFile) tell(w *columns, forms eco.Forms) {
+	for i, certificate := range c.Certificates {
+		if i > 0 {
+			w.row("")
+		}
+		certificate.tell(w, c.Partner, forms)
+	}
+}
+
+func (c checkedCertificate) tell(w *columns, partner string, forms eco.Forms) {
+	form, known := forms.ByCode(c.Form)
+	title := form.Title
+	if !known {
+		title = "of no form that is known"
+	}
+	verdict := fmt.Sprintf("certificate %s, %s%s%s: ", c.Reference, title, prefixed(", for ", partner), prefixed(", at ", c.Place))
 	switch {
 	case len(c.Findings) == 0:
 		verdict += "nothing is wrong"
@@ -131,12 +191,13 @@ func (c checkedCertificate) tell(w *columns, forms eco.Forms) {
 	w.row(verdict)
 	for _, f := range c.Findings {
 		w.row("")
-		w.row(string(f.Severity) + " " + f.Code + " at " + placeOf(form, f.Path))
+		w.row(string(f.Severity) + " " + f.Code + " at " + placeOf(form, f.Path) + prefixed(", ", f.Place))
 		w.row("  " + f.Text)
 		if f.Fix != "" {
 			w.row("  to do: " + f.Fix)
 		}
 	}
+	leftOut(w, c.Unplaced)
 }
 
 var itemPath = regexp.MustCompile(`^items\[([0-9]+)\]`)

@@ -33,7 +33,8 @@ func TestOutputCannotSteerATerminal(t *testing.T) {
 	}{
 		{"message", "application/json", `{"seq":1,"partner":"KR` + steering + `","reason":{"code":"x","cause":"` + steering + `"}}`, 200, []string{"msg", "show", "1"}},
 		{"messages", "application/json", `{"messages":[{"seq":1,"partner":"KR` + steering + `"}]}`, 200, []string{"msg", "list"}},
-		{"certificate", "application/json", `{"matches":[{"seq":1,"partner":"KR","certificate":{"exporter":{"name":"KR` + steering + `"}}}]}`, 200, []string{"co", "show", "A"}},
+		{"certificate", "application/json", `{"matches":[{"seq":1,"partner":"KR","certificate":{"exporter":{"name":"KR` + steering + `"}},
+			"deadlines":[{"kind":"verification reply","owner":"exporting","verification":"V` + steering + `","due":"2026-12-01"}]}]}`, 200, []string{"co", "show", "A"}},
 		{"problem", "application/problem+json", `{"code":"x","status":500,"title":"KR","detail":"` + steering + `"}`, 500, []string{"co", "show", "A"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,5 +78,16 @@ func TestMessageTellsOfAttemptsAndReasonOnce(t *testing.T) {
 	_, stdout, _ = runAgainst(t, 200, "application/json", `{"seq":1,"reason":{"code":"DeliveryFailure","cause":"no acknowledgment came"}}`, "msg", "show", "1")
 	if !strings.Contains(stdout, "reason  DeliveryFailure: no acknowledgment came\n") {
 		t.Errorf("output:\n%s", stdout)
+	}
+}
+
+func TestCertificateTellsOfItsDeadlines(t *testing.T) {
+	_, stdout, _ := runAgainst(t, 200, "application/json", `{"matches":[{"seq":1,"deadlines":[
+		{"kind":"verification reply","owner":"exporting","verification":"V1","due":"2026-11-19","overdue":true},
+		{"kind":"validity","owner":"importing","due":"2027-11-16","unconfirmed":true,"overdue":false}]}]}`, "co", "show", "A")
+	for _, want := range []string{"2026-11-19", "verification reply V1, exporting side, OVERDUE\n", "2027-11-16", "validity, importing side, by a figure that is not confirmed\n"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("want %q in\n%s", want, stdout)
+		}
 	}
 }

@@ -52,13 +52,7 @@ type submission struct {
 
 // run leaves reading to the node in any case: its forms count, and its version of the JSON form.
 func (s *submission) run(ctx context.Context, file string) error {
-	format := intake.Format(s.from)
-	if format == "" {
-		var ok bool
-		if format, ok = intake.FormatOf(file); !ok {
-			format = intake.FormatJSON // as its extension does not say otherwise
-		}
-	}
+	format := s.from.of(file)
 	if format != intake.FormatJSON && len(s.attach) > 0 {
 		return &usageError{text: fmt.Sprintf("--attach goes with a certificate in json, not with a file in %s", format)}
 	}
@@ -156,13 +150,18 @@ func (s *submission) tell(w *columns, answer api.TakenFile) {
 			findings(w, taken.Problem.Errors)
 		}
 		findings(w, taken.Remarks)
-		for _, f := range taken.Unplaced {
-			why := f.Why
-			if why != "" {
-				why = " (" + why + ")"
-			}
-			w.row("left out", f.Path+": "+f.Value+why)
+		leftOut(w, taken.Unplaced)
+	}
+}
+
+// leftOut tells what a file says and a certificate has no place for.
+func leftOut(w *columns, fields []intake.Field) {
+	for _, f := range fields {
+		why := f.Why
+		if why != "" {
+			why = " (" + why + ")"
 		}
+		w.row("left out", f.Path+": "+f.Value+why)
 	}
 }
 
@@ -225,6 +224,17 @@ func (f *fileFormat) Set(s string) error {
 		}
 	}
 	return fmt.Errorf("want one of %q", intake.Formats())
+}
+
+// of is the format of a file: as stated, or as its extension tells, or JSON.
+func (f fileFormat) of(file string) intake.Format {
+	if f != "" {
+		return intake.Format(f)
+	}
+	if format, ok := intake.FormatOf(file); ok {
+		return format
+	}
+	return intake.FormatJSON
 }
 
 // lineOf tells where a JSON syntax error is.
