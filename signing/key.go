@@ -178,6 +178,17 @@ func ReadCredentials(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxCredentials {
 		return nil, fail(ErrMalformed, "credentials of more than %d octets", maxCredentials)
 	}
+	credentials, err := readCredentials(data)
+	if err == nil {
+		return credentials, nil
+	}
+	if words := instead(data); words != "" {
+		return nil, fail(ErrMalformed, "there is no credential: %s", words)
+	}
+	return nil, err
+}
+
+func readCredentials(data []byte) ([]*x509.Certificate, error) {
 	if bytes.Contains(data, []byte("-----BEGIN")) {
 		return readPEM(data)
 	}
