@@ -61,6 +61,7 @@ type Store interface {
 	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
 	// wait for nothing more become StateAccepted and CertificateAvailable in their order, in the transaction of the last
 	// that was missing; for each message with an Order an audit entry "certificate.available" tells when it was its turn.
+	// A message moves the certificate that it brought or confirmed, and no other one with that Key.
 	// A Sequence that another message has is a conflict like a MessageID that was used for other content; so is one more than
 	// MaxAhead before its turn, under the reason ReasonDeliveryFailure. Reset begins the conversation's numbers anew.
 	Accept(ctx context.Context, arrivals []Arrival) ([]Accepted, error)

@@ -111,8 +111,9 @@ const (
 	stateFile = "state.db"
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
-	// What such a one wrote is a store of version 3 in which there are none.
-	schemaVersion = 3
+	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
+	// it brought; nameWaiting adds that to what an older program wrote.
+	schemaVersion = 4
 	defaultLarge  = 1 << 20
 )
 
@@ -247,6 +248,9 @@ func (t *transaction) prepareBuckets() error {
 	version, err := strconv.Atoi(string(stored))
 	switch {
 	case stored == nil, err == nil && 1 <= version && version < schemaVersion:
+		if err := t.nameWaiting(); err != nil {
+			return err
+		}
 		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:
 		return fmt.Errorf("%w: schema version %q", exchange.ErrDamaged, stored)

@@ -63,7 +63,8 @@ func (t *transaction) expel(e *expulsion) (bool, error) {
 	if err != nil || m.State != exchange.StateReceived {
 		return false, err
 	}
-	if err := t.leave(&m); err != nil {
+	held, err := t.leave(&m)
+	if err != nil {
 		return false, err
 	}
 	reply := uint64(0)
@@ -75,10 +76,6 @@ func (t *transaction) expel(e *expulsion) (bool, error) {
 	err = t.changeMessage(&m, func(m *exchange.Message) {
 		m.State, m.Reason, m.Settled, m.Reply = exchange.StateQuarantined, cloneReason(&e.Reason), e.At.UTC(), reply
 	})
-	if err != nil {
-		return false, err
-	}
-	held, err := t.carried(&m)
 	if err != nil {
 		return false, err
 	}

@@ -72,6 +72,8 @@ var contract = []struct {
 	{"AcceptReset", acceptReset},
 	{"AcceptOrderAndConflict", acceptOrderAndConflict},
 	{"AcceptWaitingCertificateByAnotherMessage", acceptWaitingCertificateByAnotherMessage},
+	{"AcceptReplacementThatWaits", acceptReplacementThatWaits},
+	{"AcceptWaitingBesideOneInForce", acceptWaitingBesideOneInForce},
 	{"AcceptRefusalOfWhatCameOutOfOrder", acceptRefusalOfWhatCameOutOfOrder},
 	{"EnqueueInLine", enqueueInLine},
 	{"EnqueueLineEnds", enqueueLineEnds},
