@@ -18,7 +18,7 @@ const (
 	// StateActive: it counts.
 	StateActive State = "active"
 	// StateRetiring: it counts still, for what is under way, and a newer one has taken its place: our own is not used for anything
-	// new, and a partner's has an end that is not that of its validity. Or it was told to retire.
+	// new, and a partner's was replaced, or has an end that is not that of its validity. Or it was told to retire.
 	StateRetiring State = "retiring"
 	// StateRetired: its window has ended.
 	StateRetired State = "retired"
@@ -84,7 +84,7 @@ func (d *data) held(t *trusted, list []*trusted, at time.Time) Held {
 
 // isSuperseded reports whether another credential of the same owner and use has begun to count after t did.
 func (t *trusted) isSuperseded(list []*trusted, at time.Time) bool {
-	if t.Partner != "" && !t.Until.Before(t.X509Cert.NotAfter) {
+	if t.Partner != "" && t.ReplacedBy == "" && !t.Until.Before(t.X509Cert.NotAfter) {
 		return false
 	}
 	return slices.ContainsFunc(list, func(other *trusted) bool {
