@@ -69,7 +69,8 @@ func (k *checker) node(n NodeConfig) {
 			k.add(at+".id", "issuing body %q stands here twice; merge the two entries", issuer.ID)
 		}
 		seen[issuer.ID] = true
-		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+			Offices: issuer.Offices, Signatories: issuer.Signatories})
 		k.documentForm(at, issuer)
 		for j, key := range issuer.Keys {
 			at := item(at+".keys", j)
@@ -94,14 +95,18 @@ func (k *checker) partner(at string, p PartnerConfig) {
 		at := item(at+".credentials", i)
 		k.uses(at+".uses", credential.Uses)
 		k.credential(at, credential)
+		k.limited(at, credential, Issuer{})
 	}
 	for i, issuer := range p.Issuers {
 		at := item(at+".issuers", i)
-		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		checked := Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+			Offices: issuer.Offices, Signatories: issuer.Signatories}
+		k.issuer(at, checked)
 		for j, credential := range issuer.Credentials {
 			at := item(at+".credentials", j)
 			k.documentUse(at+".uses", credential.Uses)
 			k.credential(at, credential)
+			k.limited(at, credential, checked)
 		}
 	}
 }
@@ -242,6 +247,7 @@ func (k *checker) issuer(at string, issuer Issuer) {
 	}
 	k.forms(at+".forms", issuer.Forms)
 	k.window(at+".until", issuer.From, issuer.Until)
+	k.offices(at, issuer)
 }
 
 func (k *checker) forms(key string, forms []eco.FormCode) {

@@ -85,7 +85,10 @@ type OwnIssuerConfig struct {
 	Forms []eco.FormCode `yaml:"forms"`
 	From  time.Time      `yaml:"from"`
 	Until time.Time      `yaml:"until"`
-	Keys  []KeyConfig    `yaml:"keys"`
+	// Offices and Signatories are as those of IssuerConfig; what another office or person has signed is not sent.
+	Offices     []Office    `yaml:"offices"`
+	Signatories []Signatory `yaml:"signatories"`
+	Keys        []KeyConfig `yaml:"keys"`
 	// SignatureAlgorithm is the algorithm of the body's signatures, as AgreementConfig.SignatureAlgorithm.
 	SignatureAlgorithm string `yaml:"signature_algorithm"`
 	// XAdES is the form of the body's signatures: XAdESNone (default), XAdESBES or XAdEST, which needs TimeStamp.
@@ -137,6 +140,9 @@ type CredentialConfig struct {
 	// From and Until narrow the credential's own validity.
 	From  time.Time `yaml:"from"`
 	Until time.Time `yaml:"until"`
+	// Offices and Forms are those of the issuing body that the credential may sign for; empty for all of them, and for other uses.
+	Offices []string       `yaml:"offices"`
+	Forms   []eco.FormCode `yaml:"forms"`
 }
 
 // IssuerConfig is an issuing body of a partner. The same body may stand in several entries, so that forms can have
@@ -147,9 +153,13 @@ type IssuerConfig struct {
 	// Country defaults to the partner's.
 	Country string `yaml:"country"`
 	// Forms are the forms that the body may issue in [From, Until).
-	Forms       []eco.FormCode     `yaml:"forms"`
-	From        time.Time          `yaml:"from"`
-	Until       time.Time          `yaml:"until"`
+	Forms []eco.FormCode `yaml:"forms"`
+	From  time.Time      `yaml:"from"`
+	Until time.Time      `yaml:"until"`
+	// Offices and Signatories are the body's offices, and who signs for them; empty where no list of them is known. What another
+	// office or person has signed is received, and waits for an officer.
+	Offices     []Office           `yaml:"offices"`
+	Signatories []Signatory        `yaml:"signatories"`
 	Credentials []CredentialConfig `yaml:"credentials"`
 }
 

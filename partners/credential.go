@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners/revocation"
 )
 
@@ -34,6 +35,9 @@ type trusted struct {
 	policy revocation.Policy
 	// entry is the index, in Partner.Issuers or Self.Issuers, of the issuing body; -1 for other uses.
 	entry int
+	// offices and forms are those that it may sign for; empty for all.
+	offices []string
+	forms   []eco.FormCode
 }
 
 func (t *trusted) counts(at time.Time) bool {

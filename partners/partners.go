@@ -8,7 +8,8 @@
 // It leaves signatures to package signing, and what a refusal means to a partner to package exchange.
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
-// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies), tls.go, trust.go and
+// (which credential counts when), registry.go (the questions), authority.go (who may have signed a
+// document), agreement.go (which agreement applies), tls.go, trust.go and
 // address.go (revocation, and which addresses may be dialled).
 package partners
 
@@ -96,12 +97,28 @@ type Issuer struct {
 	ID, Name, Country string
 	Forms             []eco.FormCode
 	From, Until       time.Time
+	// Offices and Signatories are empty where no list of them is known.
+	Offices     []Office
+	Signatories []Signatory
 }
 
-// IssuerQuery asks who may have signed a certificate of form Form, issued by Body under the authority of Country.
-type IssuerQuery struct {
-	Country, Body string
-	Form          eco.FormCode
+// Office is an office of an issuing body, which may issue in [From, Until); a zero bound does not restrict.
+type Office struct {
+	// ID is the value of eco.IssuingBody.Office.
+	ID    string    `yaml:"id"`
+	Name  string    `yaml:"name"`
+	From  time.Time `yaml:"from"`
+	Until time.Time `yaml:"until"`
+}
+
+// Signatory is a person who may sign certificates for an issuing body in [From, Until); a zero bound does not restrict.
+type Signatory struct {
+	// Name is compared with eco.Certification.Officer, without regard to case and spacing.
+	Name string `yaml:"name"`
+	// Offices are the ids of those that the person signs for; empty for all of them.
+	Offices []string  `yaml:"offices"`
+	From    time.Time `yaml:"from"`
+	Until   time.Time `yaml:"until"`
 }
 
 // Errors that callers branch on.
@@ -124,6 +141,10 @@ var (
 	ErrFormNotAuthorised = errors.New("issuing body may not issue this form")
 	// ErrOutsideAuthorisation: the issuing body may issue the form at other times.
 	ErrOutsideAuthorisation = errors.New("issuing body may not issue this form at this time")
+	// ErrOfficeNotAuthorised: the office is on the list, and may issue at other times.
+	ErrOfficeNotAuthorised = errors.New("office may not issue at this time")
+	// ErrCredentialNotAuthorised: the credential may not sign for the issuing body, or not for this office or form.
+	ErrCredentialNotAuthorised = errors.New("credential is not authorised")
 	// ErrNoKey: no own key counts for the use at that instant.
 	ErrNoKey = errors.New("no key of this node counts")
 )
