@@ -88,6 +88,7 @@ func (k *checker) partner(at string, p PartnerConfig) {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
 	k.notNegative(at+".concurrency", p.Concurrency)
+	k.notNegative(at+".issuer_list.number", p.IssuerList.Number)
 	k.quirks(at+".quirks", p.Quirks)
 	k.revocation(at+".revocation", p.Revocation)
 	k.limits(at, p)
@@ -162,14 +163,14 @@ func isURI(s string) bool {
 
 func (k *checker) uses(key string, uses []Use) {
 	if len(uses) == 0 {
-		k.add(key, "is required: one or more of %s, %s, %s", UseMessageSignature, UseTLSServer, UseTLSClient)
+		k.add(key, "is required: one or more of %s, %s, %s, %s", UseMessageSignature, UseTLSServer, UseTLSClient, UseIssuerList)
 	}
 	for _, use := range uses {
 		switch {
 		case use == UseDocumentSignature:
 			k.add(key, "%s belongs to an issuing body: list the file under its entry in issuers", use)
 		case !slices.Contains(Uses(), use):
-			k.add(key, "%q is not a use; use %s, %s or %s", use, UseMessageSignature, UseTLSServer, UseTLSClient)
+			k.add(key, "%q is not a use; use %s, %s, %s or %s", use, UseMessageSignature, UseTLSServer, UseTLSClient, UseIssuerList)
 		}
 	}
 }

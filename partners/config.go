@@ -116,6 +116,8 @@ type PartnerConfig struct {
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
+	// IssuerList is the partner's signed list that Issuers were taken from; zero if an operator wrote them.
+	IssuerList IssuerListConfig `yaml:"issuer_list"`
 	// Test says that this partner is no authority but a test system.
 	Test bool `yaml:"test"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
@@ -161,6 +163,15 @@ type IssuerConfig struct {
 	Offices     []Office           `yaml:"offices"`
 	Signatories []Signatory        `yaml:"signatories"`
 	Credentials []CredentialConfig `yaml:"credentials"`
+}
+
+// IssuerListConfig says which signed list of issuing bodies was taken last: an older one is not taken any more.
+type IssuerListConfig struct {
+	Number     int       `yaml:"number"`
+	Issued     time.Time `yaml:"issued"`
+	NextUpdate time.Time `yaml:"next_update"`
+	// SHA256 is the digest, in hexadecimal, of what the list's signature covers.
+	SHA256 string `yaml:"sha256"`
 }
 
 // AgreementConfig is what was agreed with a partner for one service and action. A nil pointer or a zero value where the

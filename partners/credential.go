@@ -174,7 +174,7 @@ func checkKey(x509Cert *x509.Certificate, use Use) error {
 		return fmt.Errorf("key algorithm %s is not supported; use RSA, ECDSA or Ed25519", x509Cert.PublicKeyAlgorithm)
 	}
 	signs := x509Cert.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0
-	if (use == UseMessageSignature || use == UseDocumentSignature) && x509Cert.KeyUsage != 0 && !signs {
+	if (use == UseMessageSignature || use == UseDocumentSignature || use == UseIssuerList) && x509Cert.KeyUsage != 0 && !signs {
 		return errors.New("key usage allows neither digitalSignature nor nonRepudiation")
 	}
 	return nil

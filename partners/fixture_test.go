@@ -24,7 +24,7 @@ const (
 	otherForm = eco.FormCode("ATIGA-D")
 )
 
-var transportUses = []partners.Use{partners.UseMessageSignature, partners.UseTLSServer, partners.UseTLSClient}
+var transportUses = []partners.Use{partners.UseMessageSignature, partners.UseTLSServer, partners.UseTLSClient, partners.UseIssuerList}
 
 // world is a node "kr" with the partners "tw" and "my", each with a PKI of its own and a credential for every use.
 type world struct {

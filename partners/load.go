@@ -124,7 +124,8 @@ func (l *loader) refuseTies() {
 }
 
 func (l *loader) partner(at string, p PartnerConfig) {
-	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency}
+	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency,
+		IssuerList: p.IssuerList}
 	partner.TimeStampAnchors = l.readAll(at+".timestamp_anchor_files", p.TimeStampAnchorFiles)
 	cas := authorities{
 		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),

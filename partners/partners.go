@@ -34,11 +34,13 @@ const (
 	// UseTLSServer and UseTLSClient are the two ends of a connection between nodes.
 	UseTLSServer Use = "tls-server"
 	UseTLSClient Use = "tls-client"
+	// UseIssuerList signs the list of issuing bodies, offices, signatories and their credentials.
+	UseIssuerList Use = "issuer-list"
 )
 
 // Uses lists every use.
 func Uses() []Use {
-	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient}
+	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient, UseIssuerList}
 }
 
 // Credential is an X.509 certificate together with what it is trusted for.
@@ -83,6 +85,8 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
+	// IssuerList is the signed list that Issuers were taken from; zero if an operator wrote them.
+	IssuerList IssuerListConfig
 	// Test says that this partner is no authority but a test system.
 	Test bool
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.

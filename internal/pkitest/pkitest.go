@@ -48,6 +48,7 @@ const (
 	DocumentSignature Use = "document-signature"
 	TLSServer         Use = "tls-server"
 	TLSClient         Use = "tls-client"
+	IssuerList        Use = "issuer-list"
 	// TimeStamping is for time-stamp authorities, which are no partners.
 	TimeStamping Use = "time-stamping"
 )
