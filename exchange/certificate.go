@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -95,6 +94,11 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, string(r.record.Kind)+" "+certificate.Key.String())
 		n.log.Info(string(r.record.Kind)+" received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
+		if r.record.Kind == KindCertificate && certificate.State == CertificateSuspended {
+			n.step("held", accepted.Message, certificate.Data.Reference, certificate.Findings[len(certificate.Findings)-1].Text)
+			n.log.Warn("certificate waits for an officer: its issuer is in doubt", "message_id", r.record.MessageID, "partner", r.record.Partner,
+				"reference", certificate.Data.Reference, "doubt", certificate.Findings[len(certificate.Findings)-1].Text)
+		}
 		n.reportOrder(accepted)
 	}
 	return n.answer(ctx, r, accepted), false
@@ -187,7 +191,8 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
-	if err := n.checkIssuer(r, issuerOf(data), verified.Signer); err != nil {
+	doubts, err := n.checkIssuer(r, n.issuerOf(data), verified.Signer)
+	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
@@ -207,11 +212,15 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if findings = slices.Concat(findings, built, attached, checked, kin); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
-	return &Certificate{
+	c := &Certificate{
 		Direction: Inbound, Key: keyOf(data), State: CertificateAvailable, Partner: r.agreement.Partner, Message: r.record.MessageID,
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
-	}, document, nil
+	}
+	if err := c.hold(doubts); err != nil {
+		return nil, nil, ebms.NewInconsistent(location, err)
+	}
+	return c, document, nil
 }
 
 // checkStamp holds a document of an issuing body to what the agreement says of time-stamps, and to the partner's authorities while
@@ -257,24 +266,4 @@ func (r *reception) document() (*ebms.Part, error) {
 	}
 	part, _ := r.pkg.Resolve(r.header.Manifest[0].Href)
 	return part, nil
-}
-
-// issuerOf asks who may have signed a certificate.
-func issuerOf(c eco.Certificate) partners.IssuerQuery {
-	return partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
-}
-
-// checkIssuer asks that the credential which signed the document is one with which the issuing body that the document names
-// may issue this form now.
-func (n *Node) checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) error {
-	authorised, err := n.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
-	if err != nil {
-		return err
-	}
-	for _, credential := range authorised {
-		if credential.X509Cert.Equal(signer) {
-			return nil
-		}
-	}
-	return fmt.Errorf("credential %s is not one of issuing body %q for form %s", signing.Fingerprint(signer), query.Body, query.Form)
 }

@@ -29,6 +29,9 @@ func (n *Node) Run(ctx context.Context) error {
 			if err := n.expelOverdue(ctx); err != nil && ctx.Err() == nil {
 				n.log.Error("messages that wait for others", "error", err)
 			}
+			if err := n.releaseListed(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("certificates that wait for a list of issuers", "error", err)
+			}
 			sweep = now.Add(sweepInterval)
 		}
 		jobs := n.claim(ctx, n.workers-len(free))

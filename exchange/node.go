@@ -62,7 +62,7 @@ type Poster interface {
 // Event is a step of a flow, for people to watch.
 type Event struct {
 	At time.Time
-	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, stored, waiting, available, receipted,
+	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, stored, held, waiting, available, receipted,
 	// answered, quarantined, failed, suspended, reachable.
 	Step      string
 	MessageID string

@@ -52,14 +52,14 @@ type Store interface {
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
 	// certificate is not stored twice; if it was CertificateRefused, or CertificateReceived and this message waits for none, it is
-	// as if it came now. With other Content both are kept and both become CertificateInConflict.
+	// as if it came now, with the Dealings.Life that comes with it. With other Content both are kept and both become CertificateInConflict.
 	//
 	// Arrivals change certificates as Departures do: if a Change does not fit any more, nothing is written for the Arrival and
 	// Stale is set; a copy changes nothing. A certificate that was replaced is in no conflict with one that has its key.
 	//
 	// A message with an Order is used in its place only (ebMS 2.0 §9). If messages before it are missing it is stored as
 	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
-	// wait for nothing more become StateAccepted and CertificateAvailable in their order, in the transaction of the last
+	// wait for nothing more become StateAccepted and Dealings.Admitted in their order, in the transaction of the last
 	// that was missing; for each message with an Order an audit entry "certificate.available" tells when it was its turn.
 	// A message moves the certificate that it brought or confirmed, and no other one with that Key.
 	// A Sequence that another message has is a conflict like a MessageID that was used for other content; so is one more than
@@ -106,6 +106,10 @@ type Keeper interface {
 
 	// Pauses are those in force, by partner.
 	Pauses(ctx context.Context) ([]Pause, error)
+
+	// Change makes changes to certificates that no message makes, with what the audit log says of them. The error wraps ErrChanged,
+	// and nothing is written, if one of them does not fit any more.
+	Change(ctx context.Context, changes []Change, audit []AuditEntry) error
 }
 
 // Content is octets of known length, in memory or in a file; see ebms.Content.
@@ -404,7 +408,7 @@ const (
 	CertificateUsedInPart CertificateState = "used in part"
 	CertificateUsedUp     CertificateState = "used up"
 	CertificateDenied     CertificateState = "denied"
-	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open
+	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open; from the beginning, where that is one of Dealings.OnHold
 	CertificateCancelled  CertificateState = "cancelled"
 	CertificateReplaced   CertificateState = "replaced"
 )
@@ -629,6 +633,8 @@ type CertificateQuery struct {
 	Message string
 	// Verifying selects those of which a verification is open.
 	Verifying bool
+	// OnHold selects those whose authority is in doubt (Dealings.OnHold).
+	OnHold bool
 	// Before and Limit are as in MessageQuery.
 	Before uint64
 	Limit  int

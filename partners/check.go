@@ -70,7 +70,8 @@ func (k *checker) node(n NodeConfig) {
 			k.add(at+".id", "issuing body %q stands here twice; merge the two entries", issuer.ID)
 		}
 		seen[issuer.ID] = true
-		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+			Offices: issuer.Offices, Signatories: issuer.Signatories})
 		k.documentForm(at, issuer)
 		for j, key := range issuer.Keys {
 			at := item(at+".keys", j)
@@ -91,6 +92,7 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	if p.Overlap < 0 {
 		k.add(at+".overlap", "%s is less than 0", p.Overlap)
 	}
+	k.notNegative(at+".issuer_list.number", p.IssuerList.Number)
 	k.quirks(at+".quirks", p.Quirks)
 	k.revocation(at+".revocation", p.Revocation)
 	k.limits(at, p)
@@ -98,14 +100,18 @@ func (k *checker) partner(at string, p PartnerConfig) {
 		at := item(at+".credentials", i)
 		k.uses(at+".uses", credential.Uses, partnerUses)
 		k.credential(at, credential)
+		k.limited(at, credential, Issuer{})
 	}
 	for i, issuer := range p.Issuers {
 		at := item(at+".issuers", i)
-		k.issuer(at, Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until})
+		checked := Issuer{ID: issuer.ID, Country: issuer.Country, Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+			Offices: issuer.Offices, Signatories: issuer.Signatories}
+		k.issuer(at, checked)
 		for j, credential := range issuer.Credentials {
 			at := item(at+".credentials", j)
 			k.documentUse(at+".uses", credential.Uses)
 			k.credential(at, credential)
+			k.limited(at, credential, checked)
 		}
 	}
 }
@@ -161,7 +167,7 @@ func isURI(s string) bool {
 
 // The uses that a key of the node and a credential of a partner may have; an issuing body has its own.
 var (
-	ownUses     = []Use{UseMessageSignature, UseTLSServer, UseTLSClient, UseEncryption}
+	ownUses     = []Use{UseMessageSignature, UseTLSServer, UseTLSClient, UseEncryption, UseIssuerList}
 	partnerUses = append(slices.Clone(ownUses), UseTimeStamp)
 )
 
@@ -283,6 +289,7 @@ func (k *checker) issuer(at string, issuer Issuer) {
 	}
 	k.forms(at+".forms", issuer.Forms)
 	k.window(at+".until", issuer.From, issuer.Until)
+	k.offices(at, issuer)
 }
 
 func (k *checker) forms(key string, forms []eco.FormCode) {

@@ -90,7 +90,10 @@ type OwnIssuerConfig struct {
 	Forms []eco.FormCode `yaml:"forms"`
 	From  time.Time      `yaml:"from"`
 	Until time.Time      `yaml:"until"`
-	Keys  []KeyConfig    `yaml:"keys"`
+	// Offices and Signatories are as those of IssuerConfig; what another office or person has signed is not sent.
+	Offices     []Office    `yaml:"offices"`
+	Signatories []Signatory `yaml:"signatories"`
+	Keys        []KeyConfig `yaml:"keys"`
 	// SignatureAlgorithm is the algorithm of the body's signatures, as AgreementConfig.SignatureAlgorithm.
 	SignatureAlgorithm string `yaml:"signature_algorithm"`
 	// XAdES is the form of the body's signatures: XAdESNone (default), XAdESBES or XAdEST, which needs TimeStamp.
@@ -121,6 +124,8 @@ type PartnerConfig struct {
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
+	// IssuerList is the partner's signed list that Issuers were taken from; zero if an operator wrote them.
+	IssuerList IssuerListConfig `yaml:"issuer_list"`
 	// Test says that this partner is no authority but a test system.
 	Test bool `yaml:"test"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
@@ -157,6 +162,9 @@ type CredentialConfig struct {
 	// Distrusted is the instant from which nothing is believed that was signed with this credential's key, however it is
 	// certified, and whatever its window. Zero is never.
 	Distrusted time.Time `yaml:"distrusted"`
+	// Offices and Forms are those of the issuing body that the credential may sign for; empty for all of them, and for other uses.
+	Offices []string       `yaml:"offices"`
+	Forms   []eco.FormCode `yaml:"forms"`
 }
 
 // The values of Activate.
@@ -180,10 +188,23 @@ type IssuerConfig struct {
 	// Country defaults to the partner's.
 	Country string `yaml:"country"`
 	// Forms are the forms that the body may issue in [From, Until).
-	Forms       []eco.FormCode     `yaml:"forms"`
-	From        time.Time          `yaml:"from"`
-	Until       time.Time          `yaml:"until"`
+	Forms []eco.FormCode `yaml:"forms"`
+	From  time.Time      `yaml:"from"`
+	Until time.Time      `yaml:"until"`
+	// Offices and Signatories are the body's offices, and who signs for them; empty where no list of them is known. What another
+	// office or person has signed is received, and waits for an officer.
+	Offices     []Office           `yaml:"offices"`
+	Signatories []Signatory        `yaml:"signatories"`
 	Credentials []CredentialConfig `yaml:"credentials"`
+}
+
+// IssuerListConfig says which signed list of issuing bodies was taken last: an older one is not taken any more.
+type IssuerListConfig struct {
+	Number     int       `yaml:"number"`
+	Issued     time.Time `yaml:"issued"`
+	NextUpdate time.Time `yaml:"next_update"`
+	// SHA256 is the digest, in hexadecimal, of what the list's signature covers.
+	SHA256 string `yaml:"sha256"`
 }
 
 // AgreementConfig is what was agreed with a partner for one service and action. A nil pointer or a zero value where the

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners/revocation"
 )
 
@@ -36,6 +37,9 @@ type trusted struct {
 	retiring bool
 	// entry is the index, in Partner.Issuers or Self.Issuers, of the issuing body; -1 for other uses.
 	entry int
+	// offices and forms are those that it may sign for; empty for all.
+	offices []string
+	forms   []eco.FormCode
 }
 
 func (t *trusted) counts(at time.Time) bool { return t.Activate == "" && t.mayCount(at) }
@@ -188,7 +192,7 @@ func checkKey(x509Cert *x509.Certificate, use Use) error {
 func checkUsage(x509Cert *x509.Certificate, use Use) error {
 	allows := func(usages x509.KeyUsage) bool { return x509Cert.KeyUsage == 0 || x509Cert.KeyUsage&usages != 0 }
 	switch use {
-	case UseMessageSignature, UseDocumentSignature:
+	case UseMessageSignature, UseDocumentSignature, UseIssuerList:
 		if !allows(x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment) {
 			return errors.New("key usage allows neither digitalSignature nor nonRepudiation")
 		}

@@ -25,12 +25,12 @@ func counts(t *testing.T, r *partners.Registry, partner string, use partners.Use
 		if partner == "" {
 			country = "KR"
 		}
-		list, err := r.DocumentCredentials(partner, partners.IssuerQuery{Country: country, Body: "BODY", Form: form}, at)
+		authority, err := r.Authority(partner, partners.IssuerQuery{Country: country, Body: "BODY", Form: form}, at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if has(list) != answer {
-			t.Errorf("DocumentCredentials says %t, Credentials %t", has(list), answer)
+		if has(authority.Credentials) != answer || (authority.Check(c.X509Cert) == nil) != answer {
+			t.Errorf("Authority says %t, Check %v, Credentials %t", has(authority.Credentials), authority.Check(c.X509Cert), answer)
 		}
 	}
 	if use == partners.UseTLSClient && partner != "" {

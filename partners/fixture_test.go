@@ -25,8 +25,7 @@ const (
 	otherForm = eco.FormCode("ATIGA-D")
 )
 
-// transportUses are those that one credential may have together.
-var transportUses = []partners.Use{partners.UseMessageSignature, partners.UseTLSServer, partners.UseTLSClient}
+var transportUses = []partners.Use{partners.UseMessageSignature, partners.UseTLSServer, partners.UseTLSClient, partners.UseIssuerList}
 
 // usesOf are the uses of a party's credentials beside those of its issuing bodies; "" is the node.
 func usesOf(party string) []partners.Use {

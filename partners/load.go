@@ -59,7 +59,7 @@ func (l *loader) self(n NodeConfig) {
 	for i, issuer := range n.Issuers {
 		self.Issuers = append(self.Issuers, Issuer{
 			ID: issuer.ID, Name: issuer.Name, Country: cmp.Or(issuer.Country, n.Country),
-			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until, Offices: issuer.Offices, Signatories: issuer.Signatories,
 		})
 		l.data.forms[issuer.ID] = l.documentForm(item("node.issuers", i), issuer)
 		for j, key := range issuer.Keys {
@@ -123,7 +123,8 @@ func (l *loader) refuseTies() {
 }
 
 func (l *loader) partner(at string, p PartnerConfig) {
-	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency}
+	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency,
+		IssuerList: p.IssuerList}
 	partner.TimeStampAnchors = l.readAll(at+".timestamp_anchor_files", p.TimeStampAnchorFiles)
 	cas := authorities{
 		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
@@ -140,10 +141,13 @@ func (l *loader) partner(at string, p PartnerConfig) {
 	for i, issuer := range p.Issuers {
 		partner.Issuers = append(partner.Issuers, Issuer{
 			ID: issuer.ID, Name: issuer.Name, Country: cmp.Or(issuer.Country, p.Country),
-			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until,
+			Forms: issuer.Forms, From: issuer.From, Until: issuer.Until, Offices: issuer.Offices, Signatories: issuer.Signatories,
 		})
 		for j, credential := range issuer.Credentials {
-			t := trusted{Credential: Credential{Partner: p.ID, Use: UseDocumentSignature, Issuer: issuer.ID}, entry: i}
+			t := trusted{
+				Credential: Credential{Partner: p.ID, Use: UseDocumentSignature, Issuer: issuer.ID}, entry: i,
+				offices: credential.Offices, forms: credential.Forms,
+			}
 			l.credential(item(item(at+".issuers", i)+".credentials", j), credential, t, cas)
 		}
 	}

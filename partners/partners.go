@@ -9,7 +9,7 @@
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
 // (which credential counts when), life.go, stage.go and rotate.go (the steps of a rotation), state.go, registry.go (the
-// questions), agreement.go (which agreement applies), tls.go, trust.go and
+// questions), authority.go (who may have signed a document), agreement.go (which agreement applies), tls.go, trust.go and
 // address.go (revocation, and which addresses may be dialled).
 package partners
 
@@ -39,11 +39,13 @@ const (
 	UseEncryption Use = "encryption"
 	// UseTimeStamp signs the time-stamps (RFC 3161) in a partner's documents. It is an authority's, which several partners may use.
 	UseTimeStamp Use = "time-stamp"
+	// UseIssuerList signs the list of issuing bodies, offices, signatories and their credentials.
+	UseIssuerList Use = "issuer-list"
 )
 
 // Uses lists every use.
 func Uses() []Use {
-	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient, UseEncryption, UseTimeStamp}
+	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient, UseEncryption, UseTimeStamp, UseIssuerList}
 }
 
 // Credential is an X.509 certificate together with what it is trusted for.
@@ -95,6 +97,8 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
+	// IssuerList is the signed list that Issuers were taken from; zero if an operator wrote them.
+	IssuerList IssuerListConfig
 	// Test says that this partner is no authority but a test system.
 	Test bool
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
@@ -109,12 +113,28 @@ type Issuer struct {
 	ID, Name, Country string
 	Forms             []eco.FormCode
 	From, Until       time.Time
+	// Offices and Signatories are empty where no list of them is known.
+	Offices     []Office
+	Signatories []Signatory
 }
 
-// IssuerQuery asks who may have signed a certificate of form Form, issued by Body under the authority of Country.
-type IssuerQuery struct {
-	Country, Body string
-	Form          eco.FormCode
+// Office is an office of an issuing body, which may issue in [From, Until); a zero bound does not restrict.
+type Office struct {
+	// ID is the value of eco.IssuingBody.Office.
+	ID    string    `yaml:"id"`
+	Name  string    `yaml:"name"`
+	From  time.Time `yaml:"from"`
+	Until time.Time `yaml:"until"`
+}
+
+// Signatory is a person who may sign certificates for an issuing body in [From, Until); a zero bound does not restrict.
+type Signatory struct {
+	// Name is compared with eco.Certification.Officer, without regard to case and spacing.
+	Name string `yaml:"name"`
+	// Offices are the ids of those that the person signs for; empty for all of them.
+	Offices []string  `yaml:"offices"`
+	From    time.Time `yaml:"from"`
+	Until   time.Time `yaml:"until"`
 }
 
 // Errors that callers branch on.
@@ -137,6 +157,10 @@ var (
 	ErrFormNotAuthorised = errors.New("issuing body may not issue this form")
 	// ErrOutsideAuthorisation: the issuing body may issue the form at other times.
 	ErrOutsideAuthorisation = errors.New("issuing body may not issue this form at this time")
+	// ErrOfficeNotAuthorised: the office is on the list, and may issue at other times.
+	ErrOfficeNotAuthorised = errors.New("office may not issue at this time")
+	// ErrCredentialNotAuthorised: the credential may not sign for the issuing body, or not for this office or form.
+	ErrCredentialNotAuthorised = errors.New("credential is not authorised")
 	// ErrNoKey: no own key counts for the use at that instant.
 	ErrNoKey = errors.New("no key of this node counts")
 )

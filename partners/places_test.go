@@ -32,8 +32,8 @@ var sites = []site{
 		return contains(r.Credentials("tw", partners.UseMessageSignature, at), x509Cert)
 	}},
 	{"a document is verified", false, partners.UseDocumentSignature, func(r *partners.Registry, x509Cert *x509.Certificate, at time.Time) bool {
-		list, err := r.DocumentCredentials("tw", partners.IssuerQuery{Country: "TW", Body: "BODY", Form: form}, at)
-		return err == nil && contains(list, x509Cert)
+		authority, err := r.Authority("tw", partners.IssuerQuery{Country: "TW", Body: "BODY", Form: form}, at)
+		return err == nil && authority.Check(x509Cert) == nil
 	}},
 	{"an acknowledgment is verified", false, partners.UseMessageSignature, func(r *partners.Registry, x509Cert *x509.Certificate, at time.Time) bool {
 		return contains(r.Credentials("tw", partners.UseMessageSignature, at), x509Cert)

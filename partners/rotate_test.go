@@ -283,7 +283,7 @@ func TestOnlyTheSharedUsesAreReplaced(t *testing.T) {
 	if err := p.Activate(partners.Activation{Fingerprint: id(next)[:16]}, summer); err != nil {
 		t.Fatal(err)
 	}
-	if caller[0].RetireAt != (time.Time{}) || len(caller[0].Uses) != 3 {
+	if caller[0].RetireAt != (time.Time{}) || len(caller[0].Uses) != len(transportUses) {
 		t.Error("the caller's list was changed")
 	}
 	after := summer.Add(partners.DefaultOverlap)
@@ -324,9 +324,9 @@ func TestIssuingBodysCredentialIsReplaced(t *testing.T) {
 			at   time.Time
 			want string
 		}{{autumn.Add(-1), "tw document-signature"}, {autumn, "new,tw document-signature"}, {autumn.Add(partners.DefaultOverlap), "new"}} {
-			got, err := r.DocumentCredentials("tw", of, test.at)
-			if err != nil || names(got) != test.want {
-				t.Errorf("%s at %s: %s, %v; want %s", of.Form, test.at, names(got), err, test.want)
+			got, err := r.Authority("tw", of, test.at)
+			if err != nil || names(got.Credentials) != test.want {
+				t.Errorf("%s at %s: %s, %v; want %s", of.Form, test.at, names(got.Credentials), err, test.want)
 			}
 		}
 	}

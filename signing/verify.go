@@ -163,7 +163,9 @@ func (r *reference) digestPart(content Content) (digest, octets []byte, err erro
 // because attributes and text have the element among their ancestors; so dropping the element is what it means.
 func (r *reference) documentMethod(signature c14n.Element) c14n.Method {
 	m := r.method
-	m.Drop = func(e c14n.Element) bool { return e == signature || dropped(e, r.filter.actors) }
+	m.Drop = func(e c14n.Element) bool {
+		return e == signature || r.filter.signatures && e.Is(dsigSpace, "Signature") || dropped(e, r.filter.actors)
+	}
 	return m
 }
 

@@ -49,6 +49,7 @@ const (
 	TLSServer         Use = "tls-server"
 	TLSClient         Use = "tls-client"
 	Encryption        Use = "encryption"
+	IssuerList        Use = "issuer-list"
 	// TimeStamping is for time-stamp authorities, which are no partners.
 	TimeStamping Use = "time-stamp"
 )

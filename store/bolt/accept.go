@@ -333,6 +333,7 @@ func (t *transaction) confirm(seq uint64, c *certificateRecord, document blob, m
 	before := certificateEntries(&held.Certificate)
 	record := *c
 	record.Seq, record.Revision, record.Dealings = seq, held.Revision, held.Dealings
+	record.Dealings.Life = c.Dealings.Life
 	if waits {
 		record.State = exchange.CertificateReceived
 	}

@@ -51,6 +51,7 @@ const (
 	useReply       = 'r' // ids: + seq: messages whose RefToMessageID it is
 	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
 	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
+	useOnHold      = 'h' // references: "", seq: certificates whose issuer is in doubt
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
 )
 
@@ -107,11 +108,17 @@ func certificateEntries(c *exchange.Certificate) []entry {
 	if c.Dealings.Verifying() {
 		entries = append(entries, entry{bucketReferences, append(verifying(), seq...), nil})
 	}
+	if c.Dealings.OnHold() {
+		entries = append(entries, entry{bucketReferences, append(onHold(), seq...), nil})
+	}
 	return entries
 }
 
 // verifying is the prefix of the entries of all certificates of which a verification is open. No certificate has the reference "".
 func verifying() []byte { return idUse("", useVerifying) }
+
+// onHold is the prefix of the entries of all certificates whose issuer is in doubt.
+func onHold() []byte { return idUse("", useOnHold) }
 
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {

@@ -129,3 +129,26 @@ func (s *Store) Pauses(ctx context.Context) ([]exchange.Pause, error) {
 	slices.SortFunc(pauses, func(a, b exchange.Pause) int { return cmp.Compare(a.Partner, b.Partner) })
 	return pauses, nil
 }
+
+// Change implements exchange.Keeper. MaxBytes does not stop it.
+func (s *Store) Change(ctx context.Context, changes []exchange.Change, audit []exchange.AuditEntry) error {
+	own, err := cloneChanges(changes)
+	if err != nil {
+		return err
+	}
+	audit = slices.Clone(audit)
+	fit := true
+	err = s.submit(ctx, func(t *transaction) (err error) {
+		if fit, err = t.fit(own); err != nil || !fit {
+			return err
+		}
+		return errors.Join(t.change(own), t.audit(audit))
+	})
+	if err == nil && !fit {
+		err = exchange.ErrChanged
+	}
+	if err != nil {
+		return fmt.Errorf("changing certificates: %w", err)
+	}
+	return nil
+}

@@ -144,7 +144,7 @@ func (t *transaction) leave(m *exchange.Message) (*certificateRecord, error) {
 	return &held, load(t.tx, bucketCertificates, w.certificate, &held)
 }
 
-// admit accepts a message that waited, and makes its certificate available.
+// admit accepts a message that waited, and admits its certificate.
 func (t *transaction) admit(seq uint64, at time.Time) (exchange.Message, error) {
 	m, err := loadMessage(t.tx, seq)
 	if err != nil {
@@ -158,7 +158,7 @@ func (t *transaction) admit(seq uint64, at time.Time) (exchange.Message, error) 
 		return m, err
 	}
 	if held != nil && unusable(held.State) {
-		if err := t.takeOver(held, exchange.CertificateAvailable, &m); err != nil {
+		if err := t.takeOver(held, held.Dealings.Admitted(), &m); err != nil {
 			return m, err
 		}
 	}

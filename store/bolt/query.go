@@ -74,7 +74,7 @@ func matchesMessage(q exchange.MessageQuery, m *exchange.Message) bool {
 		(q.Before == 0 || m.Seq < q.Before)
 }
 
-// Certificates implements exchange.Store. Seq, Reference, Message and Verifying are found by index, the first that is set in this order;
+// Certificates implements exchange.Store. Seq, Reference, Message, Verifying and OnHold are found by index, the first that is set in this order;
 // what is left filters while walking records newest first.
 func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuery) ([]exchange.Certificate, error) {
 	reference := eco.NormaliseReference(query.Reference)
@@ -107,6 +107,8 @@ func (s *Store) Certificates(ctx context.Context, query exchange.CertificateQuer
 			return descend(tx, bucketIDs, idUse(query.Message, useCertificate), query.Before, visit(tx))
 		case query.Verifying:
 			return descend(tx, bucketReferences, verifying(), query.Before, visit(tx))
+		case query.OnHold:
+			return descend(tx, bucketReferences, onHold(), query.Before, visit(tx))
 		}
 		return descend(tx, bucketCertificates, nil, query.Before, visit(tx))
 	})
@@ -123,6 +125,7 @@ func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bo
 		(q.Form == "" || q.Form == c.Key.Form) &&
 		(q.Message == "" || q.Message == c.Message) &&
 		(!q.Verifying || c.Dealings.Verifying()) &&
+		(!q.OnHold || c.Dealings.OnHold()) &&
 		(q.Before == 0 || c.Seq < q.Before)
 }
 

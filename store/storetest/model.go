@@ -262,7 +262,7 @@ func (m *model) reply(d exchange.Departure, held bool, at time.Time) uint64 {
 func (m *model) admit(r *exchange.Message) {
 	r.State = exchange.StateAccepted
 	if c := m.unusable(r); c != nil {
-		c.State, c.Message, c.Partner = exchange.CertificateAvailable, r.MessageID, r.Partner
+		c.State, c.Message, c.Partner = c.Dealings.Admitted(), r.MessageID, r.Partner
 	}
 }
 
@@ -317,7 +317,9 @@ func (m *model) hold(c exchange.Certificate, waits bool) uint64 {
 	for _, h := range held {
 		if h.Content == c.Content {
 			if h.State == exchange.CertificateRefused || h.State == exchange.CertificateReceived && !waits {
+				life := c.Dealings.Life
 				c.Seq, c.Revision, c.Dealings = h.Seq, h.Revision, h.Dealings
+				c.Dealings.Life = life
 				*h = c
 			}
 			return h.Seq

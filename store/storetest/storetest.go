@@ -88,6 +88,8 @@ var contract = []struct {
 	{"EffectFollowsItsMessage", effectFollowsItsMessage},
 	{"ReplacedIsNoConflict", replacedIsNoConflict},
 	{"VerificationsThatAreOpen", verificationsThatAreOpen},
+	{"ChangeWithoutAMessage", changeWithoutAMessage},
+	{"HoldOutlivesTheWait", holdOutlivesTheWait},
 	{"Pauses", pauses},
 	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
