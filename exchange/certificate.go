@@ -32,6 +32,7 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	if err != nil {
 		return n.refuse(ctx, r, err)
 	}
+	r.record.DocumentSigner = certificate.DocumentSigner
 	n.step("verified", r.record, certificate.Data.Reference, fmt.Sprintf("message by %.16s, document by %.16s", r.record.Signer, certificate.DocumentSigner))
 	cancels := certificate.Data.Status == eco.StatusCancellation
 	if r.record.Kind == KindCancellation && !cancels {

@@ -122,6 +122,7 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	}
 	if verified != nil {
 		document = verified.Octets
+		r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
 	}
 	s, findings, err := m.read(document, n.registry.Forms())
 	if err != nil {

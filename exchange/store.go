@@ -267,6 +267,9 @@ type Message struct {
 	References []Reference `json:"references,omitempty"`
 	// Signer is the SHA-256 fingerprint, in hex, of the credential that verified the message or signed it.
 	Signer string `json:"signer,omitempty"`
+	// DocumentSigner is that of the credential that verified the signature of the message's document or made it; empty if the document
+	// has none of its own.
+	DocumentSigner string `json:"document_signer,omitempty"`
 	// Certificate is the key of the certificate that the message carries or is about.
 	Certificate CertificateKey `json:"certificate,omitzero"`
 	// Reason says why a message was quarantined, failed or expired.
@@ -609,6 +612,10 @@ type MessageQuery struct {
 	Kind           Kind
 	State          State
 	Partner        string
+	// Signer selects messages of which the credential with this fingerprint verified or made the signature or that of the document. Since,
+	// only those whose Created is not before it.
+	Signer string
+	Since  time.Time
 	// Before returns only records with a smaller Seq, for paging. Limit defaults to 100.
 	Before uint64
 	Limit  int
@@ -628,6 +635,10 @@ type CertificateQuery struct {
 	Message string
 	// Verifying selects those of which a verification is open.
 	Verifying bool
+	// Signer selects those of which the credential with this fingerprint signed the document. Since, only those whose Recorded is
+	// not before it.
+	Signer string
+	Since  time.Time
 	// Before and Limit are as in MessageQuery.
 	Before uint64
 	Limit  int
