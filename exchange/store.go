@@ -270,6 +270,9 @@ type Message struct {
 	// DocumentSigner is that of the credential that verified the signature of the message's document or made it; empty if the document
 	// has none of its own.
 	DocumentSigner string `json:"document_signer,omitempty"`
+	// SignersRevoked tells of those of the two that were known, at receipt, to be revoked later: at an instant after the receipt. Look-ups
+	// put in its place what is known then; see Node.WithRevocations.
+	SignersRevoked []SignerRevoked `json:"signers_revoked,omitempty"`
 	// Certificate is the key of the certificate that the message carries or is about.
 	Certificate CertificateKey `json:"certificate,omitzero"`
 	// Reason says why a message was quarantined, failed or expired.
@@ -430,6 +433,8 @@ type Certificate struct {
 	Document RawRef `json:"document"`
 	// DocumentSigner is the SHA-256 fingerprint of the credential that verified or signed the document.
 	DocumentSigner string `json:"document_signer"`
+	// SignerRevoked is as Message.SignersRevoked, of the document's signer; nil if nothing is known against it.
+	SignerRevoked *SignerRevoked `json:"signer_revoked,omitempty"`
 	// Findings are the rules' remarks that did not stop it.
 	Findings []eco.Finding `json:"findings,omitempty"`
 	// Revision counts the Changes that were made to it.
