@@ -1,23 +1,34 @@
 package exchange_test
 
 import (
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/signing"
 )
 
 // successor is a new key of KR's node, whose window began days ago. TW knows its CA; with taken it knows the
 // credential too, in the configuration that is returned.
 func (w *world) successor(taken bool, days int) (partners.Config, signing.Key) {
+	there, key, _ := w.successorOf(taken, days)
+	return there, key
+}
+
+// successorOf is successor with the PKI that issued it.
+func (w *world) successorOf(taken bool, days int) (partners.Config, signing.Key, *pkitest.Test) {
 	w.Helper()
 	pki := pkitest.NewTest(w, pkitest.Options{Country: "KR", Organisation: "Demonstration Korea"})
 	credential, _, chainFile := pki.IssueFiles("node", pkitest.Request{
@@ -30,7 +41,7 @@ func (w *world) successor(taken bool, days int) (partners.Config, signing.Key) {
 		kr.Credentials = append(slices.Clone(kr.Credentials), partners.CredentialConfig{Uses: []partners.Use{partners.UseMessageSignature}, File: chainFile})
 	}
 	w.must(w.TW.registry.Reload(there))
-	return there, keyOf(credential)
+	return there, keyOf(credential), pki
 }
 
 // arrives has TW receive a certificate of KR with this number under key, and returns the record of its message.
@@ -204,5 +215,65 @@ func TestPartnerThatStillUsesTheOldCredential(t *testing.T) {
 	w.ahead += 3 * 24 * time.Hour
 	if n := still(); n != 0 {
 		t.Errorf("after the end: %d", n)
+	}
+}
+
+// revoke has TW learn that KR's CA has revoked the credential of key at the instant at.
+func (w *world) revoke(there partners.Config, pki *pkitest.Test, key signing.Key, at time.Time) {
+	w.Helper()
+	dir := w.TempDir()
+	var files []string
+	for name, ca := range map[string]*pkitest.Credential{"issuing.crl": pki.Issuing, "root.crl": pki.Root} {
+		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+			Number: big.NewInt(1), ThisUpdate: w.now(), NextUpdate: w.now().AddDate(0, 0, 1),
+			RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: key.Chain[0].SerialNumber, RevocationTime: at, ReasonCode: 1}},
+		}, ca.X509Cert, ca.Key)
+		w.must(err)
+		file := filepath.Join(dir, name)
+		w.must(os.WriteFile(file, der, 0o600))
+		files = append(files, file)
+	}
+	there.Partners[0].Revocation = partners.RevocationConfig{Policy: string(revocation.Soft), CRLFiles: files}
+	w.must(w.TW.registry.Reload(there))
+	revocation.NewFetcher(revocation.FetcherOptions{
+		Targets: w.TW.registry.RevocationTargets, Book: w.TW.registry.Revocations(), Dir: w.TempDir(), Now: w.now,
+	}).Load()
+}
+
+// A message counts that was signed, as far as is known, before its credential was revoked; its record says what is known.
+func TestSignerThatIsRevokedLaterIsTold(t *testing.T) {
+	w := newWorld(t, setup{})
+	there, fresh, pki := w.successorOf(true, 10)
+	before := w.arrives(1, fresh)
+	w.revoke(there, pki, fresh, w.now().Add(time.Minute))
+	after := w.arrives(2, fresh)
+	if before.State != exchange.StateAccepted || before.SignersRevoked != nil {
+		t.Errorf("before it was known: %s %+v", before.State, before.SignersRevoked)
+	}
+	told := after.SignersRevoked
+	if after.State != exchange.StateAccepted || len(told) != 1 || told[0].Use != partners.UseMessageSignature || told[0].SHA256 != fingerprint(fresh) ||
+		!told[0].At.Equal(w.now().Add(time.Minute)) || told[0].Reason != "keyCompromise" {
+		t.Errorf("afterwards: %s %+v", after.State, told)
+	}
+	if shown := w.TW.WithRevocations(before).SignersRevoked; len(shown) != 1 || shown[0] != told[0] {
+		t.Errorf("looked up: %+v, want %+v", shown, told)
+	}
+	records, err := w.TW.store.Audit(t.Context(), 0, 1000)
+	w.must(err)
+	want := "; signer of the message: " + told[0].Subject + " was revoked at " + told[0].At.Format(time.RFC3339) + " (keyCompromise)"
+	if last := records[len(records)-1]; !strings.HasSuffix(last.Detail, want) {
+		t.Errorf("audited %q, want %q at its end", last.Detail, want)
+	}
+	// What was known stays when the credential is taken out; what it would be refused for today is told too.
+	w.must(w.TW.registry.Reload(w.TW.config.Registry()))
+	if shown := w.TW.WithRevocations(after).SignersRevoked; len(shown) != 1 {
+		t.Errorf("looked up without the credential: %+v", shown)
+	}
+	w.revoke(there, pki, fresh, w.now().Add(-time.Hour))
+	if shown := w.TW.WithRevocations(before).SignersRevoked; len(shown) != 1 || !shown[0].At.Equal(w.now().Add(-time.Hour)) {
+		t.Errorf("revoked before its receipt: %+v", shown)
+	}
+	if refused := w.arrives(3, fresh); refused.State != exchange.StateQuarantined {
+		t.Errorf("after its revocation: %s", refused.State)
 	}
 }
