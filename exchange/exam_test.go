@@ -201,7 +201,7 @@ func TestPartnerThatStillUsesTheOldCredential(t *testing.T) {
 	}
 	w.ahead += time.Second
 	list, err := w.TW.StillUsed(t.Context())
-	if err != nil || len(list) != 1 || list[0].SHA256 != fingerprint(old) || list[0].Subject() != "KR message-signature "+fingerprint(old) {
+	if err != nil || len(list) != 1 || list[0].SHA256 != fingerprint(old) || list[0].Audit(w.now()).Subject != "KR message-signature "+fingerprint(old) {
 		t.Fatalf("three days before the end: %+v, error %v", list, err)
 	}
 	w.arrives(2, fresh)

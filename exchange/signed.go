@@ -178,6 +178,9 @@ func signs(use partners.Use) bool {
 // stillUsedBefore is how long before a credential's end it is told that the partner still signs with it.
 const stillUsedBefore = 3 * 24 * time.Hour
 
+// EventStillUsed is the audit entry that tells of a StillUsed, once.
+const EventStillUsed = "credential.still_used"
+
 // StillUsed is a partner's credential that ends soon, with which the partner signed the last that came although another one of it counts
 // for the same.
 type StillUsed struct {
@@ -187,8 +190,16 @@ type StillUsed struct {
 	Last Message
 }
 
-// Subject names it in the audit log.
-func (s StillUsed) Subject() string { return s.Partner + " " + string(s.Use) + " " + s.SHA256 }
+// Audit is what the audit log is told of it, at the instant at.
+func (s StillUsed) Audit(at time.Time) AuditEntry {
+	return AuditEntry{
+		At: at.UTC(), Actor: "node", Event: EventStillUsed, Subject: s.Partner + " " + string(s.Use) + " " + s.SHA256,
+		Detail: fmt.Sprintf("it ends %s; message %d, the last that came, is signed with it although another one counts", s.Until.Format(time.RFC3339), s.Last.Seq),
+	}
+}
+
+// TellFrom is since when it was to be told.
+func (s StillUsed) TellFrom() time.Time { return s.Until.Add(-stillUsedBefore) }
 
 // StillUsed gives those that hold now, within three days of the credential's end: that of its validity, or the earlier one
 // that is configured.
@@ -256,6 +267,3 @@ func (n *Node) bodySigned(h partners.Held, m Message) bool {
 	}
 	return slices.ContainsFunc(n.registry.Credentials(h.Partner, partners.UseDocumentSignature, m.Created), body)
 }
-
-// EventStillUsed is the audit entry that is made once for each StillUsed.
-const EventStillUsed = "credential.still_used"
