@@ -17,7 +17,6 @@ import (
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
-	"github.com/ecogate/ecogate/signing"
 )
 
 // Examiner tells what credentials did and would do; *exchange.Node does it but for Examine. It changes nothing.
@@ -118,7 +117,7 @@ const (
 )
 
 // checkCredential answers POST /partners/{id}/credentials/check. The body is the credential's file, in any form that
-// signing.ReadCredentials takes.
+// partners.Config.Examine takes.
 func (s *server) checkCredential(c echo.Context) error {
 	id, err := partnerOf(c, "use", "body", "last")
 	if err != nil {
@@ -169,7 +168,7 @@ func (s *server) checkCredential(c echo.Context) error {
 func (s *server) tried(ctx context.Context, candidate partners.Candidate, found partners.Examination, last int) (CredentialCheck, error) {
 	answer := CredentialCheck{Refused: slices.Concat([]string{}, found.Refused), Warnings: slices.Concat([]string{}, found.Warnings), Tried: []exchange.Tried{}}
 	if x509Cert := found.Credential.X509Cert; x509Cert != nil {
-		answer.Subject, answer.SHA256 = x509Cert.Subject.String(), signing.Fingerprint(x509Cert)
+		answer.Subject, answer.SHA256 = x509Cert.Subject.String(), found.Credential.Fingerprint()
 		answer.From, answer.Until = found.Credential.From, found.Credential.Until
 		if candidate.Use == partners.UseMessageSignature || candidate.Use == partners.UseDocumentSignature {
 			var err error

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/partners"
-	"github.com/ecogate/ecogate/signing"
 )
 
 // SignedQuery asks what a credential signed.
@@ -147,7 +146,7 @@ func (n *Node) Credentials(ctx context.Context) ([]HeldCredential, error) {
 	for _, h := range n.registry.Inventory(n.now()) {
 		c := HeldCredential{
 			Partner: h.Partner, Use: h.Use, Body: h.Issuer, State: h.State, Why: h.Why, From: h.From, Until: h.Until,
-			Subject: h.X509Cert.Subject.String(), SHA256: signing.Fingerprint(h.X509Cert),
+			Subject: h.X509Cert.Subject.String(), SHA256: h.Fingerprint(),
 		}
 		if h.Partner != "" && signs(h.Use) {
 			newest, err := n.store.Messages(ctx, MessageQuery{Signer: c.SHA256, Direction: Inbound, Limit: 1})
@@ -222,7 +221,7 @@ func (n *Node) StillUsed(ctx context.Context) ([]StillUsed, error) {
 		if err != nil {
 			return nil, fmt.Errorf("last message of %s: %w", h.Partner, err)
 		}
-		s := StillUsed{Held: h, SHA256: signing.Fingerprint(h.X509Cert), Last: last}
+		s := StillUsed{Held: h, SHA256: h.Fingerprint(), Last: last}
 		if last.Signer == s.SHA256 && h.Use == partners.UseMessageSignature || last.DocumentSigner == s.SHA256 && h.Use == partners.UseDocumentSignature {
 			out = append(out, s)
 		}
@@ -263,7 +262,7 @@ func (n *Node) lastSigned(ctx context.Context, h partners.Held) (Message, error)
 // bodySigned reports whether h's issuing body signed the document of m, with whichever of its credentials.
 func (n *Node) bodySigned(h partners.Held, m Message) bool {
 	body := func(c partners.Credential) bool {
-		return c.Issuer == h.Issuer && signing.Fingerprint(c.X509Cert) == m.DocumentSigner
+		return c.Issuer == h.Issuer && c.Fingerprint() == m.DocumentSigner
 	}
 	return slices.ContainsFunc(n.registry.Credentials(h.Partner, partners.UseDocumentSignature, m.Created), body)
 }

@@ -252,7 +252,10 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	if n.admin, err = bind("admin", cfg.Listeners.Admin.Address); err != nil {
 		return err
 	}
-	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
+	administration := http.NewServeMux()
+	administration.Handle("GET "+pathMetrics, n.metrics())
+	administration.Handle("/", api.AdminHandler(options))
+	n.admin.serve(administration, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
 }

@@ -134,6 +134,28 @@ func matchesCertificate(q exchange.CertificateQuery, c *exchange.Certificate) bo
 		(q.Before == 0 || c.Seq < q.Before)
 }
 
+// Counts gives the number of messages in each state but StateDelivered and StateAccepted, from the index alone: a million take a
+// fraction of a second.
+func (s *Store) Counts(ctx context.Context) (map[exchange.State]int, error) {
+	counts := map[exchange.State]int{}
+	for _, state := range []exchange.State{
+		exchange.StateQueued, exchange.StateSending, exchange.StateAwaiting, exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled,
+		exchange.StateReceived, exchange.StateQuarantined,
+	} {
+		counts[state] = 0
+		err := s.view(func(tx *bbolt.Tx) error {
+			return descend(tx, bucketStates, part(string(state)), 0, func(uint64) (bool, error) {
+				counts[state]++
+				return true, ctx.Err()
+			})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("counting messages: %w", err)
+		}
+	}
+	return counts, nil
+}
+
 // Raw implements exchange.Store. Bytes of a past month whose file or folder was removed are gone by retention. Content above
 // Options.LargeBytes is read once to compare it, in constant memory, and after that from its file.
 func (s *Store) Raw(ctx context.Context, ref exchange.RawRef) (exchange.Content, error) {
