@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, credentials.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -22,6 +22,9 @@
 //	GET  /api/v1/messages/{id}/parts/{n}     officer, operator           200, the octets of one payload
 //	GET  /api/v1/partners                    officer, operator           200, list of exchange.PartnerStatus
 //	GET  /api/v1/revocation                  officer, operator           200, list of revocation.SourceStatus
+//	GET  /api/v1/credentials                 officer, operator           200, list of exchange.HeldCredential
+//	GET  /api/v1/credentials/{sha256}/affected  officer, operator        200, AffectedPage
+//	POST /api/v1/partners/{id}/credentials/check  operator               200, CredentialCheck
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -110,6 +113,8 @@ type Options struct {
 	TestPartner func(partner string) bool
 	// Revocation tells where revocations are learned from; nil for nowhere.
 	Revocation func() []revocation.SourceStatus
+	// Examiner answers what is asked about credentials. Nil leaves out those paths, and what is known of signers that were revoked.
+	Examiner Examiner
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
 	// may be larger; 0 means DefaultMaxAttachments.
 	MaxBody, MaxAttachments int64
@@ -168,6 +173,11 @@ func New(o Options) (http.Handler, error) {
 	e.GET(base+"/revocation", s.revocation, watch)
 	e.POST(base+"/partners/:id/message-status", s.messageStatus, watch)
 	operate := s.allow(RoleOperator)
+	if s.Examiner != nil {
+		e.GET(base+"/credentials", s.credentials, watch)
+		e.GET(base+"/credentials/:sha256/affected", s.affected, watch)
+		e.POST(base+"/partners/:id/credentials/check", s.checkCredential, operate)
+	}
 	e.POST(base+"/partners/:id/pause", s.pause, operate)
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)

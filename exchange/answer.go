@@ -102,7 +102,7 @@ func (n *Node) recordAnswer(ctx context.Context, r *reception) (Accepted, error)
 	arrival.Message.State, arrival.Message.Answers, arrival.Message.Certificate = StateAccepted, answers, sent.Certificate
 	for _, a := range answers {
 		arrival.Audit = append(arrival.Audit, AuditEntry{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.answered",
-			Subject: sent.Certificate.String(), Detail: string(a.Kind) + ", message " + r.record.MessageID})
+			Subject: sent.Certificate.String(), Detail: told(string(a.Kind)+", message "+r.record.MessageID, r.record)})
 	}
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return Accepted{}, err

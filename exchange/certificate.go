@@ -31,6 +31,9 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	if err != nil {
 		return n.refuse(ctx, r, err)
 	}
+	r.record.DocumentSigner = certificate.DocumentSigner
+	n.noteRevocations(r)
+	certificate.SignerRevoked = n.revoked(r.agreement.Partner, certificate.DocumentSigner, partners.UseDocumentSignature, r.request.Received)
 	n.step("verified", r.record, certificate.Data.Reference, fmt.Sprintf("message by %.16s, document by %.16s", r.record.Signer, certificate.DocumentSigner))
 	cancels := certificate.Data.Status == eco.StatusCancellation
 	if r.record.Kind == KindCancellation && !cancels {
@@ -68,7 +71,7 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	arrival.Message.State = StateAccepted
 	arrival.Message.Certificate = certificate.Key
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: event,
-		Subject: certificate.Key.String(), Detail: "message " + r.record.MessageID}}
+		Subject: certificate.Key.String(), Detail: told("message "+r.record.MessageID, r.record)}}
 	if o := r.header.Order; o != nil {
 		arrival.Message.Order = &Order{Sequence: o.Sequence, Reset: o.Reset}
 	}

@@ -48,6 +48,7 @@ func (n *Node) recordBusiness(ctx context.Context, r *reception) (Accepted, erro
 	if err != nil {
 		return Accepted{}, err
 	}
+	n.noteRevocations(r)
 	n.step("verified", r.record, s.statement.Certificate.Reference, fmt.Sprintf("%s by %.16s", m.kind, r.record.Signer))
 	for range maxTurns {
 		arrival, err := n.arrivalOf(ctx, r, m, s)
@@ -80,7 +81,7 @@ func (n *Node) arrivalOf(ctx context.Context, r *reception, m matter, s said) (A
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: v.changes, Held: r.answersInResponse()}
 	arrival.Message.State, arrival.Message.Business, arrival.Message.Certificate = StateAccepted, &s.business, keyOfID(s.statement.Certificate)
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: m.event,
-		Subject: arrival.Message.Certificate.String(), Detail: "message " + r.record.MessageID}}
+		Subject: arrival.Message.Certificate.String(), Detail: told("message "+r.record.MessageID, r.record)}}
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return Arrival{}, err
 	}
@@ -122,6 +123,7 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	}
 	if verified != nil {
 		document = verified.Octets
+		r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
 	}
 	s, findings, err := m.read(document, n.registry.Forms())
 	if err != nil {

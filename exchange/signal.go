@@ -131,7 +131,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	}
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Settles: settlement}
 	arrival.Message.State = StateAccepted
-	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message." + string(r.record.Kind), Subject: about, Detail: "signal " + r.record.MessageID}}
+	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message." + string(r.record.Kind), Subject: about, Detail: told("signal "+r.record.MessageID, r.record)}}
 	fault.Point("signal.verified")
 	accepted, err := n.accept(ctx, arrival)
 	if err != nil {

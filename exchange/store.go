@@ -272,6 +272,12 @@ type Message struct {
 	References []Reference `json:"references,omitempty"`
 	// Signer is the SHA-256 fingerprint, in hex, of the credential that verified the message or signed it.
 	Signer string `json:"signer,omitempty"`
+	// DocumentSigner is that of the credential that verified the signature of the message's document or made it; empty if the document
+	// has none of its own.
+	DocumentSigner string `json:"document_signer,omitempty"`
+	// SignersRevoked tells of those of the two that were known, at receipt, to be revoked later: at an instant after the receipt. Look-ups
+	// put in its place what is known then; see Node.WithRevocations.
+	SignersRevoked []SignerRevoked `json:"signers_revoked,omitempty"`
 	// Certificate is the key of the certificate that the message carries or is about.
 	Certificate CertificateKey `json:"certificate,omitzero"`
 	// Reason says why a message was quarantined, failed or expired.
@@ -432,6 +438,8 @@ type Certificate struct {
 	Document RawRef `json:"document"`
 	// DocumentSigner is the SHA-256 fingerprint of the credential that verified or signed the document.
 	DocumentSigner string `json:"document_signer"`
+	// SignerRevoked is as Message.SignersRevoked, of the document's signer; nil if nothing is known against it.
+	SignerRevoked *SignerRevoked `json:"signer_revoked,omitempty"`
 	// Findings are the rules' remarks that did not stop it.
 	Findings []eco.Finding `json:"findings,omitempty"`
 	// Revision counts the Changes that were made to it.
@@ -614,6 +622,10 @@ type MessageQuery struct {
 	Kind           Kind
 	State          State
 	Partner        string
+	// Signer selects messages of which the credential with this fingerprint verified or made the signature or that of the document. Since,
+	// only those whose Created is not before it.
+	Signer string
+	Since  time.Time
 	// Before returns only records with a smaller Seq, for paging. Limit defaults to 100.
 	Before uint64
 	Limit  int
@@ -635,6 +647,10 @@ type CertificateQuery struct {
 	Verifying bool
 	// OnHold selects those whose authority is in doubt (Dealings.OnHold).
 	OnHold bool
+	// Signer selects those of which the credential with this fingerprint signed the document. Since, only those whose Recorded is
+	// not before it.
+	Signer string
+	Since  time.Time
 	// Before and Limit are as in MessageQuery.
 	Before uint64
 	Limit  int

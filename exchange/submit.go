@@ -332,7 +332,7 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	}
 	certificate := l.certificate
 	certificate.Message = id
-	d.Message.Certificate = certificate.Key
+	d.Message.Certificate, d.Message.DocumentSigner = certificate.Key, certificate.DocumentSigner
 	if !l.known {
 		d.Certificate, d.Document = &certificate, l.document
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Use is what a credential may do.
@@ -70,6 +71,9 @@ type Credential struct {
 	// Revoked is set when its issuer, or one above, withdrew it after the instant that was asked about.
 	Revoked *revocation.Revocation
 }
+
+// Fingerprint is the SHA-256 of the credential in hex, by which logs and records name it.
+func (c Credential) Fingerprint() string { return signing.Fingerprint(c.X509Cert) }
 
 // PartyID is eb:PartyId (ebMS 2.0 §3.1.1.1): without a Type the Value is a URI.
 type PartyID struct {

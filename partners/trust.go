@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // RevocationConfig says how it is known that a partner's credentials, and the CAs below its anchors, were withdrawn, and what
@@ -215,6 +216,19 @@ func (r *Registry) TimeStampAnchors(partner string, at time.Time) (anchors []*x5
 func (p PartnerConfig) knowsTimeStamps() bool {
 	return len(p.TimeStampAnchorFiles) > 0 ||
 		slices.ContainsFunc(p.Credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, UseTimeStamp) })
+}
+
+// Revoked says whether what is known now tells that the credential of partner with this SHA-256 fingerprint, or a CA above it, was
+// revoked, whether before or after the instant at; nil if not, for a credential that is no longer configured, and for a partner whose policy
+// is none.
+func (r *Registry) Revoked(partner, fingerprint string, at time.Time) *revocation.Revocation {
+	known := r.book.Known()
+	for _, t := range r.data.Load().credentials[partner] {
+		if signing.Fingerprint(t.X509Cert) == fingerprint {
+			return t.judge(known, at).Revoked
+		}
+	}
+	return nil
 }
 
 // RevocationTargets lists, for each partner whose policy is not None, what has to be known and where it is to be had.

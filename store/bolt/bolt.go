@@ -112,8 +112,10 @@ const (
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
 	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
-	// it brought; nameWaiting adds that to what an older program wrote.
-	schemaVersion = 4
+	// it brought; nameWaiting adds that to what an older program wrote. Version 5 has the index of signers, which Open makes for an
+	// older store, once.
+	schemaVersion = 5
+	schemaSigners = 5
 	defaultLarge  = 1 << 20
 )
 
@@ -251,6 +253,11 @@ func (t *transaction) prepareBuckets() error {
 		if err := t.nameWaiting(); err != nil {
 			return err
 		}
+		if stored != nil && version < schemaSigners {
+			if err := t.indexSigners(); err != nil {
+				return err
+			}
+		}
 		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:
 		return fmt.Errorf("%w: schema version %q", exchange.ErrDamaged, stored)
@@ -258,6 +265,38 @@ func (t *transaction) prepareBuckets() error {
 		return fmt.Errorf("%w: schema version %d, this program knows up to %d", ErrSchema, version, schemaVersion)
 	}
 	return nil
+}
+
+// indexSigners makes the entries of bucketSigners of a store that has none: about 20 s for a million records.
+func (t *transaction) indexSigners() error {
+	put := func(entries []entry) error {
+		for _, e := range entries {
+			if e.bucket != bucketSigners {
+				continue
+			}
+			if err := t.tx.Bucket([]byte(e.bucket)).Put(e.key, e.value); err != nil {
+				return fmt.Errorf("index %s: %w", e.bucket, err)
+			}
+		}
+		return nil
+	}
+	err := t.tx.Bucket([]byte(bucketMessages)).ForEach(func(key, sealed []byte) error {
+		var m exchange.Message
+		if err := decode(t.tx, bucketMessages, lastNumber(key), sealed, &m); err != nil {
+			return err
+		}
+		return put(messageEntries(&m))
+	})
+	if err != nil {
+		return err
+	}
+	return t.tx.Bucket([]byte(bucketCertificates)).ForEach(func(key, sealed []byte) error {
+		var c exchange.Certificate
+		if err := decode(t.tx, bucketCertificates, lastNumber(key), sealed, &c); err != nil {
+			return err
+		}
+		return put(certificateEntries(&c))
+	})
 }
 
 // Close answers what waits, then closes the files. Calls that come later get ErrClosed. It may be called again.

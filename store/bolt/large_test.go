@@ -601,7 +601,7 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 	dir := written(t)
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		var errs []error
-		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses"} {
+		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "signers"} {
 			errs = append(errs, tx.DeleteBucket([]byte(name)))
 		}
 		return errors.Join(append(errs, tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1")))...)
@@ -616,6 +616,9 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if n := len(query(t, s, exchange.MessageQuery{Signer: "e1"})); n != 1 {
+		t.Errorf("%d messages of the signer, want 1", n)
+	}
 	if acceptOne(t, s, arrival("m2@th")).Fresh || !acceptOne(t, s, largeArrival("m4@th")).Fresh {
 		t.Error("a copy is fresh or a new message is none")
 	}
@@ -624,8 +627,8 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, dir, func(tx *bbolt.Tx) error {
-		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "4" {
-			t.Errorf("schema version %q, want 4: a program of version 1 must not open it", version)
+		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "5" {
+			t.Errorf("schema version %q, want 5: a program of version 1 must not open it", version)
 		}
 		return nil
 	})

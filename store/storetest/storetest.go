@@ -104,6 +104,7 @@ var contract = []struct {
 	{"SettleKeepsTheNewestAttempts", settleKeepsTheNewestAttempts},
 	{"SettleKeepsTheLastTakenAttempt", settleKeepsTheLastTakenAttempt},
 	{"MessagesFilters", messagesFilters},
+	{"SignersFilters", signersFilters},
 	{"MessagesPaging", messagesPaging},
 	{"CertificatesFilters", certificatesFilters},
 	{"RawComparesTheDigest", rawComparesTheDigest},
