@@ -25,6 +25,7 @@ type signer struct {
 	context   *dsig.SigningContext
 	id        string // of ds:Signature; "" for none
 	object    string // the ds:Object after ds:KeyInfo; "" for none
+	before    int    // how many ds:Signature are in the document already
 }
 
 // newSigner checks a key and chooses its algorithm.
@@ -65,8 +66,8 @@ func (s *signer) referenceMarkup(uri, transforms string, digest []byte) string {
 // sign puts a ds:Signature with these references into the document as the parent's last child. ds:SignedInfo is canonical
 // only in its place, where it inherits namespaces, so the signature is read there without a value first.
 func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string) ([]byte, []Reference, error) {
-	if existing, found, err := theSignature(doc); found || err != nil {
-		return nil, nil, failAt(existing, ErrMalformed, "there is a ds:Signature already")
+	if existing := signaturesIn(doc); len(existing) != s.before {
+		return nil, nil, failAt(existing[0], ErrMalformed, "there is a ds:Signature already")
 	}
 	id := ""
 	if s.id != "" {
@@ -84,11 +85,7 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 	if err != nil {
 		return nil, nil, err
 	}
-	element, _, err := theSignature(place)
-	if err != nil {
-		return nil, nil, err
-	}
-	signedInfo := element.Children()[0]
+	signedInfo := signaturesIn(place)[s.before].Children()[0]
 	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
 	if err != nil {
 		return nil, nil, err
