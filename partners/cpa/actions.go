@@ -135,7 +135,18 @@ func (im *importer) directions(a *partners.AgreementConfig, pairs []pair) {
 		}
 		im.warn(p.own.node, "action", "only %s may send %q, and this node has no directions: it does not refuse it from the other side", who, name)
 	}
+	im.answers(a, pairs, sent, received)
+}
+
+// answers tells when answers are not given: this node gives them in the HTTP response or not at all.
+func (im *importer) answers(a *partners.AgreementConfig, pairs []pair, sent, received map[string]bool) {
+	for _, p := range pairs {
+		mode := syncMode(p.receiver().channels[0].characteristics)
+		if p.own.sends && p.own.action == a.AnswerAction && (mode == partners.SyncReplyNone || mode == partners.SyncReplySignals) {
+			im.warn(p.own.node, "action", "%q is not sent: this node gives answers in the HTTP response alone, and syncReplyMode is %s", a.AnswerAction, mode)
+		}
+	}
 	if name := a.AnswerAction; !sent[name] && !received[name] {
-		im.warn(pairs[0].own.node.up("ServiceBinding"), "", "has no action for answers to certificates; this node's are sent as %q where sync_reply gives them", name)
+		im.warn(pairs[0].own.node.up("ServiceBinding"), "", "has no action for answers to certificates; where syncReplyMode has them given, this node names them %q", name)
 	}
 }

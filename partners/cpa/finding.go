@@ -1,6 +1,9 @@
 package cpa
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Severity says what becomes of what this node cannot do as a CPA has it.
 type Severity string
@@ -9,7 +12,7 @@ type Severity string
 const (
 	// Refused: with it the CPA cannot be taken.
 	Refused Severity = "refused"
-	// Warned: the CPA can be taken, and the partner or the operator has to know this.
+	// Warned: the CPA can be taken, and the partner or the operator has to know this. It is told once of several places of a kind.
 	Warned Severity = "warning"
 )
 
@@ -30,10 +33,22 @@ func (f Finding) String() string { return fmt.Sprintf("%s: %s: %s", f.Severity, 
 // maxFindings bounds what is told about one CPA.
 const maxFindings = 200
 
-// findings collects them, each once.
+// findings collects them: each refusal once, and a warning once for a party and a kind of place, because what one action of twenty asks for
+// the others ask for too.
 type findings struct {
 	list []Finding
 	seen map[Finding]bool
+}
+
+// kindOfPlace is a path with no positions but that of the party.
+func kindOfPlace(path string) string {
+	steps := strings.Split(path, "/")
+	for i, step := range steps {
+		if at := strings.IndexByte(step, '['); at > 0 && !strings.HasPrefix(step, "PartyInfo[") {
+			steps[i] = step[:at]
+		}
+	}
+	return strings.Join(steps, "/")
 }
 
 func (f *findings) add(severity Severity, n *node, attribute, text string) {
@@ -42,14 +57,18 @@ func (f *findings) add(severity Severity, n *node, attribute, text string) {
 		found.Path += "/@" + attribute
 	}
 	// A refusal counts even when warnings have filled the list.
+	once := found
+	if severity == Warned {
+		once.Path, once.Line = kindOfPlace(found.Path), 0
+	}
 	full := len(f.list) >= maxFindings && (severity == Warned || len(f.list) >= 2*maxFindings)
-	if full || f.seen[found] {
+	if full || f.seen[once] {
 		return
 	}
 	if f.seen == nil {
 		f.seen = map[Finding]bool{}
 	}
-	f.seen[found] = true
+	f.seen[once] = true
 	f.list = append(f.list, found)
 }
 

@@ -285,7 +285,7 @@ func (im *importer) sendTo(t *terms, p pair) {
 	ch := p.other.channels[0]
 	e := ch.endpoint(kind)
 	if e == nil {
-		im.refuse(ch.transport, "", "has no TransportReceiver with an Endpoint for a %s, and %s comes there", kind, p.other.node.path())
+		im.refuse(ch.transport, "", "has no TransportReceiver with an Endpoint of type %s or allPurpose, and %s comes there", kind, p.other.node.path())
 		return
 	}
 	settle(im, &t.endpoint, e.attribute("uri"), e, "uri")
@@ -308,7 +308,7 @@ func (im *importer) signalEndpoints(a *partners.AgreementConfig) {
 		im.channelOnce(own)
 		e := ch.endpoint(kind)
 		if e == nil {
-			im.refuse(ch.transport, "", "has no TransportReceiver with an Endpoint for a %s, and %s names it for %s", kind, by.path(), action)
+			im.refuse(ch.transport, "", "has no TransportReceiver with an Endpoint of type %s or allPurpose, and %s names it for %s", kind, by.path(), action)
 			return "", by
 		}
 		return e.attribute("uri"), by
@@ -318,8 +318,8 @@ func (im *importer) signalEndpoints(a *partners.AgreementConfig) {
 	if a.Endpoint == "" { // nothing goes there but signals
 		a.Endpoint = a.AckEndpoint
 	}
-	for action, kind := range map[string]string{"Pong": "response", "StatusResponse": "response"} {
-		if other, by := uri(action, kind); other != a.AckEndpoint {
+	for _, action := range []string{"Pong", "StatusResponse"} {
+		if other, by := uri(action, "response"); other != a.AckEndpoint {
 			im.warn(by, "", "%s goes to %q in this CPA; this node sends it where acknowledgments go", action, other)
 		}
 	}
