@@ -25,6 +25,7 @@ type signer struct {
 	context   *dsig.SigningContext
 	id        string // of ds:Signature; "" for none
 	object    string // the ds:Object after ds:KeyInfo; "" for none
+	before    int    // how many ds:Signature are in the document already
 }
 
 // newSigner checks a key and chooses its algorithm.
@@ -74,8 +75,8 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 
 // markup is the ds:Signature for sign, and what its references say.
 func (s *signer) markup(doc *c14n.Document, parent c14n.Element, references string, around reading) (string, []Reference, error) {
-	if existing, found, err := theSignature(doc); found || err != nil {
-		return "", nil, failAt(existing, ErrMalformed, "there is a ds:Signature already")
+	if existing := signaturesIn(doc); len(existing) != s.before {
+		return "", nil, failAt(existing[0], ErrMalformed, "there is a ds:Signature already")
 	}
 	id := ""
 	if s.id != "" {
@@ -93,11 +94,7 @@ func (s *signer) markup(doc *c14n.Document, parent c14n.Element, references stri
 	if err != nil {
 		return "", nil, err
 	}
-	element, _, err := theSignature(place)
-	if err != nil {
-		return "", nil, err
-	}
-	signedInfo := element.Children()[0]
+	signedInfo := signaturesIn(place)[s.before].Children()[0]
 	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
 	if err != nil {
 		return "", nil, err

@@ -45,6 +45,8 @@ type signature struct {
 	value      []byte
 	hint       hint
 	xades      *qualifying // nil if there are no XAdES properties
+	// later are the signatures that were added after this one, which it does not cover.
+	later []c14n.Element
 }
 
 // reference is one ds:Reference.

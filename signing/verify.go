@@ -107,7 +107,7 @@ func (s *signature) reference(uri string) *reference {
 // and of the parts that are referred to in canonical form. Coverage was checked, so every part is there.
 func (s *signature) checkDigests(doc *c14n.Document, parts []Part, v *Verified) error {
 	document := s.reference("")
-	v.Octets = doc.Canonical(document.documentMethod(s.element))
+	v.Octets = doc.Canonical(document.documentMethod(append([]c14n.Element{s.element}, s.later...)...))
 	if !document.isOf(v.Octets) {
 		return failAt(document.element, ErrDigest, "the document is not what was signed")
 	}
@@ -159,12 +159,12 @@ func (r *reference) digestPart(content Content) (digest, octets []byte, err erro
 }
 
 // documentMethod is the canonicalization after the transforms before it: the enveloped-signature transform leaves out the
-// signature itself (XMLDSig Core 1.1 §6.6.4). The XPath filter of ebMS keeps or drops an element with all that is in it,
+// signature itself (XMLDSig Core 1.1 §6.6.4), and with it go those that were added after it. The XPath filter of ebMS keeps or drops an element with all that is in it,
 // because attributes and text have the element among their ancestors; so dropping the element is what it means.
-func (r *reference) documentMethod(signature c14n.Element) c14n.Method {
+func (r *reference) documentMethod(signatures ...c14n.Element) c14n.Method {
 	m := r.method
 	m.Drop = func(e c14n.Element) bool {
-		return e == signature || r.filter.signatures && e.Is(dsigSpace, "Signature") || dropped(e, r.filter.actors)
+		return slices.Contains(signatures, e) || r.filter.signatures && e.Is(dsigSpace, "Signature") || dropped(e, r.filter.actors)
 	}
 	return m
 }

@@ -1,0 +1,82 @@
+package cpa
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"strings"
+
+	"github.com/ecogate/ecogate/signing"
+)
+
+// Signature is a ds:Signature of a CPA that was verified (CPPA 2.0 §9.9: up to three, of the parties and perhaps a notary, each over
+// the agreement and the signatures before it). The rules are those of signing.VerifySignatures with the zero Policy: so it is
+// neither SHA-1 nor DSA.
+type Signature struct {
+	// Signer is the credential whose key made it. That it verifies says nothing about who may sign.
+	Signer *x509.Certificate
+	// Party is the index in CPA.Parties of the party whose Certificate the signer's is, or -1: then the credential came with the signature
+	// itself, and who it is has to be known from elsewhere.
+	Party int
+	// Algorithm is the URI of the signature algorithm.
+	Algorithm string
+}
+
+// signaturePlace is where the signatures stand.
+var signaturePlace = []xml.Name{{Space: space, Local: "CollaborationProtocolAgreement"}, {Space: space, Local: "Signature"}}
+
+// verify verifies the signatures and gives the canonical octets that every one of them covers.
+func (c *CPA) verify(doc []byte) (signatures []Signature, covered []byte, err error) {
+	place := c.root.child("Signature")
+	var owners []int
+	var candidates []*x509.Certificate
+	add := func(party int, list []*x509.Certificate) {
+		for _, x509Cert := range list {
+			owners, candidates = append(owners, party), append(candidates, x509Cert)
+		}
+	}
+	for i := range c.Parties {
+		for _, n := range c.Parties[i].info.all("Certificate") {
+			if list, err := credentials(n); err == nil { // one that cannot be read is told of where it is used
+				add(i, list)
+			}
+		}
+	}
+	for _, n := range place.children {
+		add(-1, carried(n))
+	}
+	verified, err := signing.VerifySignatures(doc, signaturePlace, candidates, signing.Policy{})
+	var wrong *signing.Error
+	switch {
+	case errors.As(err, &wrong):
+		return nil, nil, &Error{Path: place.path(), Line: wrong.Line, Column: wrong.Column, Text: "want a signature that verifies, found: " + wrong.Error()}
+	case err != nil:
+		return nil, nil, err
+	}
+	for _, v := range verified {
+		s := Signature{Signer: v.Signer, Party: -1, Algorithm: v.Algorithm}
+		for i, candidate := range candidates {
+			if s.Party < 0 && candidate.Equal(v.Signer) {
+				s.Party = owners[i]
+			}
+		}
+		signatures = append(signatures, s)
+	}
+	return signatures, verified[0].Octets, nil
+}
+
+// carried are the credentials in the KeyInfo of a ds:Signature.
+func carried(signature *node) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, n := range signature.at("ds:KeyInfo", "ds:X509Data").all("ds:X509Certificate") {
+		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.text), ""))
+		if err != nil {
+			continue // signing says what is wrong with it
+		}
+		if x509Cert, err := x509.ParseCertificate(der); err == nil {
+			out = append(out, x509Cert)
+		}
+	}
+	return out
+}
