@@ -47,7 +47,7 @@ func (n *Node) underCounting(r *reception, use partners.Use, verify func([]*x509
 	if refused := (*signing.Error)(nil); r.firstUse == nil || !errors.As(err, &refused) {
 		return verified, err
 	}
-	waiting := x509Certs(n.registry.Awaiting(r.agreement.Partner, use, r.request.Received))
+	waiting := x509Certs(r.registry.Awaiting(r.agreement.Partner, use, r.request.Received))
 	if len(waiting) == 0 {
 		return verified, err
 	}
@@ -58,5 +58,6 @@ func (n *Node) underCounting(r *reception, use partners.Use, verify func([]*x509
 	if err := r.firstUse(use, used.Signer); err != nil {
 		return nil, err
 	}
+	r.registry = n.registry.Snapshot()
 	return verify(n.candidates(r, use))
 }
