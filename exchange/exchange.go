@@ -23,6 +23,7 @@
 package exchange
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -61,6 +62,7 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
+	activate  func(context.Context, FirstUse) error
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
 	// jitter returns a number in [0,1).
@@ -84,10 +86,13 @@ func New(o Options) (*Node, error) {
 		backoff: orDefault(o.BackoffMax, time.Hour),
 		minRate: o.MinRate,
 		keeper:  o.Keeper,
-		owner:   uuid.NewString(),
-		jitter:  rand.Float64,
-		cpus:    make(chan struct{}, runtime.GOMAXPROCS(0)),
-		wake:    make(chan struct{}, 1),
+
+		activate: o.FirstUse,
+
+		owner:  uuid.NewString(),
+		jitter: rand.Float64,
+		cpus:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		wake:   make(chan struct{}, 1),
 	}
 	n.breaker = breaker{
 		failures: o.BreakerFailures, pause: orDefault(o.BreakerPause, 30*time.Second), longest: n.backoff, circuits: map[string]*circuit{},
