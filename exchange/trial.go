@@ -101,7 +101,7 @@ func (n *Node) try(ctx context.Context, t Trial, m Message) (tried Tried, is boo
 		return tried, false, fmt.Errorf("stored message %d: %w", m.Seq, err)
 	}
 	defer n.computing()()
-	r := &reception{request: ebms.Request{ContentType: m.ContentType, Body: raw, Received: m.Created}}
+	r := &reception{registry: n.registry.Snapshot(), request: ebms.Request{ContentType: m.ContentType, Body: raw, Received: m.Created}}
 	defer r.close()
 	if n.open(r) != nil || n.findAgreement(r) != nil {
 		return tried, false, nil // it says so itself, in its record

@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -47,7 +48,8 @@ func (r *Registry) Inventory(at time.Time) []Held {
 		}
 	}
 	slices.SortFunc(out, func(a, b Held) int {
-		return cmp.Or(a.Until.Compare(b.Until), strings.Compare(a.Partner, b.Partner), strings.Compare(string(a.Use), string(b.Use)), strings.Compare(a.Issuer, b.Issuer))
+		return cmp.Or(a.Until.Compare(b.Until), strings.Compare(a.Partner, b.Partner), strings.Compare(string(a.Use), string(b.Use)), strings.Compare(a.Issuer, b.Issuer),
+			bytes.Compare(a.X509Cert.Raw, b.X509Cert.Raw))
 	})
 	return out
 }
