@@ -32,8 +32,6 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	if err != nil {
 		return n.refuse(ctx, r, err)
 	}
-	r.record.DocumentSigner = certificate.DocumentSigner
-	n.noteRevocations(r)
 	certificate.SignerRevoked = n.revoked(r.agreement.Partner, certificate.DocumentSigner, partners.UseDocumentSignature, r.request.Received)
 	n.step("verified", r.record, certificate.Data.Reference, fmt.Sprintf("message by %.16s, document by %.16s", r.record.Signer, certificate.DocumentSigner))
 	cancels := certificate.Data.Status == eco.StatusCancellation
@@ -191,6 +189,10 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
 	if err := n.checkIssuer(r, issuerOf(data), verified.Signer); err != nil {
+		return nil, nil, ebms.NewSecurityFailure(location, err)
+	}
+	r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
+	if err := n.checkRevocations(r); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
