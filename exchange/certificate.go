@@ -33,8 +33,6 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	if err != nil {
 		return n.refuse(ctx, r, err)
 	}
-	r.record.DocumentSigner = certificate.DocumentSigner
-	n.noteRevocations(r)
 	certificate.SignerRevoked = n.revoked(r.agreement.Partner, certificate.DocumentSigner, partners.UseDocumentSignature, r.request.Received)
 	n.step("verified", r.record, certificate.Data.Reference, fmt.Sprintf("message by %.16s, document by %.16s", r.record.Signer, certificate.DocumentSigner))
 	cancels := certificate.Data.Status == eco.StatusCancellation
@@ -198,6 +196,10 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	}
 	doubts, err := n.checkIssuer(r, n.issuerOf(data), verified.Signer)
 	if err != nil {
+		return nil, nil, ebms.NewSecurityFailure(location, err)
+	}
+	r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
+	if err := n.checkRevocations(r); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)

@@ -245,14 +245,15 @@ func TestSignerThatIsRevokedLaterIsTold(t *testing.T) {
 	w := newWorld(t, setup{})
 	there, fresh, pki := w.successorOf(true, 10)
 	before := w.arrives(1, fresh)
-	w.revoke(there, pki, fresh, w.now().Add(time.Minute))
+	at := w.now().Add(2 * time.Hour) // announced
+	w.revoke(there, pki, fresh, at)
 	after := w.arrives(2, fresh)
 	if before.State != exchange.StateAccepted || before.SignersRevoked != nil {
 		t.Errorf("before it was known: %s %+v", before.State, before.SignersRevoked)
 	}
 	told := after.SignersRevoked
 	if after.State != exchange.StateAccepted || len(told) != 1 || told[0].Use != partners.UseMessageSignature || told[0].SHA256 != fingerprint(fresh) ||
-		!told[0].At.Equal(w.now().Add(time.Minute)) || told[0].Reason != "keyCompromise" {
+		!told[0].At.Equal(at) || told[0].Reason != "keyCompromise" {
 		t.Errorf("afterwards: %s %+v", after.State, told)
 	}
 	if shown := w.TW.WithRevocations(before).SignersRevoked; len(shown) != 1 || shown[0] != told[0] {
@@ -275,5 +276,29 @@ func TestSignerThatIsRevokedLaterIsTold(t *testing.T) {
 	}
 	if refused := w.arrives(3, fresh); refused.State != exchange.StateQuarantined {
 		t.Errorf("after its revocation: %s", refused.State)
+	}
+}
+
+// A clock that is set back an hour takes nothing that was signed after the revocation for something from before, and nothing is told to
+// whoever sent it in a signed error.
+func TestClockThatIsSetBackTakesNothingRevoked(t *testing.T) {
+	w := newWorld(t, setup{})
+	there, fresh, pki := w.successorOf(true, 10)
+	w.revoke(there, pki, fresh, w.now())
+	for i, back := range []time.Duration{0, time.Second, time.Hour} {
+		w.ahead = -back
+		m := w.arrives(i+1, fresh)
+		if m.State != exchange.StateQuarantined || m.Reason.Code != "SecurityFailure" || !strings.Contains(m.Reason.Cause, "was revoked at") || m.Reply != 0 {
+			t.Errorf("%s back: %s %+v", back, m.State, m.Reason)
+		}
+	}
+	w.ahead = -time.Hour - time.Second
+	if m := w.arrives(9, fresh); m.State != exchange.StateAccepted || len(m.SignersRevoked) != 1 {
+		t.Errorf("more than clocks differ: %s %+v", m.State, m.SignersRevoked)
+	}
+	// What came in the hour before, when nothing was known, is still judged as of its receipt.
+	w.ahead = 0
+	if got := w.TW.registry.Credentials("KR", partners.UseMessageSignature, w.now().Add(-time.Minute)); len(got) != 2 {
+		t.Errorf("%d credentials count as of a minute before, want 2", len(got))
 	}
 }

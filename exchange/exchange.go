@@ -13,6 +13,8 @@
 //     that guarantees order they are numbered, and the receiving node uses them in their order (ebMS 2.0 §9; line.go, order.go).
 //   - After a crash? Leases of a dead process end at once when the store is opened again, or when they run out; work goes on from
 //     the stored bytes. Nothing is composed or signed a second time.
+//   - A clock that jumps? Set forward, it ends leases early, so that a message may be sent side by side with itself, and it may end
+//     times to live. Set back by an hour, it puts off by that hour what was already due later; what is new goes at once.
 //
 // # What reception guarantees
 //

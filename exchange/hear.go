@@ -49,7 +49,6 @@ func (n *Node) recordBusiness(ctx context.Context, r *reception) (Accepted, erro
 	if err != nil {
 		return Accepted{}, err
 	}
-	n.noteRevocations(r)
 	n.step("verified", r.record, s.statement.Certificate.Reference, fmt.Sprintf("%s by %.16s", m.kind, r.record.Signer))
 	for range maxTurns {
 		arrival, err := n.arrivalOf(ctx, r, m, s)
@@ -125,6 +124,9 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	if verified != nil {
 		document = verified.Octets
 		r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
+		if err := n.checkRevocations(r); err != nil {
+			return said{}, ebms.NewSecurityFailure(location, err)
+		}
 	}
 	s, findings, err := m.read(document, r.registry.Forms())
 	if err != nil {

@@ -139,7 +139,10 @@ func (n *Node) authenticate(r *reception) error {
 	if err := n.verify(r); err != nil {
 		return err
 	}
-	n.noteRevocations(r)
+	if err := n.checkRevocations(r); err != nil {
+		r.verified, r.established = nil, false // whoever has the key may have sent it
+		return ebms.NewSecurityFailure("", err)
+	}
 	// After the signature, so that the partner, if it is the partner, is told in a way that it can trust. What strangers can
 	// send is bounded by the node's own limits.
 	if size := r.request.Body.Size(); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {

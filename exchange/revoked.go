@@ -75,15 +75,20 @@ func (n *Node) WithRevocation(c Certificate) Certificate {
 	return c
 }
 
-// noteRevocations puts into the record of a verified message what is known against its signers, as far as they are known yet, and
-// tells the log.
-func (n *Node) noteRevocations(r *reception) {
+// checkRevocations puts into the record of a verified message what is known against its signers, as far as they are known yet, and tells the
+// log. One that is known to be revoked no later than clocks differ is refused: a node whose clock was set back would take what was signed after
+// the revocation for something from before.
+func (n *Node) checkRevocations(r *reception) error {
 	noted := len(r.record.SignersRevoked)
 	r.record.SignersRevoked = n.signersRevoked(r.record)
 	for _, s := range r.record.SignersRevoked[min(noted, len(r.record.SignersRevoked)):] {
-		n.log.Warn("a message is taken although its signer was revoked later", "message_id", r.record.MessageID, "partner", r.record.Partner,
+		if limit := r.request.Received.Add(partners.ClockTolerance); !s.At.After(limit) {
+			return fmt.Errorf("%s, which is not more than %s after the receipt", s, partners.ClockTolerance)
+		}
+		n.log.Warn("a message is taken although its signer is to be revoked", "message_id", r.record.MessageID, "partner", r.record.Partner,
 			"use", s.Use, "sha256", s.SHA256, "subject", s.Subject, "revoked", s.At, "reason", s.Reason)
 	}
+	return nil
 }
 
 // told is the detail of an audit entry about m, with what is known against its signers.

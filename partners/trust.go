@@ -218,6 +218,9 @@ func (p PartnerConfig) knowsTimeStamps() bool {
 		slices.ContainsFunc(p.Credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, UseTimeStamp) })
 }
 
+// ClockTolerance is how far the clocks of a PKI and of this node may differ.
+const ClockTolerance = revocation.ClockTolerance
+
 // Revoked says whether what is known now tells that the credential of partner with this SHA-256 fingerprint, or a CA above it, was
 // revoked, whether before or after the instant at; nil if not, for a credential that is no longer configured, and for a partner whose policy
 // is none.

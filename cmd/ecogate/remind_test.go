@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
@@ -16,6 +18,7 @@ import (
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/store/bolt"
 )
 
 // lockedBuffer is a log that is read while a node writes to it.
@@ -106,5 +109,55 @@ func TestPartnerThatStillUsesTheOldCredentialIsToldOnce(t *testing.T) {
 		if times := told(); times != 1 {
 			t.Errorf("%d h later, after a restart: told %d times, want once", hours, times)
 		}
+	}
+}
+
+// A clock that jumps an hour, there and back, has each reminder told once.
+func TestRemindersAreToldOnceWhenTheClockJumps(t *testing.T) {
+	two := newPair(t)
+	for name, jumps := range map[string][]time.Duration{
+		"right": {0}, "ahead and back": {time.Hour, -time.Hour}, "back and right": {-time.Hour, time.Hour}, "ahead for good": {time.Hour, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := loadSide(t, two.TW)
+			partner := &cfg.Partners[0]
+			partner.Credentials[0].Until = scriptTime.AddDate(0, 0, 8)
+			registry, err := partners.New(cfg.Registry())
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var ahead atomic.Int64
+				now := func() time.Time { return scriptTime.Add(time.Since(began) + time.Duration(ahead.Load())) }
+				store, err := bolt.Open(t.TempDir(), bolt.Options{Now: now})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer store.Close()
+				node, err := exchange.New(exchange.Options{Store: store, Registry: registry, Now: now})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var log lockedBuffer
+				n := &runningNode{Node: node, Store: store, Registry: registry, now: now, log: slog.New(slog.NewTextHandler(&log, nil))}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan struct{})
+				go func() { n.remind(ctx); close(ended) }()
+				for step := range 2 * 16 { // half a day each
+					time.Sleep(12*time.Hour + time.Minute)
+					if step < 2 || len(jumps) == 2 {
+						ahead.Add(int64(jumps[step%len(jumps)]))
+					}
+				}
+				stop()
+				<-ended
+				// 14 days before its end, since the node started within a week of that; 7 days, 1 day, the end, and a week after.
+				lines := strings.Count(log.String(), "partner=KR use="+string(partner.Credentials[0].Uses[0]))
+				if lines != 5 {
+					t.Errorf("%d reminders, want 5:\n%s", lines, log.String())
+				}
+			})
+		})
 	}
 }

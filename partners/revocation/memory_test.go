@@ -230,3 +230,45 @@ func FuzzMemory(f *testing.F) {
 		}
 	})
 }
+
+// A clock that jumps an hour either way keeps what is current in force, and fetches go on.
+func TestClockJumpsKeepWhatIsCurrent(t *testing.T) {
+	w := newWorld(t)
+	fetches := 0
+	var now time.Time
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		fetches++
+		_, _ = rw.Write(w.list(t, 0, -1))
+	}))
+	defer server.Close()
+	for _, test := range []struct {
+		name  string
+		jumps []time.Duration
+	}{
+		{"ahead", []time.Duration{time.Hour, time.Minute, time.Minute}},
+		{"back", []time.Duration{-time.Hour, time.Minute, time.Minute}},
+		{"ahead and back", []time.Duration{time.Hour, -time.Hour}},
+		{"back and ahead", []time.Duration{-time.Hour, time.Hour}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			now = noon.Add(time.Minute)
+			fetches = 0
+			f, book := w.fetcher(t, t.TempDir(), func() time.Time { return now }, revocation.Target{CRLURLs: []string{server.URL}})
+			f.Load()
+			f.Pass(t.Context())
+			for _, d := range test.jumps {
+				now = now.Add(d)
+				f.Pass(t.Context())
+				if s := f.Status()[0]; s.Problem != "" {
+					t.Errorf("%s: %+v", d, s)
+				}
+				if v := book.Known().Judge(w.chain, revocation.Policy{Mode: revocation.Hard}, now); v.Refused != "" {
+					t.Errorf("%s: %s", d, v.Refused)
+				}
+			}
+			if fetches < 2 || fetches > 1+len(test.jumps) {
+				t.Errorf("%d fetches", fetches)
+			}
+		})
+	}
+}
