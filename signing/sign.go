@@ -85,7 +85,7 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 	if err != nil {
 		return nil, nil, err
 	}
-	signedInfo := signaturesIn(place)[s.before].Children()[0]
+	signedInfo := signaturesIn(place)[0].Children()[0]
 	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
 	if err != nil {
 		return nil, nil, err

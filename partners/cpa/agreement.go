@@ -249,6 +249,12 @@ func (im *importer) agreement(pairs []pair) partners.AgreementConfig {
 		}
 	}
 	a.CPAID, a.Partner, a.Start, a.End, a.Service = im.c.ID, im.o.Partner, im.c.Start, im.c.End, first.own.service
+	if a.Start.Equal(openStart) {
+		a.Start = time.Time{}
+	}
+	if a.End.Equal(openEnd) {
+		a.End = time.Time{}
+	}
 	a.OwnRole, a.PartnerRole = first.own.role, first.other.role
 	for _, p := range pairs {
 		im.sameRole(p.own, a.OwnRole)

@@ -25,7 +25,8 @@ import (
 const (
 	maxActions      = 1000 // that it sends and receives
 	maxCertificates = 100
-	maxChain        = 10 // X.509 certificates of one Certificate
+	maxAnchors      = 100 // of one TrustAnchors
+	maxChain        = 10  // X.509 certificates of one Certificate
 )
 
 // CPA is a collaboration protocol agreement that was read. It is safe for concurrent use, and nobody changes it.
@@ -166,6 +167,10 @@ func (c *CPA) checkReferences(n *node) error {
 	}
 	var err error
 	switch n.name {
+	case "TrustAnchors":
+		if len(n.children) > maxAnchors {
+			err = n.children[maxAnchors].fault("", "want at most %d", maxAnchors)
+		}
 	case "ChannelId":
 		err = c.checkReference(n, "", n.text, []string{"DeliveryChannel"})
 	case "OtherPartyActionBinding":

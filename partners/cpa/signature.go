@@ -16,8 +16,8 @@ import (
 type Signature struct {
 	// Signer is the credential whose key made it. That it verifies says nothing about who may sign.
 	Signer *x509.Certificate
-	// Party is the index in CPA.Parties of the party whose Certificate the signer's is, or -1: then the credential came with the signature
-	// itself, and who it is has to be known from elsewhere.
+	// Party is the index in CPA.Parties of the party that uses the credential, or -1 if neither does: then who it is has to be known from
+	// elsewhere.
 	Party int
 	// Algorithm is the URI of the signature algorithm.
 	Algorithm string
@@ -29,22 +29,29 @@ var signaturePlace = []xml.Name{{Space: space, Local: "CollaborationProtocolAgre
 // verify verifies the signatures and gives the canonical octets that every one of them covers.
 func (c *CPA) verify(doc []byte) (signatures []Signature, covered []byte, err error) {
 	place := c.root.child("Signature")
-	var owners []int
 	var candidates []*x509.Certificate
-	add := func(party int, list []*x509.Certificate) {
-		for _, x509Cert := range list {
-			owners, candidates = append(owners, party), append(candidates, x509Cert)
-		}
-	}
+	owner := map[string]int{} // by fingerprint
+	used := map[*node]bool{}
 	for i := range c.Parties {
-		for _, n := range c.Parties[i].info.all("Certificate") {
-			if list, err := credentials(n); err == nil { // one that cannot be read is told of where it is used
-				add(i, list)
+		c.Parties[i].info.each(func(n *node) {
+			switch n.name {
+			case "Certificate":
+				list, _ := credentials(n) // one that cannot be read is told of where it is used
+				candidates = append(candidates, list...)
+			case "SigningCertificateRef", "ClientCertificateRef", "ServerCertificateRef", "EncryptionCertificateRef", "ApplicationCertificateRef":
+				certificate := c.ids[n.attribute("certId")]
+				if used[certificate] {
+					return
+				}
+				used[certificate] = true
+				if list, err := credentials(certificate); err == nil && len(list) > 0 {
+					owner[signing.Fingerprint(list[0])] = i
+				}
 			}
-		}
+		})
 	}
 	for _, n := range place.children {
-		add(-1, carried(n))
+		candidates = append(candidates, carried(n)...)
 	}
 	verified, err := signing.VerifySignatures(doc, signaturePlace, candidates, signing.Policy{})
 	var wrong *signing.Error
@@ -56,10 +63,8 @@ func (c *CPA) verify(doc []byte) (signatures []Signature, covered []byte, err er
 	}
 	for _, v := range verified {
 		s := Signature{Signer: v.Signer, Party: -1, Algorithm: v.Algorithm}
-		for i, candidate := range candidates {
-			if s.Party < 0 && candidate.Equal(v.Signer) {
-				s.Party = owners[i]
-			}
+		if party, known := owner[signing.Fingerprint(v.Signer)]; known {
+			s.Party = party
 		}
 		signatures = append(signatures, s)
 	}
