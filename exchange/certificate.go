@@ -179,7 +179,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if err := checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
+	reading, err := ubl.Read(verified.Octets, r.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
@@ -262,7 +262,7 @@ func issuerOf(c eco.Certificate) partners.IssuerQuery {
 // checkIssuer asks that the credential which signed the document is one with which the issuing body that the document names
 // may issue this form now.
 func (n *Node) checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) error {
-	authorised, err := n.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
+	authorised, err := r.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	if verified != nil {
 		document = verified.Octets
 	}
-	s, findings, err := m.read(document, n.registry.Forms())
+	s, findings, err := m.read(document, r.registry.Forms())
 	if err != nil {
 		return said{}, ebms.NewOtherXML(location, err)
 	}

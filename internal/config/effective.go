@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ecogate/ecogate/internal/strictyaml"
@@ -41,11 +42,15 @@ func (c Config) Effective() []Setting {
 	return out
 }
 
-// EffectiveText gives Effective as lines for people.
+// EffectiveText gives Effective as lines for people. A value of several lines is quoted.
 func (c Config) EffectiveText() string {
 	var b strings.Builder
 	for _, s := range c.Effective() {
-		fmt.Fprintf(&b, "%s = %s  # %s\n", s.Key, s.Value, s.Origin)
+		value := s.Value
+		if strings.Contains(value, "\n") {
+			value = strconv.Quote(value)
+		}
+		fmt.Fprintf(&b, "%s = %s  # %s\n", s.Key, value, s.Origin)
 	}
 	return b.String()
 }

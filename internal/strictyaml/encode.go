@@ -68,7 +68,7 @@ func node(v reflect.Value) *yaml.Node {
 	case v.Kind() == reflect.String:
 		return textNode(v.String())
 	case v.Type() == timeType:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.Interface().(time.Time).UTC().Format(time.RFC3339)}
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.Interface().(time.Time).UTC().Format(time.RFC3339Nano)}
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: Format(v)}
 }

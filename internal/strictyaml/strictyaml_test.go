@@ -32,7 +32,7 @@ func TestEncodedIsDecodedToTheSame(t *testing.T) {
 	for name, s := range map[string]section{
 		"nothing": {},
 		"all": {
-			Text: "a: b # c", Flag: new(false), Count: new(0), Size: 1 << 20, Wait: 36 * time.Hour, At: time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC),
+			Text: "a: b # c", Flag: new(false), Count: new(0), Size: 1 << 20, Wait: 36 * time.Hour, At: time.Date(2026, 11, 29, 9, 0, 0, 5, time.UTC),
 			Names: []string{"a", ""}, Inner: inner{On: true}, Inners: []inner{{Text: "x"}, {}},
 		},
 		"an empty list": {Names: []string{}},
