@@ -1,10 +1,12 @@
 package cpa
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ecogate/ecogate/signing"
@@ -70,6 +72,45 @@ func (c *CPA) verify(doc []byte) (signatures []Signature, covered []byte, err er
 	}
 	return signatures, verified[0].Octets, nil
 }
+
+// Sign signs a CPA, or countersigns one that others have signed already: over the agreement and the signatures in it (CPPA 2.0 §9.9). All
+// other bytes stay as they are, but that a CPA without Signature gets one. The CPA must be one that Read takes.
+func Sign(doc []byte, key signing.Key) ([]byte, error) {
+	c, err := Read(doc)
+	if err != nil {
+		return nil, err
+	}
+	if c.root.child("Signature") == nil {
+		if doc, err = withPlace(doc); err != nil {
+			return nil, err
+		}
+	}
+	return signing.Countersign(doc, signaturePlace, key)
+}
+
+// withPlace puts an empty Signature where the schema has it: after the last Packaging, before any Comment.
+func withPlace(doc []byte) ([]byte, error) {
+	decoder := xml.NewDecoder(bytes.NewReader(doc))
+	for depth := 0; ; {
+		before := decoder.InputOffset()
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, &Error{Text: "want XML: " + err.Error()}
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if depth++; depth == 2 && t.Name.Local == "Comment" {
+				return slices.Insert(slices.Clone(doc), int(before), []byte(emptySignature)...), nil
+			}
+		case xml.EndElement:
+			if depth--; depth == 0 {
+				return slices.Insert(slices.Clone(doc), int(before), []byte(emptySignature)...), nil
+			}
+		}
+	}
+}
+
+const emptySignature = `<cppa:Signature xmlns:cppa="` + space + `"></cppa:Signature>`
 
 // carried are the credentials in the KeyInfo of a ds:Signature.
 func carried(signature *node) []*x509.Certificate {

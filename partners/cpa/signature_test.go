@@ -1,8 +1,6 @@
 package cpa_test
 
 import (
-	"bytes"
-	"encoding/xml"
 	"strings"
 	"testing"
 
@@ -30,14 +28,12 @@ func TestSignaturesSayWhoSigned(t *testing.T) {
 // signedBy adds signatures to a written CPA.
 func signedBy(t *testing.T, doc []byte, keys ...*pkitest.Credential) []byte {
 	t.Helper()
-	const space = "http://www.oasis-open.org/committees/ebxml-cppa/schema/cpp-cpa-2_0.xsd"
-	doc = bytes.Replace(doc, []byte("  <tp:Comment"), []byte("  <tp:Signature/>\n  <tp:Comment"), 1)
 	for _, c := range keys {
 		key, err := signing.NewKey(c.Key, c.Chain)
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, err = signing.Countersign(doc, []xml.Name{{Space: space, Local: "CollaborationProtocolAgreement"}, {Space: space, Local: "Signature"}}, key)
+		doc, err = cpa.Sign(doc, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +52,8 @@ func TestSignerThatNoPartyUsesIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := mustRead(t, signedBy(t, doc, notary, pki.Issuing))
+	signed := signedBy(t, doc, notary, pki.Issuing)
+	c := mustRead(t, signed)
 	for i, s := range c.Signatures {
 		if s.Party != -1 {
 			t.Errorf("signature %d is said to be of party %d", i, s.Party)
@@ -70,5 +67,32 @@ func TestSignerThatNoPartyUsesIsNamed(t *testing.T) {
 	}
 	if found != 2 {
 		t.Errorf("%d warnings, want one of each signature", found)
+	}
+}
+
+func TestSignKeepsWhatIsThere(t *testing.T) {
+	pki := pkitest.NewTest(t, pkitest.Options{Country: "AA", Organisation: "Notaries"})
+	notary := pki.Must(pki.Issue(pkitest.Request{Name: "notary", Use: pkitest.DocumentSignature}))
+	for name, doc := range shapes(t) {
+		before := mustRead(t, doc)
+		signed := mustRead(t, signedBy(t, doc, notary))
+		if got, want := len(signed.Signatures), len(before.Signatures)+1; got != want {
+			t.Errorf("%s: %d signatures, want %d", name, got, want)
+		}
+		if d := cpa.Diff(before, signed); len(d) > 0 {
+			t.Errorf("%s: the signature changed %v", name, d)
+		}
+	}
+	if _, err := cpa.Sign([]byte("<a/>"), signing.Key{}); err == nil {
+		t.Error("signed what is no CPA")
+	}
+}
+
+func TestSignedCPAFollowsTheSchema(t *testing.T) {
+	engine := schema(t)
+	pki := pkitest.NewTest(t, pkitest.Options{Country: "AA", Organisation: "Notaries"})
+	notary := pki.Must(pki.Issue(pkitest.Request{Name: "notary", Use: pkitest.DocumentSignature}))
+	for name, doc := range shapes(t) {
+		validate(t, engine, name, signedBy(t, doc, notary))
 	}
 }
