@@ -297,3 +297,22 @@ func credentials(certificate *node) ([]*x509.Certificate, error) {
 	}
 	return out, nil
 }
+
+// EndpointOf is the URL at which the party with one of these ids takes messages, as its first action has it; "" if there is none.
+func (c *CPA) EndpointOf(ids []partners.PartyID) string {
+	for _, p := range c.Parties {
+		if !slices.ContainsFunc(p.IDs, func(id partners.PartyID) bool { return slices.Contains(ids, id) }) {
+			continue
+		}
+		for _, b := range p.bindings {
+			if e := b.channels[0].endpoint("request"); !b.sends && e != nil {
+				return e.attribute("uri")
+			}
+		}
+		ch, _ := c.signals(&p, "Acknowledgment")
+		if e := ch.endpoint("response"); e != nil {
+			return e.attribute("uri")
+		}
+	}
+	return ""
+}

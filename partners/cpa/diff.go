@@ -11,8 +11,10 @@ import (
 
 // Difference is something that two CPAs let their parties do otherwise.
 type Difference struct {
-	// What names it by its meaning: "ALPHA sends eco-exchange SubmitCertificateOfOrigin: ackRequested".
-	What string `json:"what"`
+	// Of is what it is about, by its meaning: "ALPHA sends eco-exchange SubmitCertificateOfOrigin", a party, or "" for the CPA as a whole.
+	// Term is the name that CPPA has for what differs: "ackRequested".
+	Of   string `json:"of,omitempty"`
+	Term string `json:"term"`
 	// A and B are the values; "" where one has none. Defaults are written out, durations have one spelling, and credentials and
 	// anchors are their SHA-256.
 	A string `json:"a"`
@@ -31,16 +33,24 @@ func Diff(a, b *CPA) []Difference {
 	for _, key := range left.order {
 		l, r := left.values[key], right.values[key]
 		if l.value != r.value {
-			out = append(out, Difference{key, l.value, r.value, l.path, r.path})
+			out = append(out, difference(key, l, r))
 		}
 	}
 	for _, key := range right.order {
 		if _, both := left.values[key]; !both {
-			r := right.values[key]
-			out = append(out, Difference{What: key, B: r.value, PathB: r.path})
+			out = append(out, difference(key, fact{}, right.values[key]))
 		}
 	}
 	return out
+}
+
+// difference takes apart what facts are kept under: what they are of, ": " and the term.
+func difference(key string, a, b fact) Difference {
+	d := Difference{Term: key, A: a.value, B: b.value, PathA: a.path, PathB: b.path}
+	if at := strings.LastIndex(key, ": "); at >= 0 {
+		d.Of, d.Term = key[:at], key[at+2:]
+	}
+	return d
 }
 
 func partyLabel(p Party) string { return p.IDs[0].Value }
@@ -74,7 +84,7 @@ type facts struct {
 	prints map[string]string // by the identifier of the Certificate
 }
 
-// add takes a fact; a second value of the same meaning is put beside the first.
+// add takes a fact, what it is of before ": " and the term; a second value of the same meaning is put beside the first.
 func (f *facts) add(what, value string, at *node) {
 	if value == "" {
 		return
@@ -130,8 +140,8 @@ func (c *CPA) partyFacts(f *facts, label string, p *Party) {
 		if e := ch.endpoint(signal.kind); e != nil {
 			f.add(what+"Endpoint", e.attribute("uri"), e)
 		}
-		c.receiverFacts(f, what, ch)
-		c.senderFacts(f, label+" sends "+signal.action+": ", ch)
+		c.receivingFacts(f, what, ch)
+		c.sendingFacts(f, label+" sends "+signal.action+": ", ch)
 	}
 }
 
@@ -159,7 +169,8 @@ func (c *CPA) bindingFacts(f *facts, label string, b *binding) {
 		f.add(what+a.name, orElse(ch.characteristics.attribute(a.name), orElse(usual, "perMessage")), ch.characteristics)
 	}
 	if b.sends {
-		c.senderFacts(f, what, ch)
+		c.reliabilityFacts(f, what, ch.exchange.child("ebXMLSenderBinding"))
+		c.sendingFacts(f, what, ch)
 	} else {
 		kind := "request"
 		if b.within != nil {
@@ -168,7 +179,8 @@ func (c *CPA) bindingFacts(f *facts, label string, b *binding) {
 		if e := ch.endpoint(kind); e != nil {
 			f.add(what+"Endpoint", e.attribute("uri"), e)
 		}
-		c.receiverFacts(f, what, ch)
+		c.reliabilityFacts(f, what, ch.exchange.child("ebXMLReceiverBinding"))
+		c.receivingFacts(f, what, ch)
 	}
 	c.packagingFacts(f, what, c.ids[b.node.attribute("packageId")])
 }
@@ -182,18 +194,16 @@ func oneSpelling(value string) string {
 	return writeDuration(d.rest)
 }
 
-func (c *CPA) senderFacts(f *facts, what string, ch *channel) {
+func (c *CPA) sendingFacts(f *facts, what string, ch *channel) {
 	binding := ch.exchange.child("ebXMLSenderBinding")
-	c.reliabilityFacts(f, what, binding)
 	c.signatureFacts(f, what, binding.child("SenderNonRepudiation"))
 	c.envelopeFacts(f, what, binding.child("SenderDigitalEnvelope"))
 	sender := ch.transport.child("TransportSender")
 	c.transportFacts(f, what, sender, sender.child("TransportClientSecurity"))
 }
 
-func (c *CPA) receiverFacts(f *facts, what string, ch *channel) {
+func (c *CPA) receivingFacts(f *facts, what string, ch *channel) {
 	binding := ch.exchange.child("ebXMLReceiverBinding")
-	c.reliabilityFacts(f, what, binding)
 	c.signatureFacts(f, what, binding.child("ReceiverNonRepudiation"))
 	c.envelopeFacts(f, what, binding.child("ReceiverDigitalEnvelope"))
 	receiver := ch.transport.child("TransportReceiver")

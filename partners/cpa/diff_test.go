@@ -48,7 +48,7 @@ func TestDiffTellsWhatDrivesBehaviour(t *testing.T) {
 				t.Fatalf("got %v\nwant %q", got, test.want)
 			}
 			for i, d := range got {
-				if line := d.What + ": " + d.A + " -> " + d.B; !strings.Contains(line, test.want[i]) || d.PathA == "" || d.PathB == "" {
+				if line := strings.TrimPrefix(d.Of+": "+d.Term, ": ") + ": " + d.A + " -> " + d.B; !strings.Contains(line, test.want[i]) || d.PathA == "" || d.PathB == "" {
 					t.Errorf("got %s (%s, %s), want %q", line, d.PathA, d.PathB, test.want[i])
 				}
 			}
@@ -82,7 +82,7 @@ func TestDiffSeesAnotherCredential(t *testing.T) {
 	got := cpa.Diff(before, write(e))
 	refs := map[string]bool{}
 	for _, d := range got {
-		refs[d.What[strings.LastIndex(d.What, " ")+1:]] = true
+		refs[d.Term] = true
 	}
 	for _, want := range []string{"SigningCertificateRef", "SigningSecurityDetailsRef", "ClientCertificateRef", "ClientSecurityDetailsRef", "ServerCertificateRef", "ServerSecurityDetailsRef"} {
 		if !refs[want] {

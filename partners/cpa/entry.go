@@ -12,8 +12,8 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-// AddTo adds to a partner's entry what it lacks of the side: party ids, credentials with their uses, and trust anchors; in an entry without a
-// name or role those too. Nothing is taken away, so that credentials that are being replaced go on counting. It tells whether
+// AddTo adds to a partner's entry what it lacks of the side: party ids, credentials with their uses, and a trust anchor of those that
+// no anchor of the entry is above; in an entry without a name or role those too. Nothing is taken away, so that credentials that are being replaced go on counting. It tells whether
 // it added anything. Credentials of the entry have to stand in it, as text: an error names one that is in a file, or cannot be read.
 func (s Side) AddTo(p *partners.PartnerConfig) (added bool, err error) {
 	if len(p.AnchorFiles) > 0 || slices.ContainsFunc(p.Credentials, func(c partners.CredentialConfig) bool { return c.File != "" }) {
@@ -34,9 +34,20 @@ func (s Side) AddTo(p *partners.PartnerConfig) (added bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("anchors: %w", err)
 	}
-	for _, x509Cert := range s.Anchors {
-		if !slices.ContainsFunc(anchors, x509Cert.Equal) {
-			p.Anchors, added = append(p.Anchors, encoded(x509Cert)), true
+	between, err := known(p.Intermediates)
+	if err != nil {
+		return false, fmt.Errorf("intermediates: %w", err)
+	}
+	for _, c := range s.Credentials {
+		chain := slices.Concat(c.Chain, between)
+		for _, x509Cert := range s.Anchors {
+			if chains(chain, anchors) {
+				break
+			}
+			if chains(chain, []*x509.Certificate{x509Cert}) {
+				anchors = append(anchors, x509Cert)
+				p.Anchors, added = append(p.Anchors, encoded(x509Cert)), true
+			}
 		}
 	}
 	for _, c := range s.Credentials {

@@ -43,7 +43,11 @@ func TestPartnersEntryGetsWhatItLacks(t *testing.T) {
 	if _, err := side.AddTo(&p); err == nil || !strings.HasPrefix(err.Error(), "anchors: ") {
 		t.Error(err)
 	}
-	p.Anchors, p.Credentials[0].PEM = nil, "none"
+	p.Anchors, p.Intermediates = nil, []string{"none"}
+	if _, err := side.AddTo(&p); err == nil || !strings.HasPrefix(err.Error(), "intermediates: ") {
+		t.Error(err)
+	}
+	p.Intermediates, p.Credentials[0].PEM = nil, "none"
 	if _, err := side.AddTo(&p); err == nil || !strings.HasPrefix(err.Error(), "credentials[0]: ") {
 		t.Error(err)
 	}

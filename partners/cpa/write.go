@@ -181,8 +181,8 @@ func (e *element) write(out *bytes.Buffer, indent string) {
 type side struct {
 	Side
 	letter string
-	// certificates are those that were named so far, in their order, and their identifiers.
-	certificates []*x509.Certificate
+	// certificates are those that were named so far, each with what is above it, in their order, and their identifiers.
+	certificates [][]*x509.Certificate
 	names        []string
 	urls         []string // of its transports, in their order
 }
@@ -192,10 +192,10 @@ func (s *side) certificate(chain []*x509.Certificate) string {
 	if len(chain) == 0 {
 		return ""
 	}
-	if i := slices.IndexFunc(s.certificates, chain[0].Equal); i >= 0 {
+	if i := slices.IndexFunc(s.certificates, func(there []*x509.Certificate) bool { return there[0].Equal(chain[0]) }); i >= 0 {
 		return s.names[i]
 	}
-	s.certificates = append(s.certificates, chain[0])
+	s.certificates = append(s.certificates, chain)
 	s.names = append(s.names, s.letter+"-certificate-"+strconv.Itoa(len(s.certificates)))
 	return s.names[len(s.names)-1]
 }
@@ -273,9 +273,12 @@ func (w *writer) party(i int) (*element, error) {
 		transports = append(transports, s.writeTransport(s.transport(url), url))
 	}
 	trust := w.trust(i)
-	for n, x509Cert := range s.certificates {
-		info.with(el("Certificate", "certId", s.names[n]).with(
-			el("ds:KeyInfo").with(el("ds:X509Data").with(leaf("ds:X509Certificate", base64.StdEncoding.EncodeToString(x509Cert.Raw))))))
+	for n, chain := range s.certificates {
+		data := el("ds:X509Data")
+		for _, x509Cert := range chain[:min(len(chain), maxChain)] {
+			data.with(leaf("ds:X509Certificate", base64.StdEncoding.EncodeToString(x509Cert.Raw)))
+		}
+		info.with(el("Certificate", "certId", s.names[n]).with(el("ds:KeyInfo").with(data)))
 	}
 	return info.with(trust).with(channels...).with(transports...).with(append(exchanges, signals)...).with(overrides...), nil
 }
