@@ -274,6 +274,11 @@ func (i *cpaImport) online(ctx context.Context, name string, read *cpa.CPA, o cp
 		return fmt.Errorf("partner %s: %w", entry.ID, err)
 	}
 	answer := importedCPA{CPAID: read.ID, Findings: got.Findings}
+	if there && !i.change.DryRun {
+		if err := i.rehearse(ctx, client, read.ID, got.Agreements); err != nil {
+			return err
+		}
+	}
 	if added {
 		if err := i.put(ctx, client, &answer, partners.KindPartner, entry.ID, &entry); err != nil {
 			return err
@@ -292,6 +297,18 @@ func (i *cpaImport) online(ctx context.Context, name string, read *cpa.CPA, o cp
 			tellChange(w, made)
 		}
 	})
+}
+
+// rehearse has the node check agreements before anything is changed.
+func (i *cpaImport) rehearse(ctx context.Context, client *api.Client, cpaID string, agreements []partners.AgreementConfig) error {
+	dry := *i
+	dry.change.DryRun = true
+	for _, a := range agreements {
+		if err := dry.put(ctx, client, &importedCPA{CPAID: cpaID}, partners.KindAgreement, firstSet(a.ID, a.CPAID), &a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // otherThan are the ids of the party that a partner is not.
