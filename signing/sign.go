@@ -94,7 +94,7 @@ func (s *signer) markup(doc *c14n.Document, parent c14n.Element, references stri
 	if err != nil {
 		return "", nil, err
 	}
-	signedInfo := signaturesIn(place)[s.before].Children()[0]
+	signedInfo := signaturesIn(place)[0].Children()[0]
 	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
 	if err != nil {
 		return "", nil, err

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
 //	replace OLD NEW FILE  replace every OLD in a file
 //
-// The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
+// CERTIFICATES, CPAS and OFFLINE are folders of testdata. The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scripts",
@@ -45,6 +45,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("CERTIFICATES", certificates)
+			cpas, err := filepath.Abs("../../testdata/cpa")
+			if err != nil {
+				return err
+			}
+			env.Setenv("CPAS", cpas)
 			messages, err := filepath.Abs(offline)
 			env.Setenv("OFFLINE", messages)
 			if err != nil {

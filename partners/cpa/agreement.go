@@ -67,8 +67,8 @@ func (c *CPA) Agreement(o Options) (*Imported, error) {
 	}
 	im.whole()
 	pairs := im.pairs()
-	for _, g := range grouped(pairs) {
-		im.out.Agreements = append(im.out.Agreements, im.agreement(g))
+	for i, g := range grouped(pairs) {
+		im.out.Agreements = append(im.out.Agreements, im.agreement(i, g))
 	}
 	im.credentials(pairs)
 	im.out.Findings = im.list
@@ -237,18 +237,27 @@ func grouped(pairs []pair) [][]pair {
 	return out
 }
 
-// agreement makes the agreement of one service.
-func (im *importer) agreement(pairs []pair) partners.AgreementConfig {
+// agreement makes the agreement of one service, the i-th.
+func (im *importer) agreement(i int, pairs []pair) partners.AgreementConfig {
 	first := pairs[0]
 	a := partners.AgreementConfig{Forms: im.o.Forms}
 	var base *partners.AgreementConfig
-	for i, there := range im.o.Base {
+	for n, there := range im.o.Base {
 		if there.CPAID == im.c.ID && there.Service == first.own.service {
-			base = &im.o.Base[i]
+			base = &im.o.Base[n]
 			a = there
 		}
 	}
+	if base == nil && i > 0 { // the first is known by its CPAId
+		a.ID = im.c.ID + "#" + first.own.service.Value
+	}
 	a.CPAID, a.Partner, a.Start, a.End, a.Service = im.c.ID, im.o.Partner, im.c.Start, im.c.End, first.own.service
+	if a.Start.Equal(openStart) {
+		a.Start = time.Time{}
+	}
+	if a.End.Equal(openEnd) {
+		a.End = time.Time{}
+	}
 	a.OwnRole, a.PartnerRole = first.own.role, first.other.role
 	for _, p := range pairs {
 		im.sameRole(p.own, a.OwnRole)

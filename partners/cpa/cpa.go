@@ -25,7 +25,8 @@ import (
 const (
 	maxActions      = 1000 // that it sends and receives
 	maxCertificates = 100
-	maxChain        = 10 // X.509 certificates of one Certificate
+	maxAnchors      = 100 // of one TrustAnchors
+	maxChain        = 10  // X.509 certificates of one Certificate
 )
 
 // CPA is a collaboration protocol agreement that was read. It is safe for concurrent use, and nobody changes it.
@@ -166,6 +167,10 @@ func (c *CPA) checkReferences(n *node) error {
 	}
 	var err error
 	switch n.name {
+	case "TrustAnchors":
+		if len(n.children) > maxAnchors {
+			err = n.children[maxAnchors].fault("", "want at most %d", maxAnchors)
+		}
 	case "ChannelId":
 		err = c.checkReference(n, "", n.text, []string{"DeliveryChannel"})
 	case "OtherPartyActionBinding":
@@ -291,4 +296,23 @@ func credentials(certificate *node) ([]*x509.Certificate, error) {
 		}
 	}
 	return out, nil
+}
+
+// EndpointOf is the URL at which the party with one of these ids takes messages, as its first action has it; "" if there is none.
+func (c *CPA) EndpointOf(ids []partners.PartyID) string {
+	for _, p := range c.Parties {
+		if !slices.ContainsFunc(p.IDs, func(id partners.PartyID) bool { return slices.Contains(ids, id) }) {
+			continue
+		}
+		for _, b := range p.bindings {
+			if e := b.channels[0].endpoint("request"); !b.sends && e != nil {
+				return e.attribute("uri")
+			}
+		}
+		ch, _ := c.signals(&p, "Acknowledgment")
+		if e := ch.endpoint("response"); e != nil {
+			return e.attribute("uri")
+		}
+	}
+	return ""
 }

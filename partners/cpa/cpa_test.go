@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,5 +169,33 @@ func TestActionsAreGivenTheirMeaning(t *testing.T) {
 	}
 	if a := got.Agreements[0]; a.Action != "Send" || a.Actions.Response != "Reply" || a.OrderGap != time.Hour || len(a.Forms) != 1 || a.AllowSHA1 || a.MaxParts != 0 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// docs/cpa.md says of each path what becomes of it, and of none that there is not.
+func TestEveryPathIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cpa.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		if path, rest, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok && strings.HasPrefix(line, "| `") {
+			for _, name := range strings.Fields(path) {
+				rows[strings.Trim(name, "`")] = true
+			}
+			if verdict, _, _ := strings.Cut(rest, " "); !slices.Contains([]string{"drives", "checked", "warned", "refused"}, verdict) {
+				t.Errorf("verdict %q of %s", verdict, path)
+			}
+		}
+	}
+	for _, path := range cpa.Paths() {
+		if !rows[path] {
+			t.Errorf("docs/cpa.md has no row for %s", path)
+		}
+		delete(rows, path)
+	}
+	for path := range rows {
+		t.Errorf("docs/cpa.md has a row for %s, which CPPA 2.0 does not know", path)
 	}
 }

@@ -1,7 +1,10 @@
 package cpa
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,13 +21,14 @@ type kind int
 const (
 	kindNone kind = iota
 	kindText      // not empty
-	kindAny       // perhaps empty
 	kindBool
 	kindInteger
 	kindDuration
 	kindTime
 	kindID
 	kindRef
+	kindURI // perhaps empty
+	kindLanguage
 )
 
 // attribute is what an attribute may be.
@@ -62,7 +66,7 @@ var (
 	syncReplies = []string{"mshSignalsOnly", "responseOnly", "signalsAndResponse", "signalsOnly", "none"}
 	actors      = []string{actorNextMSH, actorToPartyMSH}
 
-	linked    = []attribute{perhaps("xlink:type", kindText, "simple"), need("xlink:href", kindAny)}
+	linked    = []attribute{perhaps("xlink:type", kindText, "simple"), need("xlink:href", kindURI)}
 	packaged  = []attribute{need("id", kindID), need("mimetype", kindText), perhaps("mimeparameters", kindText)}
 	protocol  = rule{text: kindText, attributes: []attribute{perhaps("version", kindText)}}
 	withCert  = rule{attributes: []attribute{need("certId", kindRef, "Certificate")}}
@@ -72,7 +76,7 @@ var (
 	actionBinding = rule{
 		attributes: []attribute{
 			need("id", kindID), need("action", kindText), need("packageId", kindRef, "Packaging"),
-			perhaps("xlink:href", kindAny), perhaps("xlink:type", kindText, "simple"),
+			perhaps("xlink:href", kindURI), perhaps("xlink:type", kindText, "simple"),
 		},
 		children: []child{{"BusinessTransactionCharacteristics", 1, 1}, {"ActionContext", 0, 1}, {"ChannelId", 1, 0}},
 		open:     true,
@@ -104,13 +108,13 @@ var rules = map[string]rule{
 		children: []child{{"PartyId", 1, 0}, {"PartyRef", 1, 0}, {"CollaborationRole", 1, 0}, {"Certificate", 0, 0}, {"SecurityDetails", 0, 0},
 			{"DeliveryChannel", 1, 0}, {"Transport", 1, 0}, {"DocExchange", 1, 0}, {"OverrideMshActionBinding", 0, 0}},
 	},
-	"PartyId":  {text: kindText, attributes: []attribute{perhaps("type", kindAny)}},
-	"PartyRef": {attributes: slices.Concat(linked, []attribute{perhaps("type", kindAny), perhaps("schemaLocation", kindAny)})},
+	"PartyId":  {text: kindText, attributes: []attribute{perhaps("type", kindURI)}},
+	"PartyRef": {attributes: slices.Concat(linked, []attribute{perhaps("type", kindURI), perhaps("schemaLocation", kindURI)})},
 	"CollaborationRole": {
 		children: []child{{"ProcessSpecification", 1, 1}, {"Role", 1, 1}, {"ApplicationCertificateRef", 0, 0}, {"ApplicationSecurityDetailsRef", 0, 1}, {"ServiceBinding", 1, 1}},
 	},
 	"ProcessSpecification": {
-		attributes: slices.Concat(linked, []attribute{need("name", kindText), version, perhaps("uuid", kindAny)}),
+		attributes: slices.Concat(linked, []attribute{need("name", kindText), version, perhaps("uuid", kindURI)}),
 		children:   []child{{"ds:Reference", 0, 0}},
 	},
 	"Role":                          {attributes: slices.Concat(linked, []attribute{need("name", kindText)})},
@@ -155,7 +159,7 @@ var rules = map[string]rule{
 	"TransportProtocol":    protocol,
 	"AccessAuthentication": {text: kindText},
 	"Endpoint": {
-		attributes: []attribute{need("uri", kindText), perhaps("type", kindText, "login", "request", "response", "error", "allPurpose")},
+		attributes: []attribute{need("uri", kindURI), perhaps("type", kindText, "login", "request", "response", "error", "allPurpose")},
 	},
 	"TransportClientSecurity": {
 		children: []child{{"TransportSecurityProtocol", 1, 1}, {"ClientCertificateRef", 0, 1}, {"ServerSecurityDetailsRef", 0, 1}, {"EncryptionAlgorithm", 0, 0}},
@@ -200,10 +204,10 @@ var rules = map[string]rule{
 	"DigitalEnvelopeProtocol":      protocol,
 	"EncryptionSecurityDetailsRef": withTrust,
 	"EncryptionCertificateRef":     withCert,
-	"NamespaceSupported":           {text: kindAny, attributes: []attribute{need("location", kindAny), perhaps("version", kindText)}},
+	"NamespaceSupported":           {text: kindURI, attributes: []attribute{need("location", kindURI), perhaps("version", kindText)}},
 	"OverrideMshActionBinding":     {attributes: []attribute{need("action", kindText), need("channelId", kindRef, "DeliveryChannel")}},
 	"SimplePart": {
-		attributes: append([]attribute{perhaps("xlink:role", kindAny)}, packaged...),
+		attributes: append([]attribute{perhaps("xlink:role", kindURI)}, packaged...),
 		children:   []child{{"NamespaceSupported", 0, 0}},
 	},
 	"Packaging":              {attributes: []attribute{need("id", kindID)}, children: []child{{"ProcessingCapabilities", 1, 1}, {"CompositeList", 1, 0}}},
@@ -221,7 +225,7 @@ var rules = map[string]rule{
 	"SignatureTransforms":  {children: []child{{"ds:Transform", 1, 0}}},
 	"EncryptionTransforms": {children: []child{{"ds:Transform", 1, 0}}},
 	"Signature":            {children: []child{{"ds:Signature", 0, 3}}},
-	"Comment":              {text: kindText, attributes: []attribute{perhaps("xml:lang", kindAny)}},
+	"Comment":              {text: kindText, attributes: []attribute{perhaps("xml:lang", kindLanguage)}},
 }
 
 // check holds a node and what is in it to the rules. It fills ids.
@@ -259,10 +263,8 @@ func (r rule) checkAttributes(n *node, ids map[string]*node) error {
 		case !there:
 			continue
 		}
-		if a.kind != kindAny {
-			value = strings.Trim(value, xmlSpace)
-			n.attributes[a.name] = value
-		}
+		value = strings.Trim(value, xmlSpace)
+		n.attributes[a.name] = value
 		if a.kind != kindRef && len(a.of) > 0 && !slices.Contains(a.of, value) {
 			return n.fault(a.name, "want one of %q, found %.200q", a.of, value)
 		}
@@ -366,13 +368,30 @@ func (r rule) list() string {
 	return strings.Join(names, ", ")
 }
 
+var (
+	identifierForm = regexp.MustCompile(`^[\pL_][\pL\pM\pN._-]*$`)
+	languageForm   = regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)
+)
+
 // check holds a value to its kind.
 func (k kind) check(value string) error {
 	var err error
 	switch k {
-	case kindText, kindID, kindRef:
+	case kindText, kindRef:
 		if value == "" {
-			return fmt.Errorf("want a value, found none")
+			return errors.New("want a value, found none")
+		}
+	case kindID:
+		if !identifierForm.MatchString(value) {
+			return fmt.Errorf("want an identifier of letters, digits, \".\", \"-\" and \"_\" that begins with a letter, found %.200q", value)
+		}
+	case kindURI:
+		if _, err := url.Parse(value); err != nil {
+			return fmt.Errorf("want a URI, found %.200q", value)
+		}
+	case kindLanguage:
+		if !languageForm.MatchString(value) {
+			return fmt.Errorf("want a language such as en, found %.200q", value)
 		}
 	case kindBool:
 		if !slices.Contains([]string{"true", "false", "1", "0"}, value) {

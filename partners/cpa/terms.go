@@ -324,7 +324,7 @@ func (im *importer) signalEndpoints(a *partners.AgreementConfig) {
 		}
 	}
 	for _, action := range []string{"Ping", "StatusRequest"} {
-		if other, by := uri(action, "request"); other != a.Endpoint && other != a.AckEndpoint {
+		if other, by := uri(action, "request"); other != a.Endpoint {
 			im.warn(by, "", "%s goes to %q in this CPA; this node sends it where certificates go", action, other)
 		}
 	}

@@ -186,14 +186,14 @@ func (im *importer) packaging(t *terms, p pair) {
 		}
 		for _, list := range n.all("CompositeList") {
 			for _, inner := range list.children {
-				im.packed(t, inner)
+				im.packed(t, inner, b.within == nil)
 			}
 		}
 	}
 }
 
-// packed looks at one Composite or Encapsulation.
-func (im *importer) packed(t *terms, n *node) {
+// packed looks at one Composite or Encapsulation, whose parts may have to be counted.
+func (im *importer) packed(t *terms, n *node, counts bool) {
 	if n.name == "Encapsulation" {
 		im.refuse(n, "mimetype", "this node does not wrap parts in %.200q", n.attribute("mimetype"))
 		return
@@ -201,7 +201,7 @@ func (im *importer) packed(t *terms, n *node) {
 	if !strings.EqualFold(n.attribute("mimetype"), "multipart/related") {
 		im.refuse(n, "mimetype", "want multipart/related (ebMS 2.0 §2.1), found %.200q", n.attribute("mimetype"))
 	}
-	parts, documents := 1, 0
+	parts, documents, open := 1, 0, false
 	for i, c := range n.all("Constituent") {
 		for _, name := range []string{"SignatureTransforms", "EncryptionTransforms"} {
 			if transforms := c.child(name); transforms != nil {
@@ -219,8 +219,8 @@ func (im *importer) packed(t *terms, n *node) {
 			documents++
 		}
 		most, err := strconv.Atoi(c.attribute("maxOccurs"))
-		if err != nil || most < 0 || parts+most > signing.MaxParts {
-			t.partsOpen = true
+		if err != nil || most < 0 || parts+most >= signing.MaxParts {
+			open = true
 			continue
 		}
 		parts += most
@@ -228,8 +228,7 @@ func (im *importer) packed(t *terms, n *node) {
 	if len(n.all("Constituent")) > 1 && documents == 0 {
 		im.warn(n, "", "has no part of application/xml or text/xml; certificates travel as application/xml")
 	}
-	t.parts = max(t.parts, parts)
-	if parts < 2 {
-		t.partsOpen = true
+	if counts {
+		t.parts, t.partsOpen = max(t.parts, parts), t.partsOpen || open || parts < 2
 	}
 }

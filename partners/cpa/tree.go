@@ -103,6 +103,14 @@ func (n *node) up(name string) *node {
 	return n
 }
 
+// each visits a node and all that is in it.
+func (n *node) each(visit func(*node)) {
+	visit(n)
+	for _, c := range n.children {
+		c.each(visit)
+	}
+}
+
 // path writes where a node stands: /CollaborationProtocolAgreement/PartyInfo[2]/Transport. A position is given where there are
 // several of the name.
 func (n *node) path() string {
@@ -183,9 +191,9 @@ func parse(octets []byte) (*node, error) {
 			n := newNode(t, open)
 			switch count, depth = count+1, depth+1; {
 			case count > maxElements:
-				return nil, &Error{Text: fmt.Sprintf("want at most %d elements", maxElements)}
+				return nil, n.fault("", "want at most %d elements", maxElements)
 			case depth > maxDepth:
-				return nil, &Error{Text: fmt.Sprintf("want at most %d elements inside each other", maxDepth)}
+				return nil, n.fault("", "want at most %d elements inside each other", maxDepth)
 			}
 			if open == nil {
 				root = n
@@ -241,14 +249,7 @@ func expanded(name xml.Name) string {
 // the second reading differs.
 func number(root *node, doc []byte) {
 	var list []*node
-	var visit func(*node)
-	visit = func(n *node) {
-		list = append(list, n)
-		for _, c := range n.children {
-			visit(c)
-		}
-	}
-	visit(root)
+	root.each(func(n *node) { list = append(list, n) })
 	decoder := xml.NewDecoder(bytes.NewReader(doc))
 	for i := 0; i < len(list); {
 		line, _ := decoder.InputPos()
