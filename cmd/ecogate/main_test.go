@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
 //	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
-//	replace OLD NEW FILE  replace every OLD in a file
+//	replace OLD NEW FILE  replace every OLD in a file; \n in NEW is a line end
 //
 // The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
 func TestScripts(t *testing.T) {
@@ -184,7 +184,7 @@ func getCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 func replaceCommand(ts *testscript.TestScript, _ bool, args []string) {
 	before := ts.ReadFile(args[2])
-	after := strings.ReplaceAll(before, args[0], args[1])
+	after := strings.ReplaceAll(before, args[0], strings.ReplaceAll(args[1], `\n`, "\n"))
 	if after == before {
 		ts.Fatalf("%s holds no %q", args[2], args[0])
 	}
