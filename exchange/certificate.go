@@ -183,7 +183,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if err := checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
+	reading, err := ubl.Read(verified.Octets, r.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
@@ -191,7 +191,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
-	doubts, err := n.checkIssuer(r, n.issuerOf(data), verified.Signer)
+	doubts, err := checkIssuer(r, issuerOf(data, r.registry.Forms()), verified.Signer)
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}

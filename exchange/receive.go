@@ -24,7 +24,9 @@ import (
 // reception is one inbound message on its way through the steps of Receive. Each step fills in its part.
 type reception struct {
 	request ebms.Request
-	pkg     *ebms.Package
+	// registry is the state of the partners' registry by which the whole message is judged, whatever changes meanwhile.
+	registry *partners.Registry
+	pkg      *ebms.Package
 	// octets are what business data is read from: after authenticate, the octets that the message signature covers.
 	octets []byte
 	// header is read from octets. Before authenticate it only says which agreement and credentials to try.
@@ -48,7 +50,7 @@ type reception struct {
 // error where one can be addressed, with a SOAP Fault where no header could be read.
 func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 	fault.Point("receive.read")
-	r := &reception{request: request}
+	r := &reception{request: request, registry: n.registry.Snapshot()}
 	defer r.close()
 	if err := n.examine(r); err != nil {
 		return n.refuse(ctx, r, err)
@@ -167,7 +169,7 @@ func (n *Node) findAgreement(r *reception) error {
 	if r.isSignal() {
 		query.Service, query.Action = partners.Service{}, ""
 	}
-	agreement, err := n.registry.Inbound(query, r.request.Received)
+	agreement, err := r.registry.Inbound(query, r.request.Received)
 	switch {
 	case err == nil, errors.Is(err, partners.ErrOutsideValidity):
 		r.agreement, r.ended = agreement, err
@@ -191,7 +193,7 @@ func (n *Node) checkConnection(r *reception) error {
 	if tls == nil || len(tls.PeerCertificates) == 0 {
 		return nil
 	}
-	partner, ok := n.registry.PartnerByTLS(tls.PeerCertificates[0], r.request.Received)
+	partner, ok := r.registry.PartnerByTLS(tls.PeerCertificates[0], r.request.Received)
 	if !ok || partner != r.agreement.Partner {
 		return ebms.NewSecurityFailure(headerLocation, fmt.Errorf("TLS client %q is not partner %q", tls.PeerCertificates[0].Subject, r.agreement.Partner))
 	}
@@ -248,7 +250,7 @@ func (r *reception) takeCanonical(parts []signing.Part) error {
 
 // candidates are the partner's credentials that count for use at receipt.
 func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
-	credentials := n.registry.Credentials(r.agreement.Partner, use, r.request.Received)
+	credentials := r.registry.Credentials(r.agreement.Partner, use, r.request.Received)
 	candidates := make([]*x509.Certificate, len(credentials))
 	for i, c := range credentials {
 		candidates[i] = c.X509Cert
@@ -258,7 +260,7 @@ func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
 
 // withheld is err with the reasons for which credentials of the partner do not count at receipt although they would otherwise.
 func (n *Node) withheld(r *reception, use partners.Use, err error) error {
-	if reasons := n.registry.Withheld(r.agreement.Partner, use, r.request.Received); len(reasons) > 0 {
+	if reasons := r.registry.Withheld(r.agreement.Partner, use, r.request.Received); len(reasons) > 0 {
 		return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
 	}
 	return err
@@ -267,7 +269,7 @@ func (n *Node) withheld(r *reception, use partners.Use, err error) error {
 // documentPolicy is what the agreement allows in signatures, with the time-stamp authorities of the partner's issuing bodies.
 func (n *Node) documentPolicy(r *reception) signing.Policy {
 	p := r.agreement.SignaturePolicy(r.request.Received)
-	partner, _ := n.registry.Partner(r.agreement.Partner)
+	partner, _ := r.registry.Partner(r.agreement.Partner)
 	p.TimeStampAnchors = partner.TimeStampAnchors
 	return p
 }

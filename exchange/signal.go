@@ -86,7 +86,7 @@ func (n *Node) takeReply(ctx context.Context, r *reception) error {
 
 // receiveSignal takes a signal that came in the HTTP answer to sent. It returns what an operator should know of it.
 func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Message) string {
-	r := &reception{request: request, inResponse: true}
+	r := &reception{request: request, registry: n.registry.Snapshot(), inResponse: true}
 	defer r.close()
 	err := n.open(r)
 	if err == nil && r.header.RefToMessageID != sent.MessageID {

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -56,7 +55,7 @@ func (c Config) Examine(candidate Candidate, at time.Time) (Examination, error) 
 		return Examination{}, err
 	}
 	if digest := weakDigest(e.Credential.X509Cert.SignatureAlgorithm); digest != "" {
-		e.Refused = append(e.Refused, fmt.Sprintf("%s (%q) is signed with %s, which can be forged", candidate.File, e.Credential.X509Cert.Subject, digest))
+		e.Refused = append(e.Refused, fmt.Sprintf("%s (%q) is signed with %s, which can be forged", candidate.source().name(), e.Credential.X509Cert.Subject, digest))
 	}
 	if len(e.Refused) > 0 {
 		return e, nil
@@ -103,17 +102,14 @@ func (c Config) with(candidate Candidate) (Config, error) {
 
 // read is the candidate's end credential.
 func read(candidate Candidate) (Credential, error) {
-	data, err := os.ReadFile(candidate.File)
+	from := candidate.source()
+	list, err := from.read()
 	if err != nil {
 		return Credential{}, err
 	}
-	list, err := signing.ReadCredentials(data)
-	if err != nil {
-		return Credential{}, fmt.Errorf("%s: %s", candidate.File, explained(data, err))
-	}
 	leaf, _, err := endCredential(list)
 	if err != nil {
-		return Credential{}, fmt.Errorf("%s: %w", candidate.File, err)
+		return Credential{}, fmt.Errorf("%s: %w", from.name(), err)
 	}
 	return Credential{
 		X509Cert: leaf, Use: candidate.Use, Partner: candidate.Partner, Issuer: candidate.Body, From: leaf.NotBefore.UTC(), Until: leaf.NotAfter.UTC(),

@@ -84,9 +84,12 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	k.id(at+".id", p.ID)
 	k.country(at+".country", p.Country)
 	k.partyIDs(at+".party_ids", p.PartyIDs)
-	if len(p.AnchorFiles) == 0 {
+	if len(p.AnchorFiles)+len(p.Anchors) == 0 {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
+	k.texts(at+".anchors", p.Anchors)
+	k.texts(at+".intermediates", p.Intermediates)
+	k.texts(at+".timestamp_anchors", p.TimeStampAnchors)
 	k.notNegative(at+".concurrency", p.Concurrency)
 	k.notNegative(at+".issuer_list.number", p.IssuerList.Number)
 	k.quirks(at+".quirks", p.Quirks)
@@ -227,10 +230,27 @@ func (k *checker) tokenKey(at string, key TokenKeyConfig) {
 }
 
 func (k *checker) credential(at string, credential CredentialConfig) {
-	if credential.File == "" {
-		k.add(at+".file", "is required")
+	switch {
+	case credential.File == "" && credential.PEM == "":
+		k.add(at+".file", "is required, or pem")
+	case credential.File != "" && credential.PEM != "":
+		k.add(at+".pem", "excludes file: a credential stands in one place")
 	}
+	k.text(at+".pem", credential.PEM)
 	k.window(at+".until", credential.From, credential.Until)
+}
+
+func (k *checker) texts(key string, texts []string) {
+	for i, text := range texts {
+		k.text(item(key, i), text)
+	}
+}
+
+// text looks at credentials that stand in the configuration itself, which people hand around.
+func (k *checker) text(key, text string) {
+	if strings.Contains(text, "PRIVATE KEY-----") {
+		k.add(key, "holds a private key, which has no place here: give the credential alone, and take another key, since this one was shown")
+	}
 }
 
 func (k *checker) window(key string, from, until time.Time) {

@@ -54,7 +54,7 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 		}
 	}
 	k.signatureAlgorithm(at+".signature_algorithm", a.SignatureAlgorithm)
-	if a.TimeStampRequired && i >= 0 && len(c.Partners[i].TimeStampAnchorFiles) == 0 {
+	if a.TimeStampRequired && i >= 0 && len(c.Partners[i].TimeStampAnchorFiles)+len(c.Partners[i].TimeStampAnchors) == 0 {
 		k.add(at+".timestamp_required", "is true, and %s.timestamp_anchor_files names no time-stamp authority, so every document would be refused", item("partners", i))
 	}
 	if a.MaxBytes < 0 {
@@ -222,6 +222,9 @@ func (k *checker) uniqueAgreements(list []AgreementConfig) {
 		a.SetDefaults()
 		for j, b := range list[:i] {
 			b.SetDefaults()
+			if a.id() == b.id() && a.ID+b.ID != "" {
+				k.add(item("agreements", i)+".id", "%q names %s already", a.id(), item("agreements", j))
+			}
 			if a.Partner != b.Partner || a.Partner == "" || !overlap(a, b) {
 				continue
 			}

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
-	"os"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +26,10 @@ type loader struct {
 
 type owner struct{ partner, key, file string }
 
-func load(cfg Config) (*data, error) {
+func load(cfg Config) (*data, error) { return loadAfter(cfg, nil) }
+
+// loadAfter is load with the tokens that are open for before, if that is not nil: each that is opened stays so.
+func loadAfter(cfg Config, before *data) (*data, error) {
 	if problems := cfg.Check(); len(problems) > 0 {
 		return nil, &ConfigError{Problems: problems}
 	}
@@ -35,6 +38,11 @@ func load(cfg Config) (*data, error) {
 		owners: map[[sha256.Size]byte]owner{},
 		tokens: map[tokenName]*signing.Token{},
 	}
+	if before != nil {
+		maps.Copy(l.tokens, before.tokens)
+		maps.DeleteFunc(l.tokens, func(_ tokenName, token *signing.Token) bool { return token == nil })
+	}
+	l.data.tokens = l.tokens
 	l.self(cfg.Node)
 	for i, p := range cfg.Partners {
 		l.partner(item("partners", i), p)
@@ -126,10 +134,10 @@ func (l *loader) refuseTies() {
 func (l *loader) partner(at string, p PartnerConfig) {
 	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency,
 		IssuerList: p.IssuerList}
-	partner.TimeStampAnchors = l.readAll(at+".timestamp_anchor_files", p.TimeStampAnchorFiles)
+	partner.TimeStampAnchors = l.readAll(at, p.timeStampAnchors())
 	cas := authorities{
-		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
-		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),
+		roots:         l.readAll(at, p.anchors()),
+		intermediates: l.readAll(at, p.intermediates()),
 		limits:        p.limits(),
 		policy:        p.Revocation.policy(),
 	}
@@ -164,17 +172,19 @@ type authorities struct {
 }
 
 func (l *loader) credential(at string, c CredentialConfig, t trusted, cas authorities) {
-	list := l.read(at+".file", c.File)
+	from := c.source()
+	at += "." + from.key
+	list := l.read(at, from)
 	if len(list) == 0 {
 		return
 	}
 	leaf, others, err := endCredential(list)
 	if err != nil {
-		l.add(at+".file", "%s: %v", c.File, err)
+		l.add(at, "%s: %v", from.name(), err)
 		return
 	}
 	t.X509Cert, t.policy = leaf, cas.policy
-	if !l.admit(at+".file", c.File, &t, c.From, c.Until) {
+	if !l.admit(at, from.name(), &t, c.From, c.Until) {
 		return
 	}
 	if len(cas.roots) == 0 {
@@ -184,10 +194,10 @@ func (l *loader) credential(at string, c CredentialConfig, t trusted, cas author
 		err = cas.limits.check(leaf)
 	}
 	if err != nil {
-		l.add(at+".file", "%s (%q): %v", c.File, leaf.Subject, err)
+		l.add(at, "%s (%q): %v", from.name(), leaf.Subject, err)
 		for _, x509Cert := range slices.Concat(list, cas.roots, cas.intermediates) {
 			for _, words := range explain(x509Cert.Raw) {
-				l.add(at+".file", "%s", words)
+				l.add(at, "%s", words)
 			}
 		}
 		return
@@ -233,29 +243,6 @@ func party(id string) string {
 // rank puts what began last first. The order of the configuration decides between equals.
 func (l *loader) rank(partner string) {
 	slices.SortStableFunc(l.data.credentials[partner], func(a, b *trusted) int { return b.From.Compare(a.From) })
-}
-
-func (l *loader) readAll(list string, files []string) []*x509.Certificate {
-	var out []*x509.Certificate
-	for i, file := range files {
-		out = append(out, l.read(item(list, i), file)...)
-	}
-	return out
-}
-
-func (l *loader) read(key, file string) []*x509.Certificate {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		l.add(key, "%v", err)
-		return nil
-	}
-	list, err := signing.ReadCredentials(content)
-	if err != nil {
-		l.add(key, "%s: %s", file, explained(content, err))
-	} else if len(list) == 0 {
-		l.add(key, "%s: holds no credential", file)
-	}
-	return list
 }
 
 func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {
