@@ -176,7 +176,7 @@ func (c *cli) exportIssuers(file string, flags listFlags) error {
 
 // ownList is the list of our own issuers with what the flags say.
 func (c *cli) ownList(registry *partners.Registry, flags listFlags) (issuerlist.List, error) {
-	list, err := issuerlist.Of(registry, c.now())
+	list, err := issuerlist.Own(registry, c.now())
 	if err != nil {
 		return list, err
 	}
