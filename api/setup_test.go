@@ -161,6 +161,11 @@ func (d *dealer) RequestVerification(_ context.Context, actor string, q exchange
 	return d.did(actor+" doubts", x.Ground, q)
 }
 
+func (d *dealer) Release(_ context.Context, actor string, q exchange.CertificateQuery, why string) (exchange.Certificate, error) {
+	said, err := d.did(actor+" releases", why, q)
+	return exchange.Certificate{Key: said.Key, State: exchange.CertificateAvailable, Partner: "KR"}, err
+}
+
 func (d *dealer) ReplyVerification(_ context.Context, actor string, q exchange.CertificateQuery, x exchange.Clarification) (exchange.Said, error) {
 	return d.did(actor+" clarifies", x.Result, q)
 }

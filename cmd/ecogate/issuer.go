@@ -15,7 +15,7 @@ import (
 )
 
 func (c *cli) issuerCommand() *cobra.Command {
-	return group("issuer", "Who may issue certificates: bodies, offices, signatories, credentials, and signed lists of them", c.issuerCheck(), c.issuerExport())
+	return group("issuer", "Who may issue certificates: bodies, offices, signatories, credentials, and signed lists of them", c.issuerList(), c.issuerShow(), c.issuerCheck(), c.issuerImport(), c.issuerExport())
 }
 
 func (c *cli) issuerCheck() *cobra.Command {

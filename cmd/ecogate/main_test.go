@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/scripts. Besides testscript's own commands a script has:
 //
-//	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs
+//	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs. Nodes that come later use them
 //	nodes [NAME=VALUE...] the same, and run both nodes in this process on scriptTime, with variables over KR's
 //	                      configuration; KR_URL and TW_URL are their APIs
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"

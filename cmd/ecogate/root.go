@@ -51,8 +51,9 @@ func transferTime(n int64) time.Duration {
 
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
-"serve" runs a node. "ping" and the verbs under "co", "msg", "partner" and "agreement" talk to a running node's API, but for "co check", "msg verify" and
-"msg inspect", which like the verbs under "form", "xml", "cms" and "key" need nothing but files. The others need the API's address
+"serve" runs a node. "ping" and the verbs under "co", "msg", "partner", "agreement" and "issuer" talk to a running node's API, but for
+"co check", "msg verify", "msg inspect", "issuer check" and "issuer export", which like the verbs under "form", "xml", "cms" and "key" need
+nothing but files. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
