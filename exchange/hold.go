@@ -59,6 +59,18 @@ func (c *Certificate) hold(doubts []eco.Finding) error {
 	return nil
 }
 
+// doubt is what is in doubt about the issuer of a certificate, after a prefix; "" for nothing. Of several things it is the last.
+func (c *Certificate) doubt(prefix string) string {
+	if c.Dealings.OnHold() {
+		for _, f := range slices.Backward(c.Findings) {
+			if f.Code == eco.CodeIssuingBody || f.Code == eco.ReasonSigner {
+				return prefix + f.Text
+			}
+		}
+	}
+	return ""
+}
+
 // released is the change that ends a doubt about the issuer of a certificate.
 func (n *Node) released(c Certificate, by string) (Change, error) {
 	return moved(c, c.Dealings, eco.Event{Kind: eco.EventClose, At: n.now().UTC(), By: by, Reference: issuerDoubt})

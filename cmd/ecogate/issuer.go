@@ -31,7 +31,7 @@ func (c *cli) issuerCheck() *cobra.Command {
 			if partner == "" {
 				return &usageError{text: "--partner PARTNER is missing", command: cmd.CommandPath()}
 			}
-			_, registry, err := c.registry(file)
+			cfg, registry, err := c.registry(file)
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,10 @@ func (c *cli) issuerCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, report, err := issuerlist.Examine(registry, partner, list, c.now())
+			signed, report, err := issuerlist.Examine(registry, partner, list, c.now())
+			if err == nil {
+				err = signed.Try(cfg.Registry(), partner)
+			}
 			switch {
 			case errors.Is(err, partners.ErrUnknownPartner):
 				return &hinted{&notFound{err}, "partners are listed under partners in the configuration"}

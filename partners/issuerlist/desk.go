@@ -63,6 +63,18 @@ func (s Signed) apply(p *partners.PartnerConfig, forms eco.Forms) {
 	p.IssuerList = partners.IssuerListConfig{Number: s.Number, Issued: s.Issued, NextUpdate: s.NextUpdate, SHA256: s.SHA256}
 }
 
+// Try says whether cfg could be loaded with the list in the place of a partner's issuers; the error is that of partners.New.
+func (s Signed) Try(cfg partners.Config, partner string) error {
+	cfg.Partners = slices.Clone(cfg.Partners)
+	for i := range cfg.Partners {
+		if cfg.Partners[i].ID == partner {
+			s.apply(&cfg.Partners[i], cfg.Forms)
+		}
+	}
+	_, err := partners.New(cfg)
+	return err
+}
+
 // credentialOf is what the document says of a credential of an issuing body; zero if it is not there.
 func credentialOf(p *partners.PartnerConfig, body string, x509Cert *x509.Certificate) partners.CredentialConfig {
 	for _, issuer := range p.Issuers {

@@ -162,6 +162,16 @@ func TestListThatIsNotTaken(t *testing.T) {
 			t.Errorf("%s: %v, version %d", test.name, err, entry.Version)
 		}
 	}
+	for _, test := range []struct {
+		list  issuerlist.List
+		wrong bool
+	}{{o.list(), false}, {foreign, true}} {
+		s, _, err := issuerlist.Examine(o.Directory.Registry, "kr", signed(o, test.list, o.key, false), now)
+		o.must(err)
+		if err := s.Try(o.Directory.Config(), "kr"); (err != nil) != test.wrong {
+			t.Errorf("tried, wrong %t: %v", test.wrong, err)
+		}
+	}
 	if after, err := o.Issuers("kr"); err != nil || after.List != nil {
 		t.Errorf("something was taken: %+v, %v", after, err)
 	}
