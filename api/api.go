@@ -5,7 +5,8 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, credentials.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, credentials.go, issuers.go,
+// and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -32,6 +33,8 @@
 //	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
 //	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
+//	GET  /api/v1/partners/{id}/issuers       officer, operator           200, issuerlist.Issuers
+//	POST /api/v1/partners/{id}/issuer-list   operator                    200, TakenIssuerList
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -41,6 +44,8 @@
 //	POST /api/v1/customs-responses           officer                     201, Sent
 //	POST /api/v1/verification-requests       officer                     201, Sent
 //	POST /api/v1/verification-replies        issuer, officer             201, Sent
+//	GET  /api/v1/holds                       officer, operator           200, list of Held
+//	POST /api/v1/releases                    officer, operator           200, Held
 //	GET  /api/v1/verifications               issuer, officer, operator   200, list of OpenVerification
 //	POST /api/v1/certificate-status          issuer, officer, operator   200, exchange.CertificateStatus
 //	GET  /healthz, /readyz                   anyone                      200 or 503
@@ -100,7 +105,9 @@ type Options struct {
 	Dealer   Dealer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
-	Store    Reader
+	// Issuers takes partners' lists of issuers; without one there are no such paths.
+	Issuers IssuerDesk
+	Store   Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -189,6 +196,10 @@ func New(o Options) (http.Handler, error) {
 		e.POST(base+"/partners/:id/credentials/check", s.checkCredential, operate)
 	}
 	e.POST(base+"/partners/:id/pause", s.pause, operate)
+	e.GET(base+"/partners/:id/issuers", s.issuers, watch)
+	e.POST(base+"/partners/:id/issuer-list", s.takeIssuers, operate)
+	e.GET(base+"/holds", s.holds, watch)
+	e.POST(base+"/releases", s.release, watch)
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)
 	s.routeRegistry(e)

@@ -64,14 +64,16 @@ var errTurns = errors.New("a certificate is changed faster than it can be looked
 func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte, changes []Change) (_ ebms.Reply, stale bool) {
 	event := "certificate.cancelled"
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: changes, Held: r.answersInResponse()}
+	detail := "message " + r.record.MessageID
 	if r.record.Kind == KindCertificate {
 		event = "certificate.received"
+		detail += certificate.doubt("; suspended: ")
 		arrival.Certificate, arrival.Document = certificate, document
 	}
 	arrival.Message.State = StateAccepted
 	arrival.Message.Certificate = certificate.Key
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: event,
-		Subject: certificate.Key.String(), Detail: told("message "+r.record.MessageID, r.record)}}
+		Subject: certificate.Key.String(), Detail: told(detail, r.record)}}
 	if o := r.header.Order; o != nil {
 		arrival.Message.Order = &Order{Sequence: o.Sequence, Reset: o.Reset}
 	}
@@ -97,10 +99,10 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, string(r.record.Kind)+" "+certificate.Key.String())
 		n.log.Info(string(r.record.Kind)+" received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
-		if r.record.Kind == KindCertificate && certificate.State == CertificateSuspended {
-			n.step("held", accepted.Message, certificate.Data.Reference, certificate.Findings[len(certificate.Findings)-1].Text)
+		if doubt := certificate.doubt(""); doubt != "" && r.record.Kind == KindCertificate {
+			n.step("held", accepted.Message, certificate.Data.Reference, doubt)
 			n.log.Warn("certificate waits for an officer: its issuer is in doubt", "message_id", r.record.MessageID, "partner", r.record.Partner,
-				"reference", certificate.Data.Reference, "doubt", certificate.Findings[len(certificate.Findings)-1].Text)
+				"reference", certificate.Data.Reference, "doubt", doubt)
 		}
 		n.reportOrder(accepted)
 	}
@@ -194,7 +196,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
-	doubts, err := n.checkIssuer(r, n.issuerOf(data), verified.Signer)
+	doubts, err := checkIssuer(r, issuerOf(data, r.registry.Forms()), verified.Signer)
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}

@@ -138,7 +138,7 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	}
 	if m.byBody {
 		c := s.statement.Certificate
-		if _, err := n.checkIssuer(r, partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody, Form: c.Form}, verified.Signer); err != nil {
+		if _, err := checkIssuer(r, partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody, Form: c.Form}, verified.Signer); err != nil {
 			return said{}, ebms.NewSecurityFailure(location, err)
 		}
 	}

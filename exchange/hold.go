@@ -59,6 +59,18 @@ func (c *Certificate) hold(doubts []eco.Finding) error {
 	return nil
 }
 
+// doubt is what is in doubt about the issuer of a certificate, after a prefix; "" for nothing. Of several things it is the last.
+func (c *Certificate) doubt(prefix string) string {
+	if c.Dealings.OnHold() {
+		for _, f := range slices.Backward(c.Findings) {
+			if f.Code == eco.CodeIssuingBody || f.Code == eco.ReasonSigner {
+				return prefix + f.Text
+			}
+		}
+	}
+	return ""
+}
+
 // released is the change that ends a doubt about the issuer of a certificate.
 func (n *Node) released(c Certificate, by string) (Change, error) {
 	return moved(c, c.Dealings, eco.Event{Kind: eco.EventClose, At: n.now().UTC(), By: by, Reference: issuerDoubt})
@@ -118,19 +130,19 @@ func (n *Node) releaseListed(ctx context.Context) error {
 
 // isListed reports whether nothing is in doubt any more about the issuer of a certificate, whose signature was verified when it came.
 func (n *Node) isListed(c Certificate) bool {
-	authority, err := n.registry.Authority(c.Partner, n.issuerOf(c.Data), c.Recorded)
+	authority, err := n.registry.Authority(c.Partner, issuerOf(c.Data, n.registry.Forms()), c.Recorded)
 	return err == nil && len(authority.Doubts) == 0 && slices.ContainsFunc(authority.Credentials, func(signer partners.Credential) bool {
 		return signing.Fingerprint(signer.X509Cert) == c.DocumentSigner
 	})
 }
 
 // issuerOf asks who may have signed a certificate. One that names no office may have it in its number.
-func (n *Node) issuerOf(c eco.Certificate) partners.IssuerQuery {
+func issuerOf(c eco.Certificate, forms eco.Forms) partners.IssuerQuery {
 	q := partners.IssuerQuery{
 		Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form,
 		Office: c.IssuingBody.Office, Signatory: c.Certification.Officer, Issued: c.IssuedAt,
 	}
-	form, _ := n.registry.Forms().ByCode(c.Form)
+	form, _ := forms.ByCode(c.Form)
 	for _, rule := range form.ReferencesOf(c.IssuingCountry, c.IssuingBody.ID, c.IssuedAt) {
 		if parts, ok := rule.Match(c.Reference); ok {
 			q.Office = cmp.Or(q.Office, parts.Office)
@@ -141,8 +153,8 @@ func (n *Node) issuerOf(c eco.Certificate) partners.IssuerQuery {
 
 // checkIssuer asks that the credential which signed the document is one with which the issuing body that the document names may have
 // issued this form for that office, and returns what an officer has to decide.
-func (n *Node) checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) ([]eco.Finding, error) {
-	authority, err := n.registry.Authority(r.agreement.Partner, query, r.request.Received)
+func checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) ([]eco.Finding, error) {
+	authority, err := r.registry.Authority(r.agreement.Partner, query, r.request.Received)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/store/bolt"
 )
 
 // listing has TW know these offices and signatories of KCCI.
@@ -42,6 +43,13 @@ func TestUnknownOfficeIsHeldAndNotRefused(t *testing.T) {
 		c := w.TW.certificate(w)
 		if c.State != exchange.CertificateSuspended || !c.Dealings.OnHold() || !told(c.Findings, "issuing_body.office", `office "001" is not on the list of issuing body "KCCI"`) {
 			t.Fatalf("certificate is %s with %+v", c.State, c.Findings)
+		}
+		records, err := w.TW.store.Audit(context.Background(), 0, 100)
+		w.must(err)
+		if !slices.ContainsFunc(records, func(r bolt.AuditRecord) bool {
+			return r.Event == "certificate.received" && strings.HasSuffix(r.Detail, `; suspended: office "001" is not on the list of issuing body "KCCI"`)
+		}) {
+			t.Errorf("audit %+v", records)
 		}
 		if !slices.Contains(w.TW.observed(), "held") {
 			t.Errorf("steps %q tell nothing of it", w.TW.observed())

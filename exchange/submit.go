@@ -239,7 +239,7 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, o ubl.Opti
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
 	n.step("mapped", Message{}, c.Reference, fmt.Sprintf("UBL CertificateOfOrigin, %d bytes", len(unsigned)))
-	by := n.issuerOf(c)
+	by := issuerOf(c, n.registry.Forms())
 	if own, err := n.registry.Authority("", by, now); err == nil && len(own.Doubts) > 0 { // partners would hold what our own lists do not have
 		return nil, "", fmt.Errorf("%w: %s", ErrNotAuthorised, own.Doubts[0].Text)
 	}

@@ -178,23 +178,3 @@ func tellAffected(w *columns, items []exchange.SignedItem) {
 		w.row("message", strconv.FormatUint(m.Seq, 10), instant(m.Created), string(m.Direction), m.Partner, string(m.Kind), string(m.State), reference, state, m.MessageID)
 	}
 }
-
-// instantFlag is a flag with an instant: RFC 3339, or a day, which begins in UTC.
-type instantFlag time.Time
-
-func (f *instantFlag) String() string { return instant(time.Time(*f)) }
-
-func (f *instantFlag) Type() string { return "time" }
-
-// Set takes either form.
-func (f *instantFlag) Set(text string) error {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		at, err = time.Parse(time.DateOnly, text)
-	}
-	if err != nil {
-		return fmt.Errorf("want an instant such as 2026-11-20T08:30:00Z or a day such as 2026-11-20")
-	}
-	*f = instantFlag(at)
-	return nil
-}

@@ -22,6 +22,7 @@ import (
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/issuerlist"
 	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/store/bolt"
 	"github.com/ecogate/ecogate/ubl"
@@ -203,7 +204,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now}, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()

@@ -3,9 +3,9 @@
 // in it (XML-DSig) or around it (CMS).
 //
 // A list is complete: what is not on it may not issue. The package reads, writes and compares lists, and says whether one may follow the
-// one before it. Whose credential may sign it, and what becomes of what it says, is for package partners to know.
+// one before it. What becomes of what it says is for package partners to know.
 //
-// Read this file, read.go and write.go, compare.go (what one list changes), take.go (may it be taken, and what then stands in the configuration).
+// Read this file, read.go and write.go, compare.go (what one list changes), take.go (may it be taken) and desk.go (what stands in the registry).
 package issuerlist
 
 import (
@@ -38,19 +38,28 @@ const (
 	MaxChain  = 8
 )
 
+// ErrRefused is every error about a list that is not taken; each of those below is one.
+var ErrRefused = errors.New("the list of issuers is refused")
+
 // Errors that callers branch on.
 var (
 	// ErrDocument: the document is no list of issuers, or breaks a rule of it.
-	ErrDocument = errors.New("not a list of issuers")
+	ErrDocument error = refusal("not a list of issuers")
 	// ErrSignature: the list is not signed by a credential that may sign lists for this administration.
-	ErrSignature = errors.New("the list's signature does not hold")
+	ErrSignature error = refusal("the list's signature does not hold")
 	// ErrParty: another administration speaks.
-	ErrParty = errors.New("the list is of another administration")
+	ErrParty error = refusal("the list is of another administration")
 	// ErrOld: the list, or a later one, was taken before.
-	ErrOld = errors.New("a later list was taken already")
+	ErrOld error = refusal("a later list was taken already")
 	// ErrNotYet: the list does not hold yet.
-	ErrNotYet = errors.New("the list does not hold yet")
+	ErrNotYet error = refusal("the list does not hold yet")
 )
+
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func (r refusal) Is(target error) bool { return target == ErrRefused }
 
 var countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
 

@@ -82,6 +82,9 @@ func TestListIsReadAsItWasSigned(t *testing.T) {
 			t.Errorf("CMS %t: signer %v, digest %q", cms, read.Signer.Subject, read.SHA256)
 		}
 		digests[read.SHA256] = true
+		if len(digests) != 1 {
+			t.Errorf("one list has the digests %v", digests)
+		}
 		stranger := issued(t, pkitest.NewTest(t, pkitest.Options{Country: "XX"}), "stranger", pkitest.IssuerList)
 		if _, err := issuerlist.Read(file, stranger.Chain[:1], signing.Policy{}); !errors.Is(err, issuerlist.ErrSignature) || !errors.Is(err, signing.ErrUnknownSigner) && !errors.Is(err, signing.ErrSignature) {
 			t.Errorf("CMS %t, under a stranger: %v", cms, err)

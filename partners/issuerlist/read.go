@@ -27,7 +27,8 @@ var place = []xml.Name{{Space: Namespace, Local: rootName}}
 // Signed is a list whose signature was verified.
 type Signed struct {
 	List
-	// Signer is one of the candidates, Algorithm the signature's; SHA256 is the digest, in hexadecimal, of the octets that it covers.
+	// Signer is one of the candidates, Algorithm the signature's; SHA256 is the digest, in hexadecimal, of the canonical form of what it covers,
+	// the same for one list in XML-DSig and in CMS.
 	Signer    *x509.Certificate
 	Algorithm string
 	SHA256    string
@@ -48,11 +49,15 @@ func Read(file []byte, candidates []*x509.Certificate, policy signing.Policy) (S
 	if err != nil {
 		return Signed{}, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	l, err := parse(verified.Octets)
+	canonical, err := signing.Canonicalize(verified.Octets)
+	if err != nil {
+		return Signed{}, fail("%w", err)
+	}
+	l, err := parse(canonical)
 	if err != nil {
 		return Signed{}, err
 	}
-	digest := sha256.Sum256(verified.Octets)
+	digest := sha256.Sum256(canonical)
 	return Signed{List: l, Signer: verified.Signer, Algorithm: verified.Algorithm, SHA256: hex.EncodeToString(digest[:])}, nil
 }
 
@@ -60,12 +65,8 @@ func isXML(file []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(file, []byte("\uFEFF"))), []byte("<"))
 }
 
-// parse reads a list without signature.
-func parse(octets []byte) (l List, err error) {
-	canonical, err := signing.Canonicalize(octets)
-	if err != nil {
-		return l, fail("%w", err)
-	}
+// parse reads the canonical form of a list without signature.
+func parse(canonical []byte) (l List, err error) {
 	root, err := plainxml.Read(canonical)
 	switch {
 	case err != nil:

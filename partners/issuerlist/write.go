@@ -12,10 +12,10 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-// Of is the list of our own issuing bodies, as the configuration has them at the instant at. Keys whose time is over are not on it, those
+// Own is the list of our own issuing bodies, as the configuration has them at the instant at. Keys whose time is over are not on it, those
 // that wait for theirs are; when a key ceases to sign is not said, since what it signed may still be on its way. Number, ValidFrom and
 // NextUpdate are the caller's to fill in.
-func Of(r *partners.Registry, at time.Time) (List, error) {
+func Own(r *partners.Registry, at time.Time) (List, error) {
 	self := r.Self()
 	bodies, err := r.Bodies("")
 	if err != nil {
