@@ -113,10 +113,10 @@ const (
 	stateFile = "state.db"
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
-	// What such a one wrote is a store of version 3 in which there are none. Version 5 has the index of signers, which Open makes for an
+	// What such a one wrote is a store of version 3 in which there are none. Version 6 has the index of signers, which Open makes for an
 	// older store, once.
-	schemaVersion = 5
-	schemaSigners = 5
+	schemaVersion = 6
+	schemaSigners = 6
 	defaultLarge  = 1 << 20
 )
 
