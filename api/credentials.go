@@ -23,7 +23,7 @@ import (
 type Examiner interface {
 	// Examine says what stands against a partner's new credential. File is its content, of which c.File is the name.
 	Examine(c partners.Candidate, file []byte) (partners.Examination, error)
-	Try(ctx context.Context, t exchange.Trial) ([]exchange.Tried, error)
+	Rehearse(ctx context.Context, t exchange.Rehearsal) ([]exchange.Rehearsed, error)
 	Signed(ctx context.Context, q exchange.SignedQuery) ([]exchange.SignedItem, *exchange.SignedFrom, error)
 	Credentials(ctx context.Context) ([]exchange.HeldCredential, error)
 	WithRevocations(m exchange.Message) exchange.Message
@@ -78,11 +78,11 @@ type CredentialCheck struct {
 	Warnings []string `json:"warnings"`
 	// Tried are the partner's newest messages with a signature of its use, newest first. Candidate of them it verified, Other another
 	// credential that counts as of receipt, None nobody.
-	Tried     []exchange.Tried `json:"tried"`
-	Candidate int              `json:"verified_by_candidate"`
-	Other     int              `json:"verified_by_other"`
-	None      int              `json:"verified_by_none"`
-	Verdict   Verdict          `json:"verdict"`
+	Tried     []exchange.Rehearsed `json:"tried"`
+	Candidate int                  `json:"verified_by_candidate"`
+	Other     int                  `json:"verified_by_other"`
+	None      int                  `json:"verified_by_none"`
+	Verdict   Verdict              `json:"verdict"`
 }
 
 // judge counts what was tried and gives the verdict.
@@ -91,9 +91,9 @@ func (k *CredentialCheck) judge() {
 	for _, t := range k.Tried {
 		inWindow = inWindow || t.InWindow
 		switch t.By {
-		case exchange.TriedCandidate:
+		case exchange.ByCandidate:
 			k.Candidate++
-		case exchange.TriedOther:
+		case exchange.ByOther:
 			k.Other++
 		default:
 			k.None++
@@ -135,7 +135,7 @@ func (s *server) checkCredential(c echo.Context) error {
 	case (use == partners.UseDocumentSignature) != (candidate.Body != ""):
 		return problem(CodeParameter, "body, the id of an issuing body, goes with use document-signature, and only with it")
 	}
-	last, err := number(c, "last", defaultTried, exchange.MaxTrial)
+	last, err := number(c, "last", defaultTried, exchange.MaxRehearsal)
 	if err != nil {
 		return err
 	}
@@ -166,14 +166,14 @@ func (s *server) checkCredential(c echo.Context) error {
 
 // tried joins what was found of a candidate with what it does to stored messages. There is no signature of TLS to try.
 func (s *server) tried(ctx context.Context, candidate partners.Candidate, found partners.Examination, last int) (CredentialCheck, error) {
-	answer := CredentialCheck{Refused: slices.Concat([]string{}, found.Refused), Warnings: slices.Concat([]string{}, found.Warnings), Tried: []exchange.Tried{}}
+	answer := CredentialCheck{Refused: slices.Concat([]string{}, found.Refused), Warnings: slices.Concat([]string{}, found.Warnings), Tried: []exchange.Rehearsed{}}
 	if x509Cert := found.Credential.X509Cert; x509Cert != nil {
 		answer.Subject, answer.SHA256 = x509Cert.Subject.String(), found.Credential.Fingerprint()
 		answer.From, answer.Until = found.Credential.From, found.Credential.Until
 		if candidate.Use == partners.UseMessageSignature || candidate.Use == partners.UseDocumentSignature {
 			var err error
-			trial := exchange.Trial{Partner: candidate.Partner, Use: candidate.Use, X509Cert: x509Cert, Last: last}
-			if answer.Tried, err = s.Examiner.Try(ctx, trial); err != nil {
+			rehearsal := exchange.Rehearsal{Partner: candidate.Partner, Use: candidate.Use, X509Cert: x509Cert, Last: last}
+			if answer.Tried, err = s.Examiner.Rehearse(ctx, rehearsal); err != nil {
 				return answer, fmt.Errorf("trying a credential of %s: %w", candidate.Partner, err)
 			}
 		}

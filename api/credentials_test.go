@@ -19,7 +19,7 @@ import (
 // examiner is a node that finds what it has, and keeps what it was asked in words.
 type examiner struct {
 	found  partners.Examination
-	tried  []exchange.Tried
+	tried  []exchange.Rehearsed
 	next   *exchange.SignedFrom
 	err    error
 	asked  []string
@@ -31,7 +31,7 @@ func (e *examiner) Examine(c partners.Candidate, file []byte) (partners.Examinat
 	return e.found, e.err
 }
 
-func (e *examiner) Try(_ context.Context, t exchange.Trial) ([]exchange.Tried, error) {
+func (e *examiner) Rehearse(_ context.Context, t exchange.Rehearsal) ([]exchange.Rehearsed, error) {
 	e.asked = append(e.asked, fmt.Sprintf("try %s %s on %d", t.Partner, t.Use, t.Last))
 	return e.tried, nil
 }
@@ -79,18 +79,18 @@ func candidateFile(t *testing.T) ([]byte, partners.Credential) {
 
 func TestCheckOfACredential(t *testing.T) {
 	file, credential := candidateFile(t)
-	before, candidate, other := exchange.Tried{By: exchange.TriedOther}, exchange.Tried{By: exchange.TriedCandidate, InWindow: true}, exchange.Tried{By: exchange.TriedOther, InWindow: true}
+	before, candidate, other := exchange.Rehearsed{By: exchange.ByOther}, exchange.Rehearsed{By: exchange.ByCandidate, InWindow: true}, exchange.Rehearsed{By: exchange.ByOther, InWindow: true}
 	for _, c := range []struct {
 		name    string
 		refused []string
-		tried   []exchange.Tried
+		tried   []exchange.Rehearsed
 		want    api.Verdict
 	}{
 		{"nothing came", nil, nil, api.VerdictUntried},
-		{"nothing came in its window", nil, []exchange.Tried{before}, api.VerdictUntried},
-		{"verified one", nil, []exchange.Tried{other, candidate, before}, api.VerdictWorks},
-		{"verified none", nil, []exchange.Tried{other, before}, api.VerdictFails},
-		{"cannot be taken", []string{"chain"}, []exchange.Tried{candidate}, api.VerdictFails},
+		{"nothing came in its window", nil, []exchange.Rehearsed{before}, api.VerdictUntried},
+		{"verified one", nil, []exchange.Rehearsed{other, candidate, before}, api.VerdictWorks},
+		{"verified none", nil, []exchange.Rehearsed{other, before}, api.VerdictFails},
+		{"cannot be taken", []string{"chain"}, []exchange.Rehearsed{candidate}, api.VerdictFails},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, e := examined(t)

@@ -57,7 +57,7 @@ func (w *world) arrives(number int, key signing.Key) exchange.Message {
 
 func fingerprint(k signing.Key) string { return signing.Fingerprint(k.Chain[0]) }
 
-func TestTrialTellsWhoVerifiesStoredMessages(t *testing.T) {
+func TestRehearsalTellsWhoVerifiesStoredMessages(t *testing.T) {
 	w := newWorld(t, setup{})
 	old := w.KR.key(w, partners.UseMessageSignature, "")
 	_, fresh := w.successor(false, 1)
@@ -68,8 +68,8 @@ func TestTrialTellsWhoVerifiesStoredMessages(t *testing.T) {
 	w.ahead = 0
 	stranger := w.arrives(4, w.VN.message)
 	before := len(w.TW.events(w))
-	trial := exchange.Trial{Partner: "KR", Use: partners.UseMessageSignature, X509Cert: fresh.Chain[0], Last: 10}
-	got, err := w.TW.Try(t.Context(), trial)
+	rehearsal := exchange.Rehearsal{Partner: "KR", Use: partners.UseMessageSignature, X509Cert: fresh.Chain[0], Last: 10}
+	got, err := w.TW.Rehearse(t.Context(), rehearsal)
 	w.must(err)
 	var by []string
 	for _, x := range got {
@@ -81,27 +81,27 @@ func TestTrialTellsWhoVerifiesStoredMessages(t *testing.T) {
 	if got[0].Seq != stranger.Seq || got[0].Why == "" || got[1].SHA256 != fingerprint(old) || got[2].SHA256 != fingerprint(fresh) || got[2].State != exchange.StateQuarantined {
 		t.Errorf("tried %+v", got)
 	}
-	trial.Last = 2
-	if got, err = w.TW.Try(t.Context(), trial); err != nil || len(got) != 2 {
+	rehearsal.Last = 2
+	if got, err = w.TW.Rehearse(t.Context(), rehearsal); err != nil || len(got) != 2 {
 		t.Errorf("%d tried, want 2; error %v", len(got), err)
 	}
 	if after := len(w.TW.events(w)); after != before {
-		t.Errorf("%d audit entries came with the trial", after-before)
+		t.Errorf("%d audit entries came with the rehearsal", after-before)
 	}
-	trial.Partner = "XX"
-	if _, err = w.TW.Try(t.Context(), trial); !errors.Is(err, partners.ErrUnknownPartner) {
+	rehearsal.Partner = "XX"
+	if _, err = w.TW.Rehearse(t.Context(), rehearsal); !errors.Is(err, partners.ErrUnknownPartner) {
 		t.Errorf("unknown partner: %v", err)
 	}
 }
 
-func TestTrialOfADocumentCredential(t *testing.T) {
+func TestRehearsalOfADocumentCredential(t *testing.T) {
 	w := newWorld(t, setup{})
 	w.arrives(1, w.KR.key(w, partners.UseMessageSignature, ""))
 	for by, credential := range map[string]*x509.Certificate{
-		exchange.TriedCandidate: w.KR.key(w, partners.UseDocumentSignature, "KCCI").Chain[0],
-		exchange.TriedOther:     w.VN.document.Chain[0],
+		exchange.ByCandidate: w.KR.key(w, partners.UseDocumentSignature, "KCCI").Chain[0],
+		exchange.ByOther:     w.VN.document.Chain[0],
 	} {
-		got, err := w.TW.Try(t.Context(), exchange.Trial{Partner: "KR", Use: partners.UseDocumentSignature, X509Cert: credential, Last: 5})
+		got, err := w.TW.Rehearse(t.Context(), exchange.Rehearsal{Partner: "KR", Use: partners.UseDocumentSignature, X509Cert: credential, Last: 5})
 		if err != nil || len(got) != 1 || got[0].By != by || got[0].Certificate.Reference == "" {
 			t.Errorf("%s: tried %+v, error %v", by, got, err)
 		}

@@ -225,8 +225,9 @@ const ClockTolerance = revocation.ClockTolerance
 // revoked, whether before or after the instant at; nil if not, for a credential that is no longer configured, and for a partner whose policy
 // is none.
 func (r *Registry) Revoked(partner, fingerprint string, at time.Time) *revocation.Revocation {
-	known := r.book.Known()
-	for _, t := range r.data.Load().credentials[partner] {
+	d := r.data.Load()
+	known := d.book.Known()
+	for _, t := range d.credentials[partner] {
 		if signing.Fingerprint(t.X509Cert) == fingerprint {
 			return t.judge(known, at).Revoked
 		}

@@ -60,7 +60,7 @@ func (c *cli) certCheck() *cobra.Command {
 	cmd.Flags().StringVar(&candidate.Partner, "partner", "", "`partner` that it is of")
 	cmd.Flags().StringVar(&use, "use", "", "`use` that it is for: message-signature, document-signature, tls-server, tls-client, encryption, time-stamp or issuer-list")
 	cmd.Flags().StringVar(&candidate.Body, "body", "", "issuing `body` that signs documents with it")
-	cmd.Flags().IntVar(&last, "last", 0, fmt.Sprintf("have the node try it on this `number` of the partner's newest messages, up to %d", exchange.MaxTrial))
+	cmd.Flags().IntVar(&last, "last", 0, fmt.Sprintf("have the node try it on this `number` of the partner's newest messages, up to %d", exchange.MaxRehearsal))
 	return cmd
 }
 

@@ -22,8 +22,8 @@ const checkTime = 3 * time.Minute
 // try has the node try a candidate on stored messages.
 func (c *cli) try(cmd *cobra.Command, candidate partners.Candidate, last int) error {
 	switch {
-	case last < 1 || last > exchange.MaxTrial:
-		return &usageError{text: fmt.Sprintf("want --last from 1 to %d, found %d", exchange.MaxTrial, last), command: cmd.CommandPath()}
+	case last < 1 || last > exchange.MaxRehearsal:
+		return &usageError{text: fmt.Sprintf("want --last from 1 to %d, found %d", exchange.MaxRehearsal, last), command: cmd.CommandPath()}
 	case candidate.Use != partners.UseMessageSignature && candidate.Use != partners.UseDocumentSignature:
 		return &usageError{text: fmt.Sprintf("--last goes with what signs messages or documents, and not with %s", candidate.Use), command: cmd.CommandPath()}
 	}
@@ -64,9 +64,9 @@ func tellCheck(w *columns, k api.CredentialCheck) {
 	for _, t := range k.Tried {
 		by := t.By
 		switch t.By {
-		case exchange.TriedOther:
+		case exchange.ByOther:
 			by = "other " + t.SHA256[:16]
-		case exchange.TriedNone:
+		case exchange.ByNone:
 			by = join(": ", t.By, t.Why)
 		}
 		window := "before it is valid"

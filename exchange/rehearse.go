@@ -14,31 +14,31 @@ import (
 	"github.com/ecogate/ecogate/ubl"
 )
 
-// Trial asks what a credential that a partner is about to use would do: whether it verifies messages that came.
-type Trial struct {
+// Rehearsal asks what a credential that a partner is about to use would do: whether it verifies messages that came.
+type Rehearsal struct {
 	Partner string
 	// Use is UseMessageSignature or UseDocumentSignature.
 	Use      partners.Use
 	X509Cert *x509.Certificate
-	// Last is how many of the partner's newest stored messages are tried, of those that have such a signature; at most MaxTrial.
+	// Last is how many of the partner's newest stored messages are tried, of those that have such a signature; at most MaxRehearsal.
 	Last int
 }
 
-// MaxTrial bounds Trial.Last. maxTrialLooked bounds how many messages are looked at to find so many that are signed.
+// MaxRehearsal bounds Rehearsal.Last. maxRehearsalLooked bounds how many messages are looked at to find so many that are signed.
 const (
-	MaxTrial       = 1000
-	maxTrialLooked = 20_000
+	MaxRehearsal       = 1000
+	maxRehearsalLooked = 20_000
 )
 
-// Who verified a message in a trial.
+// Who verified a message in a rehearsal.
 const (
-	TriedCandidate = "candidate" // the credential that is tried
-	TriedOther     = "other"     // one that counts as of receipt
-	TriedNone      = "none"
+	ByCandidate = "candidate" // the credential that is tried
+	ByOther     = "other"     // one that counts as of receipt
+	ByNone      = "none"
 )
 
-// Tried is what a trial found of one message.
-type Tried struct {
+// Rehearsed is what a rehearsal found of one message.
+type Rehearsed struct {
 	Seq       uint64 `json:"seq"`
 	MessageID string `json:"message_id"`
 	Kind      Kind   `json:"kind"`
@@ -53,25 +53,25 @@ type Tried struct {
 	Why    string `json:"why,omitempty"`
 }
 
-// Try verifies the partner's newest messages again, from the bytes as they came, newest first: with the candidate, and if that does not
+// Rehearse verifies the partner's newest messages again, from the bytes as they came, newest first: with the candidate, and if that does not
 // verify them, with those that count as of receipt. What the agreement allows in signatures is judged as of receipt too. It changes
 // nothing. Messages of which the bytes are gone are passed over. The error is partners.ErrUnknownPartner, or that of the store.
-func (n *Node) Try(ctx context.Context, t Trial) ([]Tried, error) {
+func (n *Node) Rehearse(ctx context.Context, t Rehearsal) ([]Rehearsed, error) {
 	if _, known := n.registry.Partner(t.Partner); !known {
 		return nil, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, t.Partner)
 	}
-	out := []Tried{}
+	out := []Rehearsed{}
 	q := MessageQuery{Partner: t.Partner, Direction: Inbound, Limit: 100}
-	for looked := 0; looked < maxTrialLooked; looked += q.Limit {
+	for looked := 0; looked < maxRehearsalLooked; looked += q.Limit {
 		page, err := n.store.Messages(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("messages of %s: %w", t.Partner, err)
 		}
 		for _, m := range page {
-			if len(out) >= min(t.Last, MaxTrial) {
+			if len(out) >= min(t.Last, MaxRehearsal) {
 				return out, nil
 			}
-			tried, is, err := n.try(ctx, t, m)
+			tried, is, err := n.rehearse(ctx, t, m)
 			if err != nil {
 				return nil, err
 			}
@@ -87,10 +87,10 @@ func (n *Node) Try(ctx context.Context, t Trial) ([]Tried, error) {
 	return out, nil
 }
 
-// try tries one message; is says whether it has a signature that the trial is about.
-func (n *Node) try(ctx context.Context, t Trial, m Message) (tried Tried, is bool, err error) {
-	tried = Tried{
-		Seq: m.Seq, MessageID: m.MessageID, Kind: m.Kind, State: m.State, Received: m.Created, Certificate: m.Certificate, By: TriedNone,
+// rehearse tries one message; is says whether it has a signature that the rehearsal is about.
+func (n *Node) rehearse(ctx context.Context, t Rehearsal, m Message) (tried Rehearsed, is bool, err error) {
+	tried = Rehearsed{
+		Seq: m.Seq, MessageID: m.MessageID, Kind: m.Kind, State: m.State, Received: m.Created, Certificate: m.Certificate, By: ByNone,
 		InWindow: !m.Created.Before(t.X509Cert.NotBefore) && m.Created.Before(t.X509Cert.NotAfter),
 	}
 	raw, err := n.store.Raw(ctx, m.Raw)
@@ -106,18 +106,18 @@ func (n *Node) try(ctx context.Context, t Trial, m Message) (tried Tried, is boo
 	if n.open(r) != nil || n.findAgreement(r) != nil {
 		return tried, false, nil // it says so itself, in its record
 	}
-	verify, is := n.messageTrial(r), r.header.Signed
+	verify, is := n.messageRehearsal(r), r.header.Signed
 	if t.Use == partners.UseDocumentSignature {
-		verify, is = n.documentTrial(r)
+		verify, is = n.documentRehearsal(r)
 	}
 	if !is {
 		return tried, false, nil
 	}
 	signer, err := verify([]*x509.Certificate{t.X509Cert})
 	if err == nil {
-		tried.By = TriedCandidate
+		tried.By = ByCandidate
 	} else if signer, err = verify(n.candidates(r, t.Use)); err == nil {
-		tried.By = TriedOther
+		tried.By = ByOther
 	}
 	if err != nil {
 		tried.Why = shortened(n.withheld(r, t.Use, err).Error())
@@ -130,7 +130,7 @@ func (n *Node) try(ctx context.Context, t Trial, m Message) (tried Tried, is boo
 // verification verifies one signature with candidates and says who signed.
 type verification func(candidates []*x509.Certificate) (*x509.Certificate, error)
 
-func (n *Node) messageTrial(r *reception) verification {
+func (n *Node) messageRehearsal(r *reception) verification {
 	parts := SignedParts(r.header.Manifest, r.pkg)
 	return func(candidates []*x509.Certificate) (*x509.Certificate, error) {
 		verified, err := signing.VerifyMessage(r.pkg.Envelope, parts, candidates, r.agreement.SignaturePolicy(r.request.Received))
@@ -141,8 +141,8 @@ func (n *Node) messageTrial(r *reception) verification {
 	}
 }
 
-// documentTrial is for the document of a message that an issuing body signs; false for other messages.
-func (n *Node) documentTrial(r *reception) (verification, bool) {
+// documentRehearsal is for the document of a message that an issuing body signs; false for other messages.
+func (n *Node) documentRehearsal(r *reception) (verification, bool) {
 	path, signed := bodySignature(r.record.Kind)
 	if !signed {
 		return nil, false
