@@ -53,6 +53,7 @@ const (
 	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
 	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
+	useTestKey     = 't' // references: the same of those that do not count
 )
 
 // entry is one key of an index with its value.
@@ -116,7 +117,11 @@ func verifying() []byte { return idUse("", useVerifying) }
 
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {
-	return bytes.Join([][]byte{idUse(k.Reference, useKey), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
+	use := byte(useKey)
+	if k.Test {
+		use = useTestKey
+	}
+	return bytes.Join([][]byte{idUse(k.Reference, use), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
 }
 
 func idUse(id string, use byte) []byte { return append(part(id), use) }
