@@ -71,16 +71,9 @@ func (d *Directory) Put(ctx context.Context, e Edit, kind Kind, id, text string)
 		if own == nil {
 			return current, fmt.Errorf("%w: kind %q", ErrUnknownEntry, kind)
 		}
-		problems := decodeInto(text, own)
-		if len(problems) == 0 {
-			problems = foreignFiles(own)
-		}
-		if len(problems) > 0 {
-			return current, &ConfigError{Problems: problems}
-		}
 		current.Removed = false
 		var err error
-		current.Text, err = settled(own)
+		current.Text, err = readText(own, text)
 		return current, err
 	})
 }
