@@ -114,8 +114,8 @@ const (
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
 	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
-	// it brought, and has the index of signers, which Open adds to what an older program wrote; and it has the partners' registry: an
-	// older program would trust what the registry does not trust any more.
+	// it brought, and has the index of signers, which Open adds to what an older program wrote; and it has the partners' registry, and
+	// certificates that do not count: an older program would trust what the registry does not trust any more, and count them.
 	schemaVersion = 4
 	defaultLarge  = 1 << 20
 )

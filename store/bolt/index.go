@@ -35,12 +35,13 @@ const (
 	bucketPauses        = "pauses"        // partner -> sealed exchange.Pause
 	bucketLarge         = "large"         // month, digest -> size: content in files of their own
 	bucketRegistry      = "registry"      // kind, id, version -> sealed partners.Entry
+	bucketProposals     = "proposals"     // number -> sealed partners.Proposal
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
-	bucketWaiting, bucketPauses, bucketRegistry,
+	bucketWaiting, bucketPauses, bucketRegistry, bucketProposals,
 }
 
 // derivedBuckets follow from the records.
@@ -56,6 +57,7 @@ const (
 	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
 	useOnHold      = 'h' // references: "", seq: certificates whose issuer is in doubt
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
+	useTestKey     = 't' // references: the same of those that do not count
 )
 
 // entry is one key of an index with its value.
@@ -134,7 +136,11 @@ func onHold() []byte { return idUse("", useOnHold) }
 
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {
-	return bytes.Join([][]byte{idUse(k.Reference, useKey), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
+	use := byte(useKey)
+	if k.Test {
+		use = useTestKey
+	}
+	return bytes.Join([][]byte{idUse(k.Reference, use), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
 }
 
 // signedBy is the prefix of the entries of what a credential signed. A fingerprint is kept as the octets that it writes.
