@@ -121,8 +121,8 @@ type Options struct {
 	// Paper gives the forms, fonts and address template of a rendition that is asked for now; the rest follows from the certificate's
 	// record and its reader. Nil for the program's forms and the built-in font.
 	Paper func() paper.Options
-	// TestPartner tells partners that are no authority but a test system: renditions of what comes from or goes to one say so. Nil for
-	// none.
+	// TestPartner tells partners that are in partners.ModeTest now: renditions of what comes from or goes to one say so, as do those of what
+	// was exchanged with one that was. Nil for none.
 	TestPartner func(partner string) bool
 	// Revocation tells where revocations are learned from; nil for nowhere.
 	Revocation func() []revocation.SourceStatus

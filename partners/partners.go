@@ -85,10 +85,12 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
+	Mode              Mode
 	// IssuerList is the signed list that Issuers were taken from; zero if an operator wrote them.
 	IssuerList IssuerListConfig
-	// Test says that this partner is no authority but a test system.
-	Test bool
+	// Contacts and Capabilities are for people.
+	Contacts     []Contact
+	Capabilities []string
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
 	Concurrency int
 	// TimeStampAnchors are the credentials or CAs of time-stamp authorities that count in the partner's documents; without

@@ -271,10 +271,10 @@ func (n *runningNode) registryChanged() {
 	}
 }
 
-// isTest reports whether a partner is a test system.
+// isTest reports whether nothing counts that is exchanged with a partner now.
 func (n *runningNode) isTest(partner string) bool {
 	p, _ := n.Registry.Partner(partner)
-	return p.Test
+	return p.Mode == partners.ModeTest
 }
 
 // start lets everything run. Whatever ends without having been told to makes the node fail.

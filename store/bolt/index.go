@@ -54,6 +54,7 @@ const (
 	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
 	useOnHold      = 'h' // references: "", seq: certificates whose issuer is in doubt
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
+	useTestKey     = 't' // references: the same of those that do not count
 )
 
 // entry is one key of an index with its value.
@@ -123,7 +124,11 @@ func onHold() []byte { return idUse("", useOnHold) }
 
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {
-	return bytes.Join([][]byte{idUse(k.Reference, useKey), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
+	use := byte(useKey)
+	if k.Test {
+		use = useTestKey
+	}
+	return bytes.Join([][]byte{idUse(k.Reference, use), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
 }
 
 func idUse(id string, use byte) []byte { return append(part(id), use) }

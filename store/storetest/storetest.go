@@ -63,6 +63,7 @@ var contract = []struct {
 	{"AcceptTogetherIsFreshOnce", acceptTogetherIsFreshOnce},
 	{"AcceptCertificateIsConfirmedAgain", acceptCertificateIsConfirmedAgain},
 	{"AcceptCertificatesInConflict", acceptCertificatesInConflict},
+	{"AcceptCertificateOfATestIsAnother", acceptCertificateOfATestIsAnother},
 	{"AcceptSettles", acceptSettles},
 	{"AcceptRefusalOfWhatWasTaken", acceptRefusalOfWhatWasTaken},
 	{"AcceptSettlementFencesOutTheWorker", acceptSettlementFencesOutTheWorker},
