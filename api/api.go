@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with proposals.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -31,6 +31,9 @@
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
 //	GET  /api/v1/partners/{id}/issuers       officer, operator           200, issuerlist.Issuers
 //	POST /api/v1/partners/{id}/issuer-list   operator                    200, TakenIssuerList
+//	GET  /api/v1/proposals                   officer, operator           200, list of ProposedChange
+//	POST /api/v1/proposals/{n}/confirm       operator                    200, RegistryChange
+//	POST /api/v1/proposals/{n}/reject        operator                    200, ProposedChange
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -48,7 +51,7 @@
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
 // have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
-// {kind} of the registry is partners or agreements.
+// {kind} of the registry is partners or agreements; a change there answers 202 when it waits for a second operator.
 package api
 
 import (
@@ -101,6 +104,8 @@ type Options struct {
 	Dealer   Dealer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
+	// Proposals are what waits for a second operator there; nil for nothing.
+	Proposals Proposals
 	// Issuers takes partners' lists of issuers; without one there are no such paths.
 	Issuers IssuerDesk
 	Store   Reader

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -30,6 +31,8 @@ type TakenIssuerList struct {
 	Version uint64 `json:"version"`
 	// DryRun: nothing was changed.
 	DryRun bool `json:"dry_run,omitempty"`
+	// Proposal is there while the list waits for another operator.
+	Proposal *partners.Proposal `json:"proposal,omitempty"`
 }
 
 // mediaTypesOfLists are those of a list that is signed in XML and of one in CMS (RFC 8551 §3.2.1), and one for files of which nothing is known.
@@ -87,8 +90,15 @@ func (s *server) takeIssuers(c echo.Context) error {
 		}
 	}
 	report, entry, err := s.Issuers.Take(c.Request().Context(), e, id, file)
+	var waits *partners.Proposed
+	if errors.As(err, &waits) {
+		p := waits.Proposal
+		s.tell(c, p.Event(), p.Subject(), p.Detail()) // recorded by the store, with the proposal
+		p.Entry.Text = ""
+		return c.JSON(http.StatusAccepted, TakenIssuerList{Report: report, Version: p.Entry.Version, Proposal: &p})
+	}
 	if err != nil {
-		return s.auditRefusedChange(c, partners.KindPartner, id, err)
+		return s.refusedChange(c, string(partners.KindPartner)+".change_refused", id, err)
 	}
 	if !e.DryRun {
 		s.tell(c, entry.Event(), id, entry.Detail()) // recorded by the store, with the change

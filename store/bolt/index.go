@@ -33,12 +33,13 @@ const (
 	bucketPauses        = "pauses"        // partner -> sealed exchange.Pause
 	bucketLarge         = "large"         // month, digest -> size: content in files of their own
 	bucketRegistry      = "registry"      // kind, id, version -> sealed partners.Entry
+	bucketProposals     = "proposals"     // number -> sealed partners.Proposal
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
-	bucketWaiting, bucketPauses, bucketRegistry,
+	bucketWaiting, bucketPauses, bucketRegistry, bucketProposals,
 }
 
 // derivedBuckets follow from the records.

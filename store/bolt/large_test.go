@@ -601,7 +601,7 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 	dir := written(t)
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		var errs []error
-		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "registry"} {
+		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "registry", "proposals"} {
 			errs = append(errs, tx.DeleteBucket([]byte(name)))
 		}
 		return errors.Join(append(errs, tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1")))...)

@@ -95,6 +95,7 @@ var contract = []struct {
 	{"EntriesKeepTheirVersions", entriesKeepTheirVersions},
 	{"EntriesFollowTheNewest", entriesFollowTheNewest},
 	{"EntriesTogetherOneWins", entriesTogetherOneWins},
+	{"ProposalsAreDecidedOnce", proposalsAreDecidedOnce},
 	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
 	{"ClaimLetsPartnersTakeTurns", claimLetsPartnersTakeTurns},
