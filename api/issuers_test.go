@@ -17,7 +17,7 @@ import (
 )
 
 // listing serves an API over a registry with the partner TW, and signs lists of its issuers with that number.
-func listing(t *testing.T) (*fixture, func(number int) []byte) {
+func listing(t *testing.T, change ...func(*partners.Config)) (*fixture, func(number int) []byte) {
 	t.Helper()
 	pki := pkitest.NewTest(t, pkitest.Options{Country: "TW", Organisation: "Customs"})
 	credential, _, file := pki.IssueFiles("list", pkitest.Request{Name: "list", Use: pkitest.IssuerList})
@@ -29,6 +29,9 @@ func listing(t *testing.T) (*fixture, func(number int) []byte) {
 			ID: "TW", Country: "TW", PartyIDs: ids, AnchorFiles: []string{pki.Dir + "/root.pem"},
 			Credentials: []partners.CredentialConfig{{Uses: []partners.Use{partners.UseIssuerList}, File: file}},
 		}},
+	}
+	for _, do := range change {
+		do(&config)
 	}
 	f := serve(t, func(o *api.Options) {
 		registry, err := partners.New(config)
@@ -44,7 +47,7 @@ func listing(t *testing.T) (*fixture, func(number int) []byte) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Issuers = issuerlist.Desk{Directory: directory, Now: clock}
+		o.Issuers, o.Proposals, o.Registry = issuerlist.Desk{Directory: directory, Now: clock}, directory, directory
 	})
 	return f, func(number int) []byte {
 		list := issuerlist.List{
@@ -99,6 +102,18 @@ func TestIssuerListIsTakenByOperators(t *testing.T) {
 	}
 	if got := strings.Join(events, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("audit log\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestIssuerListWaitsForASecondOperator(t *testing.T) {
+	f, list := listing(t, func(c *partners.Config) { c.SecondOperator = true })
+	operator := f.client(operatorSecret)
+	taken, err := operator.TakeIssuerList(t.Context(), "TW", list(2), api.Change{})
+	if err != nil || taken.Proposal == nil || taken.Proposal.State != partners.ProposalOpen || len(taken.Differences) == 0 {
+		t.Fatalf("%+v, %v", taken, err)
+	}
+	if before, err := operator.Issuers(t.Context(), "TW"); err != nil || before.List != nil {
+		t.Errorf("in force before it was confirmed: %+v, %v", before, err)
 	}
 }
 

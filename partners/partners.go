@@ -102,9 +102,9 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
+	Mode              Mode
 	// IssuerList is the signed list that Issuers were taken from; zero if an operator wrote them.
 	IssuerList IssuerListConfig
-	Mode       Mode
 	// Contacts and Capabilities are for people.
 	Contacts     []Contact
 	Capabilities []string

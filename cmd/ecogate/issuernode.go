@@ -38,8 +38,11 @@ func (c *cli) issuerImport() *cobra.Command {
 				func(w *columns, taken api.TakenIssuerList) {
 					tellList(w, taken.Report)
 					done := fmt.Sprintf("version %d of partner %s", taken.Version, partner)
-					if taken.DryRun {
+					switch {
+					case taken.DryRun:
 						done = "nothing; it would be " + done
+					case taken.Proposal != nil:
+						done = fmt.Sprintf("nothing yet; it waits as proposal %d for another operator", taken.Proposal.Number)
 					}
 					w.row("taken", done)
 				})
