@@ -8,26 +8,30 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco/ecotest"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/internal/pair"
 )
 
-// jumping runs f in a bubble in which the clock of KR is ahead by what it is given, and that of TW is right.
-func jumping(t *testing.T, s setup, f func(w *world, jump func(time.Duration))) {
+// jumping runs f in a bubble in which the clock of one side is ahead by what it is given, and that of the other is right.
+func jumping(t *testing.T, id string, s setup, f func(w *world, jump func(time.Duration))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		right := func() time.Time { return ecotest.Now().Add(time.Since(began)) }
 		var ahead atomic.Int64
-		options, sides := s.options, 0
+		options := s.options
+		next := []string{"KR", "TW"} // in which they are made
 		s.options = func(o *exchange.Options) {
 			if options != nil {
 				options(o)
 			}
-			if sides++; sides == 1 { // KR's are made first
+			if next[0] == id {
 				o.Now = func() time.Time { return right().Add(time.Duration(ahead.Load())) }
 			}
+			next = next[1:]
 		}
 		w := makeWorld(t, s, right)
 		w.run()
@@ -43,7 +47,7 @@ func TestClockOfTheSenderJumps(t *testing.T) {
 		for _, stage := range []string{"queued", "sending", "awaiting acknowledgment", "delivered"} {
 			t.Run(fmt.Sprintf("%s while %s", d, stage), func(t *testing.T) {
 				t.Parallel()
-				jumping(t, setup{pair: pair.Options{Retries: 300}}, func(w *world, jump func(time.Duration)) {
+				jumping(t, "KR", setup{pair: pair.Options{Retries: 300}}, func(w *world, jump func(time.Duration)) {
 					switch stage {
 					case "queued":
 						w.KR.out.will(down, down)
@@ -123,7 +127,7 @@ func TestClockThatIsSetBackSuspendsNoPartner(t *testing.T) {
 	for _, d := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(d.String(), func(t *testing.T) {
 			t.Parallel()
-			jumping(t, setup{pair: pair.Options{Retries: 300}, options: breaking}, func(w *world, jump func(time.Duration)) {
+			jumping(t, "KR", setup{pair: pair.Options{Retries: 300}, options: breaking}, func(w *world, jump func(time.Duration)) {
 				w.KR.out.usually(down)
 				w.submitNumbered(5)
 				time.Sleep(5 * time.Minute)
@@ -179,4 +183,25 @@ func TestClockOfTheReceiverJumps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A receiver's clock that is set back does not put off what is looked at every minute: whether messages wait in vain.
+func TestClockThatIsSetBackPutsOffNoSweep(t *testing.T) {
+	t.Parallel()
+	s := both(ordered)
+	tw := s.tw
+	s.tw = func(c *config.Config) {
+		tw(c)
+		c.Agreements[0].OrderGap = 10 * time.Minute
+	}
+	jumping(t, "TW", s, func(w *world, jump func(time.Duration)) {
+		time.Sleep(time.Minute)
+		jump(-time.Hour)
+		d := w.certificateDraft(sample(t))
+		d.header.Order, d.header.TimeToLive = &ebms.MessageOrder{Sequence: 1}, w.now().Add(time.Hour)
+		r := d.request(w)
+		r.Received = r.Received.Add(-time.Hour)
+		w.TW.receive(w, r)
+		w.until(12*time.Minute, "refused", func() bool { return w.TW.certificate(w).State == exchange.CertificateRefused })
+	})
 }

@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/signing"
+	"github.com/ecogate/ecogate/ubl"
 )
 
 // successor is a new key of KR's node, whose window began days ago. TW knows its CA; with taken it knows the
@@ -300,5 +302,41 @@ func TestClockThatIsSetBackTakesNothingRevoked(t *testing.T) {
 	w.ahead = 0
 	if got := w.TW.registry.Credentials("KR", partners.UseMessageSignature, w.now().Add(-time.Minute)); len(got) != 2 {
 		t.Errorf("%d credentials count as of a minute before, want 2", len(got))
+	}
+}
+
+// The signer of a document is told of in both records, and refused when its revocation is no news.
+func TestDocumentSignerThatIsRevokedIsTold(t *testing.T) {
+	w := newWorld(t, setup{})
+	pki := pkitest.NewTest(t, pkitest.Options{Country: "KR", Organisation: "Demonstration Korea"})
+	credential, _, chainFile := pki.IssueFiles("body", pkitest.Request{Name: "Chamber", Use: pkitest.DocumentSignature})
+	there, body := w.TW.config.Registry(), keyOf(credential)
+	kr := &there.Partners[0]
+	kr.AnchorFiles = append(slices.Clone(kr.AnchorFiles), filepath.Join(pki.Dir, "root.pem"))
+	kr.Issuers = slices.Clone(kr.Issuers)
+	i := slices.IndexFunc(kr.Issuers, func(issuer partners.IssuerConfig) bool { return issuer.ID == "KCCI" })
+	kr.Issuers[i].Credentials = append(slices.Clone(kr.Issuers[i].Credentials), partners.CredentialConfig{File: chainFile})
+	arrives := func(number int) exchange.Message {
+		unsigned, err := ubl.Options{}.Marshal(numbered(sample(t), number), eco.DefaultForms())
+		w.must(err)
+		signed, err := signing.SignDocument(unsigned, ubl.SignaturePath(), body)
+		w.must(err)
+		d := w.certificateDraft(numbered(sample(t), number))
+		d.content(signed)
+		w.TW.receive(w, d.request(w))
+		return w.TW.message(w, exchange.MessageQuery{MessageID: d.header.MessageID, Direction: exchange.Inbound})
+	}
+	at := w.now().Add(2 * time.Hour)
+	w.revoke(there, pki, body, at)
+	m := arrives(1)
+	if m.State != exchange.StateAccepted || m.DocumentSigner != fingerprint(body) || len(m.SignersRevoked) != 1 || m.SignersRevoked[0].Use != partners.UseDocumentSignature {
+		t.Fatalf("%s %+v %+v", m.State, m.Reason, m.SignersRevoked)
+	}
+	if c := w.TW.certificate(w); c.SignerRevoked == nil || *c.SignerRevoked != m.SignersRevoked[0] || !c.SignerRevoked.At.Equal(at) {
+		t.Errorf("certificate: %+v", c.SignerRevoked)
+	}
+	w.ahead = time.Hour
+	if m = arrives(2); m.State != exchange.StateQuarantined || !strings.Contains(m.Reason.Cause, "was revoked at") || m.Reply == 0 {
+		t.Errorf("an hour before: %s %+v, answered by %d", m.State, m.Reason, m.Reply)
 	}
 }

@@ -119,6 +119,18 @@ func signersFilters(s *suite) {
 		}
 		same(s, "certificates: "+c.name, got, c.want)
 	}
+	// One that waited and came again without waiting is as if it came then.
+	waits := arrive("m7", one, one, 70)
+	waits.Message.ConversationID, waits.Message.Order = "c", &exchange.Order{Sequence: 1}
+	later := arrive("m8", one, one, 80)
+	later.Certificate.Key, later.Certificate.Content = waits.Certificate.Key, waits.Certificate.Content
+	s.accept(waits)
+	s.accept(later)
+	for n, want := range map[int]int{70: 1, 80: 1, 81: 0} {
+		if got := s.certificates(exchange.CertificateQuery{Signer: one, Since: at(n)}); len(got) != want {
+			s.Errorf("certificates that came again, since %d: %d, want %d", n, len(got), want)
+		}
+	}
 }
 
 func messagesPaging(s *suite) {
