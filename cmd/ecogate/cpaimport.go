@@ -168,6 +168,11 @@ func (i *cpaImport) agreements(name string, read *cpa.CPA, o cpa.Options) (*cpa.
 	if err != nil {
 		return nil, &hinted{&refused{err}, "--as PARTY-ID says which one it is"}
 	}
+	if i.config != "" {
+		if err := i.ownCredentials(got, i.config); err != nil {
+			return nil, err
+		}
+	}
 	return got, i.complainAbout(name, got.Findings)
 }
 
