@@ -67,6 +67,9 @@ func (c *CPA) Agreement(o Options) (*Imported, error) {
 	}
 	im.whole()
 	pairs := im.pairs()
+	if len(pairs) == 0 {
+		im.refuse(c.root, "", "nothing that one party sends and the other receives is agreed")
+	}
 	for i, g := range grouped(pairs) {
 		im.out.Agreements = append(im.out.Agreements, im.agreement(i, g))
 	}
@@ -194,6 +197,10 @@ func (im *importer) pairs() []pair {
 		}
 		if other == nil {
 			im.refuse(b.node, "action", "%q is nothing that the other party %ss", b.action, lowerVerb(want.sends))
+			continue
+		}
+		if back := other.node.parent.child("OtherPartyActionBinding"); back != nil && im.c.ids[back.text] != b.node {
+			im.refuse(back, "", "want %s, found %s", b.node.path(), im.c.ids[back.text].path())
 			continue
 		}
 		taken[other] = true
