@@ -20,8 +20,8 @@ type Options struct {
 	// "actions", the value the action's name. Without it a name has the meaning that Base or our defaults give it, and
 	// one that is left over alone is the action that carries certificates.
 	Actions map[string]string
-	// Forms travel under agreements that Base does not have.
-	Forms []eco.FormCode
+	// Forms travel under agreements that Base does not have. Those of a service are under its value, those of any other under "".
+	Forms map[string][]eco.FormCode
 	// Base are the agreements that there are. What a CPA does not say, such as forms, is taken over from the one with its
 	// CPAId and service.
 	Base []partners.AgreementConfig
@@ -247,7 +247,11 @@ func grouped(pairs []pair) [][]pair {
 // agreement makes the agreement of one service, the i-th.
 func (im *importer) agreement(i int, pairs []pair) partners.AgreementConfig {
 	first := pairs[0]
-	a := partners.AgreementConfig{Forms: im.o.Forms}
+	forms, named := im.o.Forms[first.own.service.Value]
+	if !named {
+		forms = im.o.Forms[""]
+	}
+	a := partners.AgreementConfig{Forms: forms}
 	var base *partners.AgreementConfig
 	for n, there := range im.o.Base {
 		if there.CPAID == im.c.ID && there.Service == first.own.service {
