@@ -5,7 +5,8 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, credentials.go, issuers.go,
+// and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -22,6 +23,9 @@
 //	GET  /api/v1/messages/{id}/parts/{n}     officer, operator           200, the octets of one payload
 //	GET  /api/v1/partners                    officer, operator           200, list of exchange.PartnerStatus
 //	GET  /api/v1/revocation                  officer, operator           200, list of revocation.SourceStatus
+//	GET  /api/v1/credentials                 officer, operator           200, list of exchange.HeldCredential
+//	GET  /api/v1/credentials/{sha256}/affected  officer, operator        200, AffectedPage
+//	POST /api/v1/partners/{id}/credentials/check  operator               200, CredentialCheck
 //	GET  /api/v1/registry/{kind}             officer, operator           200, list of partners.Entry without texts
 //	GET  /api/v1/registry/{kind}/{id}        officer, operator           200, partners.Entry
 //	GET  /api/v1/registry/{kind}/{id}/versions  officer, operator        200, list of partners.Entry without texts
@@ -29,6 +33,8 @@
 //	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
 //	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
+//	GET  /api/v1/partners/{id}/issuers       officer, operator           200, issuerlist.Issuers
+//	POST /api/v1/partners/{id}/issuer-list   operator                    200, TakenIssuerList
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -38,6 +44,8 @@
 //	POST /api/v1/customs-responses           officer                     201, Sent
 //	POST /api/v1/verification-requests       officer                     201, Sent
 //	POST /api/v1/verification-replies        issuer, officer             201, Sent
+//	GET  /api/v1/holds                       officer, operator           200, list of Held
+//	POST /api/v1/releases                    officer, operator           200, Held
 //	GET  /api/v1/verifications               issuer, officer, operator   200, list of OpenVerification
 //	POST /api/v1/certificate-status          issuer, officer, operator   200, exchange.CertificateStatus
 //	GET  /healthz, /readyz                   anyone                      200 or 503
@@ -97,7 +105,9 @@ type Options struct {
 	Dealer   Dealer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
-	Store    Reader
+	// Issuers takes partners' lists of issuers; without one there are no such paths.
+	Issuers IssuerDesk
+	Store   Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -120,6 +130,8 @@ type Options struct {
 	TestPartner func(partner string) bool
 	// Revocation tells where revocations are learned from; nil for nowhere.
 	Revocation func() []revocation.SourceStatus
+	// Examiner answers what is asked about credentials. Nil leaves out those paths, and what is known of signers that were revoked.
+	Examiner Examiner
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
 	// may be larger; 0 means DefaultMaxAttachments.
 	MaxBody, MaxAttachments int64
@@ -178,7 +190,16 @@ func New(o Options) (http.Handler, error) {
 	e.GET(base+"/revocation", s.revocation, watch)
 	e.POST(base+"/partners/:id/message-status", s.messageStatus, watch)
 	operate := s.allow(RoleOperator)
+	if s.Examiner != nil {
+		e.GET(base+"/credentials", s.credentials, watch)
+		e.GET(base+"/credentials/:sha256/affected", s.affected, watch)
+		e.POST(base+"/partners/:id/credentials/check", s.checkCredential, operate)
+	}
 	e.POST(base+"/partners/:id/pause", s.pause, operate)
+	e.GET(base+"/partners/:id/issuers", s.issuers, watch)
+	e.POST(base+"/partners/:id/issuer-list", s.takeIssuers, operate)
+	e.GET(base+"/holds", s.holds, watch)
+	e.POST(base+"/releases", s.release, watch)
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)
 	s.routeRegistry(e)

@@ -16,7 +16,8 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 )
 
-// Dealer sends the business messages about certificates; *exchange.Node is one. What it sends, it audits itself.
+// Dealer sends the business messages about certificates, and releases those that wait for an officer; *exchange.Node is one. What it does,
+// it audits itself.
 type Dealer interface {
 	Cancel(ctx context.Context, actor string, q exchange.CertificateQuery, reason string) ([]exchange.Said, error)
 	Resend(ctx context.Context, actor string, q exchange.CertificateQuery) (exchange.Said, error)
@@ -24,6 +25,7 @@ type Dealer interface {
 	AskCertificate(ctx context.Context, actor, partner string, about eco.CertificateID) (exchange.CertificateStatus, error)
 	RequestVerification(ctx context.Context, actor string, q exchange.CertificateQuery, d exchange.Doubt) (exchange.Said, error)
 	ReplyVerification(ctx context.Context, actor string, q exchange.CertificateQuery, d exchange.Clarification) (exchange.Said, error)
+	Release(ctx context.Context, actor string, q exchange.CertificateQuery, why string) (exchange.Certificate, error)
 }
 
 // Named says which certificate a business message is about. Reference is required, in any spelling; the others narrow.

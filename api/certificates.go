@@ -109,6 +109,8 @@ type Document struct {
 	Size   int64  `json:"size"`
 	// Signer is the SHA-256 fingerprint of the credential that signed it.
 	Signer string `json:"signer,omitempty"`
+	// SignerRevoked says that this credential is known to be revoked, before the document was received or after.
+	SignerRevoked *exchange.SignerRevoked `json:"signer_revoked,omitempty"`
 }
 
 // submit answers POST /certificates. It may be repeated: the same certificate gives the same message.
@@ -162,6 +164,9 @@ func (s *server) lookup(c echo.Context) error {
 	}
 	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
 	for _, certificate := range found {
+		if s.Examiner != nil {
+			certificate = s.Examiner.WithRevocation(certificate)
+		}
 		m := match(certificate, callOf(c).key.Role)
 		if m.Certificate != nil {
 			m.Deadlines = deadlines(certificate, s.Forms(), answer.Checked)
@@ -211,7 +216,7 @@ func match(c exchange.Certificate, role Role) Match {
 	m.Findings = c.Findings
 	m.Dealings = dealings(c.Dealings)
 	m.Document = &Document{
-		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner,
+		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner, SignerRevoked: c.SignerRevoked,
 	}
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,11 +74,12 @@ func FuzzSubmission(f *testing.F) {
 
 // FuzzPath asks for arbitrary paths. Nothing is there, so nothing may be found, and nothing may break.
 func FuzzPath(f *testing.F) {
-	for _, path := range []string{"certificates/VN-KR%2025%2F02%2F01234", "certificates/%", "documents/1", "messages/1/raw", "messages?limit=%zz", "messages/a%2Fb", "messages/1/parts/%31", "messages/1/parts", "partners/x", "certificates"} {
+	for _, path := range []string{"certificates/VN-KR%2025%2F02%2F01234", "certificates/%", "documents/1", "messages/1/raw", "messages?limit=%zz", "messages/a%2Fb", "messages/1/parts/%31", "messages/1/parts", "partners/x", "certificates",
+		"credentials", "credentials/ab/affected", "credentials/" + strings.Repeat("ab", 32) + "/affected?before=certificate:7&since=2026-11-20T08:30:00Z&limit=3"} {
 		f.Add(path)
 	}
 	handler, err := api.New(api.Options{
-		Operator: new(operator), Dealer: new(dealer), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(f, keys()), Node: submitter(accepting), Now: func() time.Time { return now },
+		Operator: new(operator), Dealer: new(dealer), Examiner: new(examiner), Store: emptyStore{}, Audit: auditor(forgetting), Keys: keySet(f, keys()), Node: submitter(accepting), Now: func() time.Time { return now },
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -93,7 +95,8 @@ func FuzzPath(f *testing.F) {
 		switch res.Code {
 		case http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed:
 		case http.StatusOK:
-			if req.URL.Path != "/api/v1/messages" && req.URL.Path != "/api/v1/partners" { // lists
+			lists := []string{"/api/v1/messages", "/api/v1/partners", "/api/v1/credentials"}
+			if !slices.Contains(lists, req.URL.Path) && !strings.HasSuffix(req.URL.Path, "/affected") {
 				t.Fatalf("%s is found: %s", path, res.Body)
 			}
 		default:

@@ -46,6 +46,9 @@ func (s *server) messages(c echo.Context) error {
 		answer.Messages = found[:page]
 		answer.Next = found[page-1].Seq
 	}
+	for i, m := range answer.Messages {
+		answer.Messages[i] = s.withRevocations(m)
+	}
 	if answer.Messages == nil {
 		answer.Messages = []exchange.Message{}
 	}
@@ -111,7 +114,7 @@ func (s *server) message(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, m)
+	return c.JSON(http.StatusOK, s.withRevocations(m))
 }
 
 // rawMessage answers GET /messages/{id}/raw with the HTTP entity body as it travelled, under the media type that it had.

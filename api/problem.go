@@ -14,6 +14,7 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/issuerlist"
 )
 
 // ProblemMediaType is the media type of every error that the API answers.
@@ -64,6 +65,9 @@ const (
 	CodeStale           Code = "stale"
 	CodeUnconditional   Code = "precondition_required"
 	CodeInvalidEntry    Code = "invalid_entry"
+	CodeListRefused     Code = "issuer_list_refused"
+	CodeNotOnHold       Code = "not_on_hold"
+	CodeChanged         Code = "changed_meanwhile"
 	CodeTooLarge        Code = "too_large"
 	CodeMediaType       Code = "unsupported_media_type"
 	CodeInvalid         Code = "invalid_certificate"
@@ -113,6 +117,8 @@ var kinds = []kind{
 	{code: CodeIllegalMove, status: http.StatusConflict, title: "The certificate does not allow this where it stands"},
 	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference; country, form, partner or seq tell them apart", cause: exchange.ErrAmbiguous},
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
+	{code: CodeNotOnHold, status: http.StatusConflict, title: "Nothing about the certificate's issuer is in doubt", cause: exchange.ErrNotOnHold, tell: true},
+	{code: CodeChanged, status: http.StatusConflict, title: "The certificate was changed meanwhile; look again", cause: exchange.ErrChanged},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
@@ -127,6 +133,7 @@ var kinds = []kind{
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
+	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
 	{code: CodeUnconditional, status: http.StatusPreconditionRequired, title: "The request does not say for which version it is meant"},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
@@ -191,6 +198,9 @@ func problemOf(err error) *Problem {
 		p = problem(CodeInvalid, "")
 		p.Errors = invalid.Findings
 		return p
+	}
+	if errors.Is(err, issuerlist.ErrRefused) {
+		return problem(CodeListRefused, err.Error())
 	}
 	var wrong *partners.ConfigError
 	if errors.As(err, &wrong) {

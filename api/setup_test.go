@@ -161,6 +161,11 @@ func (d *dealer) RequestVerification(_ context.Context, actor string, q exchange
 	return d.did(actor+" doubts", x.Ground, q)
 }
 
+func (d *dealer) Release(_ context.Context, actor string, q exchange.CertificateQuery, why string) (exchange.Certificate, error) {
+	said, err := d.did(actor+" releases", why, q)
+	return exchange.Certificate{Key: said.Key, State: exchange.CertificateAvailable, Partner: "KR"}, err
+}
+
 func (d *dealer) ReplyVerification(_ context.Context, actor string, q exchange.CertificateQuery, x exchange.Clarification) (exchange.Said, error) {
 	return d.did(actor+" clarifies", x.Result, q)
 }
@@ -357,15 +362,21 @@ func (f *fixture) exported(reference, messageID string) {
 // imported puts a certificate into the store as received; content tells two of one reference apart.
 func (f *fixture) imported(reference, messageID, content string) {
 	f.t.Helper()
+	f.accept(f.arrival(reference, messageID, content))
+}
+
+// arrival is a message of KR that brings a certificate.
+func (f *fixture) arrival(reference, messageID, content string) exchange.Arrival {
+	f.t.Helper()
 	c := record(certificate(f.t, reference), messageID, content)
 	c.Direction, c.State = exchange.Inbound, exchange.CertificateAvailable
-	f.accept(exchange.Arrival{
+	return exchange.Arrival{
 		Message: exchange.Message{
 			Direction: exchange.Inbound, Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: messageID,
 			Partner: "KR", Created: now, Certificate: c.Key, Content: content, ContentType: `multipart/related; boundary="b"`,
 		},
 		Raw: ebms.Bytes([]byte("raw of " + messageID)), Certificate: c, Document: []byte("<document of=\"" + messageID + "\"/>"),
-	})
+	}
 }
 
 // quarantined puts a message into the store that was refused.

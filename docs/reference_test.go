@@ -21,6 +21,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners/issuerlist"
 	"github.com/ecogate/ecogate/ubl"
 )
 
@@ -120,8 +121,9 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[api.Submission](), reflect.TypeFor[api.TakenFile](), reflect.TypeFor[api.Lookup](), reflect.TypeFor[api.MessagePage](),
 		reflect.TypeFor[exchange.Message](), reflect.TypeFor[exchange.Part](), reflect.TypeFor[exchange.PartnerStatus](),
 		reflect.TypeFor[exchange.Ping](), reflect.TypeFor[exchange.MessageStatus](), reflect.TypeFor[api.Problem](),
-		reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](),
+		reflect.TypeFor[api.TakenIssuerList](), reflect.TypeFor[issuerlist.Issuers](), reflect.TypeFor[api.Held](), reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
+		reflect.TypeFor[exchange.HeldCredential](), reflect.TypeFor[api.AffectedPage](), reflect.TypeFor[api.CredentialCheck](),
 	}
 	for _, answer := range answers {
 		for _, typ := range structs(answer, []reflect.Type{reflect.TypeFor[eco.Certificate]()}) {

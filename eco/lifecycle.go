@@ -38,7 +38,7 @@ const (
 	StateRefused    State = "refused"     // we rejected it at the door, and told the partner
 	StateAvailable  State = "available"   // may be cited
 	StateCited      State = "cited"       // import declarations name it; nothing was written off yet
-	StateSuspended  State = "suspended"   // a verification is open; nothing may be written off
+	StateSuspended  State = "suspended"   // a verification is open, or its issuer is in doubt; nothing may be written off
 	StateInConflict State = "in conflict" // another document came under its number; neither may be used
 
 	// On both sides.

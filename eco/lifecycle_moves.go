@@ -133,7 +133,7 @@ var causes = []cause{
 	{withdrawing, []State{StateExpired}, ReasonExpired, "its validity has ended"},
 	{using, []State{StateUsedUp}, ReasonExhausted, "nothing is left of it"},
 	{using, []State{StateReplaced}, ReasonWithdrawn, "it was replaced by {successor}, which counts in its place"},
-	{using, []State{StateSuspended}, ReasonOrigin, "a verification is open"},
+	{using, []State{StateSuspended}, ReasonOrigin, "a verification is open, or its issuer is in doubt"},
 	{using, []State{StateInConflict}, CodeReferenceReused, "another document came under its number"},
 	{using, []State{StateDenied}, ReasonOther, "the preference was denied; reopen it first"},
 	{using, []State{StateAvailable}, ReasonOther, "no import declaration cites it"},

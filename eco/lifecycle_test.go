@@ -266,7 +266,7 @@ func TestIllegalMovesSayWhy(t *testing.T) {
 		{"an answer about an unknown certificate", eco.SideExporting, nil, happening(eco.EventAccept), `certificate unknown, event "accept": no such certificate is known (C01)`},
 		{"a reply before the request", eco.SideExporting, exported(), happening(eco.EventReply), `a reply to request "V1", which is not open (C12)`},
 		{"a reply to another request", eco.SideImporting, imported(eco.EventVerify), happening(eco.EventReply, reference("V2")), `a reply to request "V2", which is not open (C12)`},
-		{"used while a verification is open", eco.SideImporting, imported(eco.EventCite, eco.EventVerify), happening(eco.EventUse), "a verification is open (C04)"},
+		{"used while a verification is open", eco.SideImporting, imported(eco.EventCite, eco.EventVerify), happening(eco.EventUse), "a verification is open, or its issuer is in doubt (C04)"},
 		{"used without being cited", eco.SideImporting, imported(eco.EventCite), happening(eco.EventUse, reference("D2")), `declaration "D2" does not cite it (C12)`},
 		{"expired before its time", eco.SideExporting, exported(), happening(eco.EventExpire, at(noon)), "it is valid until 2027-11-16 (D04)"},
 		{"an event that does not say when", eco.SideExporting, exported(), happening(eco.EventCancel, at(time.Time{})), "the event states no instant"},

@@ -25,7 +25,7 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 	if mode := r.agreement.SyncReply; mode != partners.SyncReplyResponse {
 		answers = append(answers, eco.Answer{Kind: eco.AnswerReceived})
 	}
-	if mode := r.agreement.SyncReply; mode != partners.SyncReplyBusinessSignals {
+	if mode := r.agreement.SyncReply; mode != partners.SyncReplyBusinessSignals && (answers == nil || verdict.Kind != eco.AnswerReceived) {
 		answers = append(answers, verdict)
 	}
 	defer n.computing()()
@@ -65,7 +65,8 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 }
 
 // verdict is what this node says of a certificate by itself, on what it knows when the certificate comes: it may be used, since
-// it was verified, unless another one has its reference. What customs make of it later is another thing to say.
+// it was verified, unless another one has its reference, or an officer has to decide first. What customs make of it later is another thing
+// to say.
 func (n *Node) verdict(ctx context.Context, c *Certificate) (eco.Answer, error) {
 	held, err := n.store.Certificates(ctx, CertificateQuery{Direction: Inbound, Country: c.Key.Country, Form: c.Key.Form, Reference: c.Key.Reference})
 	if err != nil {
@@ -77,6 +78,9 @@ func (n *Node) verdict(ctx context.Context, c *Certificate) (eco.Answer, error) 
 				Code: eco.CodeReferenceReused, Text: "another certificate with this reference and other content was received",
 			}}}, nil
 		}
+	}
+	if c.Dealings.OnHold() {
+		return eco.Answer{Kind: eco.AnswerReceived}, nil
 	}
 	return eco.Answer{Kind: eco.AnswerAccepted}, nil
 }
@@ -98,7 +102,7 @@ func (n *Node) recordAnswer(ctx context.Context, r *reception) (Accepted, error)
 	arrival.Message.State, arrival.Message.Answers, arrival.Message.Certificate = StateAccepted, answers, sent.Certificate
 	for _, a := range answers {
 		arrival.Audit = append(arrival.Audit, AuditEntry{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.answered",
-			Subject: sent.Certificate.String(), Detail: string(a.Kind) + ", message " + r.record.MessageID})
+			Subject: sent.Certificate.String(), Detail: told(string(a.Kind)+", message "+r.record.MessageID, r.record)})
 	}
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return Accepted{}, err

@@ -25,6 +25,20 @@ type circuit struct {
 	wait     time.Duration
 }
 
+// clockSlack is by how much two instants of one clock may be out of order without its having been set back.
+const clockSlack = time.Minute
+
+// settle sees to it that a clock which was set back neither suspends a partner for longer than its pause, nor takes what fails from now on
+// for what failed side by side before.
+func (c *circuit) settle(now time.Time) {
+	if c.last.After(now.Add(clockSlack)) {
+		c.last = time.Time{}
+	}
+	if !c.until.IsZero() && c.until.Sub(now) > c.wait+clockSlack {
+		c.until = now.Add(c.wait)
+	}
+}
+
 // brief is how long an attempt may take that fails and holds nobody up.
 const brief = 5 * time.Second
 
@@ -46,6 +60,7 @@ func (b *breaker) ended(partner string, answered bool, began, now time.Time) (su
 		c = &circuit{wait: b.pause}
 		b.circuits[partner] = c
 	}
+	c.settle(now)
 	if !began.After(c.last) && now.Sub(began) < brief {
 		return !c.until.IsZero(), false
 	}
@@ -70,6 +85,9 @@ func (b *breaker) allowed(partner string, limit int, now time.Time) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.circuits[partner]
+	if c != nil {
+		c.settle(now)
+	}
 	switch {
 	case c == nil || c.until.IsZero():
 		return limit

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"crypto/x509"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,6 +33,7 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 	if err != nil {
 		return n.refuse(ctx, r, err)
 	}
+	certificate.SignerRevoked = n.revoked(r.agreement.Partner, certificate.DocumentSigner, partners.UseDocumentSignature, r.request.Received)
 	n.step("verified", r.record, certificate.Data.Reference, fmt.Sprintf("message by %.16s, document by %.16s", r.record.Signer, certificate.DocumentSigner))
 	cancels := certificate.Data.Status == eco.StatusCancellation
 	if r.record.Kind == KindCancellation && !cancels {
@@ -62,14 +64,16 @@ var errTurns = errors.New("a certificate is changed faster than it can be looked
 func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte, changes []Change) (_ ebms.Reply, stale bool) {
 	event := "certificate.cancelled"
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: changes, Held: r.answersInResponse()}
+	detail := "message " + r.record.MessageID
 	if r.record.Kind == KindCertificate {
 		event = "certificate.received"
+		detail += certificate.doubt("; suspended: ")
 		arrival.Certificate, arrival.Document = certificate, document
 	}
 	arrival.Message.State = StateAccepted
 	arrival.Message.Certificate = certificate.Key
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: event,
-		Subject: certificate.Key.String(), Detail: "message " + r.record.MessageID}}
+		Subject: certificate.Key.String(), Detail: told(detail, r.record)}}
 	if o := r.header.Order; o != nil {
 		arrival.Message.Order = &Order{Sequence: o.Sequence, Reset: o.Reset}
 	}
@@ -95,6 +99,11 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, string(r.record.Kind)+" "+certificate.Key.String())
 		n.log.Info(string(r.record.Kind)+" received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
+		if doubt := certificate.doubt(""); doubt != "" && r.record.Kind == KindCertificate {
+			n.step("held", accepted.Message, certificate.Data.Reference, doubt)
+			n.log.Warn("certificate waits for an officer: its issuer is in doubt", "message_id", r.record.MessageID, "partner", r.record.Partner,
+				"reference", certificate.Data.Reference, "doubt", doubt)
+		}
 		n.reportOrder(accepted)
 	}
 	return n.answer(ctx, r, accepted), false
@@ -172,11 +181,11 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if err != nil {
 		return nil, nil, err
 	}
-	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
+	verified, err := n.verifyDocument(r, document, ubl.SignaturePath())
 	if err != nil {
-		return nil, nil, ebms.NewSecurityFailure(location, n.withheld(r, partners.UseDocumentSignature, err))
+		return nil, nil, inDocument(location, err)
 	}
-	if err := checkStamp(r, verified); err != nil {
+	if err := n.checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	reading, err := ubl.Read(verified.Octets, r.registry.Forms())
@@ -187,7 +196,12 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if !slices.Contains(r.agreement.Forms, data.Form) {
 		return nil, nil, ebms.NewValueNotRecognized(location, fmt.Errorf("form %q is not among the agreement's %v", data.Form, r.agreement.Forms))
 	}
-	if err := n.checkIssuer(r, issuerOf(data), verified.Signer); err != nil {
+	doubts, err := checkIssuer(r, issuerOf(data, r.registry.Forms()), verified.Signer)
+	if err != nil {
+		return nil, nil, ebms.NewSecurityFailure(location, err)
+	}
+	r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
+	if err := n.checkRevocations(r); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	n.tellTimes(r, data.Reference, verified)
@@ -207,17 +221,45 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if findings = slices.Concat(findings, built, attached, checked, kin); eco.HasErrors(findings) {
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
-	return &Certificate{
+	c := &Certificate{
 		Direction: Inbound, Key: keyOf(data), State: CertificateAvailable, Partner: r.agreement.Partner, Message: r.record.MessageID,
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
-	}, document, nil
+	}
+	if err := c.hold(doubts); err != nil {
+		return nil, nil, ebms.NewInconsistent(location, err)
+	}
+	return c, document, nil
 }
 
-// checkStamp holds a document of an issuing body to what the agreement says of time-stamps.
-func checkStamp(r *reception, v *signing.Verified) error {
+// verifyDocument verifies the signature of an issuing body in a document. The error is a *storeError, or says why the document is refused.
+func (n *Node) verifyDocument(r *reception, document []byte, path []xml.Name) (*signing.Verified, error) {
+	verified, err := n.underCounting(r, partners.UseDocumentSignature, func(candidates []*x509.Certificate) (*signing.Verified, error) {
+		return signing.VerifyDocument(document, path, candidates, n.documentPolicy(r))
+	})
+	if broken := (*storeError)(nil); err != nil && !errors.As(err, &broken) {
+		err = n.withheld(r, partners.UseDocumentSignature, err)
+	}
+	return verified, err
+}
+
+// inDocument is what the sender is told of an error of verifying the document at a location; what is not its fault it is not told.
+func inDocument(location string, err error) error {
+	if broken := (*storeError)(nil); errors.As(err, &broken) {
+		return err
+	}
+	return ebms.NewSecurityFailure(location, err)
+}
+
+// checkStamp holds a document of an issuing body to what the agreement says of time-stamps, and to the partner's authorities while
+// none of them counts.
+func (n *Node) checkStamp(r *reception, v *signing.Verified) error {
 	if r.agreement.TimeStampRequired && (v.TimeStamp == nil || v.TimeStamp.Authority == nil) {
 		return errNoTimeStamp
+	}
+	anchors, known := r.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
+	if v.TimeStamp != nil && known && len(anchors) == 0 {
+		return errors.New("the document has a time-stamp, and none of the partner's time-stamp authorities counts now")
 	}
 	return nil
 }
@@ -252,24 +294,4 @@ func (r *reception) document() (*ebms.Part, error) {
 	}
 	part, _ := r.pkg.Resolve(r.header.Manifest[0].Href)
 	return part, nil
-}
-
-// issuerOf asks who may have signed a certificate.
-func issuerOf(c eco.Certificate) partners.IssuerQuery {
-	return partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody.ID, Form: c.Form}
-}
-
-// checkIssuer asks that the credential which signed the document is one with which the issuing body that the document names
-// may issue this form now.
-func (n *Node) checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) error {
-	authorised, err := r.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
-	if err != nil {
-		return err
-	}
-	for _, credential := range authorised {
-		if credential.X509Cert.Equal(signer) {
-			return nil
-		}
-	}
-	return fmt.Errorf("credential %s is not one of issuing body %q for form %s", signing.Fingerprint(signer), query.Body, query.Form)
 }

@@ -25,9 +25,13 @@ func (n *Node) Run(ctx context.Context) error {
 	free := make(chan struct{}, n.workers)
 	var sweep time.Time
 	for {
-		if now := n.now(); !now.Before(sweep) {
+		// A clock that was set back must not put it off.
+		if now := n.now(); !now.Before(sweep) || sweep.Sub(now) > sweepInterval {
 			if err := n.expelOverdue(ctx); err != nil && ctx.Err() == nil {
 				n.log.Error("messages that wait for others", "error", err)
+			}
+			if err := n.releaseListed(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("certificates that wait for a list of issuers", "error", err)
 			}
 			sweep = now.Add(sweepInterval)
 		}

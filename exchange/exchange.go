@@ -13,6 +13,8 @@
 //     that guarantees order they are numbered, and the receiving node uses them in their order (ebMS 2.0 §9; line.go, order.go).
 //   - After a crash? Leases of a dead process end at once when the store is opened again, or when they run out; work goes on from
 //     the stored bytes. Nothing is composed or signed a second time.
+//   - A clock that jumps? Set forward, it ends leases early, so that a message may be sent side by side with itself, and it may end
+//     times to live. Set back by an hour, it puts off by that hour what was already due later; what is new goes at once.
 //
 // # What reception guarantees
 //
@@ -23,6 +25,7 @@
 package exchange
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -61,6 +64,7 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
+	activate  func(context.Context, FirstUse) error
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
 	// jitter returns a number in [0,1).
@@ -84,10 +88,13 @@ func New(o Options) (*Node, error) {
 		backoff: orDefault(o.BackoffMax, time.Hour),
 		minRate: o.MinRate,
 		keeper:  o.Keeper,
-		owner:   uuid.NewString(),
-		jitter:  rand.Float64,
-		cpus:    make(chan struct{}, runtime.GOMAXPROCS(0)),
-		wake:    make(chan struct{}, 1),
+
+		activate: o.FirstUse,
+
+		owner:  uuid.NewString(),
+		jitter: rand.Float64,
+		cpus:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		wake:   make(chan struct{}, 1),
 	}
 	n.breaker = breaker{
 		failures: o.BreakerFailures, pause: orDefault(o.BreakerPause, 30*time.Second), longest: n.backoff, circuits: map[string]*circuit{},

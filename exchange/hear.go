@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,7 +81,7 @@ func (n *Node) arrivalOf(ctx context.Context, r *reception, m matter, s said) (A
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: v.changes, Held: r.answersInResponse()}
 	arrival.Message.State, arrival.Message.Business, arrival.Message.Certificate = StateAccepted, &s.business, keyOfID(s.statement.Certificate)
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: m.event,
-		Subject: arrival.Message.Certificate.String(), Detail: "message " + r.record.MessageID}}
+		Subject: arrival.Message.Certificate.String(), Detail: told("message "+r.record.MessageID, r.record)}}
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return Arrival{}, err
 	}
@@ -118,10 +119,14 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	}
 	verified, err := n.verifyBusiness(r, m, document)
 	if err != nil {
-		return said{}, ebms.NewSecurityFailure(location, err)
+		return said{}, inDocument(location, err)
 	}
 	if verified != nil {
 		document = verified.Octets
+		r.record.DocumentSigner = signing.Fingerprint(verified.Signer)
+		if err := n.checkRevocations(r); err != nil {
+			return said{}, ebms.NewSecurityFailure(location, err)
+		}
 	}
 	s, findings, err := m.read(document, r.registry.Forms())
 	if err != nil {
@@ -133,7 +138,7 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	}
 	if m.byBody {
 		c := s.statement.Certificate
-		if err := n.checkIssuer(r, partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody, Form: c.Form}, verified.Signer); err != nil {
+		if _, err := checkIssuer(r, partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody, Form: c.Form}, verified.Signer); err != nil {
 			return said{}, ebms.NewSecurityFailure(location, err)
 		}
 	}
@@ -147,16 +152,18 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 // credentials of its messages. Where no signatures are agreed a node signs none, and nil is returned.
 func (n *Node) verifyBusiness(r *reception, m matter, document []byte) (*signing.Verified, error) {
 	if m.byBody {
-		verified, err := signing.VerifyDocument(document, m.document.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
+		verified, err := n.verifyDocument(r, document, m.document.SignaturePath())
 		if err != nil {
-			return nil, n.withheld(r, partners.UseDocumentSignature, err)
+			return nil, err
 		}
-		return verified, checkStamp(r, verified)
+		return verified, n.checkStamp(r, verified)
 	}
 	if !r.agreement.SignatureRequired {
 		return nil, nil
 	}
-	return signing.VerifyDocument(document, m.document.SignaturePath(), n.candidates(r, partners.UseMessageSignature), r.agreement.SignaturePolicy(r.request.Received))
+	return n.underCounting(r, partners.UseMessageSignature, func(candidates []*x509.Certificate) (*signing.Verified, error) {
+		return signing.VerifyDocument(document, m.document.SignaturePath(), candidates, r.agreement.SignaturePolicy(r.request.Received))
+	})
 }
 
 // subject finds the certificate that a message of a partner is about, in one direction: one that this partner sent or received. A

@@ -29,11 +29,11 @@ func lifeOf(c Certificate) eco.Life {
 }
 
 // Deadlines lists what either side still has to do about a certificate of that form, and until when, the earliest first. Clocks of
-// the certificate run from its record here. What customs doubt by themselves asks nobody for a reply.
+// the certificate run from its record here. What customs or this node doubt by themselves asks nobody for a reply.
 func (c Certificate) Deadlines(form eco.Form) []eco.Deadline {
 	life := lifeOf(c)
 	life.Began = c.Recorded
-	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(r eco.Verification) bool { return r.ID == customsDoubt })
+	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(r eco.Verification) bool { return r.ID == customsDoubt || r.ID == issuerDoubt })
 	return form.Deadlines(c.Data.IssuedAt, life)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
 
@@ -170,6 +171,29 @@ func TestNumberThatAnotherMessageHasIsAConflict(t *testing.T) {
 				t.Errorf("%+v, %d certificates", refused.Reason, len(w.TW.certificates(w)))
 			}
 		})
+	}
+}
+
+// A certificate and its replacement under the same number wait, each for others: each is used in its own turn.
+func TestReplacementUnderTheSameNumberWaitsForItsOwnTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, both(ordered))
+	receive := func(c eco.Certificate, sequence uint32) string {
+		d := w.certificateDraft(c)
+		d.header.Order = &ebms.MessageOrder{Sequence: sequence}
+		w.TW.receive(w, d.request(w))
+		return d.header.MessageID
+	}
+	next := replacement(t, sample(t).Reference)
+	receive(sample(t), 1)
+	message := receive(next, 3)
+	for i, want := range []exchange.CertificateState{exchange.CertificateReceived, exchange.CertificateAvailable} {
+		receive(numbered(sample(t), i), uint32(2*i))
+		found, err := w.TW.store.Certificates(context.Background(), exchange.CertificateQuery{Reference: next.Reference})
+		w.must(err)
+		if len(found) != 2 || found[1].State != exchange.CertificateReplaced || found[0].State != want || found[0].Message != message {
+			t.Errorf("after number %d: want the first replaced and the second %s, of message %s%s", 2*i, want, message, w.TW.summary(w))
+		}
 	}
 }
 

@@ -74,3 +74,6 @@ func (noKeeper) Pauses(context.Context) ([]Pause, error) { return nil, nil }
 func (noKeeper) SetPause(context.Context, Pause, []AuditEntry) error {
 	return fmt.Errorf("pausing needs Options.Keeper")
 }
+func (noKeeper) Change(context.Context, []Change, []AuditEntry) error {
+	return fmt.Errorf("releasing a certificate needs Options.Keeper")
+}

@@ -41,6 +41,9 @@ type reception struct {
 	established bool
 	verified    *signing.Verified
 	record      Message
+	// firstUse activates a credential of the partner that waits for its first use, durably before it returns; nil where none is
+	// activated so. Its error is a *storeError.
+	firstUse func(partners.Use, *x509.Certificate) error
 	// inResponse: the message came in the HTTP response to one of ours.
 	inResponse bool
 }
@@ -51,6 +54,7 @@ type reception struct {
 func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 	fault.Point("receive.read")
 	r := &reception{request: request, registry: n.registry.Snapshot()}
+	r.firstUse = n.firstUse(ctx, r)
 	defer r.close()
 	if err := n.examine(r); err != nil {
 		return n.refuse(ctx, r, err)
@@ -135,6 +139,10 @@ func (n *Node) authenticate(r *reception) error {
 	if err := n.verify(r); err != nil {
 		return err
 	}
+	if err := n.checkRevocations(r); err != nil {
+		r.verified, r.established = nil, false // whoever has the key may have sent it
+		return ebms.NewSecurityFailure("", err)
+	}
 	// After the signature, so that the partner, if it is the partner, is told in a way that it can trust. What strangers can
 	// send is bounded by the node's own limits.
 	if size := r.request.Body.Size(); r.agreement.MaxBytes > 0 && size > r.agreement.MaxBytes {
@@ -208,11 +216,16 @@ func (n *Node) verify(r *reception) error {
 		return nil
 	}
 	parts := SignedParts(r.header.Manifest, r.pkg)
-	verified, err := signing.VerifyMessage(r.pkg.Envelope, parts, n.candidates(r, partners.UseMessageSignature), r.agreement.SignaturePolicy(r.request.Received))
-	if judged := (*signing.Error)(nil); err != nil && !errors.As(err, &judged) {
+	verified, err := n.underCounting(r, partners.UseMessageSignature, func(candidates []*x509.Certificate) (*signing.Verified, error) {
+		return signing.VerifyMessage(r.pkg.Envelope, parts, candidates, r.agreement.SignaturePolicy(r.request.Received))
+	})
+	var judged *signing.Error
+	switch broken := (*storeError)(nil); {
+	case errors.As(err, &broken):
+		return err
+	case err != nil && !errors.As(err, &judged):
 		return &storeError{fmt.Errorf("verifying a message: %w", err)}
-	}
-	if err != nil {
+	case err != nil:
 		return ebms.NewSecurityFailure("", n.withheld(r, partners.UseMessageSignature, err))
 	}
 	r.verified, r.octets, r.established = verified, verified.Octets, true
@@ -250,12 +263,15 @@ func (r *reception) takeCanonical(parts []signing.Part) error {
 
 // candidates are the partner's credentials that count for use at receipt.
 func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
-	credentials := r.registry.Credentials(r.agreement.Partner, use, r.request.Received)
-	candidates := make([]*x509.Certificate, len(credentials))
+	return x509Certs(r.registry.Credentials(r.agreement.Partner, use, r.request.Received))
+}
+
+func x509Certs(credentials []partners.Credential) []*x509.Certificate {
+	out := make([]*x509.Certificate, len(credentials))
 	for i, c := range credentials {
-		candidates[i] = c.X509Cert
+		out[i] = c.X509Cert
 	}
-	return candidates
+	return out
 }
 
 // withheld is err with the reasons for which credentials of the partner do not count at receipt although they would otherwise.
@@ -269,8 +285,7 @@ func (n *Node) withheld(r *reception, use partners.Use, err error) error {
 // documentPolicy is what the agreement allows in signatures, with the time-stamp authorities of the partner's issuing bodies.
 func (n *Node) documentPolicy(r *reception) signing.Policy {
 	p := r.agreement.SignaturePolicy(r.request.Received)
-	partner, _ := r.registry.Partner(r.agreement.Partner)
-	p.TimeStampAnchors = partner.TimeStampAnchors
+	p.TimeStampAnchors, _ = r.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
 	return p
 }
 

@@ -47,6 +47,7 @@ type utterance struct {
 	about, conversation string
 	said                said
 	document            []byte
+	signer              string // of the document, if it is signed
 	changes             []Change
 }
 
@@ -68,6 +69,7 @@ func (n *Node) composeSaid(u utterance) (Departure, error) {
 func (n *Node) describe(d *Departure, u utterance) {
 	d.Message.Kind = u.matter.kind
 	d.Message.Business = &u.said.business
+	d.Message.DocumentSigner = u.signer
 	d.Message.Certificate = keyOfID(u.said.statement.Certificate)
 	d.Changes = u.changes
 	n.address(&d.Message, u.agreement)
@@ -124,20 +126,22 @@ func (n *Node) statement(id string, at time.Time, about eco.CertificateID, note 
 	}
 }
 
-// signedByNode returns a document under the node's own signature, the one of its messages; unsigned where no signatures are agreed.
+// signedByNode returns a document under the node's own signature, the one of its messages, and the fingerprint of its credential;
+// unsigned where no signatures are agreed.
 // The caller is computing.
-func (n *Node) signedByNode(a partners.Agreement, document ubl.Document, unsigned []byte, now time.Time) ([]byte, error) {
+func (n *Node) signedByNode(a partners.Agreement, document ubl.Document, unsigned []byte, now time.Time) ([]byte, string, error) {
 	if !a.SignatureRequired {
-		return unsigned, nil
+		return unsigned, "", nil
 	}
 	key, err := n.registry.Key(partners.UseMessageSignature, "", now)
 	if err == nil {
 		key, err = key.With(a.SignatureAlgorithm)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("document signature: %w", err)
+		return nil, "", fmt.Errorf("document signature: %w", err)
 	}
-	return signing.SignDocument(unsigned, document.SignaturePath(), key)
+	signed, err := signing.SignDocument(unsigned, document.SignaturePath(), key)
+	return signed, signing.Fingerprint(key.Chain[0]), err
 }
 
 // written is the signed document of what is said. check are the findings of its rules.
@@ -154,10 +158,10 @@ func (n *Node) written(ctx context.Context, u *utterance, check []eco.Finding, m
 	n.step("mapped", Message{}, c.Reference, fmt.Sprintf("UBL %s, %d bytes", u.matter.document, len(unsigned)))
 	if u.matter.byBody {
 		by := partners.IssuerQuery{Country: c.IssuingCountry, Body: c.IssuingBody, Form: c.Form}
-		u.document, _, err = n.signedByBody(ctx, unsignedDocument{unsigned, u.matter.document.SignaturePath(), c.Reference}, by, u.at)
+		u.document, u.signer, err = n.signedByBody(ctx, unsignedDocument{unsigned, u.matter.document.SignaturePath(), c.Reference}, by, u.at)
 		return err
 	}
-	u.document, err = n.signedByNode(u.agreement, u.matter.document, unsigned, u.at)
+	u.document, u.signer, err = n.signedByNode(u.agreement, u.matter.document, unsigned, u.at)
 	return err
 }
 

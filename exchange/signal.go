@@ -87,6 +87,7 @@ func (n *Node) takeReply(ctx context.Context, r *reception) error {
 // receiveSignal takes a signal that came in the HTTP answer to sent. It returns what an operator should know of it.
 func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Message) string {
 	r := &reception{request: request, registry: n.registry.Snapshot(), inResponse: true}
+	r.firstUse = n.firstUse(ctx, r)
 	defer r.close()
 	err := n.open(r)
 	if err == nil && r.header.RefToMessageID != sent.MessageID {
@@ -131,7 +132,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	}
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Settles: settlement}
 	arrival.Message.State = StateAccepted
-	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message." + string(r.record.Kind), Subject: about, Detail: "signal " + r.record.MessageID}}
+	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message." + string(r.record.Kind), Subject: about, Detail: told("signal "+r.record.MessageID, r.record)}}
 	fault.Point("signal.verified")
 	accepted, err := n.accept(ctx, arrival)
 	if err != nil {

@@ -52,15 +52,16 @@ type Store interface {
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
 	// certificate is not stored twice; if it was CertificateRefused, or CertificateReceived and this message waits for none, it is
-	// as if it came now. With other Content both are kept and both become CertificateInConflict.
+	// as if it came now, with the Dealings.Life that comes with it. With other Content both are kept and both become CertificateInConflict.
 	//
 	// Arrivals change certificates as Departures do: if a Change does not fit any more, nothing is written for the Arrival and
 	// Stale is set; a copy changes nothing. A certificate that was replaced is in no conflict with one that has its key.
 	//
 	// A message with an Order is used in its place only (ebMS 2.0 §9). If messages before it are missing it is stored as
 	// StateReceived, its certificate as CertificateReceived, and Waits is set. When the missing ones have come, all that
-	// wait for nothing more become StateAccepted and CertificateAvailable in their order, in the transaction of the last
+	// wait for nothing more become StateAccepted and Dealings.Admitted in their order, in the transaction of the last
 	// that was missing; for each message with an Order an audit entry "certificate.available" tells when it was its turn.
+	// A message moves the certificate that it brought or confirmed, and no other one with that Key.
 	// A Sequence that another message has is a conflict like a MessageID that was used for other content; so is one more than
 	// MaxAhead before its turn, under the reason ReasonDeliveryFailure. Reset begins the conversation's numbers anew.
 	Accept(ctx context.Context, arrivals []Arrival) ([]Accepted, error)
@@ -105,6 +106,10 @@ type Keeper interface {
 
 	// Pauses are those in force, by partner.
 	Pauses(ctx context.Context) ([]Pause, error)
+
+	// Change makes changes to certificates that no message makes, with what the audit log says of them. The error wraps ErrChanged,
+	// and nothing is written, if one of them does not fit any more.
+	Change(ctx context.Context, changes []Change, audit []AuditEntry) error
 }
 
 // Content is octets of known length, in memory or in a file; see ebms.Content.
@@ -267,6 +272,12 @@ type Message struct {
 	References []Reference `json:"references,omitempty"`
 	// Signer is the SHA-256 fingerprint, in hex, of the credential that verified the message or signed it.
 	Signer string `json:"signer,omitempty"`
+	// DocumentSigner is that of the credential that verified the signature of the message's document or made it; empty if the document
+	// has none of its own.
+	DocumentSigner string `json:"document_signer,omitempty"`
+	// SignersRevoked tells of those of the two that were known, at receipt, to be revoked later: at an instant after the receipt. Look-ups
+	// put in its place what is known then; see Node.WithRevocations.
+	SignersRevoked []SignerRevoked `json:"signers_revoked,omitempty"`
 	// Certificate is the key of the certificate that the message carries or is about.
 	Certificate CertificateKey `json:"certificate,omitzero"`
 	// Reason says why a message was quarantined, failed or expired.
@@ -403,7 +414,7 @@ const (
 	CertificateUsedInPart CertificateState = "used in part"
 	CertificateUsedUp     CertificateState = "used up"
 	CertificateDenied     CertificateState = "denied"
-	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open
+	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open; from the beginning, where that is one of Dealings.OnHold
 	CertificateCancelled  CertificateState = "cancelled"
 	CertificateReplaced   CertificateState = "replaced"
 )
@@ -427,6 +438,8 @@ type Certificate struct {
 	Document RawRef `json:"document"`
 	// DocumentSigner is the SHA-256 fingerprint of the credential that verified or signed the document.
 	DocumentSigner string `json:"document_signer"`
+	// SignerRevoked is as Message.SignersRevoked, of the document's signer; nil if nothing is known against it.
+	SignerRevoked *SignerRevoked `json:"signer_revoked,omitempty"`
 	// Findings are the rules' remarks that did not stop it.
 	Findings []eco.Finding `json:"findings,omitempty"`
 	// Revision counts the Changes that were made to it.
@@ -609,6 +622,10 @@ type MessageQuery struct {
 	Kind           Kind
 	State          State
 	Partner        string
+	// Signer selects messages of which the credential with this fingerprint verified or made the signature or that of the document. Since,
+	// only those whose Created is not before it.
+	Signer string
+	Since  time.Time
 	// Before returns only records with a smaller Seq, for paging. Limit defaults to 100.
 	Before uint64
 	Limit  int
@@ -628,6 +645,12 @@ type CertificateQuery struct {
 	Message string
 	// Verifying selects those of which a verification is open.
 	Verifying bool
+	// OnHold selects those whose authority is in doubt (Dealings.OnHold).
+	OnHold bool
+	// Signer selects those of which the credential with this fingerprint signed the document. Since, only those whose Recorded is
+	// not before it.
+	Signer string
+	Since  time.Time
 	// Before and Limit are as in MessageQuery.
 	Before uint64
 	Limit  int

@@ -219,6 +219,10 @@ func (k *keeping) SetPause(ctx context.Context, p exchange.Pause, audit []exchan
 	return k.do(func() error { return k.keeper.SetPause(ctx, p, audit) })
 }
 
+func (k *keeping) Change(ctx context.Context, changes []exchange.Change, audit []exchange.AuditEntry) error {
+	return k.do(func() error { return k.keeper.Change(ctx, changes, audit) })
+}
+
 func (k *keeping) Pauses(ctx context.Context) (out []exchange.Pause, err error) {
 	err = k.do(func() error { out, err = k.keeper.Pauses(ctx); return err })
 	return out, err

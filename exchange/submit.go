@@ -239,7 +239,11 @@ func (n *Node) signedDocument(ctx context.Context, c eco.Certificate, o ubl.Opti
 		return nil, "", fmt.Errorf("certificate %s as UBL: %w", c.Reference, err)
 	}
 	n.step("mapped", Message{}, c.Reference, fmt.Sprintf("UBL CertificateOfOrigin, %d bytes", len(unsigned)))
-	return n.signedByBody(ctx, unsignedDocument{unsigned, ubl.SignaturePath(), c.Reference}, issuerOf(c), now)
+	by := issuerOf(c, n.registry.Forms())
+	if own, err := n.registry.Authority("", by, now); err == nil && len(own.Doubts) > 0 { // partners would hold what our own lists do not have
+		return nil, "", fmt.Errorf("%w: %s", ErrNotAuthorised, own.Doubts[0].Text)
+	}
+	return n.signedByBody(ctx, unsignedDocument{unsigned, ubl.SignaturePath(), c.Reference}, by, now)
 }
 
 // unsignedDocument is a document with the place for its signature; reference is that of the certificate that it is about.
@@ -251,7 +255,7 @@ type unsignedDocument struct {
 
 // signedByBody returns a document under an issuing body's signature, and the fingerprint of its credential. The caller is computing.
 func (n *Node) signedByBody(ctx context.Context, d unsignedDocument, by partners.IssuerQuery, now time.Time) ([]byte, string, error) {
-	if _, err := n.registry.DocumentCredentials("", by, now); err != nil {
+	if _, err := n.registry.Authority("", by, now); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrNotAuthorised, err)
 	}
 	key, err := n.registry.Key(partners.UseDocumentSignature, by.Body, now)
@@ -328,7 +332,7 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	}
 	certificate := l.certificate
 	certificate.Message = id
-	d.Message.Certificate = certificate.Key
+	d.Message.Certificate, d.Message.DocumentSigner = certificate.Key, certificate.DocumentSigner
 	if !l.known {
 		d.Certificate, d.Document = &certificate, l.document
 	}

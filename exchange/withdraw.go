@@ -70,7 +70,7 @@ func (n *Node) cancellations(ctx context.Context, actor string, found []Certific
 	if findings := eco.Validate(cancellation, n.registry.Forms(), eco.Quirks{}, now); eco.HasErrors(findings) {
 		return nil, nil, &InvalidError{Findings: findings}
 	}
-	documents := map[string][]byte{} // by the version of UBL
+	documents := map[string]signedOctets{} // by the version of UBL
 	var departures []Departure
 	var states []CertificateState
 	for _, c := range found {
@@ -83,7 +83,7 @@ func (n *Node) cancellations(ctx context.Context, actor string, found []Certific
 		case c.State == CertificateReleased:
 			return nil, nil, fmt.Errorf("%w %s: wait for its acknowledgment, or for its delivery to fail", ErrUnderway, c.Partner)
 		}
-		if documents[a.UBLVersion] == nil {
+		if _, signed := documents[a.UBLVersion]; !signed {
 			if documents[a.UBLVersion], err = n.signedCancellation(ctx, cancellation, a); err != nil {
 				return nil, nil, err
 			}
@@ -97,13 +97,19 @@ func (n *Node) cancellations(ctx context.Context, actor string, found []Certific
 	return departures, states, nil
 }
 
-func (n *Node) signedCancellation(ctx context.Context, c eco.Certificate, a partners.Agreement) ([]byte, error) {
-	defer n.computing()()
-	document, _, err := n.signedDocument(ctx, c, ubl.Options{Version: ubl.Version(a.UBLVersion)}, n.now().UTC())
-	return document, err
+// signedOctets are a document and the fingerprint of the credential that signed it.
+type signedOctets struct {
+	document []byte
+	signer   string
 }
 
-func (n *Node) composeCancellation(ctx context.Context, actor string, a partners.Agreement, c Certificate, document []byte) (Departure, error) {
+func (n *Node) signedCancellation(ctx context.Context, c eco.Certificate, a partners.Agreement) (signedOctets, error) {
+	defer n.computing()()
+	document, signer, err := n.signedDocument(ctx, c, ubl.Options{Version: ubl.Version(a.UBLVersion)}, n.now().UTC())
+	return signedOctets{document, signer}, err
+}
+
+func (n *Node) composeCancellation(ctx context.Context, actor string, a partners.Agreement, c Certificate, signed signedOctets) (Departure, error) {
 	carrier, err := n.carrying(ctx, c)
 	if err != nil {
 		return Departure{}, err
@@ -119,12 +125,13 @@ func (n *Node) composeCancellation(ctx context.Context, actor string, a partners
 	if m.ConversationID == "" {
 		m.ConversationID = uuid.NewString()
 	}
-	part := m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(document))
+	part := m.carry("co-"+id, "certificate", "", ubl.MediaType, ebms.Bytes(signed.document))
 	d, err := n.sealReliable(a, m, []ebms.Part{part}, now)
 	if err != nil {
 		return Departure{}, err
 	}
 	d.Message.Kind, d.Message.Certificate, d.Message.Effect, d.Changes = KindCancellation, c.Key, effect, changes
+	d.Message.DocumentSigner = signed.signer
 	n.address(&d.Message, a)
 	d.Audit = []AuditEntry{{At: now, Actor: actor, Event: "certificate.cancelled", Subject: c.Key.String(), Detail: "message " + id + " to " + a.Partner}}
 	return d, nil

@@ -63,6 +63,11 @@ type KeyConfig struct {
 	// From and Until narrow the credential's own validity.
 	From  time.Time `yaml:"from"`
 	Until time.Time `yaml:"until"`
+	// Activate, RetireAt, ReplacedBy and Distrusted are as in CredentialConfig, but that a key does not wait for its first use.
+	Activate   string    `yaml:"activate"`
+	RetireAt   time.Time `yaml:"retire_at"`
+	ReplacedBy string    `yaml:"replaced_by"`
+	Distrusted time.Time `yaml:"distrusted"`
 }
 
 // TokenKeyConfig is a private key in a PKCS #11 token. The zero value is none.
@@ -88,7 +93,10 @@ type OwnIssuerConfig struct {
 	Forms []eco.FormCode `yaml:"forms"`
 	From  time.Time      `yaml:"from"`
 	Until time.Time      `yaml:"until"`
-	Keys  []KeyConfig    `yaml:"keys"`
+	// Offices and Signatories are as those of IssuerConfig; what another office or person has signed is not sent.
+	Offices     []Office    `yaml:"offices"`
+	Signatories []Signatory `yaml:"signatories"`
+	Keys        []KeyConfig `yaml:"keys"`
 	// SignatureAlgorithm is the algorithm of the body's signatures, as AgreementConfig.SignatureAlgorithm.
 	SignatureAlgorithm string `yaml:"signature_algorithm"`
 	// XAdES is the form of the body's signatures: XAdESNone (default), XAdESBES or XAdEST, which needs TimeStamp.
@@ -113,12 +121,17 @@ type PartnerConfig struct {
 	IntermediateFiles []string           `yaml:"intermediate_files" path:"true"`
 	Intermediates     []string           `yaml:"intermediates"`
 	Credentials       []CredentialConfig `yaml:"credentials"`
+	// Overlap is how long a credential of this partner that is replaced counts on, unless the step that replaces it says otherwise;
+	// 0 for DefaultOverlap.
+	Overlap time.Duration `yaml:"overlap"`
 	// TimeStampAnchorFiles and TimeStampAnchors hold the credentials, or the CAs, of the time-stamp authorities that the partner's
 	// issuing bodies use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
 	TimeStampAnchors     []string `yaml:"timestamp_anchors"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
+	// IssuerList is the partner's signed list that Issuers were taken from; zero if an operator wrote them.
+	IssuerList IssuerListConfig `yaml:"issuer_list"`
 	// Test says that this partner is no authority but a test system.
 	Test bool `yaml:"test"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
@@ -145,7 +158,33 @@ type CredentialConfig struct {
 	// From and Until narrow the credential's own validity.
 	From  time.Time `yaml:"from"`
 	Until time.Time `yaml:"until"`
+	// Activate is ActivateByHand or ActivateAtFirstUse for a credential that is staged: it does not count, whatever its
+	// window. Empty, it counts in its window.
+	Activate string `yaml:"activate"`
+	// RetireAt is when a credential that was replaced, or is to go, stops to count; ReplacedBy the fingerprint of the one that
+	// took its place.
+	RetireAt   time.Time `yaml:"retire_at"`
+	ReplacedBy string    `yaml:"replaced_by"`
+	// Distrusted is the instant from which nothing is believed that was signed with this credential's key, however it is
+	// certified, and whatever its window. Zero is never.
+	Distrusted time.Time `yaml:"distrusted"`
+	// Offices and Forms are those of the issuing body that the credential may sign for; empty for all of them, and for other uses.
+	Offices []string       `yaml:"offices"`
+	Forms   []eco.FormCode `yaml:"forms"`
 }
+
+// The values of Activate.
+const (
+	// ActivateByHand: until an operator activates it.
+	ActivateByHand = "by-hand"
+	// ActivateAtFirstUse: until an operator activates it, or a message of the partner comes that it verifies, within its window,
+	// and that no credential which counts does. For message-signature and document-signature alone: the two ends of a connection
+	// are told apart before there is a message, and several of their credentials may count at the same time.
+	ActivateAtFirstUse = "first-use"
+)
+
+// DefaultOverlap is how long a credential that was replaced counts on for what is under way, unless it is said otherwise.
+const DefaultOverlap = 14 * day
 
 // IssuerConfig is an issuing body of a partner. The same body may stand in several entries, so that forms can have
 // windows of their own.
@@ -155,10 +194,23 @@ type IssuerConfig struct {
 	// Country defaults to the partner's.
 	Country string `yaml:"country"`
 	// Forms are the forms that the body may issue in [From, Until).
-	Forms       []eco.FormCode     `yaml:"forms"`
-	From        time.Time          `yaml:"from"`
-	Until       time.Time          `yaml:"until"`
+	Forms []eco.FormCode `yaml:"forms"`
+	From  time.Time      `yaml:"from"`
+	Until time.Time      `yaml:"until"`
+	// Offices and Signatories are the body's offices, and who signs for them; empty where no list of them is known. What another
+	// office or person has signed is received, and waits for an officer.
+	Offices     []Office           `yaml:"offices"`
+	Signatories []Signatory        `yaml:"signatories"`
 	Credentials []CredentialConfig `yaml:"credentials"`
+}
+
+// IssuerListConfig says which signed list of issuing bodies was taken last: an older one is not taken any more.
+type IssuerListConfig struct {
+	Number     int       `yaml:"number"`
+	Issued     time.Time `yaml:"issued"`
+	NextUpdate time.Time `yaml:"next_update"`
+	// SHA256 is the digest, in hexadecimal, of what the list's signature covers.
+	SHA256 string `yaml:"sha256"`
 }
 
 // AgreementConfig is what was agreed with a partner for one service and action. A nil pointer or a zero value where the

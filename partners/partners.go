@@ -8,9 +8,10 @@
 // It leaves signatures to package signing, and what a refusal means to a partner to package exchange.
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
-// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies), tls.go, trust.go and
-// address.go (revocation, and which addresses may be dialled). Then entry.go, directory.go and edit.go: partners and agreements that are
-// changed while the node runs, in versions that a store keeps.
+// (which credential counts when), life.go, stage.go and rotate.go (the steps of a rotation), state.go, registry.go (the
+// questions), authority.go (who may have signed a document), agreement.go (which agreement applies), tls.go, trust.go and
+// address.go (revocation, and which addresses may be dialled). Then entry.go, directory.go and edit.go: partners and agreements that
+// are changed while the node runs, in versions that a store keeps.
 package partners
 
 import (
@@ -20,6 +21,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Use is what a credential may do.
@@ -34,11 +36,18 @@ const (
 	// UseTLSServer and UseTLSClient are the two ends of a connection between nodes.
 	UseTLSServer Use = "tls-server"
 	UseTLSClient Use = "tls-client"
+	// UseEncryption has what goes to its owner encrypted for it. Of several that count the first is used, so that one that is
+	// retiring gets nothing new.
+	UseEncryption Use = "encryption"
+	// UseTimeStamp signs the time-stamps (RFC 3161) in a partner's documents. It is an authority's, which several partners may use.
+	UseTimeStamp Use = "time-stamp"
+	// UseIssuerList signs the list of issuing bodies, offices, signatories and their credentials.
+	UseIssuerList Use = "issuer-list"
 )
 
 // Uses lists every use.
 func Uses() []Use {
-	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient}
+	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient, UseEncryption, UseTimeStamp, UseIssuerList}
 }
 
 // Credential is an X.509 certificate together with what it is trusted for.
@@ -50,12 +59,22 @@ type Credential struct {
 	Partner string
 	// Issuer is the id of the issuing body it signs documents for; "" for other uses.
 	Issuer string
-	// From and Until bound when it may count: [max(NotBefore, configured from), min(NotAfter, configured until)). Within
-	// them its chain must hold too.
+	// From and Until bound when it may count: [max(NotBefore, configured from), min(NotAfter, configured until and retire_at)).
+	// Within them its chain must hold too.
 	From, Until time.Time
+	// Activate is ActivateByHand or ActivateAtFirstUse while it is staged, whatever its window.
+	Activate string
+	// ReplacedBy is the fingerprint of the credential that took its place; "" for none.
+	ReplacedBy string
+	// Distrusted is since when it is not believed any more, by an operator's word; zero is never. Where it is set in an answer about
+	// an instant before, what was verified then may have to be looked at again.
+	Distrusted time.Time
 	// Revoked is set when its issuer, or one above, withdrew it after the instant that was asked about.
 	Revoked *revocation.Revocation
 }
+
+// Fingerprint is the SHA-256 of the credential in hex, by which logs and records name it.
+func (c Credential) Fingerprint() string { return signing.Fingerprint(c.X509Cert) }
 
 // PartyID is eb:PartyId (ebMS 2.0 §3.1.1.1): without a Type the Value is a URI.
 type PartyID struct {
@@ -83,6 +102,8 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
+	// IssuerList is the signed list that Issuers were taken from; zero if an operator wrote them.
+	IssuerList IssuerListConfig
 	// Test says that this partner is no authority but a test system.
 	Test bool
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
@@ -97,12 +118,28 @@ type Issuer struct {
 	ID, Name, Country string
 	Forms             []eco.FormCode
 	From, Until       time.Time
+	// Offices and Signatories are empty where no list of them is known.
+	Offices     []Office
+	Signatories []Signatory
 }
 
-// IssuerQuery asks who may have signed a certificate of form Form, issued by Body under the authority of Country.
-type IssuerQuery struct {
-	Country, Body string
-	Form          eco.FormCode
+// Office is an office of an issuing body, which may issue in [From, Until); a zero bound does not restrict.
+type Office struct {
+	// ID is the value of eco.IssuingBody.Office.
+	ID    string    `yaml:"id"`
+	Name  string    `yaml:"name"`
+	From  time.Time `yaml:"from"`
+	Until time.Time `yaml:"until"`
+}
+
+// Signatory is a person who may sign certificates for an issuing body in [From, Until); a zero bound does not restrict.
+type Signatory struct {
+	// Name is compared with eco.Certification.Officer, without regard to case and spacing.
+	Name string `yaml:"name"`
+	// Offices are the ids of those that the person signs for; empty for all of them.
+	Offices []string  `yaml:"offices"`
+	From    time.Time `yaml:"from"`
+	Until   time.Time `yaml:"until"`
 }
 
 // Errors that callers branch on.
@@ -125,6 +162,10 @@ var (
 	ErrFormNotAuthorised = errors.New("issuing body may not issue this form")
 	// ErrOutsideAuthorisation: the issuing body may issue the form at other times.
 	ErrOutsideAuthorisation = errors.New("issuing body may not issue this form at this time")
+	// ErrOfficeNotAuthorised: the office is on the list, and may issue at other times.
+	ErrOfficeNotAuthorised = errors.New("office may not issue at this time")
+	// ErrCredentialNotAuthorised: the credential may not sign for the issuing body, or not for this office or form.
+	ErrCredentialNotAuthorised = errors.New("credential is not authorised")
 	// ErrNoKey: no own key counts for the use at that instant.
 	ErrNoKey = errors.New("no key of this node counts")
 )

@@ -101,62 +101,18 @@ func (r *Registry) Credentials(partner string, use Use, at time.Time) []Credenti
 	return public(r.data.Load().counting(partner, use, at))
 }
 
+// Awaiting gives the partner's credentials that wait for their first use and would count for use at the instant at if they were active.
+// They count for nothing yet: who finds that one of them verifies what no other does has it activated (PartnerConfig.UseFirst).
+func (r *Registry) Awaiting(partner string, use Use, at time.Time) []Credential {
+	return public(r.data.Load().awaiting(partner, use, at))
+}
+
 func public(list []*trusted) []Credential {
 	out := make([]Credential, len(list))
 	for i, t := range list {
 		out[i] = t.Credential
 	}
 	return out
-}
-
-// DocumentCredentials gives the credentials with which the issuing body of q may have signed a certificate of its form at
-// the instant at; for partner "" those of our own bodies. The list may be empty when the body is authorised and none of
-// its credentials counts. The errors wrap ErrUnknownPartner, ErrUnknownBody, ErrFormNotAuthorised or ErrOutsideAuthorisation.
-func (r *Registry) DocumentCredentials(partner string, q IssuerQuery, at time.Time) ([]Credential, error) {
-	d := r.data.Load()
-	issuers := d.self.Issuers
-	if partner != "" {
-		p, ok := d.partner(partner)
-		if !ok {
-			return nil, fmt.Errorf("%w: %q", ErrUnknownPartner, partner)
-		}
-		issuers = p.Issuers
-	}
-	entries, err := authorised(issuers, q, at)
-	if err != nil {
-		return nil, fmt.Errorf("issuing body %q of %q, form %q, at %s: %w", q.Body, q.Country, q.Form, instant(at), err)
-	}
-	var out []*trusted
-	for _, t := range d.counting(partner, UseDocumentSignature, at) {
-		if slices.Contains(entries, t.entry) {
-			out = append(out, t)
-		}
-	}
-	return public(out), nil
-}
-
-// authorised gives the indexes of the entries under which q is authorised at the instant at. The error names the last
-// hurdle that some entry reached.
-func authorised(issuers []Issuer, q IssuerQuery, at time.Time) ([]int, error) {
-	var entries []int
-	err := ErrUnknownBody
-	for i, issuer := range issuers {
-		switch {
-		case issuer.Country != q.Country || issuer.ID != q.Body:
-		case !slices.Contains(issuer.Forms, q.Form):
-			if err == ErrUnknownBody {
-				err = ErrFormNotAuthorised
-			}
-		case !inForce(issuer.From, issuer.Until, at):
-			err = ErrOutsideAuthorisation
-		default:
-			entries = append(entries, i)
-		}
-	}
-	if entries == nil {
-		return nil, err
-	}
-	return entries, nil
 }
 
 // Key gives our own key for use at the instant at: of those that count, the one whose window began last. body is the id of

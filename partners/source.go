@@ -63,11 +63,24 @@ func (s source) read() ([]*x509.Certificate, error) {
 	list, err := signing.ReadCredentials(content)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %s", s.name(), explained(content, err))
+		return nil, fmt.Errorf("%s: %w", s.name(), explained(content, err))
 	case len(list) == 0:
 		return nil, fmt.Errorf("%s: holds no credential", s.name())
 	}
 	return list, nil
+}
+
+// leaf gives the end credential alone.
+func (s source) leaf() (*x509.Certificate, error) {
+	list, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	leaf, _, err := endCredential(list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name(), err)
+	}
+	return leaf, nil
 }
 
 // inline is the same as text, one PEM block for each credential and nothing else. What cannot be read stays as it is.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // RevocationConfig says how it is known that a partner's credentials, and the CAs below its anchors, were withdrawn, and what
@@ -58,6 +59,9 @@ type limits struct {
 	policies []x509.OID
 	names    []attributes
 }
+
+// noLimits allows every chain.
+var noLimits limits
 
 // attributes are what the subject of a credential must have: values by attribute type, such as "O".
 type attributes map[string]string
@@ -194,6 +198,41 @@ func (r *Registry) Withheld(partner string, use Use, at time.Time) []string {
 		}
 	}
 	return out
+}
+
+// TimeStampAnchors are the credentials or CAs of time-stamp authorities that count in a partner's documents at the instant at. known
+// is false for a partner none of whose authorities are known, so that its time-stamps are not verified.
+func (r *Registry) TimeStampAnchors(partner string, at time.Time) (anchors []*x509.Certificate, known bool) {
+	d := r.data.Load()
+	p, _ := d.partner(partner)
+	anchors = slices.Clone(p.TimeStampAnchors)
+	for _, t := range d.counting(partner, UseTimeStamp, at) {
+		anchors = append(anchors, t.X509Cert)
+	}
+	isAuthority := func(t *trusted) bool { return t.Use == UseTimeStamp }
+	return anchors, len(anchors) > 0 || slices.ContainsFunc(d.credentials[partner], isAuthority)
+}
+
+func (p PartnerConfig) knowsTimeStamps() bool {
+	return len(p.TimeStampAnchorFiles)+len(p.TimeStampAnchors) > 0 ||
+		slices.ContainsFunc(p.Credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, UseTimeStamp) })
+}
+
+// ClockTolerance is how far the clocks of a PKI and of this node may differ.
+const ClockTolerance = revocation.ClockTolerance
+
+// Revoked says whether what is known now tells that the credential of partner with this SHA-256 fingerprint, or a CA above it, was
+// revoked, whether before or after the instant at; nil if not, for a credential that is no longer configured, and for a partner whose policy
+// is none.
+func (r *Registry) Revoked(partner, fingerprint string, at time.Time) *revocation.Revocation {
+	d := r.data.Load()
+	known := d.book.Known()
+	for _, t := range d.credentials[partner] {
+		if signing.Fingerprint(t.X509Cert) == fingerprint {
+			return t.judge(known, at).Revoked
+		}
+	}
+	return nil
 }
 
 // RevocationTargets lists, for each partner whose policy is not None, what has to be known and where it is to be had.

@@ -33,11 +33,15 @@ func FuzzReadSignature(f *testing.F) {
 		message := []byte(strings.Replace(envelope, "</soap:Header>", signature+"</soap:Header>", 1))
 		_, verifyErr := signing.VerifyMessage(message, parts, candidates, policy)
 		checkErrorType(t, verifyErr)
+		_, _, besideErr := signing.VerifyMessageBeside(message, parts, candidates, policy)
+		checkErrorType(t, besideErr)
 		inspection, err := signing.InspectMessage(message, parts, policy)
 		if err != nil {
 			checkErrorType(t, err)
 			return
 		}
+		_, err = signing.VerifyTogether([]byte(strings.Replace(document, "<sig:Information/>", "<sig:Information>"+signature+"</sig:Information>", 1)), documentPath, candidates, policy)
+		checkErrorType(t, err)
 		_, err = signing.VerifyDocument([]byte(strings.Replace(document, "<sig:Information/>", "<sig:Information>"+signature+"</sig:Information>", 1)), documentPath, candidates, policy)
 		checkErrorType(t, err)
 		if inspection.Refused != nil {

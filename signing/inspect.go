@@ -67,7 +67,7 @@ func InspectMessage(envelope []byte, parts []Part, p Policy) (*Inspection, error
 		i.parts[part.URI] = part.Content
 	}
 	out := &Inspection{}
-	i.element, out.Refused = messageSignature(doc)
+	i.element, _, out.Refused = messageSignatures(doc)
 	if out.Refused == nil {
 		out.Refused = checkSize(i.element, len(parts))
 	}
@@ -203,7 +203,7 @@ func (i *inspector) inspectProperties(e c14n.Element, refused error) InspectedRe
 // inspect compares one reference with what it names. A second one to the same thing is not read: a hostile signature names
 // a large part a thousand times.
 func (i *inspector) inspect(e c14n.Element) (InspectedReference, error) {
-	r, reason := readReference(e, i.policy, i.message)
+	r, reason := readReference(e, i.policy, reading{message: i.message})
 	if reason == nil && i.seen[r.uri] {
 		reason = failAt(e, ErrMalformed, "there is more than one Reference to %q", r.uri)
 	}

@@ -11,7 +11,8 @@ import (
 // VerifyMessage verifies the signature of an ebMS message (ebMS 2.0 §4.1.3): of its SOAP envelope, byte for byte as
 // received, and of all its other MIME parts.
 //
-// There must be exactly one ds:Signature, a child of SOAP:Header (ebMS 2.0 §4.1.1 allows more and gives them no meaning).
+// There must be exactly one ds:Signature, a child of SOAP:Header (ebMS 2.0 §4.1.1 allows more and gives them no meaning); but for
+// one of [SignMessageBeside] after it, which it covers and which decides nothing.
 // Its references must be one to the envelope and one to each of parts, no more and no less: a part without reference is
 // [ErrUnsigned]. The candidates are the credentials that count for the partner at the message's time; p is what was agreed
 // with it. What it returns is true of Verified.Octets and of the parts' contents and of nothing else; AckRequested and
@@ -21,7 +22,7 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	element, err := messageSignature(doc)
+	element, _, err := messageSignatures(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -32,59 +33,55 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	return s.verify(doc, parts, candidates)
 }
 
-// messageSignature gives the signature of an envelope: the only one in it, as a child of SOAP:Header.
-func messageSignature(doc *c14n.Document) (c14n.Element, error) {
-	header, err := readEnvelope(doc)
-	if err != nil {
-		return c14n.Element{}, err
-	}
-	element, found, err := theSignature(doc)
-	if err != nil {
-		return c14n.Element{}, err
-	}
-	if !found {
-		return c14n.Element{}, failAt(header, ErrUnsigned, "SOAP:Header has no ds:Signature")
-	}
-	if parent, _ := element.Parent(); parent != header {
-		return c14n.Element{}, failAt(element, ErrMalformed, "ds:Signature is not a child of SOAP:Header")
-	}
-	return element, nil
-}
-
 // SignMessage puts a signature over an ebMS envelope and its parts into the envelope, as the last child of SOAP:Header
 // (ebMS 2.0 §4.1.3). All other bytes stay as they are. The references are those of the signature, in its order: the
 // envelope, then the parts as given. The algorithm is [Key.Algorithm]. There are 1,024 parts at most. The error is an [*Error], or that of reading a part.
 func SignMessage(envelope []byte, parts []Part, key Key) (signed []byte, refs []Reference, err error) {
-	doc, err := parse(envelope)
+	doc, header, err := toSign(envelope, parts)
 	if err != nil {
-		return nil, nil, err
-	}
-	header, err := readEnvelope(doc)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := checkParts(parts); err != nil {
 		return nil, nil, err
 	}
 	c, err := newSigner(key)
 	if err != nil {
 		return nil, nil, err
 	}
-	digest := sumCanonical(c.algorithm.hash, doc, c14n.Method{Drop: func(e c14n.Element) bool {
+	references, err := c.messageReferences(doc, parts, signXPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.sign(doc, header, references)
+}
+
+// toSign reads the envelope of a message and gives its SOAP:Header.
+func toSign(envelope []byte, parts []Part) (*c14n.Document, c14n.Element, error) {
+	doc, err := parse(envelope)
+	if err != nil {
+		return nil, c14n.Element{}, err
+	}
+	header, err := readEnvelope(doc)
+	if err != nil {
+		return nil, header, err
+	}
+	return doc, header, checkParts(parts)
+}
+
+// messageReferences writes the references to an envelope and its parts, with this filter.
+func (s *signer) messageReferences(doc *c14n.Document, parts []Part, filter string) (string, error) {
+	digest := sumCanonical(s.algorithm.hash, doc, c14n.Method{Drop: func(e c14n.Element) bool {
 		return dropped(e, []string{actorNext, actorNextMSH})
 	}})
-	xpath := `<ds:Transform Algorithm="` + xpathTransform + `"><ds:XPath xmlns:SOAP="` + soapSpace + `">` + signXPath +
+	xpath := `<ds:Transform Algorithm="` + xpathTransform + `"><ds:XPath xmlns:SOAP="` + soapSpace + `">` + filter +
 		`</ds:XPath></ds:Transform>`
 	var markup strings.Builder
-	markup.WriteString(c.referenceMarkup("", documentTransforms(xpath), digest))
+	markup.WriteString(s.referenceMarkup("", documentTransforms(xpath), digest))
 	for _, part := range parts {
-		digest, err := sumContent(c.algorithm.hash, part.Content)
+		digest, err := sumContent(s.algorithm.hash, part.Content)
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading the part %q: %w", part.URI, err)
+			return "", fmt.Errorf("reading the part %q: %w", part.URI, err)
 		}
-		markup.WriteString(c.referenceMarkup(part.URI, "", digest))
+		markup.WriteString(s.referenceMarkup(part.URI, "", digest))
 	}
-	return c.sign(doc, header, markup.String())
+	return markup.String(), nil
 }
 
 // checkParts refuses parts whose signature could not be verified.

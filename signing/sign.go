@@ -66,8 +66,17 @@ func (s *signer) referenceMarkup(uri, transforms string, digest []byte) string {
 // sign puts a ds:Signature with these references into the document as the parent's last child. ds:SignedInfo is canonical
 // only in its place, where it inherits namespaces, so the signature is read there without a value first.
 func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string) ([]byte, []Reference, error) {
+	markup, refs, err := s.markup(doc, parent, references, reading{message: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return parent.Append(markup), refs, nil
+}
+
+// markup is the ds:Signature for sign, and what its references say.
+func (s *signer) markup(doc *c14n.Document, parent c14n.Element, references string, around reading) (string, []Reference, error) {
 	if existing := signaturesIn(doc); len(existing) != s.before {
-		return nil, nil, failAt(existing[0], ErrMalformed, "there is a ds:Signature already")
+		return "", nil, failAt(existing[0], ErrMalformed, "there is a ds:Signature already")
 	}
 	id := ""
 	if s.id != "" {
@@ -83,25 +92,25 @@ func (s *signer) sign(doc *c14n.Document, parent c14n.Element, references string
 		`</ds:X509Certificate></ds:X509Data></ds:KeyInfo>` + s.object + `</ds:Signature>`
 	place, err := asError(parent.Place(head + tail))
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	signedInfo := signaturesIn(place)[0].Children()[0]
 	value, err := s.value(signedInfo.Canonical(c14n.Method{}))
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	var refs []Reference
 	for _, e := range signedInfo.Children()[2:] {
 		if namesProperties(e) {
 			continue
 		}
-		r, err := readReference(e, Policy{}, true)
+		r, err := readReference(e, Policy{}, around)
 		if err != nil {
-			return nil, nil, err
+			return "", nil, err
 		}
 		refs = append(refs, r.result())
 	}
-	return parent.Append(head + base64.StdEncoding.EncodeToString(value) + tail), refs, nil
+	return head + base64.StdEncoding.EncodeToString(value) + tail, refs, nil
 }
 
 // value signs octets and makes sure that the credential verifies what a key outside this process made: it may be another than its

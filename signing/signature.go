@@ -29,7 +29,9 @@ const MaxParts = 1024
 type reading struct {
 	message bool
 	xades   bool
-	parts   int
+	// beside: there are other signatures, which it leaves out.
+	beside bool
+	parts  int
 }
 
 // signature is a ds:Signature that follows the grammar and the policy. Whether it is true is another question.
@@ -174,7 +176,7 @@ func (s *signature) readSignedInfo(p Policy, around reading) error {
 			}
 			continue
 		}
-		r, err := readReference(e, p, around.message)
+		r, err := readReference(e, p, around)
 		if err != nil {
 			return err
 		}
@@ -195,7 +197,7 @@ func referenceLimit(parts int) int { return max(maxReferences, parts+1) }
 
 // readReference reads a ds:Reference (XMLDSig Core 1.1 §4.4.3). It refers to the whole document or to a part of this
 // message: an Id could be carried by two elements, and nothing is fetched from elsewhere.
-func readReference(e c14n.Element, p Policy, message bool) (reference, error) {
+func readReference(e c14n.Element, p Policy, around reading) (reference, error) {
 	r := reference{element: e}
 	c, err := open(e, "Id", "URI", "Type")
 	if err != nil {
@@ -214,7 +216,7 @@ func readReference(e c14n.Element, p Policy, message bool) (reference, error) {
 	case part && found:
 		err = r.readPartTransforms(transforms)
 	case found:
-		err = r.readTransforms(transforms, message)
+		err = r.readTransforms(transforms, around)
 	case !part:
 		err = failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
 	}
@@ -261,7 +263,7 @@ func (r *reference) readPartTransforms(e c14n.Element) error {
 // readTransforms reads the transforms of the document's Reference, of which these and this order are allowed: enveloped
 // signature, the XPath filter (ebMS 2.0 §4.1.3; some products leave it out), canonicalization (inclusive if it is left
 // out, XMLDSig Core 1.1 §4.4.3.2). In a document there is no filter, but the enveloped signature may be written in XPath.
-func (r *reference) readTransforms(e c14n.Element, message bool) error {
+func (r *reference) readTransforms(e c14n.Element, around reading) error {
 	c, err := open(e)
 	if err != nil {
 		return err
@@ -277,11 +279,11 @@ func (r *reference) readTransforms(e c14n.Element, message bool) error {
 		case step == 0 && uri == envelopedTransform:
 			_, err = bareAlgorithm(transform)
 			step = 1
-		case step == 0 && uri == xpathTransform && !message:
-			r.filter, err = readXPath(transform, readEnveloped)
+		case step == 0 && uri == xpathTransform && !around.message:
+			r.filter, err = readXPath(transform, around.filter())
 			step = 2
-		case step == 1 && uri == xpathTransform && message:
-			r.filter, err = readXPath(transform, readFilter)
+		case step == 1 && uri == xpathTransform && around.message:
+			r.filter, err = readXPath(transform, around.filter())
 			step = 2
 		case (step == 1 || step == 2) && (uri == inclusiveC14N || uri == exclusiveC14N):
 			r.method, err = readMethod(transform)
@@ -296,7 +298,23 @@ func (r *reference) readTransforms(e c14n.Element, message bool) error {
 	if step == 0 {
 		return failAt(e, ErrPolicy, "Reference to the document has no enveloped-signature transform")
 	}
+	if around.beside && !r.filter.signatures {
+		return failAt(e, ErrPolicy, "Reference to the document does not leave out the signatures beside this one")
+	}
 	return nil
+}
+
+// filter gives what reads the XPath transform of a signature there.
+func (around reading) filter() func(c14n.Element) (filter, error) {
+	switch {
+	case around.message && around.beside:
+		return readFilterBeside
+	case around.message:
+		return readFilter
+	case around.beside:
+		return readBeside
+	}
+	return readEnveloped
 }
 
 // readXPath reads an XPath transform, whose only child is the expression.

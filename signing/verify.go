@@ -163,7 +163,9 @@ func (r *reference) digestPart(content Content) (digest, octets []byte, err erro
 // because attributes and text have the element among their ancestors; so dropping the element is what it means.
 func (r *reference) documentMethod(signatures ...c14n.Element) c14n.Method {
 	m := r.method
-	m.Drop = func(e c14n.Element) bool { return slices.Contains(signatures, e) || dropped(e, r.filter.actors) }
+	m.Drop = func(e c14n.Element) bool {
+		return slices.Contains(signatures, e) || r.filter.signatures && e.Is(dsigSpace, "Signature") || dropped(e, r.filter.actors)
+	}
 	return m
 }
 

@@ -33,6 +33,18 @@ var envelopedTokens = slices.Concat([]string{"count", "("}, signatureStep,
 
 var signatureStep = []string{"ancestor-or-self", "::", "SIGNATURE"}
 
+// besideXPath is what signatures beside others have, so that each can be made and verified by itself: none of them is covered.
+// DS is bound on the ds:XPath. filterBesideTokens say that and the filter of messages together.
+const besideXPath = `not(ancestor-or-self::ds:Signature)`
+
+var besideTokens = slices.Concat([]string{"not", "("}, signatureStep, []string{")"})
+
+// filterBesideXPath is the filter of messages that leaves out signatures too.
+const filterBesideXPath = `not(ancestor-or-self::node()[@SOAP:actor="` + actorNextMSH + `"] | ` +
+	`ancestor-or-self::node()[@SOAP:actor="` + actorNext + `"] | ancestor-or-self::ds:Signature)`
+
+var filterBesideTokens = slices.Concat(filterTokens[:len(filterTokens)-1], []string{"|"}, signatureStep, []string{")"})
+
 // xpathNames are the names that tokens in capitals stand for.
 var xpathNames = map[string]xpathName{
 	"ACTOR":     {soapSpace, "actor", "the actor attribute of SOAP 1.1"},
@@ -42,16 +54,36 @@ var xpathNames = map[string]xpathName{
 // xpathName is a name, and how a message calls it.
 type xpathName struct{ space, local, text string }
 
-// filter is what an XPath transform leaves out beside the signature: elements with one of these actors. prefixes are those
-// that its text uses.
+// filter is what an XPath transform leaves out beside the signature: elements with one of these actors, and with signatures
+// every ds:Signature. prefixes are those that its text uses.
 type filter struct {
 	actors, prefixes []string
+	signatures       bool
 }
 
 // readFilter recognises the filter of ebMS 2.0 §4.1.3 in a ds:XPath: any white space between tokens, either kind of
 // quote, either order of the actors, any prefix that is bound to SOAP 1.1 at the ds:XPath.
 func readFilter(e c14n.Element) (filter, error) {
-	f, err := readTokens(e, filterTokens, "the filter of ebMS 2.0 §4.1.3")
+	return readActors(e, filterTokens, "the filter of ebMS 2.0 §4.1.3")
+}
+
+// readFilterBeside recognises the filter that leaves out signatures too.
+func readFilterBeside(e c14n.Element) (filter, error) {
+	f, err := readActors(e, filterBesideTokens, "the filter of ebMS 2.0 §4.1.3 that leaves out signatures too")
+	f.signatures = true
+	return f, err
+}
+
+// readBeside recognises what leaves out every signature.
+func readBeside(e c14n.Element) (filter, error) {
+	f, err := readTokens(e, besideTokens, "what leaves out every signature")
+	f.signatures = true
+	return f, err
+}
+
+// readActors reads one of the two filters of messages.
+func readActors(e c14n.Element, tokens []string, expression string) (filter, error) {
+	f, err := readTokens(e, tokens, expression)
 	if err != nil {
 		return filter{}, err
 	}

@@ -1,37 +1,26 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/strictyaml"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
 
 func (c *cli) certCommand() *cobra.Command {
-	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certNeedsRenewal())
+	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certAffected(), c.certNeedsRenewal())
 }
 
-// listedCredential is one row of "cert list".
-type listedCredential struct {
-	// Partner is "" for the node's own.
-	Partner string         `json:"partner,omitempty"`
-	Use     partners.Use   `json:"use"`
-	Body    string         `json:"issuing_body,omitempty"`
-	State   partners.State `json:"state"`
-	Why     string         `json:"why,omitempty"`
-	From    time.Time      `json:"from"`
-	Until   time.Time      `json:"until"`
-	Subject string         `json:"subject"`
-	SHA256  string         `json:"sha256"`
-}
-
-func listed(h partners.Held) listedCredential {
-	return listedCredential{
+func listed(h partners.Held) exchange.HeldCredential {
+	return exchange.HeldCredential{
 		Partner: h.Partner, Use: h.Use, Body: h.Issuer, State: h.State, Why: h.Why, From: h.From, Until: h.Until,
 		Subject: h.X509Cert.Subject.String(), SHA256: signing.Fingerprint(h.X509Cert),
 	}
@@ -40,35 +29,62 @@ func listed(h partners.Held) listedCredential {
 func (c *cli) certList() *cobra.Command {
 	var file string
 	var expiring span
+	var node bool
 	cmd := &cobra.Command{
-		Use:   "list [--expiring TIME]",
+		Use:   "list [--expiring TIME] [--node]",
 		Short: "List credentials with their state, the one that ends first first",
 		Long: "List every credential of the configuration with its state: staged (not yet), active, retiring (still counts for what is under way, a\n" +
 			"newer one has taken its place), retired (over), or withheld (would count, but no chain to an anchor of its partner holds). No node is\n" +
-			"asked, and so nothing is known of revocations; \"partner revocation\" tells what a node knows. Own credentials have no partner.",
+			"asked, and so nothing is known of revocations; \"partner revocation\" tells what a node knows. Own credentials have no partner.\n" +
+			"With --node the running node is asked in place of the configuration: it knows what was revoked, and when each credential of a\n" +
+			"partner last verified a message.",
 		Args: arguments(),
-		RunE: func(*cobra.Command, []string) error {
-			held, err := c.inventory(file)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := c.credentials(cmd.Context(), file, node)
 			if err != nil {
 				return err
 			}
-			list := []listedCredential{}
-			for _, h := range held {
-				if expiring == 0 || h.Until.Sub(c.now()) < time.Duration(expiring) {
-					list = append(list, listed(h))
-				}
-			}
+			list = slices.DeleteFunc(list, func(h exchange.HeldCredential) bool {
+				return expiring != 0 && h.Until.Sub(c.now()) >= time.Duration(expiring)
+			})
 			return c.print(list, func(w *columns) {
-				w.row("PARTNER", "USE", "BODY", "STATE", "FROM", "UNTIL", "SUBJECT", "SHA-256")
+				head := []string{"PARTNER", "USE", "BODY", "STATE", "FROM", "UNTIL", "SUBJECT", "SHA-256"}
+				if node {
+					head = append(head, "LAST USED")
+				}
+				w.row(head...)
 				for _, l := range list {
-					w.row(l.Partner, string(l.Use), l.Body, string(l.State)+prefixed(": ", l.Why), instant(l.From), instant(l.Until), l.Subject, l.SHA256[:16])
+					row := []string{l.Partner, string(l.Use), l.Body, string(l.State) + prefixed(": ", l.Why), instant(l.From), instant(l.Until), l.Subject, l.SHA256[:16]}
+					if node {
+						row = append(row, instant(l.LastUsed))
+					}
+					w.row(row...)
 				}
 			})
 		},
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&node, "node", false, "ask the running node")
 	cmd.Flags().Var(&expiring, "expiring", "only those that end within this `time`, such as 60d, or have ended")
 	return cmd
+}
+
+// credentials are those that the node knows, or those of the configuration.
+func (c *cli) credentials(ctx context.Context, file string, node bool) ([]exchange.HeldCredential, error) {
+	if node {
+		ctx, cancel, client, err := c.connect(ctx, answerTime)
+		if err != nil {
+			return nil, err
+		}
+		defer cancel()
+		return client.Credentials(ctx)
+	}
+	held, err := c.inventory(file)
+	list := []exchange.HeldCredential{}
+	for _, h := range held {
+		list = append(list, listed(h))
+	}
+	return list, err
 }
 
 func (c *cli) inventory(file string) ([]partners.Held, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
@@ -25,13 +26,19 @@ type examined struct {
 
 func (c *cli) certCheck() *cobra.Command {
 	var file, use string
+	var last int
 	var candidate partners.Candidate
 	cmd := &cobra.Command{
-		Use:   "check FILE --partner PARTNER --use USE [--body BODY]",
+		Use:   "check FILE --partner PARTNER --use USE [--body BODY] [--last NUMBER]",
 		Short: "Say whether a partner's new credential can be taken, before it is",
 		Long: "Say what stands against a credential that a partner sent: what keeps the node from taking it (its form, key, key usage, chain to\n" +
 			"the partner's anchors, a key that another party has), and what to know before (a gap, an end before that of the agreement, a key\n" +
-			"that is not new). FILE is PEM, DER, PKCS #7 or base64. Nothing is changed, and no node is asked.",
+			"that is not new). FILE is PEM, DER, PKCS #7 or base64. Nothing is changed, and no node is asked.\n" +
+			"With --last the running node is asked, which verifies the partner's newest messages again, as they came, with the credential: of\n" +
+			"each it is told whether this credential verifies it, another one that counted at its receipt, or none. The exit code is then\n" +
+			"  0    nothing stands against it, and it verified a message, or none came since it is valid\n" +
+			"  1    it would fail: it cannot be taken, or it verified none of the messages that came since it is valid\n" +
+			"  2    the command line is wrong",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			candidate.File, candidate.Use = args[0], partners.Use(use)
@@ -43,13 +50,17 @@ func (c *cli) certCheck() *cobra.Command {
 			case (candidate.Use == partners.UseDocumentSignature) != (candidate.Body != ""):
 				return &usageError{text: "--body goes with --use document-signature, and only with it", command: cmd.CommandPath()}
 			}
+			if cmd.Flags().Changed("last") {
+				return c.try(cmd, candidate, last)
+			}
 			return c.examine(file, candidate)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&candidate.Partner, "partner", "", "`partner` that it is of")
-	cmd.Flags().StringVar(&use, "use", "", "`use` that it is for: message-signature, document-signature, tls-server or tls-client")
+	cmd.Flags().StringVar(&use, "use", "", "`use` that it is for: message-signature, document-signature, tls-server, tls-client, encryption, time-stamp or issuer-list")
 	cmd.Flags().StringVar(&candidate.Body, "body", "", "issuing `body` that signs documents with it")
+	cmd.Flags().IntVar(&last, "last", 0, fmt.Sprintf("have the node try it on this `number` of the partner's newest messages, up to %d", exchange.MaxRehearsal))
 	return cmd
 }
 

@@ -156,6 +156,9 @@ func showMatch(w *columns, m api.Match) {
 	if m.Document != nil {
 		w.field("document", fmt.Sprintf("%d bytes, sha256 %s", m.Document.Size, m.Document.SHA256))
 		w.field("signed by", m.Document.Signer)
+		if s := m.Document.SignerRevoked; s != nil {
+			w.field("signer revoked", s.String())
+		}
 	}
 	if m.Certificate != nil {
 		showCertificate(w, m.Certificate)

@@ -18,7 +18,7 @@ import (
 // dealVerbs are the verbs that say something about a certificate that is there.
 func (c *cli) dealVerbs() []*cobra.Command {
 	return []*cobra.Command{
-		c.coCancel(), c.coReplace(), c.coResend(), c.coRespond(), c.coAsk(), c.coVerifyRequest(), c.coVerifyReply(), c.coVerifications(),
+		c.coCancel(), c.coReplace(), c.coResend(), c.coRespond(), c.coAsk(), c.coVerifyRequest(), c.coVerifyReply(), c.coVerifications(), c.coHeld(), c.coRelease(),
 	}
 }
 

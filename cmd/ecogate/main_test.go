@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/scripts. Besides testscript's own commands a script has:
 //
-//	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs
+//	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs. Nodes that come later use them
 //	nodes [NAME=VALUE...] the same, and run both nodes in this process on scriptTime, with variables over KR's
 //	                      configuration; KR_URL and TW_URL are their APIs
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
 //	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
-//	replace OLD NEW FILE  replace every OLD in a file
+//	replace OLD NEW FILE  replace every OLD in a file; \n in NEW is a line end
 //
 // CERTIFICATES, CPAS and OFFLINE are folders of testdata. The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
 func TestScripts(t *testing.T) {
@@ -189,7 +189,7 @@ func getCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 func replaceCommand(ts *testscript.TestScript, _ bool, args []string) {
 	before := ts.ReadFile(args[2])
-	after := strings.ReplaceAll(before, args[0], args[1])
+	after := strings.ReplaceAll(before, args[0], strings.ReplaceAll(args[1], `\n`, "\n"))
 	if after == before {
 		ts.Fatalf("%s holds no %q", args[2], args[0])
 	}

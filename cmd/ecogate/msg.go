@@ -188,6 +188,10 @@ func messageFields(w *columns, m exchange.Message) {
 	w.field("settled by", m.SettledBy)
 	w.field("endpoint", m.Endpoint)
 	w.field("signed by", m.Signer)
+	w.field("document signed by", m.DocumentSigner)
+	for _, s := range m.SignersRevoked {
+		w.row("signer revoked", string(s.Use)+": "+s.String())
+	}
 	w.field("bytes", join(", sha256 ", strconv.FormatInt(m.Raw.Size, 10), m.Raw.Digest))
 	if m.Copies > 0 {
 		w.field("further copies", strconv.Itoa(m.Copies))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // words prints a table with one space between cells.
@@ -100,5 +101,22 @@ func TestDownloadsLeaveNoHalfFile(t *testing.T) {
 	}
 	if _, err := os.Stat(os.DevNull); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMessagesShowSignersThatWereRevoked(t *testing.T) {
+	m := exchange.Message{
+		Seq: 7, Direction: exchange.Inbound, Kind: exchange.KindCertificate, State: exchange.StateAccepted, Created: scriptTime, Signer: "ab12", DocumentSigner: "cd34",
+		SignersRevoked: []exchange.SignerRevoked{
+			{SHA256: "cd34", Use: partners.UseDocumentSignature, Subject: "CN=Chamber", At: scriptTime.Add(-time.Hour), Reason: "keyCompromise"},
+		},
+	}
+	shown := "\n" + words(t, func(w *columns) { messageFields(w, m) }) + "\n"
+	for _, want := range []string{
+		"signed by ab12", "document signed by cd34", "signer revoked document-signature: CN=Chamber was revoked at 2026-11-20T07:30:00Z (keyCompromise)",
+	} {
+		if !strings.Contains(shown, "\n"+want+"\n") {
+			t.Errorf("shown is %s, which lacks %q", shown, want)
+		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/issuerlist"
 	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/store/bolt"
 	"github.com/ecogate/ecogate/ubl"
@@ -52,7 +53,8 @@ type runningNode struct {
 	// PartnerURL is where partners post messages, with its path; APIURL and AdminURL are base URLs.
 	PartnerURL, APIURL, AdminURL string
 
-	started config.Config // what it was started with
+	started config.Config                 // what it was started with
+	current atomic.Pointer[config.Config] // what is in force
 	now     func() time.Time
 	log     *slog.Logger
 	apiKeys *api.KeySet
@@ -81,6 +83,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	n = &runningNode{started: cfg, now: o.Now, log: o.Log, done: make(chan struct{})}
+	n.current.Store(&cfg)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -201,13 +204,13 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now}, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
 			return now
 		},
-		TestPartner: n.isTest, Revocation: n.fetcher.Status,
+		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n},
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -258,7 +261,10 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	if n.admin, err = bind("admin", cfg.Listeners.Admin.Address); err != nil {
 		return err
 	}
-	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
+	administration := http.NewServeMux()
+	administration.Handle("GET "+pathMetrics, n.metrics())
+	administration.Handle("/", api.AdminHandler(options))
+	n.admin.serve(administration, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
 }

@@ -45,6 +45,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 		return cfg.PartnerProblems(err)
 	}
 	// From here on nothing can fail.
+	n.current.Store(&cfg)
 	n.apiKeys.Replace(keys)
 	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)
 	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, the forms of forms_dir, the codes of code_lists_dir"

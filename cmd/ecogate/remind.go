@@ -4,21 +4,24 @@ import (
 	"context"
 	"time"
 
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/signing"
 )
 
 // remindEvery is how often a node looks for credentials that end.
 const remindEvery = time.Hour
 
-// remind tells in the log of credentials that end and have no successor, until ctx ends: at the start of all whose reminders fell due in
+// remind tells of credentials that end until ctx ends, in the log: of those that have no successor, at the start of all whose reminders fell due in
 // the last week, and then of each when it falls due.
 func (n *runningNode) remind(ctx context.Context) {
 	tick := time.NewTicker(remindEvery)
 	defer tick.Stop()
+	told := map[string]bool{}
 	since := n.now().Add(-7 * 24 * time.Hour)
 	for {
 		now := n.now()
 		n.logReminders(since, now)
+		n.tellStillUsed(ctx, told)
 		if now.After(since) { // a clock that was set back does not have everything told again
 			since = now
 		}
@@ -38,5 +41,33 @@ func (n *runningNode) logReminders(since, now time.Time) {
 		}
 		n.log.Warn(text, "partner", r.Partner, "use", r.Use, "issuing_body", r.Issuer, "until", instant(r.Until), "days_left", int(r.Left/(24*time.Hour)),
 			"subject", r.X509Cert.Subject.String(), "sha256", signing.Fingerprint(r.X509Cert))
+	}
+}
+
+// tellStillUsed tells the log and the audit log, once, of each credential that ends in three days and that its partner still signs with
+// although another one counts. told are those that need not be looked for in the audit log.
+func (n *runningNode) tellStillUsed(ctx context.Context, told map[string]bool) {
+	list, err := n.Node.StillUsed(ctx)
+	if err != nil {
+		n.log.Error("credentials that partners still use not looked for", "error", err)
+		return
+	}
+	for _, s := range list {
+		entry := s.Audit(n.now())
+		if told[entry.Subject] {
+			continue
+		}
+		before, err := n.Store.Recorded(ctx, entry.Event, entry.Subject, s.TellFrom())
+		if err == nil && !before {
+			n.log.Warn("a partner still signs with a credential that ends soon although another one counts", "partner", s.Partner, "use", s.Use,
+				"issuing_body", s.Issuer, "until", instant(s.Until), "days_left", int(s.Until.Sub(entry.At)/(24*time.Hour)), "last_message", s.Last.Seq,
+				"subject", s.X509Cert.Subject.String(), "sha256", s.SHA256)
+			err = n.Store.Record(ctx, []exchange.AuditEntry{entry})
+		}
+		if err != nil {
+			n.log.Error("credential that a partner still uses not told of", "partner", s.Partner, "sha256", s.SHA256, "error", err)
+			continue
+		}
+		told[entry.Subject] = true
 	}
 }

@@ -151,9 +151,10 @@ func (c *country) writeKeys(o Options) error {
 		return err
 	}
 	requests := map[string]pkitest.Request{
-		"node":       {Name: c.Name, Use: pkitest.MessageSignature, Algorithm: o.Algorithm},
-		"tls-server": {Name: c.Name + " server", Use: pkitest.TLSServer, Hosts: []string{"127.0.0.1", "localhost"}},
-		"tls-client": {Name: c.Name + " client", Use: pkitest.TLSClient},
+		"node":        {Name: c.Name, Use: pkitest.MessageSignature, Algorithm: o.Algorithm},
+		"tls-server":  {Name: c.Name + " server", Use: pkitest.TLSServer, Hosts: []string{"127.0.0.1", "localhost"}},
+		"tls-client":  {Name: c.Name + " client", Use: pkitest.TLSClient},
+		"issuer-list": {Name: c.Name + " list of issuers", Use: pkitest.IssuerList},
 	}
 	for _, b := range c.Bodies {
 		requests["body-"+b.ID] = pkitest.Request{Name: b.Name, Use: pkitest.DocumentSignature, Algorithm: o.Algorithm}

@@ -102,6 +102,18 @@ func (id linkID) String() string {
 	return hex.EncodeToString(id.issuer[:]) + ":" + hex.EncodeToString(id.serial[:])
 }
 
+// parseLinkID reads what String writes.
+func parseLinkID(text string) (id linkID, err error) {
+	issuer, number, _ := strings.Cut(text, ":")
+	if len(issuer) != 2*len(id.issuer) || len(number) != 2*len(id.serial) {
+		return id, fmt.Errorf("%.120q names no credential", text)
+	}
+	if _, err = hex.Decode(id.issuer[:], []byte(issuer)); err == nil {
+		_, err = hex.Decode(id.serial[:], []byte(number))
+	}
+	return id, err
+}
+
 func (c cache) writeSince(since map[linkID]time.Time) error {
 	out := make(map[string]time.Time, len(since))
 	for id, at := range since {

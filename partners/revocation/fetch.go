@@ -45,6 +45,8 @@ type Fetcher struct {
 	mu    sync.Mutex // guards what follows, and changes of Book
 	state map[string]*sourceState
 	told  map[linkID]bool // revocations that were logged
+	// forgotten are those that were logged because no source tells of them any more.
+	forgotten map[linkID]bool
 }
 
 type sourceState struct {
@@ -65,7 +67,7 @@ func NewFetcher(o FetcherOptions) *Fetcher {
 	}
 	return &Fetcher{
 		o: o, cache: cache{o.Dir}, wake: make(chan struct{}, 1),
-		state: map[string]*sourceState{}, told: map[linkID]bool{},
+		state: map[string]*sourceState{}, told: map[linkID]bool{}, forgotten: map[linkID]bool{},
 	}
 }
 
@@ -198,6 +200,11 @@ func (f *Fetcher) begin(targets []Target, now time.Time) {
 		}
 	}
 	known.since = since
+	if known.memory == nil {
+		if known.memory, err = f.cache.readMemory(); err != nil {
+			f.o.Log.Error("revocation: what was revoked before is not all known any more", "error", err)
+		}
+	}
 	f.o.Book.current.Store(known)
 	if changed || len(before) != len(since) {
 		if err := f.cache.writeSince(since); err != nil {
@@ -239,6 +246,7 @@ func (f *Fetcher) publish(s source, found finding, fetched time.Time) error {
 	if err := known.add(found); err != nil {
 		return err
 	}
+	f.remember(known)
 	f.o.Book.current.Store(known)
 	state.this, state.next = found.updates()
 	state.fetched = fetched.UTC()

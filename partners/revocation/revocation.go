@@ -4,7 +4,7 @@
 // Judging is a pure function of (Known, Policy, instant) and never touches network or disk. It leaves to package partners
 // which credentials there are, which partner has which policy, and what a refusal means.
 //
-// Read this file (the judgement), crl.go and ocsp.go (what is believed), fetch.go and cache.go (how it comes here).
+// Read this file (the judgement), crl.go and ocsp.go (what is believed), memory.go (what stays known), fetch.go and cache.go (how it comes here).
 package revocation
 
 import (
@@ -100,6 +100,8 @@ type Known struct {
 	answers map[linkID]*Answer
 	// since is when each credential was first looked for.
 	since map[linkID]time.Time
+	// memory is what sources told once; nil before it was read.
+	memory map[linkID]memory
 }
 
 // Book holds what is known now. Its zero value knows nothing. It is safe for concurrent use.
@@ -145,11 +147,22 @@ func (k *Known) judge(l Link, p Policy, at time.Time) Verdict {
 	return v
 }
 
-// revoked gives the earliest withdrawal that any source tells of.
+// revoked gives the earliest withdrawal that any source tells of or, if none does, that one told of before.
 func (k *Known) revoked(l Link) *Revocation {
 	if k == nil {
 		return nil
 	}
+	if r := k.told(l); r != nil {
+		return r
+	}
+	if m, ok := k.memory[l.id]; ok {
+		return &Revocation{l.X509Cert, m.At, m.Reason}
+	}
+	return nil
+}
+
+// told gives the earliest withdrawal that any source tells of.
+func (k *Known) told(l Link) *Revocation {
 	var found *Revocation
 	note := func(r Revocation) {
 		if found == nil || r.At.Before(found.At) {
@@ -237,7 +250,7 @@ func (k *Known) clone() *Known {
 	if k == nil {
 		return &Known{crls: map[issuerID][]*CRL{}, answers: map[linkID]*Answer{}, since: map[linkID]time.Time{}}
 	}
-	return &Known{crls: maps.Clone(k.crls), answers: maps.Clone(k.answers), since: maps.Clone(k.since)}
+	return &Known{crls: maps.Clone(k.crls), answers: maps.Clone(k.answers), since: maps.Clone(k.since), memory: maps.Clone(k.memory)}
 }
 
 // addCRL puts c in the place of the one of its issuer and scope. One that is older than what is known is refused: whoever

@@ -149,58 +149,6 @@ func extension(critical bool, der []byte, id ...int) pkix.Extension {
 	return pkix.Extension{Id: id, Critical: critical, Value: der}
 }
 
-func TestHostileCRLsAreRefusedByName(t *testing.T) {
-	w := newWorld(t)
-	other, err := w.Impostor()
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := func(e pkix.Extension) []byte {
-		return w.crl(t, func(l *x509.RevocationList) { l.ExtraExtensions = []pkix.Extension{e} })
-	}
-	flag := func(tag byte) []byte { return []byte{0x30, 3, 0x80 | tag, 1, 0xFF} }
-	good := w.crl(t, nil)
-	for _, test := range []struct {
-		name string
-		data []byte
-		want string
-	}{
-		{"good", good, ""},
-		{"key of somebody else under the same name", signCRL(t, other.Issuing.X509Cert, other.Issuing.Key, nil), "is not signed by"},
-		{"of another CA", signCRL(t, w.Root.X509Cert, w.Root.Key, nil), "is no CA of this partner"},
-		{"from the future", w.crl(t, func(l *x509.RevocationList) {
-			l.ThisUpdate, l.NextUpdate = noon.Add(time.Hour+time.Second), noon.AddDate(0, 0, 2)
-		}), "from the future"},
-		{"an hour ahead", w.crl(t, func(l *x509.RevocationList) { l.ThisUpdate = noon.Add(time.Hour) }), ""},
-		{"delta", with(extension(true, []byte{2, 1, 1}, 2, 5, 29, 27)), "delta CRL"},
-		{"indirect", with(extension(true, flag(4), 2, 5, 29, 28)), "indirect CRL"},
-		{"some reasons", with(extension(true, []byte{0x30, 4, 0x83, 2, 6, 0x40}, 2, 5, 29, 28)), "some reasons"},
-		{"attribute certificates", with(extension(true, flag(5), 2, 5, 29, 28)), "attribute certificates"},
-		{"end credentials only", with(extension(true, flag(1), 2, 5, 29, 28)), ""},
-		{"scope that cannot be read", with(extension(true, []byte{5, 0}, 2, 5, 29, 28)), "cannot be read"},
-		{"critical extension", with(extension(true, []byte{5, 0}, 1, 2, 3, 4)), "critical extension 1.2.3.4"},
-		{"extension that is not critical", with(extension(false, []byte{5, 0}, 1, 2, 3, 4)), ""},
-		{"entry of another issuer", w.crl(t, func(l *x509.RevocationList) {
-			e := revoked(big.NewInt(5), noon)
-			e.ExtraExtensions = []pkix.Extension{extension(true, []byte{0x30, 0}, 2, 5, 29, 29)}
-			l.RevokedCertificateEntries = []x509.RevocationListEntry{e}
-		}), "certificateIssuer"},
-		{"serial number of 21 octets", w.crl(t, func(l *x509.RevocationList) {
-			l.RevokedCertificateEntries = []x509.RevocationListEntry{revoked(new(big.Int).Lsh(big.NewInt(1), 160), noon)}
-		}), "20 octets"},
-		{"truncated", good[:len(good)-9], "not a CRL"},
-		{"empty", nil, "not a CRL"},
-		{"not a CRL", []byte("<html>"), "not a CRL"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := revocation.ReadCRL(test.data, []*x509.Certificate{w.Issuing.X509Cert}, noon)
-			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%v, want %q", err, test.want)
-			}
-		})
-	}
-}
-
 // A list that covers other credentials says nothing about this one.
 func TestCRLOfAnotherScope(t *testing.T) {
 	w := newWorld(t)
@@ -563,6 +511,7 @@ func FuzzReadCRL(f *testing.F) {
 		l.ExtraExtensions = []pkix.Extension{extension(true, []byte{0x30, 3, 0x81, 1, 0xFF}, 2, 5, 29, 28)}
 		l.RevokedCertificateEntries = []x509.RevocationListEntry{revoked(big.NewInt(5), noon)}
 	}))
+	addHostile(f, blockCRL)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := revocation.ReadCRL(data, []*x509.Certificate{w.Issuing.X509Cert}, noon); c == nil && err == nil {
 			t.Error("neither CRL nor error")
@@ -577,6 +526,7 @@ func FuzzReadOCSP(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(refusal)
+	addHostile(f, blockOCSP)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if a, err := revocation.ReadOCSP(data, w.chain[0], noon); a == nil && err == nil {
 			t.Error("neither answer nor error")

@@ -172,10 +172,11 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 	if own != nil && own.waits {
 		m.State = exchange.StateReceived
 	}
-	if err := t.record(a, &m); err != nil {
+	certificate, err := t.record(a, &m)
+	if err != nil {
 		return exchange.Accepted{}, err
 	}
-	released, err := t.advance(&m, own)
+	released, err := t.advance(&m, own, certificate)
 	if err != nil {
 		return exchange.Accepted{}, err
 	}
@@ -188,30 +189,31 @@ func (t *transaction) accept(a *arrival) (exchange.Accepted, error) {
 	}, t.fits()
 }
 
-// record writes an arrival's records; m is its message and is completed.
-func (t *transaction) record(a *arrival, m *exchange.Message) (err error) {
+// record writes an arrival's records; m is its message and is completed. It returns the number of the certificate that m brings or
+// confirms, 0 if it is none.
+func (t *transaction) record(a *arrival, m *exchange.Message) (certificate uint64, err error) {
 	if m.Raw, err = t.keepOr(m.Raw, a.raw, m.Created); err != nil {
-		return err
+		return 0, err
 	}
 	if m.Seq, err = t.next(bucketMessages); err != nil {
-		return err
+		return 0, err
 	}
 	if a.reply != nil {
 		if m.Reply, err = t.reply(a.reply, a.held, m.Created); err != nil {
-			return fmt.Errorf("reply: %w", err)
+			return 0, fmt.Errorf("reply: %w", err)
 		}
 	}
 	if err := t.writeMessage(nil, m); err != nil {
-		return err
+		return 0, err
 	}
 	if err := t.audit(a.audit); err != nil {
-		return err
+		return 0, err
 	}
 	if err := t.change(a.changes); err != nil {
-		return err
+		return 0, err
 	}
 	if a.certificate == nil {
-		return nil
+		return 0, nil
 	}
 	return t.hold(a.certificate, a.document, m)
 }
@@ -283,44 +285,35 @@ func (t *transaction) quarantine(a *arrival, code, cause string) (exchange.Accep
 	return exchange.Accepted{Message: m, Fresh: true, Conflict: true}, t.fits()
 }
 
-// hold stores the certificate that m brings unless one with its key and content is there. With other content under its key all of
-// them are in conflict. From the second on each came in conflict and made those before it so: only a lone first one is left to
-// mark, and what is written for a new one does not grow with those before it.
-func (t *transaction) hold(c *certificateRecord, document blob, m *exchange.Message) error {
+// hold stores the certificate that m brings unless one with its key and content is there, and returns its number. With other
+// content under its key all of them are in conflict. Those that are so already are not written again, so that what is written for
+// a new one does not grow with those before it.
+func (t *transaction) hold(c *certificateRecord, document blob, m *exchange.Message) (uint64, error) {
 	held := heldUnder(t.tx, exchange.Inbound, c.Key)
 	for seq, content := range held {
 		if content == c.Content {
-			return t.confirm(seq, c, document, m)
+			return seq, t.confirm(seq, c, document, m)
 		}
 	}
-	for seq := range held { // One that was replaced is in no conflict.
-		var other certificateRecord
-		if err := load(t.tx, bucketCertificates, seq, &other); err != nil {
-			return err
+	conflict := false
+	for seq := range held {
+		counts, err := t.conflict(seq)
+		if err != nil {
+			return 0, err
 		}
-		if other.State == exchange.CertificateReplaced {
-			delete(held, seq)
-		}
+		conflict = conflict || counts
 	}
 	record := *c
-	if m.State == exchange.StateReceived {
+	switch {
+	case conflict:
+		record.State = exchange.CertificateInConflict
+	case m.State == exchange.StateReceived:
 		record.State = exchange.CertificateReceived
 	}
-	if len(held) == 0 {
-		return t.keepCertificate(&record, document, m.Created)
+	if err := t.keepCertificate(&record, document, m.Created); err != nil || !conflict {
+		return record.Seq, err
 	}
-	record.State = exchange.CertificateInConflict
-	if len(held) == 1 {
-		for first := range held {
-			if err := t.conflict(first); err != nil {
-				return err
-			}
-		}
-	}
-	if err := t.keepCertificate(&record, document, m.Created); err != nil {
-		return err
-	}
-	return t.audit([]exchange.AuditEntry{{
+	return record.Seq, t.audit([]exchange.AuditEntry{{
 		At: m.Created, Actor: record.Partner, Event: "certificate.conflict", Subject: keyText(record.Key),
 		Detail: fmt.Sprintf("message %q brought other content under the same key", record.Message),
 	}})
@@ -340,6 +333,7 @@ func (t *transaction) confirm(seq uint64, c *certificateRecord, document blob, m
 	before := certificateEntries(&held.Certificate)
 	record := *c
 	record.Seq, record.Revision, record.Dealings = seq, held.Revision, held.Dealings
+	record.Dealings.Life = c.Dealings.Life
 	if waits {
 		record.State = exchange.CertificateReceived
 	}

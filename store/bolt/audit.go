@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -101,6 +102,28 @@ func (s *Store) Audit(ctx context.Context, after uint64, limit int) ([]AuditReco
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
 	return records, nil
+}
+
+// Recorded reports whether the audit log has an entry of an event about a subject that was recorded at the instant since or later. It
+// reads the log from its end to the first entry that is a day older than since, which is more than clocks are set back.
+func (s *Store) Recorded(ctx context.Context, event, subject string, since time.Time) (found bool, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		return descend(tx, bucketAudit, nil, 0, func(seq uint64) (bool, error) {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			var r AuditRecord
+			if err := load(tx, bucketAudit, seq, &r); err != nil {
+				return false, err
+			}
+			found = r.Event == event && r.Subject == subject && !r.At.Before(since)
+			return !found && !r.At.Before(since.AddDate(0, 0, -1)), nil
+		})
+	})
+	if err != nil {
+		return false, fmt.Errorf("audit log: %w", err)
+	}
+	return found, nil
 }
 
 // walkAudit visits the records above after until visit returns false, and verifies the chain.

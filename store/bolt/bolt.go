@@ -38,11 +38,13 @@
 package bolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -111,8 +113,9 @@ const (
 	stateFile = "state.db"
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
-	// What such a one wrote is a store of version 3 in which there are none. Version 4 has the partners' registry: an older program
-	// would trust what the registry does not trust any more.
+	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
+	// it brought, and has the index of signers, which Open adds to what an older program wrote; and it has the partners' registry: an
+	// older program would trust what the registry does not trust any more.
 	schemaVersion = 4
 	defaultLarge  = 1 << 20
 )
@@ -248,11 +251,58 @@ func (t *transaction) prepareBuckets() error {
 	version, err := strconv.Atoi(string(stored))
 	switch {
 	case stored == nil, err == nil && 1 <= version && version < schemaVersion:
+		if err := t.nameWaiting(); err != nil {
+			return err
+		}
+		if err := t.indexSigners(); err != nil {
+			return err
+		}
 		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:
 		return fmt.Errorf("%w: schema version %q", exchange.ErrDamaged, stored)
 	case version > schemaVersion:
 		return fmt.Errorf("%w: schema version %d, this program knows up to %d", ErrSchema, version, schemaVersion)
+	}
+	return nil
+}
+
+// indexSigners makes the entries of bucketSigners of a store that has none. It puts them in the order of their keys, because in one
+// transaction bbolt inserts elsewhere in time that grows with what it has inserted: about 90 octets of memory for each, and some 20 s for a
+// million records.
+func (t *transaction) indexSigners() error {
+	var all [][]byte // keys, each with its instant behind it
+	collect := func(entries []entry) {
+		for _, e := range entries {
+			if e.bucket == bucketSigners {
+				all = append(all, slices.Concat(e.key, e.value))
+			}
+		}
+	}
+	err := t.tx.Bucket([]byte(bucketMessages)).ForEach(func(key, sealed []byte) error {
+		var m exchange.Message
+		err := decode(t.tx, bucketMessages, lastNumber(key), sealed, &m)
+		collect(messageEntries(&m))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = t.tx.Bucket([]byte(bucketCertificates)).ForEach(func(key, sealed []byte) error {
+		var c exchange.Certificate
+		err := decode(t.tx, bucketCertificates, lastNumber(key), sealed, &c)
+		collect(certificateEntries(&c))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, bytes.Compare)
+	bucket := t.tx.Bucket([]byte(bucketSigners))
+	for _, e := range all {
+		end := len(e) - instantSize
+		if err := bucket.Put(e[:end], e[end:]); err != nil {
+			return fmt.Errorf("index %s: %w", bucketSigners, err)
+		}
 	}
 	return nil
 }

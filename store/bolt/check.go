@@ -178,12 +178,15 @@ func (c *check) place(m *exchange.Message) error {
 		return c.fail(err)
 	}
 	waiting := c.tx.Bucket([]byte(bucketWaiting))
-	began := waiting.Get(waitingKey(m.Seq))
-	if began == nil || lastNumber(waiting.Get(placeKey(key, lastNumber(began), m.Order.Sequence))) != m.Seq {
+	w, found := waitOf(c.tx, m.Seq)
+	if !found || lastNumber(waiting.Get(placeKey(key, w.began, m.Order.Sequence))) != m.Seq {
 		return c.problem("message %d waits and has no place in its conversation", m.Seq)
 	}
-	if lastNumber(began) == own.Began && m.Order.Sequence <= own.Next {
+	if w.began == own.Began && m.Order.Sequence <= own.Next {
 		return c.problem("message %d waits with sequence number %d, %d comes next", m.Seq, m.Order.Sequence, own.Next)
+	}
+	if w.certificate != 0 && c.tx.Bucket([]byte(bucketCertificates)).Get(number(w.certificate)) == nil {
+		return c.problem("message %d waits with certificate %d, which is missing", m.Seq, w.certificate)
 	}
 	return nil
 }

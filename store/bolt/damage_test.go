@@ -21,8 +21,8 @@ func written(t *testing.T) string {
 	dir := t.TempDir()
 	s := open(t, dir, bolt.Options{})
 	a := arrival("m1@th")
-	a.Certificate = &exchange.Certificate{Key: exchange.CertificateKey{Country: "TH", Form: "AK", Reference: "T1"}, Content: "c"}
-	a.Document = []byte("signed document")
+	a.Certificate = &exchange.Certificate{Key: exchange.CertificateKey{Country: "TH", Form: "AK", Reference: "T1"}, Content: "c", DocumentSigner: "d0"}
+	a.Message.Signer, a.Document = "e1", []byte("signed document")
 	if _, err := s.Accept(t.Context(), []exchange.Arrival{a, arrival("m2@th")}); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // The buckets of state.db. messages, certificates and audit hold records under their number; entries in ids, references,
-// states, due and leases follow from the records by messageEntries and certificateEntries alone, which Check uses to
+// states, signers, due and leases follow from the records by messageEntries and certificateEntries alone, which Check uses to
 // compare the two; raw, months and large say where raw bytes lie.
 const (
 	bucketMeta          = "meta"          // "schema" -> decimal version
@@ -23,6 +24,7 @@ const (
 	bucketIDs           = "ids"           // MessageID + what it is used for: all uses of one id lie side by side
 	bucketReferences    = "references"    // normalised reference of a certificate
 	bucketStates        = "states"        // state, seq: messages that are neither delivered nor accepted
+	bucketSigners       = "signers"       // fingerprint of a credential, seq -> instant: what it signed
 	bucketDue           = "due"           // partner, time, seq: outbound messages that are not terminal
 	bucketLeases        = "leases"        // partner, end, seq: those of them that a worker holds
 	bucketRaw           = "raw"           // month, digest -> offset, size
@@ -36,22 +38,23 @@ const (
 )
 
 var allBuckets = []string{
-	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
+	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
 	bucketWaiting, bucketPauses, bucketRegistry,
 }
 
 // derivedBuckets follow from the records.
-var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketDue, bucketLeases}
+var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue, bucketLeases}
 
 // What an id or reference is used for; the byte that follows it in a key.
 const (
 	useOutbound    = 'o' // ids: the outbound message with it -> seq. Unique.
 	useAccepted    = 'a' // ids: + partner: the inbound message with it that was accepted or received -> seq. Unique.
-	useMessage     = 'm' // ids: + seq: every message with it
+	useMessage     = 'm' // ids: + seq: every message with it. signers: + seq -> Created
 	useReply       = 'r' // ids: + seq: messages whose RefToMessageID it is
-	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
+	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it. signers: + seq -> Recorded
 	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
+	useOnHold      = 'h' // references: "", seq: certificates whose issuer is in doubt
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
 )
 
@@ -73,6 +76,12 @@ func messageEntries(m *exchange.Message) []entry {
 	}
 	if m.RefToMessageID != "" {
 		add(bucketIDs, nil, idUse(m.RefToMessageID, useReply), seq)
+	}
+	if m.Signer != "" {
+		add(bucketSigners, instant(m.Created), signedBy(m.Signer, useMessage), seq)
+	}
+	if m.DocumentSigner != "" && m.DocumentSigner != m.Signer {
+		add(bucketSigners, instant(m.Created), signedBy(m.DocumentSigner, useMessage), seq)
 	}
 	if m.State != exchange.StateDelivered && m.State != exchange.StateAccepted {
 		add(bucketStates, nil, part(string(m.State)), seq)
@@ -105,8 +114,14 @@ func certificateEntries(c *exchange.Certificate) []entry {
 		{bucketReferences, append(idUse(c.Key.Reference, useCertificate), seq...), nil},
 		{bucketReferences, append(certificateKey(c.Direction, c.Key), seq...), []byte(c.Content)},
 	}
+	if c.DocumentSigner != "" {
+		entries = append(entries, entry{bucketSigners, append(signedBy(c.DocumentSigner, useCertificate), seq...), instant(c.Recorded)})
+	}
 	if c.Dealings.Verifying() {
 		entries = append(entries, entry{bucketReferences, append(verifying(), seq...), nil})
+	}
+	if c.Dealings.OnHold() {
+		entries = append(entries, entry{bucketReferences, append(onHold(), seq...), nil})
 	}
 	return entries
 }
@@ -114,9 +129,20 @@ func certificateEntries(c *exchange.Certificate) []entry {
 // verifying is the prefix of the entries of all certificates of which a verification is open. No certificate has the reference "".
 func verifying() []byte { return idUse("", useVerifying) }
 
+// onHold is the prefix of the entries of all certificates whose issuer is in doubt.
+func onHold() []byte { return idUse("", useOnHold) }
+
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {
 	return bytes.Join([][]byte{idUse(k.Reference, useKey), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
+}
+
+// signedBy is the prefix of the entries of what a credential signed. A fingerprint is kept as the octets that it writes.
+func signedBy(fingerprint string, use byte) []byte {
+	if octets, err := hex.DecodeString(fingerprint); err == nil && hex.EncodeToString(octets) == fingerprint {
+		return idUse(string(octets), use)
+	}
+	return idUse(fingerprint, use)
 }
 
 func idUse(id string, use byte) []byte { return append(part(id), use) }
@@ -175,9 +201,9 @@ func (t *transaction) reindex(before, after []entry) error {
 	for _, e := range after {
 		keep[e.bucket+string(e.key)] = true
 	}
-	had := make(map[string]bool, len(before))
+	had := make(map[string][]byte, len(before))
 	for _, e := range before {
-		had[e.bucket+string(e.key)] = true
+		had[e.bucket+string(e.key)] = append([]byte{}, e.value...)
 		if keep[e.bucket+string(e.key)] {
 			continue
 		}
@@ -186,7 +212,7 @@ func (t *transaction) reindex(before, after []entry) error {
 		}
 	}
 	for _, e := range after {
-		if had[e.bucket+string(e.key)] {
+		if value, there := had[e.bucket+string(e.key)]; there && bytes.Equal(value, e.value) {
 			continue
 		}
 		t.spend(len(e.key) + len(e.value))
@@ -211,20 +237,37 @@ func acceptedKey(partner, messageID string) []byte {
 // descend calls visit with the numbers of all entries under prefix that are smaller than before, highest first, until it
 // returns false. before 0 means all. The entries' keys are prefix and number.
 func descend(tx *bbolt.Tx, bucket string, prefix []byte, before uint64, visit func(seq uint64) (bool, error)) error {
+	return descendEntries(tx, bucket, prefix, before, func(seq uint64, _ []byte) (bool, error) { return visit(seq) })
+}
+
+// descendSigned is descend for what a credential signed, without what is older than since. No record is read for that: a million
+// entries take less than a second.
+func descendSigned(tx *bbolt.Tx, prefix []byte, since time.Time, before uint64, visit func(seq uint64) (bool, error)) error {
+	first := instant(since)
+	return descendEntries(tx, bucketSigners, prefix, before, func(seq uint64, at []byte) (bool, error) {
+		if !since.IsZero() && bytes.Compare(at, first) < 0 {
+			return true, nil
+		}
+		return visit(seq)
+	})
+}
+
+// descendEntries is descend with the entries' values, which are valid during the call.
+func descendEntries(tx *bbolt.Tx, bucket string, prefix []byte, before uint64, visit func(seq uint64, value []byte) (bool, error)) error {
 	c := tx.Bucket([]byte(bucket)).Cursor()
 	end := append(bytes.Clone(prefix), number(before-1)...) // for 0 the highest number
-	key, _ := c.Seek(end)
+	key, value := c.Seek(end)
 	switch {
 	case key == nil:
-		key, _ = c.Last()
+		key, value = c.Last()
 	case !bytes.Equal(key, end):
-		key, _ = c.Prev()
+		key, value = c.Prev()
 	}
-	for ; key != nil && bytes.HasPrefix(key, prefix); key, _ = c.Prev() {
+	for ; key != nil && bytes.HasPrefix(key, prefix); key, value = c.Prev() {
 		if len(key) != len(prefix)+8 {
 			return fmt.Errorf("%w: key %x in %s", exchange.ErrDamaged, key, bucket)
 		}
-		if more, err := visit(lastNumber(key)); err != nil || !more {
+		if more, err := visit(lastNumber(key), value); err != nil || !more {
 			return err
 		}
 	}

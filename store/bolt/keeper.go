@@ -63,7 +63,8 @@ func (t *transaction) expel(e *expulsion) (bool, error) {
 	if err != nil || m.State != exchange.StateReceived {
 		return false, err
 	}
-	if err := t.leave(&m); err != nil {
+	held, err := t.leave(&m)
+	if err != nil {
 		return false, err
 	}
 	reply := uint64(0)
@@ -75,10 +76,6 @@ func (t *transaction) expel(e *expulsion) (bool, error) {
 	err = t.changeMessage(&m, func(m *exchange.Message) {
 		m.State, m.Reason, m.Settled, m.Reply = exchange.StateQuarantined, cloneReason(&e.Reason), e.At.UTC(), reply
 	})
-	if err != nil {
-		return false, err
-	}
-	held, err := t.carried(&m)
 	if err != nil {
 		return false, err
 	}
@@ -131,4 +128,27 @@ func (s *Store) Pauses(ctx context.Context) ([]exchange.Pause, error) {
 	}
 	slices.SortFunc(pauses, func(a, b exchange.Pause) int { return cmp.Compare(a.Partner, b.Partner) })
 	return pauses, nil
+}
+
+// Change implements exchange.Keeper. MaxBytes does not stop it.
+func (s *Store) Change(ctx context.Context, changes []exchange.Change, audit []exchange.AuditEntry) error {
+	own, err := cloneChanges(changes)
+	if err != nil {
+		return err
+	}
+	audit = slices.Clone(audit)
+	fit := true
+	err = s.submit(ctx, func(t *transaction) (err error) {
+		if fit, err = t.fit(own); err != nil || !fit {
+			return err
+		}
+		return errors.Join(t.change(own), t.audit(audit))
+	})
+	if err == nil && !fit {
+		err = exchange.ErrChanged
+	}
+	if err != nil {
+		return fmt.Errorf("changing certificates: %w", err)
+	}
+	return nil
 }

@@ -601,7 +601,7 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 	dir := written(t)
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		var errs []error
-		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "registry"} {
+		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "signers", "registry"} {
 			errs = append(errs, tx.DeleteBucket([]byte(name)))
 		}
 		return errors.Join(append(errs, tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1")))...)
@@ -615,6 +615,9 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 		if _, err := s.Raw(t.Context(), m.Raw); err != nil {
 			t.Error(err)
 		}
+	}
+	if n := len(query(t, s, exchange.MessageQuery{Signer: "e1"})); n != 1 {
+		t.Errorf("%d messages of the signer, want 1", n)
 	}
 	if acceptOne(t, s, arrival("m2@th")).Fresh || !acceptOne(t, s, largeArrival("m4@th")).Fresh {
 		t.Error("a copy is fresh or a new message is none")

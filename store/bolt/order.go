@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/ecogate/ecogate/exchange"
 )
 
@@ -35,7 +37,7 @@ func lineKey(partner, name string) []byte { return append(part(partner), part(na
 // Keys of the bucket "waiting": each message that waits has one of both.
 const (
 	waitingPlace  = 'p' // + conversation, beginning, sequence number -> seq
-	waitingNumber = 'n' // + seq -> beginning
+	waitingNumber = 'n' // + seq -> beginning, number of the certificate that it brought or confirmed (0: none)
 )
 
 func placeKey(conversation []byte, began uint64, sequence uint32) []byte {
@@ -44,6 +46,20 @@ func placeKey(conversation []byte, began uint64, sequence uint32) []byte {
 }
 
 func waitingKey(seq uint64) []byte { return append([]byte{waitingNumber}, number(seq)...) }
+
+// wait is what the store knows of a message that waits, beside its record.
+type wait struct{ began, certificate uint64 }
+
+func (w wait) encode() []byte { return append(number(w.began), number(w.certificate)...) }
+
+// waitOf reads it; there is none under a number that does not wait.
+func waitOf(tx *bbolt.Tx, seq uint64) (w wait, found bool) {
+	value := tx.Bucket([]byte(bucketWaiting)).Get(waitingKey(seq))
+	if len(value) != 16 {
+		return wait{}, false
+	}
+	return wait{began: binary.BigEndian.Uint64(value), certificate: binary.BigEndian.Uint64(value[8:])}, true
+}
 
 // turn is a new inbound message's place among those of its conversation.
 type turn struct {
@@ -70,14 +86,14 @@ func (t *transaction) turnOf(m *exchange.Message) (_ *turn, taken bool, err erro
 	return own, taken, nil
 }
 
-// advance takes m, which has been written, into its place. If that was the next one, it returns those that waited for it and for nothing
-// more, in their order.
-func (t *transaction) advance(m *exchange.Message, own *turn) ([]exchange.Message, error) {
+// advance takes m, which has been written, into its place; certificate is the number of what it brought or confirmed. If that was the
+// next place, it returns those that waited for it and for nothing more, in their order.
+func (t *transaction) advance(m *exchange.Message, own *turn, certificate uint64) ([]exchange.Message, error) {
 	if own == nil {
 		return nil, nil
 	}
 	if own.waits {
-		return nil, t.wait(m, own)
+		return nil, t.wait(m, placeKey(own.key, own.Began, m.Order.Sequence), wait{own.Began, certificate})
 	}
 	if m.Order.Reset {
 		own.Began = m.Seq
@@ -100,45 +116,49 @@ func (t *transaction) advance(m *exchange.Message, own *turn) ([]exchange.Messag
 	return released, t.putKeyed(bucketConversations, own.key, &own.conversation)
 }
 
-func (t *transaction) wait(m *exchange.Message, own *turn) error {
+func (t *transaction) wait(m *exchange.Message, place []byte, w wait) error {
 	waiting := t.tx.Bucket([]byte(bucketWaiting))
-	place := placeKey(own.key, own.Began, m.Order.Sequence)
-	t.spend(len(place) + 8 + len(waitingKey(0)) + 8)
+	key, value := waitingKey(m.Seq), w.encode()
+	t.spend(len(place) + 8 + len(key) + len(value))
 	if err := waiting.Put(place, number(m.Seq)); err != nil {
 		return fmt.Errorf("index %s: %w", bucketWaiting, err)
 	}
-	return waiting.Put(waitingKey(m.Seq), number(own.Began))
+	return waiting.Put(key, value)
 }
 
-// leave ends the wait of m.
-func (t *transaction) leave(m *exchange.Message) error {
-	waiting := t.tx.Bucket([]byte(bucketWaiting))
-	began := lastNumber(waiting.Get(waitingKey(m.Seq)))
-	conversation := conversationKey(exchange.Inbound, m.Partner, m.ConversationID)
-	if err := waiting.Delete(placeKey(conversation, began, m.Order.Sequence)); err != nil {
-		return fmt.Errorf("index %s: %w", bucketWaiting, err)
+// leave ends the wait of m and returns the certificate that it brought or confirmed, as it is now; nil if it is none.
+func (t *transaction) leave(m *exchange.Message) (*certificateRecord, error) {
+	w, found := waitOf(t.tx, m.Seq)
+	if !found {
+		return nil, fmt.Errorf("%s: %w: message %d waits and has no place in its conversation", t.tx.DB().Path(), exchange.ErrDamaged, m.Seq)
 	}
-	return waiting.Delete(waitingKey(m.Seq))
+	waiting := t.tx.Bucket([]byte(bucketWaiting))
+	conversation := conversationKey(exchange.Inbound, m.Partner, m.ConversationID)
+	if err := waiting.Delete(placeKey(conversation, w.began, m.Order.Sequence)); err != nil {
+		return nil, fmt.Errorf("index %s: %w", bucketWaiting, err)
+	}
+	if err := waiting.Delete(waitingKey(m.Seq)); err != nil || w.certificate == 0 {
+		return nil, err
+	}
+	var held certificateRecord
+	return &held, load(t.tx, bucketCertificates, w.certificate, &held)
 }
 
-// admit accepts a message that waited, and makes its certificate available.
+// admit accepts a message that waited, and admits its certificate.
 func (t *transaction) admit(seq uint64, at time.Time) (exchange.Message, error) {
 	m, err := loadMessage(t.tx, seq)
 	if err != nil {
 		return m, err
 	}
-	if err := t.leave(&m); err != nil {
+	held, err := t.leave(&m)
+	if err != nil {
 		return m, err
 	}
 	if err := t.changeMessage(&m, func(m *exchange.Message) { m.State = exchange.StateAccepted }); err != nil {
 		return m, err
 	}
-	held, err := t.carried(&m)
-	if err != nil {
-		return m, err
-	}
 	if held != nil && unusable(held.State) {
-		if err := t.takeOver(held, exchange.CertificateAvailable, &m); err != nil {
+		if err := t.takeOver(held, held.Dealings.Admitted(), &m); err != nil {
 			return m, err
 		}
 	}
@@ -157,27 +177,47 @@ func (t *transaction) available(m *exchange.Message, at time.Time) error {
 	}})
 }
 
-// carried is the imported certificate that a message which waits brought or confirmed; nil if it is none or if the key is in conflict,
-// which stays whatever becomes of the message. One that was replaced is not counted.
-func (t *transaction) carried(m *exchange.Message) (*certificateRecord, error) {
-	if m.Kind != exchange.KindCertificate || m.Certificate == (exchange.CertificateKey{}) {
-		return nil, nil // the message that answers a certificate names its key too
+// nameWaiting gives what waits since a store of version 3 the certificate that it brought or confirmed. Such a store does not tell which
+// one was confirmed: the one under the key that may still become usable.
+func (t *transaction) nameWaiting() error {
+	waiting := t.tx.Bucket([]byte(bucketWaiting))
+	waits := make(map[uint64]wait)
+	c := waiting.Cursor()
+	for key, began := c.Seek([]byte{waitingNumber}); key != nil && key[0] == waitingNumber; key, began = c.Next() {
+		waits[lastNumber(key)] = wait{began: lastNumber(began)}
 	}
-	var only *certificateRecord
+	for seq, w := range waits {
+		m, err := loadMessage(t.tx, seq)
+		if err != nil {
+			return err
+		}
+		if w.certificate, err = t.broughtBy(&m); err != nil {
+			return err
+		}
+		if err := waiting.Put(waitingKey(seq), w.encode()); err != nil {
+			return fmt.Errorf("index %s: %w", bucketWaiting, err)
+		}
+	}
+	return nil
+}
+
+func (t *transaction) broughtBy(m *exchange.Message) (confirmed uint64, err error) {
+	if m.Kind != exchange.KindCertificate {
+		return 0, nil // what is about a certificate names its key too
+	}
 	for seq := range heldUnder(t.tx, exchange.Inbound, m.Certificate) {
 		var c certificateRecord
 		if err := load(t.tx, bucketCertificates, seq, &c); err != nil {
-			return nil, err
+			return 0, err
 		}
-		if c.State == exchange.CertificateReplaced {
-			continue
+		if c.Message == m.MessageID && c.Partner == m.Partner {
+			return seq, nil
 		}
-		if only != nil {
-			return nil, nil
+		if unusable(c.State) {
+			confirmed = seq
 		}
-		only = &c
 	}
-	return only, nil
+	return confirmed, nil
 }
 
 // unusable reports whether an imported certificate is stored and not to be used for the sake of order.

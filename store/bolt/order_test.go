@@ -1,6 +1,9 @@
 package bolt_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -108,6 +111,9 @@ func TestCheckFindsDisagreementAboutOrder(t *testing.T) {
 		want   string
 	}{
 		{"a place is missing", func(tx *bbolt.Tx) error { return dropFirst(tx, "waiting") }, "waits and has no place"},
+		{"a certificate that waits is missing", func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("waiting")).Put(waitingKey(2), append(number(0), number(9)...))
+		}, "message 2 waits with certificate 9, which is missing"},
 		{"a place too many", func(tx *bbolt.Tx) error { return tx.Bucket([]byte("waiting")).Put([]byte("pxx"), nil) }, "index waiting holds 3 entries"},
 		{"a conversation is missing", func(tx *bbolt.Tx) error {
 			return tx.Bucket([]byte("conversations")).Delete([]byte("o\x02TH\x01d"))
@@ -140,6 +146,70 @@ func TestCheckFindsDisagreementAboutOrder(t *testing.T) {
 			wantDamage(t, "Check", open(t, dir, bolt.Options{}).Check(t.Context()), c.want)
 		})
 	}
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// waitingKey is the key of what the store knows of a message that waits.
+func waitingKey(seq uint64) []byte { return append([]byte("n"), number(seq)...) }
+
+// TestWaitsOfVersionThreeAreUpgraded takes from a store what version 3 did not know: which certificates the messages brought that wait.
+func TestWaitsOfVersionThreeAreUpgraded(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, bolt.Options{})
+	confirms := func(conversation string) exchange.Arrival { // the certificate that the second one brings
+		a := ordered(1)
+		a.Message.MessageID, a.Message.ConversationID = conversation+"1@th", conversation
+		return a
+	}
+	answer := ordered(3) // names a certificate and brings none
+	answer.Message.Kind, answer.Message.Certificate, answer.Certificate = exchange.KindAnswer, answer.Certificate.Key, nil
+	var waits []uint64
+	for _, a := range []exchange.Arrival{ordered(1), ordered(2), answer, confirms("d")} {
+		if a.Certificate != nil {
+			a.Message.Certificate = a.Certificate.Key
+		}
+		waits = append(waits, acceptOne(t, s, a).Message.Seq)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dir, func(tx *bbolt.Tx) error {
+		var errs []error
+		for i, seq := range waits {
+			want := append(number(0), number([]uint64{1, 2, 0, 1}[i])...)
+			if value := tx.Bucket([]byte("waiting")).Get(waitingKey(seq)); !bytes.Equal(value, want) {
+				t.Errorf("message %d waits as %x, want %x", seq, value, want)
+			}
+			errs = append(errs, tx.Bucket([]byte("waiting")).Put(waitingKey(seq), number(0)))
+		}
+		return errors.Join(append(errs, tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("3")))...)
+	})
+	s = open(t, dir, bolt.Options{})
+	check(t, s)
+	states := func(want ...exchange.CertificateState) {
+		t.Helper()
+		found, err := s.Certificates(t.Context(), exchange.CertificateQuery{})
+		if err != nil || len(found) != len(want) {
+			t.Fatalf("%d certificates, %v", len(found), err)
+		}
+		for _, c := range found {
+			if c.State != want[c.Seq-1] {
+				t.Errorf("certificate %d is %q, want %q", c.Seq, c.State, want[c.Seq-1])
+			}
+		}
+	}
+	if expelled, err := s.Expel(t.Context(), []exchange.Expulsion{{Seq: waits[0], At: start}, {Seq: waits[1], At: start}}); err != nil || !expelled[0] || !expelled[1] {
+		t.Fatalf("Expel: %v, %v", expelled, err)
+	}
+	states(exchange.CertificateRefused, exchange.CertificateRefused)
+	first := arrival("d0@th")
+	first.Message.ConversationID, first.Message.Order = "d", &exchange.Order{}
+	if r := acceptOne(t, s, first); len(r.Released) != 1 {
+		t.Errorf("%d were released, want the one that confirmed", len(r.Released))
+	}
+	states(exchange.CertificateAvailable, exchange.CertificateRefused)
+	check(t, s)
 }
 
 func TestPauseIsAudited(t *testing.T) {

@@ -166,14 +166,21 @@ func (t *transaction) changeCertificate(seq uint64, state exchange.CertificateSt
 	return nil
 }
 
-// conflict marks a certificate whatever its state: none of those under its key is usable.
-func (t *transaction) conflict(seq uint64) error {
+// conflict marks a certificate because another one has its key: none of them is usable. One that was replaced stays as it is, and
+// counts for no conflict.
+func (t *transaction) conflict(seq uint64) (counts bool, err error) {
 	var c certificateRecord
 	if err := load(t.tx, bucketCertificates, seq, &c); err != nil {
-		return err
+		return false, err
+	}
+	switch c.State {
+	case exchange.CertificateReplaced:
+		return false, nil
+	case exchange.CertificateInConflict:
+		return true, nil
 	}
 	c.State = exchange.CertificateInConflict
-	return t.writeCertificate(&c)
+	return true, t.writeCertificate(&c)
 }
 
 func (t *transaction) writeCertificate(c *certificateRecord) error {

@@ -240,3 +240,61 @@ func verificationsThatAreOpen(s *suite) {
 		s.Errorf("%d imported ones, want none", len(found))
 	}
 }
+
+// onHold has an arrival bring a certificate whose issuer is in doubt.
+func onHold(a exchange.Arrival) exchange.Arrival {
+	a.Certificate.State = exchange.CertificateSuspended
+	a.Certificate.Dealings.Life = &eco.Life{
+		Side: eco.SideImporting, State: eco.StateSuspended, Resume: eco.StateAvailable, Requests: []eco.Verification{{ID: "issuer", Asked: start}},
+	}
+	return a
+}
+
+func changeWithoutAMessage(s *suite) {
+	s.accept(onHold(imports("m1@th", "TH", "T1", "a")), imports("m2@th", "TH", "T2", "a"))
+	held := s.certificates(exchange.CertificateQuery{OnHold: true})
+	if len(held) != 1 || held[0].Key.Reference != "T1" || held[0].State != exchange.CertificateSuspended {
+		s.Fatalf("on hold: %+v", held)
+	}
+	if found := s.certificates(exchange.CertificateQuery{OnHold: true, Reference: "T2"}); len(found) != 0 {
+		s.Errorf("%d with another reference on hold", len(found))
+	}
+	other := s.only("T2")
+	fits := exchange.Change{Seq: held[0].Seq, Revision: held[0].Revision, Was: held[0].State, State: exchange.CertificateAvailable}
+	stale := exchange.Change{Seq: other.Seq, Revision: other.Revision + 1, Was: other.State, State: exchange.CertificateDenied}
+	entry := exchange.AuditEntry{At: at(1), Actor: "officer", Event: "certificate.released", Subject: "T1"}
+	if err := s.Change(s.Context(), []exchange.Change{fits, stale}, []exchange.AuditEntry{entry}); !errors.Is(err, exchange.ErrChanged) {
+		s.Errorf("a change that does not fit: %v", err)
+	}
+	same(s, "when one does not fit", s.only("T1"), held[0])
+	if err := s.Change(s.Context(), []exchange.Change{fits}, []exchange.AuditEntry{entry}); err != nil {
+		s.Fatal(err)
+	}
+	s.reopen()
+	want := held[0]
+	want.State, want.Revision, want.Dealings = exchange.CertificateAvailable, 1, exchange.Dealings{}
+	same(s, "changed", s.only("T1"), want)
+	if found := s.certificates(exchange.CertificateQuery{OnHold: true}); len(found) != 0 {
+		s.Errorf("%d on hold afterwards", len(found))
+	}
+	if err := s.Change(ended(s.Context()), nil, []exchange.AuditEntry{entry}); err == nil {
+		s.Error("a change under an ended context was made")
+	}
+}
+
+// holdOutlivesTheWait: whose issuer is in doubt is suspended when its turn has come, and one that comes again is as it came then.
+func holdOutlivesTheWait(s *suite) {
+	m := s.accept(onHold(numbered(1)))[0].Message
+	same(s, "while it waits", s.states("T1"), []exchange.CertificateState{exchange.CertificateReceived})
+	s.accept(onHold(numbered(2)), numbered(0))
+	same(s, "in its turn", s.states("T1"), []exchange.CertificateState{exchange.CertificateSuspended})
+	s.expel(s.accept(onHold(numbered(4)))[0].Message.Seq, nil)
+	again := imports("again@th", "TH", "T4", "4")
+	s.accept(again)
+	if c := s.only("T4"); c.State != exchange.CertificateAvailable || c.Dealings.OnHold() || c.Message != "again@th" {
+		s.Errorf("refused, and then beyond doubt: %s, on hold %t", c.State, c.Dealings.OnHold())
+	}
+	if m.State != exchange.StateReceived {
+		s.Errorf("the message was %s", m.State)
+	}
+}

@@ -21,6 +21,7 @@ type model struct {
 	messages     []exchange.Message
 	certificates []exchange.Certificate
 	raw          map[uint64]exchange.Content // by message number
+	brought      map[uint64]uint64           // the number of the certificate that an inbound message brought or confirmed, by its own
 	places       map[string]*places          // inbound, by partner and conversation
 	conversation map[string]*sent            // outbound, by partner and conversation
 	lines        map[string]string           // the conversation of each line, by partner and name
@@ -41,7 +42,7 @@ type sent struct {
 
 func newModel() *model {
 	return &model{
-		raw: make(map[uint64]exchange.Content), places: make(map[string]*places), conversation: make(map[string]*sent),
+		raw: make(map[uint64]exchange.Content), brought: make(map[uint64]uint64), places: make(map[string]*places), conversation: make(map[string]*sent),
 		lines: make(map[string]string), pauses: make(map[string]exchange.Pause),
 	}
 }
@@ -233,7 +234,7 @@ func (m *model) accept(a exchange.Arrival) accepted {
 	}
 	m.change(a.Changes)
 	if a.Certificate != nil {
-		m.hold(*a.Certificate, result.Waits)
+		m.brought[result.Seq] = m.hold(*a.Certificate, result.Waits)
 	}
 	if own != nil {
 		own.taken[a.Message.Order.Sequence] = result.Seq
@@ -261,16 +262,18 @@ func (m *model) reply(d exchange.Departure, held bool, at time.Time) uint64 {
 func (m *model) admit(r *exchange.Message) {
 	r.State = exchange.StateAccepted
 	if c := m.unusable(r); c != nil {
-		c.State, c.Message, c.Partner = exchange.CertificateAvailable, r.MessageID, r.Partner
+		c.State, c.Message, c.Partner = c.Dealings.Admitted(), r.MessageID, r.Partner
 	}
 }
 
 // unusable is the certificate that a message brought or confirmed, if it waits or is refused.
 func (m *model) unusable(r *exchange.Message) *exchange.Certificate {
-	for _, c := range m.under(exchange.Inbound, r.Certificate) {
-		if c.State == exchange.CertificateReceived || c.State == exchange.CertificateRefused {
-			return c
-		}
+	if m.brought[r.Seq] == 0 {
+		return nil
+	}
+	c := &m.certificates[m.brought[r.Seq]-1]
+	if c.State == exchange.CertificateReceived || c.State == exchange.CertificateRefused {
+		return c
 	}
 	return nil
 }
@@ -305,7 +308,8 @@ func (m *model) rearm(seq uint64, due time.Time) {
 	r.State, r.Due, r.Reason, r.Settled, r.SettledBy, r.Late = exchange.StateQueued, due, nil, time.Time{}, "", false
 }
 
-func (m *model) hold(c exchange.Certificate, waits bool) {
+// hold keeps a certificate and returns its number.
+func (m *model) hold(c exchange.Certificate, waits bool) uint64 {
 	if waits {
 		c.State = exchange.CertificateReceived
 	}
@@ -313,10 +317,12 @@ func (m *model) hold(c exchange.Certificate, waits bool) {
 	for _, h := range held {
 		if h.Content == c.Content {
 			if h.State == exchange.CertificateRefused || h.State == exchange.CertificateReceived && !waits {
+				life := c.Dealings.Life
 				c.Seq, c.Revision, c.Dealings = h.Seq, h.Revision, h.Dealings
+				c.Dealings.Life = life
 				*h = c
 			}
-			return
+			return h.Seq
 		}
 	}
 	for _, h := range held {
@@ -328,6 +334,7 @@ func (m *model) hold(c exchange.Certificate, waits bool) {
 	}
 	c.Seq = uint64(len(m.certificates) + 1)
 	m.certificates = append(m.certificates, c)
+	return c.Seq
 }
 
 func (m *model) settleBySignal(s *exchange.Settlement, signal string) bool {

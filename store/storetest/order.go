@@ -222,6 +222,62 @@ func acceptWaitingCertificateByAnotherMessage(s *suite) {
 	same(s, "after an answer about it", s.states("T4"), []exchange.CertificateState{exchange.CertificateReceived})
 }
 
+// replacing is an arrival whose certificate takes the place of held.
+func replacing(a exchange.Arrival, held exchange.Certificate) exchange.Arrival {
+	a.Changes = []exchange.Change{changing(held, exchange.CertificateReplaced, 1)}
+	return a
+}
+
+// acceptReplacementThatWaits: of two certificates with one key each follows the message that brought it.
+func acceptReplacementThatWaits(s *suite) {
+	replaced, received, available := exchange.CertificateReplaced, exchange.CertificateReceived, exchange.CertificateAvailable
+	s.accept(inOrder(imports("m1@th", "TH", "T1", "a"), "c", 1))
+	next := s.accept(replacing(inOrder(imports("m2@th", "TH", "T1", "b"), "d", 1), s.only("T1")))[0].Message
+	s.accept(inOrder(imports("m3@th", "TH", "T1", "a"), "e", 1)) // the replaced one once more
+	same(s, "while all wait", s.states("T1"), []exchange.CertificateState{replaced, received})
+	for _, first := range []exchange.Arrival{inOrder(inbound("c0@th", "TH", "x"), "c", 0), inOrder(inbound("e0@th", "TH", "x"), "e", 0)} {
+		if r := s.accept(first)[0]; len(r.Released) != 1 {
+			s.Errorf("released by %s: %v", first.Message.MessageID, ids(r.Released))
+		}
+		same(s, "when it was the turn of what was replaced", s.states("T1"), []exchange.CertificateState{replaced, received})
+		s.reopen()
+	}
+	if found := s.certificates(exchange.CertificateQuery{Message: "m2@th"}); len(found) != 1 || found[0].Content != digest("b") {
+		s.Errorf("certificates of the message that waits: %+v", found)
+	}
+	s.expel(next.Seq, nil)
+	same(s, "when the replacement was expelled", s.states("T1"), []exchange.CertificateState{replaced, exchange.CertificateRefused})
+	s.accept(inOrder(imports("m4@th", "TH", "T1", "b"), "d", 1))
+	same(s, "when it waits again", s.states("T1"), []exchange.CertificateState{replaced, received})
+	s.accept(inOrder(inbound("d0@th", "TH", "x"), "d", 0))
+	same(s, "when its turn has come", s.states("T1"), []exchange.CertificateState{replaced, available})
+}
+
+// acceptWaitingBesideOneInForce: a replacement that was undone leaves two certificates with one key that are in no conflict.
+func acceptWaitingBesideOneInForce(s *suite) {
+	used, conflict := exchange.CertificateUsedInPart, exchange.CertificateInConflict
+	beside := func(reference string) exchange.Message {
+		s.accept(imports("a"+reference+"@th", "TH", reference, "a"))
+		m := s.accept(replacing(inOrder(imports("b"+reference+"@th", "TH", reference, "b"), reference, 1), s.only(reference)))[0].Message
+		undone := inbound("c"+reference+"@th", "TH", "x")
+		undone.Changes = []exchange.Change{changing(s.certificates(exchange.CertificateQuery{Reference: reference})[1], used, 2)}
+		s.accept(undone)
+		same(s, reference+" waits", s.states(reference), []exchange.CertificateState{used, exchange.CertificateReceived})
+		return m
+	}
+	m := beside("T1")
+	s.expel(m.Seq, nil)
+	same(s, "expelled", s.states("T1"), []exchange.CertificateState{used, exchange.CertificateRefused})
+	beside("T2")
+	s.accept(inOrder(inbound("d@th", "TH", "x"), "T2", 0))
+	same(s, "when its turn has come", s.states("T2"), []exchange.CertificateState{used, exchange.CertificateAvailable})
+	m = beside("T3")
+	s.accept(imports("e@th", "TH", "T3", "c"))
+	same(s, "with a third content", s.states("T3"), []exchange.CertificateState{conflict, conflict, conflict})
+	s.expel(m.Seq, nil)
+	same(s, "expelled from a conflict", s.states("T3"), []exchange.CertificateState{conflict, conflict, conflict})
+}
+
 // acceptRefusalOfWhatCameOutOfOrder: the partner acknowledged a message and could not use it, since those before it did not come.
 func acceptRefusalOfWhatCameOutOfOrder(s *suite) {
 	ordered := inLine(export("m1@kr", "K1", "a"), "line", "c", 0)

@@ -58,6 +58,69 @@ func messagesFilters(s *suite) {
 	}
 }
 
+// signersFilters: what a credential signed is found by its fingerprint, with what it signed inside, and from an instant on.
+func signersFilters(s *suite) {
+	one, two := digest("one"), digest("two")
+	arrive := func(id, signer, document string, after int) exchange.Arrival {
+		a := imports(id, "TH", id, id)
+		a.Message.Signer, a.Message.DocumentSigner, a.Message.Created = signer, document, at(after)
+		a.Certificate.DocumentSigner, a.Certificate.Recorded = document, at(after)
+		return a
+	}
+	refused := arrive("m4", one, "", 40)
+	refused.Message.State, refused.Certificate, refused.Message.Certificate = exchange.StateQuarantined, nil, exchange.CertificateKey{}
+	own := export("m5", "K1", "a")
+	own.Message.Signer, own.Certificate.DocumentSigner = one, two
+	// The second came later and says that it is the oldest: a clock was set back.
+	s.accept(arrive("m1", one, two, 30), arrive("m2", one, one, 10), arrive("m3", two, one, 20), refused) // 1 to 4
+	s.enqueue(own)                                                                                        // 5, at 0
+	again := arrive("m6", one, two, 60)
+	again.Certificate.Key, again.Certificate.Content = s.certificates(exchange.CertificateQuery{Seq: 1})[0].Key, digest("m1")
+	s.accept(again) // 6, the certificate of 1 once more
+	type query = exchange.MessageQuery
+	for _, c := range []struct {
+		name  string
+		query query
+		want  []uint64
+	}{
+		{"signer", query{Signer: one}, []uint64{6, 5, 4, 3, 2, 1}},
+		{"other signer", query{Signer: two}, []uint64{6, 3, 1}},
+		{"unknown signer", query{Signer: digest("three")}, nil},
+		{"no fingerprint", query{Signer: "one"}, nil},
+		{"signer and direction", query{Signer: one, Direction: exchange.Inbound}, []uint64{6, 4, 3, 2, 1}},
+		{"signer since", query{Signer: one, Since: at(20)}, []uint64{6, 4, 3, 1}},
+		{"signer since the last", query{Signer: one, Since: at(60)}, []uint64{6}},
+		{"signer since later", query{Signer: one, Since: at(61)}, nil},
+		{"signer before, since", query{Signer: one, Before: 4, Since: at(20)}, []uint64{3, 1}},
+		{"signer, the newest", query{Signer: two, Limit: 1}, []uint64{6}},
+		{"signer and id", query{Signer: two, MessageID: "m2"}, nil},
+		{"since", query{Since: at(30)}, []uint64{6, 4, 1}},
+	} {
+		var got []uint64
+		for _, m := range s.messages(c.query) {
+			got = append(got, m.Seq)
+		}
+		same(s, c.name, got, c.want)
+	}
+	for _, c := range []struct {
+		name  string
+		query exchange.CertificateQuery
+		want  []uint64
+	}{
+		{"signer", exchange.CertificateQuery{Signer: one}, []uint64{3, 2}},
+		{"signer since", exchange.CertificateQuery{Signer: one, Since: at(11)}, []uint64{3}},
+		{"signer before", exchange.CertificateQuery{Signer: one, Before: 3}, []uint64{2}},
+		{"signer and direction", exchange.CertificateQuery{Signer: two, Direction: exchange.Outbound}, []uint64{4}},
+		{"since", exchange.CertificateQuery{Since: at(20)}, []uint64{3, 1}},
+	} {
+		var got []uint64
+		for _, r := range s.certificates(c.query) {
+			got = append(got, r.Seq)
+		}
+		same(s, "certificates: "+c.name, got, c.want)
+	}
+}
+
 func messagesPaging(s *suite) {
 	const total = 230
 	var all []exchange.Departure

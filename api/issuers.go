@@ -1,0 +1,195 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/issuerlist"
+)
+
+// IssuerDesk takes partners' lists of issuers and tells what stands there; issuerlist.Desk is one. What it changes, its store audits.
+type IssuerDesk interface {
+	Take(ctx context.Context, e partners.Edit, partner string, file []byte) (issuerlist.Report, partners.Entry, error)
+	Issuers(partner string) (issuerlist.Issuers, error)
+}
+
+// TakenIssuerList is the answer to a list of issuers.
+type TakenIssuerList struct {
+	issuerlist.Report
+	// Version is that of the partner's entry in the registry which has the list, or would have it.
+	Version uint64 `json:"version"`
+	// DryRun: nothing was changed.
+	DryRun bool `json:"dry_run,omitempty"`
+}
+
+// mediaTypesOfLists are those of a list that is signed in XML and of one in CMS (RFC 8551 §3.2.1), and one for files of which nothing is known.
+var mediaTypesOfLists = []string{echo.MIMEApplicationXML, "application/pkcs7-mime", echo.MIMEOctetStream}
+
+// issuers answers GET /partners/{id}/issuers.
+func (s *server) issuers(c echo.Context) error {
+	id, err := s.deskOf(c)
+	if err != nil {
+		return err
+	}
+	if err := s.audit(c, "partner.issuers_read", id, ""); err != nil {
+		return err
+	}
+	list, err := s.Issuers.Issuers(id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+// deskOf reads the path's partner; without a desk there is no such path.
+func (s *server) deskOf(c echo.Context, parameters ...string) (string, error) {
+	if s.Issuers == nil {
+		return "", problem(CodeNoPath, "")
+	}
+	return partnerOf(c, parameters...)
+}
+
+// takeIssuers answers POST /partners/{id}/issuer-list. What is refused, and what was only tried, is audited here; what is changed, by the
+// store with the change.
+func (s *server) takeIssuers(c echo.Context) error {
+	id, err := s.deskOf(c, "dry_run", "why")
+	if err != nil {
+		return err
+	}
+	e := partners.Edit{By: callOf(c).key.Name, Why: c.QueryParam("why")}
+	if e.DryRun, err = flag(c, "dry_run"); err != nil {
+		return err
+	}
+	if len(e.Why) > maxGiven || !printable(e.Why) {
+		return problem(CodeParameter, fmt.Sprintf("why is one line of at most %d octets that can be printed", maxGiven))
+	}
+	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil || !slices.Contains(mediaTypesOfLists, mediaType) {
+		return problem(CodeMediaType, fmt.Sprintf("want one of %q", mediaTypesOfLists))
+	}
+	file, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return bodyProblem("", err)
+	}
+	if e.DryRun {
+		if err := s.audit(c, "partner.issuer_list_tried", id, e.Why); err != nil {
+			return err
+		}
+	}
+	report, entry, err := s.Issuers.Take(c.Request().Context(), e, id, file)
+	if err != nil {
+		return s.auditRefusedChange(c, partners.KindPartner, id, err)
+	}
+	if !e.DryRun {
+		s.tell(c, entry.Event(), id, entry.Detail()) // recorded by the store, with the change
+	}
+	return c.JSON(http.StatusOK, TakenIssuerList{Report: report, Version: entry.Version, DryRun: e.DryRun})
+}
+
+// ReleaseRequest is the body of POST /releases.
+type ReleaseRequest struct {
+	Named
+	// Why is for the audit log: how the officer knows that the office or signatory may issue. Required.
+	Why string `json:"why"`
+}
+
+// Held is a certificate whose office or signatory is not on the list of issuers.
+type Held struct {
+	Seq       uint64                    `json:"seq"`
+	Key       exchange.CertificateKey   `json:"key"`
+	Reference string                    `json:"reference"`
+	State     exchange.CertificateState `json:"state"`
+	Partner   string                    `json:"partner"`
+	MessageID string                    `json:"message_id"`
+	Body      string                    `json:"issuing_body"`
+	Office    string                    `json:"office,omitempty"`
+	Signatory string                    `json:"signatory,omitempty"`
+	// Findings say what is not on the list.
+	Findings []eco.Finding `json:"findings,omitempty"`
+}
+
+func held(c exchange.Certificate) Held {
+	h := Held{
+		Seq: c.Seq, Key: c.Key, Reference: c.Data.Reference, State: c.State, Partner: c.Partner, MessageID: c.Message,
+		Body: c.Data.IssuingBody.ID, Office: c.Data.IssuingBody.Office, Signatory: c.Data.Certification.Officer,
+	}
+	for _, f := range c.Findings {
+		if f.Code == eco.CodeIssuingBody || f.Code == eco.ReasonSigner {
+			h.Findings = append(h.Findings, f)
+		}
+	}
+	return h
+}
+
+// holds answers GET /holds.
+func (s *server) holds(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
+	if err := s.audit(c, "holds.listed", "", ""); err != nil {
+		return err
+	}
+	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{OnHold: true, Direction: exchange.Inbound, Limit: maxPage})
+	if err != nil {
+		return fmt.Errorf("finding certificates on hold: %w", err)
+	}
+	list := []Held{}
+	for _, certificate := range found {
+		list = append(list, held(certificate))
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+// release answers POST /releases. The node records who released what.
+func (s *server) release(c echo.Context) error {
+	var in ReleaseRequest
+	actor, n, err := named(c, &in, func(in *ReleaseRequest) Named { return in.Named })
+	if err != nil {
+		return err
+	}
+	if in.Why == "" || len(in.Why) > maxGiven || !printable(in.Why) {
+		return problem(CodeMalformed, fmt.Sprintf(`member "why" is required: one line of at most %d octets that can be printed`, maxGiven))
+	}
+	released, err := s.Dealer.Release(c.Request().Context(), actor, n.query(), in.Why)
+	if err != nil {
+		return s.auditRefusal(c, n.Reference, fmt.Errorf("certificate %s: %w", n.Reference, err))
+	}
+	s.tell(c, "certificate.released", released.Key.String(), in.Why)
+	return c.JSON(http.StatusOK, held(released))
+}
+
+// Issuers tells which issuing bodies a partner has.
+func (c *Client) Issuers(ctx context.Context, partner string) (list issuerlist.Issuers, err error) {
+	err = c.call(ctx, http.MethodGet, partnerPath(partner)+"/issuers", nil, &list)
+	return list, err
+}
+
+// TakeIssuerList has the node take a partner's signed list of issuers or, with change.DryRun, say what that would change. A list is taken
+// whatever version the partner has; change.Version and New play no part.
+func (c *Client) TakeIssuerList(ctx context.Context, partner string, file []byte, change Change) (taken TakenIssuerList, err error) {
+	body := &requestBody{contentType: echo.MIMEOctetStream, pieces: []exchange.Content{bytes.NewReader(file)}}
+	err = c.call(ctx, http.MethodPost, withQuery(partnerPath(partner)+"/issuer-list", change.query()), body, &taken)
+	return taken, err
+}
+
+// Holds lists the certificates whose office or signatory is not on the list of issuers.
+func (c *Client) Holds(ctx context.Context) (list []Held, err error) {
+	err = c.call(ctx, http.MethodGet, base+"/holds", nil, &list)
+	return list, err
+}
+
+// Release lets a certificate go on whose office or signatory is not on the list of issuers.
+func (c *Client) Release(ctx context.Context, in ReleaseRequest) (released Held, err error) {
+	err = c.post(ctx, base+"/releases", in, &released)
+	return released, err
+}
