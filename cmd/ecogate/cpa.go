@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,7 @@ func (v *view) options(c *cli, cmd *cobra.Command, read *cpa.CPA) (cpa.Options, 
 	o := cpa.Options{At: c.now(), Actions: map[string]string{}}
 	for _, text := range v.actions {
 		key, name, ok := strings.Cut(text, "=")
-		if !ok || name == "" || !isActionKey(key) {
+		if !ok || name == "" || !slices.Contains(cpa.ActionKeys(), key) {
 			return o, &usageError{text: fmt.Sprintf("want --action KEY=NAME with KEY one of %s, found %q", strings.Join(cpa.ActionKeys(), ", "), text), command: cmd.CommandPath()}
 		}
 		o.Actions[key] = name
@@ -80,15 +81,6 @@ func (v *view) options(c *cli, cmd *cobra.Command, read *cpa.CPA) (cpa.Options, 
 		}
 	}
 	return o, nil
-}
-
-func isActionKey(key string) bool {
-	for _, known := range cpa.ActionKeys() {
-		if key == known {
-			return true
-		}
-	}
-	return false
 }
 
 func partyIDs(read *cpa.CPA) string {
@@ -195,6 +187,11 @@ func (c *cli) reportCPA(name string, read *cpa.CPA, o cpa.Options, config string
 		if err != nil {
 			return r, &refused{err}
 		}
+		if config != "" {
+			if err := c.ownCredentials(got, config); err != nil {
+				return r, err
+			}
+		}
 		for _, f := range got.Findings {
 			if !seen[f] {
 				seen[f] = true
@@ -204,6 +201,27 @@ func (c *cli) reportCPA(name string, read *cpa.CPA, o cpa.Options, config string
 		}
 	}
 	return r, nil
+}
+
+// ownCredentials warns of credentials that a CPA has for this node and that are not those of its keys: the partner would refuse what is
+// signed with them.
+func (c *cli) ownCredentials(got *cpa.Imported, config string) error {
+	held, err := c.inventory(config)
+	if err != nil {
+		return err
+	}
+	for _, credential := range got.Own.Credentials {
+		for _, use := range credential.Uses {
+			known := slices.ContainsFunc(held, func(h partners.Held) bool {
+				return h.Partner == "" && h.Use == use && h.X509Cert.Equal(credential.Chain[0])
+			})
+			if !known {
+				got.Findings = append(got.Findings, cpa.Finding{Severity: cpa.Warned, Path: credential.Path,
+					Text: fmt.Sprintf("no %s key of this node has the credential %q", use, credential.Chain[0].Subject)})
+			}
+		}
+	}
+	return nil
 }
 
 // cpaSignatures says who signed a CPA and, with a configuration, whose credential it is there.
@@ -248,15 +266,22 @@ func (r cpaReport) tell(w *columns) {
 // tellFindings writes one line for each, as compilers do.
 func tellFindings(w *columns, file string, findings []cpa.Finding) {
 	for _, f := range findings {
-		w.row(string(f.Severity), fmt.Sprintf("%s:%d: %s: %s", file, f.Line, f.Path, f.Text))
+		w.row(string(f.Severity), findingLine(file, f))
 	}
+}
+
+func findingLine(file string, f cpa.Finding) string {
+	if f.Line > 0 {
+		file = fmt.Sprintf("%s:%d", file, f.Line)
+	}
+	return fmt.Sprintf("%s: %s: %s", file, f.Path, f.Text)
 }
 
 // complainAbout writes warnings to standard error and makes an error of what is refused.
 func (c *cli) complainAbout(file string, findings []cpa.Finding) error {
 	var no []string
 	for _, f := range findings {
-		line := printable(fmt.Sprintf("%s:%d: %s: %s", file, f.Line, f.Path, f.Text))
+		line := printable(findingLine(file, f))
 		switch {
 		case f.Severity == cpa.Refused:
 			no = append(no, line)

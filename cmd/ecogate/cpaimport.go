@@ -61,8 +61,13 @@ func (c *cli) cpaImport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, form := range i.forms {
-				o.Forms = append(o.Forms, eco.FormCode(form))
+			o.Forms = map[string][]eco.FormCode{}
+			for _, text := range i.forms {
+				at := strings.LastIndex(text, "=")
+				service := text[:max(at, 0)]
+				for _, form := range strings.Split(text[at+1:], ",") {
+					o.Forms[service] = append(o.Forms[service], eco.FormCode(form))
+				}
 			}
 			if i.config != "" {
 				return i.offline(inputName(args[0]), read, o)
@@ -74,7 +79,7 @@ func (c *cli) cpaImport() *cobra.Command {
 	changeFlags(cmd, &i.change)
 	cmd.Flags().StringVar(&i.partner, "partner", "", "`partner` that the other party is or will be; with --config by default the one with its party id")
 	cmd.Flags().StringVar(&i.country, "country", "", "`country` of a partner that is not there yet, ISO 3166-1 alpha-2")
-	cmd.Flags().StringSliceVar(&i.forms, "forms", nil, "`forms` that travel under agreements that are not there yet, separated by commas")
+	cmd.Flags().StringArrayVar(&i.forms, "forms", nil, "`FORM,FORM...` that travel under agreements that are not there yet; SERVICE=FORM,... for those of one service")
 	return cmd
 }
 
@@ -167,6 +172,11 @@ func (i *cpaImport) agreements(name string, read *cpa.CPA, o cpa.Options) (*cpa.
 	got, err := read.Agreement(o)
 	if err != nil {
 		return nil, &hinted{&refused{err}, "--as PARTY-ID says which one it is"}
+	}
+	if i.config != "" {
+		if err := i.ownCredentials(got, i.config); err != nil {
+			return nil, err
+		}
 	}
 	return got, i.complainAbout(name, got.Findings)
 }

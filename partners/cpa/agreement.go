@@ -20,8 +20,8 @@ type Options struct {
 	// "actions", the value the action's name. Without it a name has the meaning that Base or our defaults give it, and
 	// one that is left over alone is the action that carries certificates.
 	Actions map[string]string
-	// Forms travel under agreements that Base does not have.
-	Forms []eco.FormCode
+	// Forms travel under agreements that Base does not have. Those of a service are under its value, those of any other under "".
+	Forms map[string][]eco.FormCode
 	// Base are the agreements that there are. What a CPA does not say, such as forms, is taken over from the one with its
 	// CPAId and service.
 	Base []partners.AgreementConfig
@@ -67,6 +67,9 @@ func (c *CPA) Agreement(o Options) (*Imported, error) {
 	}
 	im.whole()
 	pairs := im.pairs()
+	if len(pairs) == 0 {
+		im.refuse(c.root, "", "nothing that one party sends and the other receives is agreed")
+	}
 	for i, g := range grouped(pairs) {
 		im.out.Agreements = append(im.out.Agreements, im.agreement(i, g))
 	}
@@ -196,6 +199,10 @@ func (im *importer) pairs() []pair {
 			im.refuse(b.node, "action", "%q is nothing that the other party %ss", b.action, lowerVerb(want.sends))
 			continue
 		}
+		if back := other.node.parent.child("OtherPartyActionBinding"); back != nil && im.c.ids[back.text] != b.node {
+			im.refuse(back, "", "want %s, found %s", b.node.path(), im.c.ids[back.text].path())
+			continue
+		}
 		taken[other] = true
 		out = append(out, pair{b, other})
 	}
@@ -240,7 +247,11 @@ func grouped(pairs []pair) [][]pair {
 // agreement makes the agreement of one service, the i-th.
 func (im *importer) agreement(i int, pairs []pair) partners.AgreementConfig {
 	first := pairs[0]
-	a := partners.AgreementConfig{Forms: im.o.Forms}
+	forms, named := im.o.Forms[first.own.service.Value]
+	if !named {
+		forms = im.o.Forms[""]
+	}
+	a := partners.AgreementConfig{Forms: forms}
 	var base *partners.AgreementConfig
 	for n, there := range im.o.Base {
 		if there.CPAID == im.c.ID && there.Service == first.own.service {

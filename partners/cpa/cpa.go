@@ -7,7 +7,7 @@
 // does with the result. It opens no files and takes no clock.
 //
 // Read cpa.go (a CPA and its parties), then signature.go, agreement.go with terms.go, credentials.go and actions.go (CPA to agreement),
-// write.go (agreement to CPA) and diff.go. grammar.go and tree.go are the XML below. docs/cpa.md tells operators what becomes of each path.
+// write.go with writeterms.go (agreement to CPA), entry.go (a partner's entry) and diff.go. grammar.go, tree.go and element.go are the XML below. docs/cpa.md tells operators what becomes of each path.
 package cpa
 
 import (

@@ -233,10 +233,7 @@ func check(n *node, ids map[string]*node) error {
 	if strings.HasPrefix(n.name, "ds:") || strings.HasPrefix(n.name, "{") {
 		return nil
 	}
-	r, known := rules[n.name]
-	if !known {
-		return n.fault("", "CPPA 2.0 has no such element")
-	}
+	r := rules[n.name]
 	if err := r.checkAttributes(n, ids); err != nil {
 		return err
 	}

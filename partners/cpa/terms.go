@@ -38,7 +38,6 @@ type terms struct {
 	interval                           settled[time.Duration]
 	persist                            time.Duration
 	persistAt                          *node
-	sends                              bool // this node sends something
 	parts                              int
 	partsOpen                          bool
 	algorithms                         []string
@@ -67,7 +66,6 @@ func (im *importer) terms(a *partners.AgreementConfig, pairs []pair) {
 		im.reliability(t, p)
 		im.packaging(t, p)
 		if p.own.sends {
-			t.sends = true
 			im.sendTo(t, p)
 		}
 	}

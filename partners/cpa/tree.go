@@ -42,6 +42,7 @@ type node struct {
 	text       string            // without white space around it
 	content    []byte            // text as far as it was read
 	children   []*node
+	position   int // among siblings of its name, from 1; 0 if it is the only one
 	line       int // in the document; 0 if it is not known
 }
 
@@ -118,14 +119,25 @@ func (n *node) path() string {
 		return "/" + n.name
 	}
 	step := "/" + n.name
-	if same := n.parent.all(n.name); len(same) > 1 {
-		for i, other := range same {
-			if other == n {
-				step += "[" + strconv.Itoa(i+1) + "]"
-			}
-		}
+	if n.position > 0 {
+		step += "[" + strconv.Itoa(n.position) + "]"
 	}
 	return n.parent.path() + step
+}
+
+// place gives children of one name their positions.
+func (n *node) place() {
+	count := map[string]int{}
+	for _, c := range n.children {
+		count[c.name]++
+	}
+	at := map[string]int{}
+	for _, c := range n.children {
+		if count[c.name] > 1 {
+			at[c.name]++
+			c.position = at[c.name]
+		}
+	}
 }
 
 // Error says what is wrong with a CPA that cannot be used at all, and where.
@@ -203,6 +215,7 @@ func parse(octets []byte) (*node, error) {
 			open = n
 		case xml.EndElement:
 			open.text, open.content = strings.Trim(string(open.content), xmlSpace), nil
+			open.place()
 			open, depth = open.parent, depth-1
 		case xml.CharData:
 			if open != nil {

@@ -117,7 +117,10 @@ func TestWrittenAgreementIsReadAgain(t *testing.T) {
 	})
 }
 
-func sameSide(t rapid.TB, got, want cpa.Side) {
+func sameSide(t interface {
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}, got, want cpa.Side) {
 	if got.Name != want.Name || !reflect.DeepEqual(got.PartyIDs, want.PartyIDs) || len(got.Credentials) != len(want.Credentials) || len(got.Anchors) != len(want.Anchors) {
 		t.Fatalf("got %+v\nwant %+v", got, want)
 	}
@@ -212,5 +215,39 @@ func TestWhatCannotBeWrittenIsSaid(t *testing.T) {
 	}
 	if _, err := cpa.Write(good); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Every shape that can be honoured can be written again, and means the same then.
+func TestShapesAreWrittenAgain(t *testing.T) {
+	for name, doc := range shapes(t) {
+		if name == "unhonoured" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			c := mustRead(t, doc)
+			before := as(t, c, 0)
+			again, err := cpa.Write(cpa.Export{Agreements: before.Agreements, Own: before.Own, Partner: before.Partner, OwnEndpoint: c.EndpointOf(before.Own.PartyIDs)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := mustRead(t, again).Agreement(cpa.Options{Own: before.Own.PartyIDs, Partner: "beta", Base: before.Agreements, At: noon})
+			if err != nil || after.Refused() {
+				t.Fatal(err, after)
+			}
+			for i, a := range after.Agreements {
+				want := before.Agreements[i]
+				a.SetDefaults()
+				want.SetDefaults()
+				if want.SignatureAlgorithm == "" { // a CPA has to name one
+					a.SignatureAlgorithm = ""
+				}
+				if !reflect.DeepEqual(a, want) {
+					t.Errorf("got  %+v\nwant %+v", a, want)
+				}
+			}
+			sameSide(t, after.Own, before.Own)
+			sameSide(t, after.Partner, before.Partner)
+		})
 	}
 }
