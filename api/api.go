@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, rotation.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -29,6 +29,9 @@
 //	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
 //	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
+//	POST /api/v1/partners/{id}/credentials/{step}  operator              200, CredentialChange
+//	POST /api/v1/node/keys/{step}            operator                    200, CredentialChange
+//	GET  /api/v1/node/keys                   officer, operator           200, list of CredentialState
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -44,7 +47,7 @@
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
 // have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
-// {kind} of the registry is partners or agreements.
+// {kind} of the registry is partners or agreements. {step} is stage, activate, retire, roll-back or distrust.
 package api
 
 import (
@@ -97,7 +100,9 @@ type Options struct {
 	Dealer   Dealer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
-	Store    Reader
+	// Rotator is where credentials are replaced; without one there are no such paths.
+	Rotator Rotator
+	Store   Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -182,6 +187,7 @@ func New(o Options) (http.Handler, error) {
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)
 	s.routeRegistry(e)
+	s.routeRotation(e)
 	return e, nil
 }
 

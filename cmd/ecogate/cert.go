@@ -13,7 +13,8 @@ import (
 )
 
 func (c *cli) certCommand() *cobra.Command {
-	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certNeedsRenewal())
+	return group("cert", "Credentials of the node and of its partners",
+		append([]*cobra.Command{c.certList(), c.certCheck(), c.certNeedsRenewal()}, rotation{c, false}.verbs()...)...)
 }
 
 // listedCredential is one row of "cert list".
