@@ -211,7 +211,13 @@ func (s *server) nodeStep(c echo.Context, step Step) error {
 			return err
 		}
 		edit.Why = cmp.Or(edit.Why, "stage a key")
-		do = func(k *partners.NodeKeys) error { return k.Stage(in.IssuingBody, key, now) }
+		do = func(k *partners.NodeKeys) error {
+			err := k.Stage(in.IssuingBody, key, now)
+			if err != nil && !errors.Is(err, partners.ErrNotNow) { // reading it
+				err = refusedCredential("key", err.Error())
+			}
+			return err
+		}
 	}
 	return s.rotate(c, partners.KindNode, partners.NodeID, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
 		entry, err = s.Rotator.EditNode(ctx, edit, func(k *partners.NodeKeys) error {
@@ -316,7 +322,7 @@ func (in *CredentialStep) check(step Step, source string) error {
 func (s *server) staging(partner string, in CredentialStep, now time.Time, answer *CredentialChange) (partners.Staging, error) {
 	text, warning, err := partners.ReadUpload(in.File, []byte(in.Passphrase))
 	if err != nil {
-		return partners.Staging{}, refusedCredential(err.Error())
+		return partners.Staging{}, refusedCredential("file", err.Error())
 	}
 	staging := partners.Staging{Credential: partners.CredentialConfig{Uses: in.Uses, PEM: text, Activate: partners.ActivateByHand}, Body: in.IssuingBody}
 	if in.FirstUse {
@@ -325,11 +331,11 @@ func (s *server) staging(partner string, in CredentialStep, now time.Time, answe
 	found, err := s.Rotator.Config().ExamineStaging(partner, staging, now)
 	switch {
 	case errors.Is(err, partners.ErrUnknownBody):
-		return staging, refusedCredential(err.Error())
+		return staging, refusedCredential("file", err.Error())
 	case err != nil:
 		return staging, err
 	case len(found.Refused) > 0:
-		return staging, refusedCredential(found.Refused...)
+		return staging, refusedCredential("file", found.Refused...)
 	}
 	answer.SHA256 = signing.Fingerprint(found.Credential.X509Cert)
 	if warning != "" {
@@ -339,10 +345,11 @@ func (s *server) staging(partner string, in CredentialStep, now time.Time, answe
 	return staging, nil
 }
 
-func refusedCredential(reasons ...string) *Problem {
+// refusedCredential says what keeps the node from taking what a member of the body holds or names.
+func refusedCredential(member string, reasons ...string) *Problem {
 	p := problem(CodeInvalidEntry, "")
 	for _, text := range reasons {
-		p.Errors = append(p.Errors, eco.Finding{Code: codeConfiguration, Severity: eco.SeverityError, Path: "file", Text: text})
+		p.Errors = append(p.Errors, eco.Finding{Code: codeConfiguration, Severity: eco.SeverityError, Path: member, Text: text})
 	}
 	return p
 }

@@ -201,6 +201,9 @@ func (r rotation) activate() *cobra.Command {
 			"under way for the time of the overlap, 14 days unless it is set, and are not used for anything new. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if in.FirstUse && !time.Time(at).IsZero() {
+				return &usageError{text: "--at and --first-use exclude each other", command: cmd.CommandPath()}
+			}
 			in.At, in.Overlap = time.Time(at), int64(time.Duration(overlap)/time.Second)
 			return r.step(cmd, api.StepActivate, in, args, change)
 		},
@@ -210,7 +213,6 @@ func (r rotation) activate() *cobra.Command {
 	cmd.Flags().BoolVar(&in.Keep, "keep", false, "leave the others as they are; it counts beside them")
 	if !r.own {
 		cmd.Flags().BoolVar(&in.FirstUse, "first-use", false, "leave it to the first message that it verifies")
-		cmd.MarkFlagsMutuallyExclusive("at", "first-use")
 	}
 	changeFlags(cmd, &change)
 	return cmd
