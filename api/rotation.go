@@ -17,7 +17,6 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
-	"github.com/ecogate/ecogate/signing"
 )
 
 // Rotator is where credentials are replaced; *partners.Directory is one. What it changes, its store audits.
@@ -125,7 +124,7 @@ func states(list []partners.Held) []CredentialState {
 	for _, h := range list {
 		out = append(out, CredentialState{
 			Use: h.Use, IssuingBody: h.Issuer, State: h.State, From: h.From, Until: h.Until, Activate: h.Activate, ReplacedBy: h.ReplacedBy,
-			Distrusted: h.Distrusted, Subject: h.X509Cert.Subject.String(), SHA256: signing.Fingerprint(h.X509Cert),
+			Distrusted: h.Distrusted, Subject: h.X509Cert.Subject.String(), SHA256: h.SHA256(),
 		})
 	}
 	return out
@@ -137,11 +136,17 @@ func (s *server) routeRotation(e *echo.Echo) {
 		return
 	}
 	operate := s.allow(RoleOperator)
-	for _, step := range []Step{StepStage, StepActivate, StepRetire, StepRollBack, StepDistrust} {
-		e.POST(base+"/partners/:id/credentials/"+string(step), func(c echo.Context) error { return s.partnerStep(c, step) }, operate)
-		e.POST(base+"/node/keys/"+string(step), func(c echo.Context) error { return s.nodeStep(c, step) }, operate)
-	}
+	e.POST(base+"/partners/:id/credentials/:step", s.partnerStep, operate)
+	e.POST(base+"/node/keys/:step", s.nodeStep, operate)
 	e.GET(base+"/node/keys", s.nodeKeys, s.allow(RoleOfficer, RoleOperator))
+}
+
+func stepOf(c echo.Context) (Step, error) {
+	step := Step(c.Param("step"))
+	if !slices.Contains([]Step{StepStage, StepActivate, StepRetire, StepRollBack, StepDistrust}, step) {
+		return "", problem(CodeNoPath, "")
+	}
+	return step, nil
 }
 
 // nodeKeys answers GET /node/keys.
@@ -160,7 +165,11 @@ func (s *server) nodeKeys(c echo.Context) error {
 }
 
 // partnerStep answers POST /partners/{id}/credentials/{step}.
-func (s *server) partnerStep(c echo.Context, step Step) error {
+func (s *server) partnerStep(c echo.Context) error {
+	step, err := stepOf(c)
+	if err != nil {
+		return err
+	}
 	id, err := partnerOf(c, "dry_run", "why")
 	if err != nil {
 		return err
@@ -194,7 +203,11 @@ func (s *server) partnerStep(c echo.Context, step Step) error {
 }
 
 // nodeStep answers POST /node/keys/{step}.
-func (s *server) nodeStep(c echo.Context, step Step) error {
+func (s *server) nodeStep(c echo.Context) error {
+	step, err := stepOf(c)
+	if err != nil {
+		return err
+	}
 	if err := onlyParameters(c, "dry_run", "why"); err != nil {
 		return err
 	}
@@ -337,7 +350,7 @@ func (s *server) staging(partner string, in CredentialStep, now time.Time, answe
 	case len(found.Refused) > 0:
 		return staging, refusedCredential("file", found.Refused...)
 	}
-	answer.SHA256 = signing.Fingerprint(found.Credential.X509Cert)
+	answer.SHA256 = found.Credential.SHA256()
 	if warning != "" {
 		answer.Warnings = append(answer.Warnings, warning)
 	}
