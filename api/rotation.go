@@ -91,7 +91,7 @@ func (k KeyPlace) config(uses []partners.Use) (partners.KeyConfig, error) {
 	}, nil
 }
 
-// CredentialChange is what a step changes, or with DryRun would change.
+// CredentialChange is what a step changes, or with DryRun or a Proposal would change.
 type CredentialChange struct {
 	// SHA256 is the credential that the step was about.
 	SHA256 string `json:"sha256"`
@@ -102,6 +102,8 @@ type CredentialChange struct {
 	After    []CredentialState `json:"after"`
 	Warnings []string          `json:"warnings"`
 	DryRun   bool              `json:"dry_run,omitempty"`
+	// Proposal is the number under which the step waits for another operator; nothing was changed then. 0 for one that waits for nobody.
+	Proposal uint64 `json:"proposal,omitempty"`
 }
 
 // CredentialState is a credential with its state as its document has it: what is known of revocations plays no part.
@@ -184,7 +186,7 @@ func (s *server) partnerStep(c echo.Context) error {
 	if step == StepStage {
 		staging, err := s.staging(id, in, now, &answer)
 		if err != nil {
-			return s.auditRefusedChange(c, partners.KindPartner, id, err)
+			return s.refusedChange(c, "partner.change_refused", id, err)
 		}
 		edit.Why = cmp.Or(edit.Why, "stage "+answer.SHA256)
 		do = func(p *partners.PartnerConfig) error { return p.Stage(staging, now) }
@@ -378,17 +380,23 @@ func (s *server) rotate(c echo.Context, kind partners.Kind, id string, e partner
 		}
 	}
 	entry, d, err := do(c.Request().Context())
-	if err != nil {
-		return s.auditRefusedChange(c, kind, id, err)
-	}
-	if !e.DryRun {
+	var waits *partners.Proposed
+	status := http.StatusOK
+	switch {
+	case errors.As(err, &waits):
+		p := waits.Proposal
+		s.tell(c, p.Event(), p.Subject(), p.Detail()) // recorded by the store, with the proposal
+		entry, status, answer.Proposal = p.Entry, http.StatusAccepted, p.Number
+	case err != nil:
+		return s.refusedChange(c, string(kind)+".change_refused", id, err)
+	case !e.DryRun:
 		s.tell(c, entry.Event(), id, entry.Detail()) // recorded by the store, with the change
 	}
 	answer.Version, answer.DryRun = entry.Version, e.DryRun
 	answer.Before, answer.After = states(d.Before), states(d.After)
 	answer.Warnings = append(append([]string{}, answer.Warnings...), d.Warnings...)
 	answer.whole()
-	return c.JSON(http.StatusOK, answer)
+	return c.JSON(status, answer)
 }
 
 // whole writes the fingerprint out that the request may have shortened.

@@ -202,7 +202,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Rotator: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
@@ -267,7 +267,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 // firstUse activates a credential of a partner that was used for the first time.
 func (n *runningNode) firstUse(ctx context.Context, f exchange.FirstUse) error {
 	fingerprint := signing.Fingerprint(f.X509Cert)
-	edit := partners.Edit{By: n.Registry.Self().ID, Why: fmt.Sprintf("first use of credential %s for %s, by message %q", fingerprint, f.Use, f.MessageID)}
+	edit := partners.Edit{By: partners.ByNode, Why: fmt.Sprintf("first use of credential %s for %s, by message %q", fingerprint, f.Use, f.MessageID)}
 	_, err := n.Directory.EditPartner(ctx, edit, f.Partner, func(p *partners.PartnerConfig) error { return p.UseFirst(fingerprint, f.At, n.now()) })
 	return err
 }
@@ -279,10 +279,10 @@ func (n *runningNode) registryChanged() {
 	}
 }
 
-// isTest reports whether a partner is a test system.
+// isTest reports whether nothing counts that is exchanged with a partner now.
 func (n *runningNode) isTest(partner string) bool {
 	p, _ := n.Registry.Partner(partner)
-	return p.Test
+	return p.Mode == partners.ModeTest
 }
 
 // start lets everything run. Whatever ends without having been told to makes the node fail.

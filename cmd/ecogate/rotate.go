@@ -114,8 +114,11 @@ func tellChange(w *columns, answer api.CredentialChange) {
 	for _, text := range answer.Warnings {
 		w.lines("warning: " + text + "\n")
 	}
-	if answer.DryRun {
+	switch {
+	case answer.DryRun:
 		w.lines("nothing was changed\n")
+	case answer.Proposal > 0:
+		w.lines(fmt.Sprintf("nothing was changed; it waits as proposal %d for another operator\n", answer.Proposal))
 	}
 }
 

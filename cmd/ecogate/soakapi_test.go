@@ -70,7 +70,7 @@ func (side *soakSide) wantFirstUse(t *testing.T, partner, fingerprint string) {
 		t.Fatal(err)
 	}
 	why := "first use of credential " + fingerprint
-	if !slices.ContainsFunc(versions, func(e partners.Entry) bool { return e.By == side.ID && strings.HasPrefix(e.Why, why) }) {
+	if !slices.ContainsFunc(versions, func(e partners.Entry) bool { return e.By == partners.ByNode && strings.HasPrefix(e.Why, why) }) {
 		t.Errorf("%s has no version with %q", side.ID, why)
 	}
 }
