@@ -26,7 +26,8 @@ type rotating struct {
 	directory *partners.Directory
 }
 
-func newRotating(t *testing.T) *rotating {
+// newRotating makes one; change may change the configuration before it is used.
+func newRotating(t *testing.T, change ...func(*partners.Config)) *rotating {
 	t.Helper()
 	r := &rotating{pki: pkitest.NewTest(t, pkitest.Options{Country: "TW", Organisation: "Customs"})}
 	issue := func(name string) (partners.Credential, string) {
@@ -51,6 +52,9 @@ func newRotating(t *testing.T) *rotating {
 			Credentials: []partners.CredentialConfig{{Uses: []partners.Use{partners.UseMessageSignature}, File: oldFile}},
 			Issuers:     []partners.IssuerConfig{{ID: "BODY", Forms: []eco.FormCode{"ATIGA-D"}}},
 		}},
+	}
+	for _, f := range change {
+		f(&file)
 	}
 	r.fixture = serve(t, func(o *api.Options) {
 		registry, err := partners.New(file)
@@ -144,6 +148,35 @@ func TestStepsOfARotation(t *testing.T) {
 	versions, err := r.client(operatorSecret).EntryVersions(t.Context(), partners.KindPartner, "TW")
 	if err != nil || len(versions) != 7 || versions[1].Why != "letter 7" || versions[2].Why != "activate "+r.next[:16] {
 		t.Errorf("versions %+v, %v", versions, err)
+	}
+}
+
+// A step is a change of trust: where two operators are asked for, it waits for the second.
+func TestStepWaitsForASecondOperator(t *testing.T) {
+	r := newRotating(t, func(c *partners.Config) { c.SecondOperator = true })
+	if dry := r.take(api.StepRetire, api.CredentialStep{SHA256: r.old}, api.Change{DryRun: true}); dry.Proposal != 0 || told(dry.After) != "old retired" {
+		t.Errorf("dry run %+v", dry)
+	}
+	staged := r.stage()
+	if staged.Proposal != 1 || told(staged.After) != "nex staged" || staged.SHA256 != r.next {
+		t.Errorf("proposed %+v", staged)
+	}
+	var p *api.Problem
+	if _, err := r.client(operatorSecret).Rotate(t.Context(), "TW", api.StepActivate, api.CredentialStep{SHA256: r.next}, api.Change{}); !errors.As(err, &p) || p.Code != api.CodeUnknownCredential {
+		t.Errorf("before it is confirmed: %v", err)
+	}
+	if _, err := r.directory.Confirm(t.Context(), staged.Proposal, "day-shift", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.take(api.StepActivate, api.CredentialStep{SHA256: r.next}, api.Change{}); got.Proposal != 2 || r.counting("TW", now) != "old" {
+		t.Errorf("%+v, and %s count", got, r.counting("TW", now))
+	}
+	// The program asks nobody.
+	_, err := r.directory.EditPartner(t.Context(), partners.Edit{By: partners.ByNode}, "TW", func(c *partners.PartnerConfig) error {
+		return c.Activate(partners.Activation{Fingerprint: r.next, AtFirstUse: true}, now)
+	})
+	if err != nil || len(r.directory.Registry.Awaiting("TW", partners.UseMessageSignature, now)) != 1 {
+		t.Error(err)
 	}
 }
 
