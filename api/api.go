@@ -6,7 +6,7 @@
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
 // certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with
-// proposals.go, credentials.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
+// proposals.go, credentials.go, rotation.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -33,6 +33,9 @@
 //	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
 //	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
+//	POST /api/v1/partners/{id}/credentials/{step}  operator              200, CredentialChange
+//	POST /api/v1/node/keys/{step}            operator                    200, CredentialChange
+//	GET  /api/v1/node/keys                   officer, operator           200, list of CredentialState
 //	GET  /api/v1/partners/{id}/issuers       officer, operator           200, issuerlist.Issuers
 //	POST /api/v1/partners/{id}/issuer-list   operator                    200, TakenIssuerList
 //	GET  /api/v1/proposals                   officer, operator           200, list of ProposedChange
@@ -55,7 +58,8 @@
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
 // have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
-// {kind} of the registry is partners or agreements; a change there answers 202 when it waits for a second operator.
+// {kind} of the registry is partners or agreements. {step} is stage, activate, retire, roll-back or distrust. A change of the registry, and a
+// step, answers 202 when it waits for a second operator.
 package api
 
 import (
@@ -112,6 +116,8 @@ type Options struct {
 	Proposals Proposals
 	// Issuers takes partners' lists of issuers; without one there are no such paths.
 	Issuers IssuerDesk
+	// Rotator is where credentials are replaced; without one there are no such paths.
+	Rotator Rotator
 	Store   Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
@@ -208,6 +214,7 @@ func New(o Options) (http.Handler, error) {
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)
 	s.routeRegistry(e)
+	s.routeRotation(e)
 	return e, nil
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 func (c *cli) certCommand() *cobra.Command {
-	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certAffected(), c.certNeedsRenewal())
+	return group("cert", "Credentials of the node and of its partners",
+		append([]*cobra.Command{c.certList(), c.certCheck(), c.certAffected(), c.certNeedsRenewal()}, rotation{c, false}.verbs()...)...)
 }
 
 func listed(h partners.Held) exchange.HeldCredential {
@@ -34,8 +35,9 @@ func (c *cli) certList() *cobra.Command {
 		Use:   "list [--expiring TIME] [--node]",
 		Short: "List credentials with their state, the one that ends first first",
 		Long: "List every credential of the configuration with its state: staged (not yet), active, retiring (still counts for what is under way, a\n" +
-			"newer one has taken its place), retired (over), or withheld (would count, but no chain to an anchor of its partner holds). No node is\n" +
-			"asked, and so nothing is known of revocations; \"partner revocation\" tells what a node knows. Own credentials have no partner.\n" +
+			"newer one has taken its place), retired (over), revoked (distrusted), or withheld (would count, but no chain to an anchor of its partner\n" +
+			"holds). No node is asked, and so nothing is known of revocations; \"partner revocation\" tells what a node knows. Own credentials have\n" +
+			"no partner.\n" +
 			"With --node the running node is asked in place of the configuration: it knows what was revoked, and when each credential of a\n" +
 			"partner last verified a message.",
 		Args: arguments(),

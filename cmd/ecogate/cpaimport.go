@@ -304,7 +304,7 @@ func (i *cpaImport) online(ctx context.Context, name string, read *cpa.CPA, o cp
 	}
 	return i.print(answer, func(w *columns) {
 		for _, made := range answer.Changes {
-			tellChange(w, made)
+			tellEntry(w, made)
 		}
 	})
 }
@@ -379,8 +379,8 @@ func (i *cpaImport) put(ctx context.Context, client *api.Client, answer *importe
 	return nil
 }
 
-// tellChange says what became of an entry.
-func tellChange(w *columns, made api.RegistryChange) {
+// tellEntry says what became of an entry.
+func tellEntry(w *columns, made api.RegistryChange) {
 	w.lines(made.Diff)
 	state := "is at"
 	switch {

@@ -24,6 +24,7 @@ import (
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/issuerlist"
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 	"github.com/ecogate/ecogate/store/bolt"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -168,7 +169,7 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 	}
 	return exchange.New(exchange.Options{
 		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Schemas: schemas, Now: o.Now, Log: o.Log, Observe: o.Observe,
-		Post:    n.poster,
+		Post: n.poster, FirstUse: n.firstUse,
 		Workers: d.Workers, PerPartner: d.PerPartner, Poll: d.Poll, Lease: d.Lease, MinRate: d.MinRate, BackoffMax: d.BackoffMax,
 		BreakerFailures: d.BreakerFailures, BreakerPause: d.BreakerPause,
 		Limits: messageLimits(cfg.Limits),
@@ -204,7 +205,8 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Registry: n.Directory, Proposals: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now}, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
@@ -267,6 +269,14 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	n.admin.serve(administration, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
+}
+
+// firstUse activates a credential of a partner that was used for the first time.
+func (n *runningNode) firstUse(ctx context.Context, f exchange.FirstUse) error {
+	fingerprint := signing.Fingerprint(f.X509Cert)
+	edit := partners.Edit{By: partners.ByNode, Why: fmt.Sprintf("first use of credential %s for %s, by message %q", fingerprint, f.Use, f.MessageID)}
+	_, err := n.Directory.EditPartner(ctx, edit, f.Partner, func(p *partners.PartnerConfig) error { return p.UseFirst(fingerprint, f.At, n.now()) })
+	return err
 }
 
 // registryChanged has what follows from the registry brought in step.
