@@ -1,5 +1,5 @@
 // Package exchange is the heart of a node: the flow of a certificate of origin out to a partner (submit.go, deliver.go, retry.go) and
-// in from one (receive.go, certificate.go, answer.go, signal.go, refuse.go), and the questions to one (ask.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
+// in from one (receive.go, certificate.go, answer.go, signal.go, refuse.go), the questions to one (ask.go), and the change of credentials (announce.go, trial.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
 // trust (partners), and leaves durability to a Store, whose contract is in store.go.
 //
 // # What delivery guarantees
@@ -23,6 +23,7 @@
 package exchange
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -35,6 +36,7 @@ import (
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 	"github.com/ecogate/ecogate/signing"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -61,6 +63,8 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
+	announced func(ctx context.Context, partner string, a announcement.Announcement) ([]announcement.Outcome, error)
+	trials    trials
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
 	// jitter returns a number in [0,1).
@@ -84,10 +88,14 @@ func New(o Options) (*Node, error) {
 		backoff: orDefault(o.BackoffMax, time.Hour),
 		minRate: o.MinRate,
 		keeper:  o.Keeper,
-		owner:   uuid.NewString(),
-		jitter:  rand.Float64,
-		cpus:    make(chan struct{}, runtime.GOMAXPROCS(0)),
-		wake:    make(chan struct{}, 1),
+
+		announced: o.Announced,
+		trials:    trials{accepted: map[string]map[string]bool{}, counts: map[trialKey]*Trial{}},
+
+		owner:  uuid.NewString(),
+		jitter: rand.Float64,
+		cpus:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		wake:   make(chan struct{}, 1),
 	}
 	n.breaker = breaker{
 		failures: o.BreakerFailures, pause: orDefault(o.BreakerPause, 30*time.Second), longest: n.backoff, circuits: map[string]*circuit{},

@@ -216,6 +216,9 @@ func (n *Node) verify(r *reception) error {
 	r.verified, r.octets, r.established = verified, verified.Octets, true
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
+	if verified.Beside {
+		n.try(r, parts)
+	}
 	return r.takeCanonical(parts)
 }
 
@@ -347,9 +350,9 @@ func (r *reception) isSignal() bool {
 
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
 // message asks for it. There is none to a message that came in a response itself, and where signals alone travel there, the report
-// on a certificate does not.
+// on a certificate and the answer to an announcement do not.
 func (r *reception) answersInResponse() bool {
-	if r.record.Kind == KindCertificateRequest && r.agreement.SyncReply == partners.SyncReplySignals {
+	if (r.record.Kind == KindCertificateRequest || r.record.Kind == KindAnnouncement) && r.agreement.SyncReply == partners.SyncReplySignals {
 		return false
 	}
 	return !r.inResponse && r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply

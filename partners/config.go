@@ -263,6 +263,10 @@ type Actions struct {
 	// DefaultVerificationRequestAction and DefaultVerificationReplyAction.
 	VerificationRequest string `yaml:"verification_request"`
 	VerificationReply   string `yaml:"verification_reply"`
+	// Announce tells of the credentials that a party will use next, AnnounceAnswer what becomes of them. Both default to ActionNone,
+	// since partners have to know of them; the names to agree on are AnnounceAction and AnnounceAnswerAction. They need signatures.
+	Announce       string `yaml:"announce"`
+	AnnounceAnswer string `yaml:"announce_answer"`
 }
 
 // ActionNone in Actions says that a message is not agreed.
@@ -285,6 +289,8 @@ func (a *Actions) list() []action {
 		{"status_report", &a.StatusReport, DefaultStatusReportAction},
 		{"verification_request", &a.VerificationRequest, DefaultVerificationRequestAction},
 		{"verification_reply", &a.VerificationReply, DefaultVerificationReplyAction},
+		{"announce", &a.Announce, ActionNone},
+		{"announce_answer", &a.AnnounceAnswer, ActionNone},
 	}
 }
 
@@ -307,6 +313,12 @@ const (
 	DefaultStatusReportAction        = "ReportCertificateStatus"
 	DefaultVerificationRequestAction = "RequestVerification"
 	DefaultVerificationReplyAction   = "ReplyToVerification"
+)
+
+// The actions to agree on for announcements of credentials.
+const (
+	AnnounceAction       = "AnnounceCredentials"
+	AnnounceAnswerAction = "AnswerCredentials"
 )
 
 // Defaults and bounds of AgreementConfig.

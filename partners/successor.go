@@ -19,26 +19,27 @@ type Successor struct {
 
 // Successors are our own keys that are staged at the instant at, the one that begins first first.
 func (r *Registry) Successors(at time.Time) []Successor {
-	d, all := r.data.Load(), r.Inventory(at)
+	d := r.data.Load()
+	var own []Held
+	for _, t := range d.credentials[""] {
+		own = append(own, d.held(t, d.credentials[""], at))
+	}
 	var out []Successor
-	for _, h := range all {
-		if h.Partner != "" || h.State != StateStaged {
+	for _, h := range own {
+		if h.State != StateStaged {
 			continue
-		}
-		key := d.keys[signing.Fingerprint(h.X509Cert)]
-		if len(key.Chain) == 0 {
-			continue // the configuration changed in between
 		}
 		i := slices.IndexFunc(out, func(s Successor) bool {
 			return s.Body == h.Issuer && s.From.Equal(h.From) && s.Key.Chain[0].Equal(h.X509Cert)
 		})
 		if i < 0 {
 			i = len(out)
-			out = append(out, Successor{Key: key, Body: h.Issuer, From: h.From})
+			out = append(out, Successor{Key: d.keys[signing.Fingerprint(h.X509Cert)], Body: h.Issuer, From: h.From})
 		}
 		out[i].Uses = append(out[i].Uses, h.Use)
-		for _, old := range all {
-			if counts := old.State == StateActive || old.State == StateRetiring; counts && old.Partner == "" && old.Use == h.Use && old.Issuer == h.Issuer && old.Until.After(out[i].OldUntil) {
+		for _, old := range own {
+			counts := old.State == StateActive || old.State == StateRetiring
+			if counts && old.Use == h.Use && old.Issuer == h.Issuer && old.Until.After(out[i].OldUntil) {
 				out[i].OldUntil = old.Until
 			}
 		}
