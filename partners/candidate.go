@@ -1,11 +1,9 @@
 package partners
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -56,7 +54,7 @@ func (c Config) Examine(candidate Candidate, at time.Time) (Examination, error) 
 		return Examination{}, err
 	}
 	if digest := weakDigest(e.Credential.X509Cert.SignatureAlgorithm); digest != "" {
-		e.Refused = append(e.Refused, fmt.Sprintf("%s (%q) is signed with %s, which can be forged", candidate.File, e.Credential.X509Cert.Subject, digest))
+		e.Refused = append(e.Refused, fmt.Sprintf("%s (%q) is signed with %s, which can be forged", candidate.source().name(), e.Credential.X509Cert.Subject, digest))
 	}
 	if len(e.Refused) > 0 {
 		return e, nil
@@ -66,7 +64,14 @@ func (c Config) Examine(candidate Candidate, at time.Time) (Examination, error) 
 			e.Credential = h.Credential
 		}
 	}
-	e.compare(before.Inventory(at), candidate, at)
+	held := before.Inventory(at)
+	for _, h := range held {
+		if h.Partner == candidate.Partner && !h.Distrusted.IsZero() && sameKey(h.X509Cert, e.Credential.X509Cert) {
+			e.Refused = append(e.Refused, fmt.Sprintf("it has the key of %q (SHA-256 %s), which is distrusted since %s", h.X509Cert.Subject, signing.Fingerprint(h.X509Cert), instant(h.Distrusted)))
+			return e, nil
+		}
+	}
+	e.compare(held, candidate, at)
 	e.checkUsage(candidate.Use)
 	for _, a := range c.Agreements {
 		if a.Partner == candidate.Partner && !a.End.IsZero() && a.End.Before(e.Credential.Until) {
@@ -84,36 +89,17 @@ func (c Config) with(candidate Candidate) (Config, error) {
 	}
 	c.Partners = slices.Clone(c.Partners)
 	p := &c.Partners[i]
-	entry := candidate.CredentialConfig
-	if candidate.Use != UseDocumentSignature {
-		entry.Uses = []Use{candidate.Use}
-		p.Credentials = append(slices.Clone(p.Credentials), entry)
-		return c, nil
+	if err := p.place(candidate.Body, candidate.CredentialConfig.with([]Use{candidate.Use}, candidate.life())); err != nil {
+		return c, err
 	}
-	j := slices.IndexFunc(p.Issuers, func(issuer IssuerConfig) bool { return issuer.ID == candidate.Body })
-	if j < 0 {
-		return c, fmt.Errorf("%w: %q of partner %q", ErrUnknownBody, candidate.Body, candidate.Partner)
-	}
-	entry.Uses = nil
-	p.Issuers = slices.Clone(p.Issuers)
-	issuer := &p.Issuers[j]
-	issuer.Credentials = append(slices.Clone(issuer.Credentials), entry)
 	return c, nil
 }
 
 // read is the candidate's end credential.
 func read(candidate Candidate) (Credential, error) {
-	data, err := os.ReadFile(candidate.File)
+	leaf, err := candidate.x509Cert()
 	if err != nil {
 		return Credential{}, err
-	}
-	list, err := signing.ReadCredentials(data)
-	if err != nil {
-		return Credential{}, fmt.Errorf("%s: %s", candidate.File, explained(data, err))
-	}
-	leaf, _, err := endCredential(list)
-	if err != nil {
-		return Credential{}, fmt.Errorf("%s: %w", candidate.File, err)
 	}
 	return Credential{
 		X509Cert: leaf, Use: candidate.Use, Partner: candidate.Partner, Issuer: candidate.Body, From: leaf.NotBefore.UTC(), Until: leaf.NotAfter.UTC(),
@@ -143,7 +129,7 @@ func (e *Examination) compare(held []Held, candidate Candidate, at time.Time) {
 			e.warn("it is there already, %s until %s", h.State, instant(h.Until))
 			continue
 		}
-		if bytes.Equal(h.X509Cert.RawSubjectPublicKeyInfo, own.X509Cert.RawSubjectPublicKeyInfo) {
+		if sameKey(h.X509Cert, own.X509Cert) {
 			e.warn("it has the key of %q (SHA-256 %s): whoever has that key has this one", h.X509Cert.Subject, signing.Fingerprint(h.X509Cert))
 		}
 		if h.Until.After(last) {

@@ -66,7 +66,7 @@ func TestCandidateIsExamined(t *testing.T) {
 	if _, err := w.config.Examine(partners.Candidate{Partner: "tw", Use: partners.UseDocumentSignature, Body: "NONE"}, summer); !errors.Is(err, partners.ErrUnknownBody) {
 		t.Errorf("of no body: %v", err)
 	}
-	if n := len(w.config.Partners[0].Credentials); n != len(transportUses) {
+	if n := len(w.config.Partners[0].Credentials); n != len(usesOf("tw")) {
 		t.Errorf("the configuration has %d credentials afterwards", n)
 	}
 }

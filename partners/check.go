@@ -48,8 +48,9 @@ func (c Config) Check() []Problem {
 }
 
 var (
-	idPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+	idPattern          = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	fingerprintPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	countryPattern     = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
 func (k *checker) node(n NodeConfig) {
@@ -59,7 +60,7 @@ func (k *checker) node(n NodeConfig) {
 	k.networks("node.private_networks", n.PrivateNetworks)
 	for i, key := range n.Keys {
 		at := item("node.keys", i)
-		k.uses(at+".uses", key.Uses)
+		k.uses(at+".uses", key.Uses, ownUses)
 		k.key(at, key)
 	}
 	seen := map[string]bool{}
@@ -87,12 +88,15 @@ func (k *checker) partner(at string, p PartnerConfig) {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
 	k.notNegative(at+".concurrency", p.Concurrency)
+	if p.Overlap < 0 {
+		k.add(at+".overlap", "%s is less than 0", p.Overlap)
+	}
 	k.quirks(at+".quirks", p.Quirks)
 	k.revocation(at+".revocation", p.Revocation)
 	k.limits(at, p)
 	for i, credential := range p.Credentials {
 		at := item(at+".credentials", i)
-		k.uses(at+".uses", credential.Uses)
+		k.uses(at+".uses", credential.Uses, partnerUses)
 		k.credential(at, credential)
 	}
 	for i, issuer := range p.Issuers {
@@ -155,16 +159,30 @@ func isURI(s string) bool {
 	return err == nil && u.Scheme != "" && (u.Opaque != "" || u.Host != "" || u.Path != "")
 }
 
-func (k *checker) uses(key string, uses []Use) {
+// The uses that a key of the node and a credential of a partner may have; an issuing body has its own.
+var (
+	ownUses     = []Use{UseMessageSignature, UseTLSServer, UseTLSClient, UseEncryption}
+	partnerUses = append(slices.Clone(ownUses), UseTimeStamp)
+)
+
+func listed(uses []Use) string {
+	var out []string
+	for _, use := range uses {
+		out = append(out, string(use))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (k *checker) uses(key string, uses, allowed []Use) {
 	if len(uses) == 0 {
-		k.add(key, "is required: one or more of %s, %s, %s", UseMessageSignature, UseTLSServer, UseTLSClient)
+		k.add(key, "is required: one or more of %s", listed(allowed))
 	}
 	for _, use := range uses {
 		switch {
 		case use == UseDocumentSignature:
 			k.add(key, "%s belongs to an issuing body: list the file under its entry in issuers", use)
-		case !slices.Contains(Uses(), use):
-			k.add(key, "%q is not a use; use %s, %s or %s", use, UseMessageSignature, UseTLSServer, UseTLSClient)
+		case !slices.Contains(allowed, use):
+			k.add(key, "%q is not a use here; use one or more of %s", use, listed(allowed))
 		}
 	}
 }
@@ -203,7 +221,10 @@ func (k *checker) key(at string, key KeyConfig) {
 	if key.ChainFile == "" && key.PKCS12File == "" {
 		k.add(at+".chain_file", "is required")
 	}
-	k.window(at+".until", key.From, key.Until)
+	k.life(at, key.life())
+	if key.Activate == ActivateAtFirstUse {
+		k.add(at+".activate", "%q is for partners' credentials; our own keys are activated by us", key.Activate)
+	}
 }
 
 func (k *checker) tokenKey(at string, key TokenKeyConfig) {
@@ -221,10 +242,30 @@ func (k *checker) tokenKey(at string, key TokenKeyConfig) {
 }
 
 func (k *checker) credential(at string, credential CredentialConfig) {
-	if credential.File == "" {
-		k.add(at+".file", "is required")
+	switch {
+	case credential.File == "" && credential.PEM == "":
+		k.add(at+".file", "is required, or pem")
+	case credential.File != "" && credential.PEM != "":
+		k.add(at+".pem", "excludes file: a credential stands in one place")
 	}
-	k.window(at+".until", credential.From, credential.Until)
+	k.life(at, credential.life())
+	connects := func(use Use) bool { return use != UseMessageSignature && use != UseDocumentSignature }
+	if i := slices.IndexFunc(credential.Uses, connects); credential.Activate == ActivateAtFirstUse && i >= 0 {
+		k.add(at+".activate", "%q is for %s and %s, and not for %s; use %s, or let it count from now on beside the one before",
+			credential.Activate, UseMessageSignature, UseDocumentSignature, credential.Uses[i], ActivateByHand)
+	}
+}
+
+// life checks what own and partners' credentials have in common.
+func (k *checker) life(at string, l life) {
+	k.window(at+".until", l.from, l.until)
+	k.window(at+".retire_at", l.from, l.retireAt)
+	if l.activate != "" && l.activate != ActivateByHand && l.activate != ActivateAtFirstUse {
+		k.add(at+".activate", "%q is not %s or %s; leave it out for a credential that counts in its window", l.activate, ActivateByHand, ActivateAtFirstUse)
+	}
+	if l.replacedBy != "" && !fingerprintPattern.MatchString(l.replacedBy) {
+		k.add(at+".replaced_by", "%q is not the SHA-256 of a credential; want 64 hexadecimal digits", l.replacedBy)
+	}
 }
 
 func (k *checker) window(key string, from, until time.Time) {

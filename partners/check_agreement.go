@@ -54,8 +54,8 @@ func (k *checker) agreement(at string, a AgreementConfig, c Config) {
 		}
 	}
 	k.signatureAlgorithm(at+".signature_algorithm", a.SignatureAlgorithm)
-	if a.TimeStampRequired && i >= 0 && len(c.Partners[i].TimeStampAnchorFiles) == 0 {
-		k.add(at+".timestamp_required", "is true, and %s.timestamp_anchor_files names no time-stamp authority, so every document would be refused", item("partners", i))
+	if a.TimeStampRequired && i >= 0 && !c.Partners[i].knowsTimeStamps() {
+		k.add(at+".timestamp_required", "is true, and %s.timestamp_anchor_files names no time-stamp authority, nor does a credential with use time-stamp, so every document would be refused", item("partners", i))
 	}
 	if a.MaxBytes < 0 {
 		k.add(at+".max_bytes", "%d is less than 0", a.MaxBytes)

@@ -60,6 +60,11 @@ type KeyConfig struct {
 	// From and Until narrow the credential's own validity.
 	From  time.Time `yaml:"from"`
 	Until time.Time `yaml:"until"`
+	// Activate, RetireAt, ReplacedBy and Distrusted are as in CredentialConfig, but that a key does not wait for its first use.
+	Activate   string    `yaml:"activate"`
+	RetireAt   time.Time `yaml:"retire_at"`
+	ReplacedBy string    `yaml:"replaced_by"`
+	Distrusted time.Time `yaml:"distrusted"`
 }
 
 // TokenKeyConfig is a private key in a PKCS #11 token. The zero value is none.
@@ -108,6 +113,9 @@ type PartnerConfig struct {
 	// IntermediateFiles hold further CAs that may stand between a credential and an anchor.
 	IntermediateFiles []string           `yaml:"intermediate_files" path:"true"`
 	Credentials       []CredentialConfig `yaml:"credentials"`
+	// Overlap is how long a credential of this partner that is replaced counts on, unless the step that replaces it says otherwise;
+	// 0 for DefaultOverlap.
+	Overlap time.Duration `yaml:"overlap"`
 	// TimeStampAnchorFiles hold the credentials, or the CAs, of the time-stamp authorities that the partner's issuing bodies
 	// use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
@@ -132,12 +140,37 @@ type PartnerConfig struct {
 type CredentialConfig struct {
 	// Uses are what the credential may do; an issuing body's has UseDocumentSignature and needs none written.
 	Uses []Use `yaml:"uses"`
-	// File holds the credential in PEM, DER, PKCS#7 or bare base64, with or without its intermediates.
+	// File holds the credential in PEM, DER, PKCS#7 or bare base64, with or without its intermediates; PEM is the same, written
+	// here. Exactly one of them is given.
 	File string `yaml:"file" path:"true"`
+	PEM  string `yaml:"pem"`
 	// From and Until narrow the credential's own validity.
 	From  time.Time `yaml:"from"`
 	Until time.Time `yaml:"until"`
+	// Activate is ActivateByHand or ActivateAtFirstUse for a credential that is staged: it does not count, whatever its
+	// window. Empty, it counts in its window.
+	Activate string `yaml:"activate"`
+	// RetireAt is when a credential that was replaced, or is to go, stops to count; ReplacedBy the fingerprint of the one that
+	// took its place.
+	RetireAt   time.Time `yaml:"retire_at"`
+	ReplacedBy string    `yaml:"replaced_by"`
+	// Distrusted is the instant from which nothing is believed that was signed with this credential's key, however it is
+	// certified, and whatever its window. Zero is never.
+	Distrusted time.Time `yaml:"distrusted"`
 }
+
+// The values of Activate.
+const (
+	// ActivateByHand: until an operator activates it.
+	ActivateByHand = "by-hand"
+	// ActivateAtFirstUse: until an operator activates it, or a message of the partner comes that it verifies, within its window,
+	// and that no credential which counts does. For message-signature and document-signature alone: the two ends of a connection
+	// are told apart before there is a message, and several of their credentials may count at the same time.
+	ActivateAtFirstUse = "first-use"
+)
+
+// DefaultOverlap is how long a credential that was replaced counts on for what is under way, unless it is said otherwise.
+const DefaultOverlap = 14 * day
 
 // IssuerConfig is an issuing body of a partner. The same body may stand in several entries, so that forms can have
 // windows of their own.

@@ -32,24 +32,43 @@ type trusted struct {
 	chains []span
 	// policy is what its revocation is judged by.
 	policy revocation.Policy
+	// retiring: it was told to retire, and not because another took its place.
+	retiring bool
 	// entry is the index, in Partner.Issuers or Self.Issuers, of the issuing body; -1 for other uses.
 	entry int
 }
 
-func (t *trusted) counts(at time.Time) bool {
-	if !(window{t.From, t.Until}).contains(at) {
+func (t *trusted) counts(at time.Time) bool { return t.Activate == "" && t.mayCount(at) }
+
+// mayCount is counts for a credential that is staged, once it is activated.
+func (t *trusted) mayCount(at time.Time) bool {
+	if !(window{t.From, t.Until}).contains(at) || t.isDistrusted(at) {
 		return false
 	}
 	return slices.ContainsFunc(t.chains, func(s span) bool { return s.contains(at) })
 }
 
+func (t *trusted) isDistrusted(at time.Time) bool {
+	return !t.Distrusted.IsZero() && !at.Before(t.Distrusted)
+}
+
 // counting is the resolver: the one answer to "which credentials count for this partner, use and instant", the one whose
 // window began last first. Partner "" is this node. Of revocations it knows what is in the book at this moment.
 func (d *data) counting(partner string, use Use, at time.Time) []*trusted {
+	return d.unrevoked(partner, at, func(t *trusted) bool { return t.Use == use && t.counts(at) })
+}
+
+// awaiting is the resolver for what waits for its first use: the credentials that would count if they were activated.
+func (d *data) awaiting(partner string, use Use, at time.Time) []*trusted {
+	return d.unrevoked(partner, at, func(t *trusted) bool { return t.Use == use && t.Activate == ActivateAtFirstUse && t.mayCount(at) })
+}
+
+// unrevoked are those of a party's credentials that are wanted and that nothing known of revocations at this moment stands against.
+func (d *data) unrevoked(partner string, at time.Time, wanted func(*trusted) bool) []*trusted {
 	var out []*trusted
 	known := d.book.Known()
 	for _, t := range d.credentials[partner] {
-		if t.Use != use || !t.counts(at) {
+		if !wanted(t) {
 			continue
 		}
 		verdict := t.judge(known, at)
@@ -69,14 +88,8 @@ func (d *data) counting(partner string, use Use, at time.Time) []*trusted {
 // bound gives the span in which x509Cert may count: its validity, narrowed by what is configured. NotAfter is taken as
 // the first instant at which the credential does not count any more, one second stricter than RFC 5280 §4.1.2.5, so that
 // windows join without overlap.
-func bound(x509Cert *x509.Certificate, from, until time.Time) (window, error) {
-	w := window{x509Cert.NotBefore.UTC(), x509Cert.NotAfter.UTC()}
-	if from.After(w.from) {
-		w.from = from.UTC()
-	}
-	if !until.IsZero() && until.Before(w.until) {
-		w.until = until.UTC()
-	}
+func bound(x509Cert *x509.Certificate, l life) (window, error) {
+	w := window{latest(x509Cert.NotBefore, l.from).UTC(), earliest(earliest(x509Cert.NotAfter, l.until), l.retireAt).UTC()}
 	if !w.from.Before(w.until) {
 		return w, fmt.Errorf("never counts: it is valid from %s until %s, which has nothing in common with the configured window",
 			instant(x509Cert.NotBefore), instant(x509Cert.NotAfter))
@@ -169,9 +182,27 @@ func checkKey(x509Cert *x509.Certificate, use Use) error {
 	default:
 		return fmt.Errorf("key algorithm %s is not supported; use RSA, ECDSA or Ed25519", x509Cert.PublicKeyAlgorithm)
 	}
-	signs := x509Cert.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0
-	if (use == UseMessageSignature || use == UseDocumentSignature) && x509Cert.KeyUsage != 0 && !signs {
-		return errors.New("key usage allows neither digitalSignature nor nonRepudiation")
+	return checkUsage(x509Cert, use)
+}
+
+func checkUsage(x509Cert *x509.Certificate, use Use) error {
+	allows := func(usages x509.KeyUsage) bool { return x509Cert.KeyUsage == 0 || x509Cert.KeyUsage&usages != 0 }
+	switch use {
+	case UseMessageSignature, UseDocumentSignature:
+		if !allows(x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment) {
+			return errors.New("key usage allows neither digitalSignature nor nonRepudiation")
+		}
+	case UseEncryption:
+		if x509Cert.PublicKeyAlgorithm == x509.Ed25519 {
+			return errors.New("an Ed25519 key signs and does not encrypt; use RSA or ECDSA")
+		}
+		if !allows(x509.KeyUsageKeyEncipherment | x509.KeyUsageDataEncipherment | x509.KeyUsageKeyAgreement) {
+			return errors.New("key usage allows neither keyEncipherment, dataEncipherment nor keyAgreement")
+		}
+	case UseTimeStamp: // RFC 3161 §2.3
+		if !slices.Contains(x509Cert.ExtKeyUsage, x509.ExtKeyUsageTimeStamping) {
+			return errors.New("extended key usage does not have timeStamping")
+		}
 	}
 	return nil
 }

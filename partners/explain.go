@@ -171,10 +171,11 @@ func explainParsed(x509Cert *x509.Certificate, o outline, add func(string, ...an
 }
 
 // explained is err, met at reading content, with plain words where there are some.
-func explained(content []byte, err error) string {
-	words := []string{err.Error()}
+func explained(content []byte, err error) error {
 	for _, der := range ders(content) {
-		words = append(words, explain(der)...)
+		for _, words := range explain(der) {
+			err = fmt.Errorf("%w; %s", err, words)
+		}
 	}
-	return strings.Join(words, "; ")
+	return err
 }

@@ -3,6 +3,7 @@ package partners_test
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,17 @@ const (
 	otherForm = eco.FormCode("ATIGA-D")
 )
 
+// transportUses are those that one credential may have together.
 var transportUses = []partners.Use{partners.UseMessageSignature, partners.UseTLSServer, partners.UseTLSClient}
+
+// usesOf are the uses of a party's credentials beside those of its issuing bodies; "" is the node.
+func usesOf(party string) []partners.Use {
+	uses := append(slices.Clone(transportUses), partners.UseEncryption)
+	if party != "" {
+		uses = append(uses, partners.UseTimeStamp)
+	}
+	return uses
+}
 
 // world is a node "kr" with the partners "tw" and "my", each with a PKI of its own and a credential for every use.
 type world struct {
@@ -53,7 +64,7 @@ func newWorld(t *testing.T) *world {
 		},
 		Partners: []partners.PartnerConfig{w.partner("tw"), w.partner("my")},
 	}
-	for _, use := range transportUses {
+	for _, use := range usesOf("") {
 		w.config.Node.Keys = append(w.config.Node.Keys, w.key("kr", use))
 	}
 	w.config.Agreements = []partners.AgreementConfig{agreement("tw"), agreement("my")}
@@ -88,7 +99,7 @@ func (w *world) partner(id string) partners.PartnerConfig {
 			Credentials: []partners.CredentialConfig{{File: w.file(id, "document-signature.pem")}},
 		}},
 	}
-	for _, use := range transportUses {
+	for _, use := range usesOf(id) {
 		p.Credentials = append(p.Credentials, partners.CredentialConfig{Uses: []partners.Use{use}, File: w.file(id, string(use)+".pem")})
 	}
 	return p

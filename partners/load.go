@@ -1,14 +1,13 @@
 package partners
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ecogate/ecogate/partners/revocation"
 	"github.com/ecogate/ecogate/signing"
@@ -83,7 +82,7 @@ func (l *loader) ownKey(at string, k KeyConfig, uses ...trusted) {
 	}
 	for _, t := range uses {
 		t.X509Cert = key.Chain[0]
-		if !l.admit(at+"."+source.key, source.file, &t, k.From, k.Until) {
+		if !l.admit(at+"."+source.key, source.file, &t, k.life()) {
 			continue
 		}
 		t.chains = []span{{window: window{t.From, t.Until}, chains: [][]revocation.Link{nil}}}
@@ -110,7 +109,7 @@ func (l *loader) refuseTies() {
 	own := l.data.credentials[""]
 	for i, t := range own {
 		for _, other := range own[:i] {
-			same := t.Use == other.Use && t.Issuer == other.Issuer && t.From.Equal(other.From)
+			same := t.Use == other.Use && t.Issuer == other.Issuer && t.From.Equal(other.From) && t.Activate == "" && other.Activate == ""
 			if same && !t.X509Cert.Equal(other.X509Cert) {
 				list := "node.keys"
 				if t.Issuer != "" {
@@ -128,6 +127,7 @@ func (l *loader) partner(at string, p PartnerConfig) {
 	partner.TimeStampAnchors = l.readAll(at+".timestamp_anchor_files", p.TimeStampAnchorFiles)
 	cas := authorities{
 		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
+		timeStamp:     partner.TimeStampAnchors,
 		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),
 		limits:        p.limits(),
 		policy:        p.Revocation.policy(),
@@ -155,35 +155,43 @@ func (l *loader) partner(at string, p PartnerConfig) {
 // authorities are the CAs of one partner, and what else its credentials are held to.
 type authorities struct {
 	roots, intermediates []*x509.Certificate
-	limits               limits
-	policy               revocation.Policy
+	// timeStamp are those above time-stamp authorities, which need not be of the partner's PKI.
+	timeStamp []*x509.Certificate
+	limits    limits
+	policy    revocation.Policy
 }
 
 func (l *loader) credential(at string, c CredentialConfig, t trusted, cas authorities) {
-	list := l.read(at+".file", c.File)
+	from := c.source()
+	at += "." + from.key
+	list := l.read(at, from)
 	if len(list) == 0 {
 		return
 	}
 	leaf, others, err := endCredential(list)
 	if err != nil {
-		l.add(at+".file", "%s: %v", c.File, err)
+		l.add(at, "%s: %v", from.name(), err)
 		return
 	}
 	t.X509Cert, t.policy = leaf, cas.policy
-	if !l.admit(at+".file", c.File, &t, c.From, c.Until) {
+	if !l.admit(at, from.name(), &t, c.life()) {
 		return
 	}
-	if len(cas.roots) == 0 {
+	roots, limits := cas.roots, cas.limits
+	if t.Use == UseTimeStamp { // an authority's, which keeps to its own policies and has its own name
+		roots, limits = slices.Concat(roots, cas.timeStamp), noLimits
+	}
+	if len(roots) == 0 {
 		return // told already: no anchor could be read
 	}
-	if t.chains, err = chainSpans(leaf, cas.roots, append(others, cas.intermediates...), cas.limits.policies); err == nil {
-		err = cas.limits.check(leaf)
+	if t.chains, err = chainSpans(leaf, roots, append(others, cas.intermediates...), limits.policies); err == nil {
+		err = limits.check(leaf)
 	}
 	if err != nil {
-		l.add(at+".file", "%s (%q): %v", c.File, leaf.Subject, err)
-		for _, x509Cert := range slices.Concat(list, cas.roots, cas.intermediates) {
+		l.add(at, "%s (%q): %v", from.name(), leaf.Subject, err)
+		for _, x509Cert := range slices.Concat(list, roots, cas.intermediates) {
 			for _, words := range explain(x509Cert.Raw) {
-				l.add(at+".file", "%s", words)
+				l.add(at, "%s", words)
 			}
 		}
 		return
@@ -192,7 +200,7 @@ func (l *loader) credential(at string, c CredentialConfig, t trusted, cas author
 }
 
 // admit makes the checks that own and partners' credentials share and fills in t's bounds.
-func (l *loader) admit(key, file string, t *trusted, from, until time.Time) bool {
+func (l *loader) admit(key, file string, t *trusted, own life) bool {
 	if err := checkKey(t.X509Cert, t.Use); err != nil {
 		words := []string{err.Error()}
 		if t.X509Cert.PublicKey == nil {
@@ -201,12 +209,17 @@ func (l *loader) admit(key, file string, t *trusted, from, until time.Time) bool
 		l.add(key, "%s (%q): %s", file, t.X509Cert.Subject, strings.Join(words, "; "))
 		return false
 	}
-	w, err := bound(t.X509Cert, from, until)
+	w, err := bound(t.X509Cert, own)
 	if err != nil {
 		l.add(key, "%s (%q): %v", file, t.X509Cert.Subject, err)
 		return false
 	}
 	t.From, t.Until = w.from, w.until
+	t.Activate, t.ReplacedBy, t.Distrusted = own.activate, own.replacedBy, own.distrusted
+	t.retiring = !own.retireAt.IsZero() && own.replacedBy == ""
+	if t.Use == UseTimeStamp {
+		return true // no partner speaks with it
+	}
 	// The key decides, not the X.509 certificate around it: a signature verifies under every certificate of its key, so two
 	// partners with one key could speak for each other.
 	digest := sha256.Sum256(t.X509Cert.RawSubjectPublicKeyInfo)
@@ -226,32 +239,38 @@ func party(id string) string {
 	return fmt.Sprintf("partner %q", id)
 }
 
+// spreadDistrust has every credential of a key distrusted that one credential of it is: whoever has the key signs for all of them.
+func (l *loader) spreadDistrust(partner string) {
+	list := l.data.credentials[partner]
+	for _, t := range list {
+		for _, other := range list {
+			if t.Distrusted.IsZero() || !sameKey(t.X509Cert, other.X509Cert) {
+				continue
+			}
+			if other.Distrusted.IsZero() || t.Distrusted.Before(other.Distrusted) {
+				other.Distrusted = t.Distrusted
+			}
+		}
+	}
+}
+
+func sameKey(a, b *x509.Certificate) bool {
+	return bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo)
+}
+
 // rank puts what began last first. The order of the configuration decides between equals.
 func (l *loader) rank(partner string) {
+	l.spreadDistrust(partner)
 	slices.SortStableFunc(l.data.credentials[partner], func(a, b *trusted) int { return b.From.Compare(a.From) })
 }
 
 func (l *loader) readAll(list string, files []string) []*x509.Certificate {
 	var out []*x509.Certificate
 	for i, file := range files {
-		out = append(out, l.read(item(list, i), file)...)
+		key := item(list, i)
+		out = append(out, l.read(key, source{key: key, file: file})...)
 	}
 	return out
-}
-
-func (l *loader) read(key, file string) []*x509.Certificate {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		l.add(key, "%v", err)
-		return nil
-	}
-	list, err := signing.ReadCredentials(content)
-	if err != nil {
-		l.add(key, "%s: %s", file, explained(content, err))
-	} else if len(list) == 0 {
-		l.add(key, "%s: holds no credential", file)
-	}
-	return list
 }
 
 func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {

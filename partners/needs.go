@@ -20,7 +20,7 @@ func (c Config) Needs() []Problem {
 
 // ownSignature: agreements under which this node signs need a key to sign with. It is said once for all of them.
 func (k *checker) ownSignature(c Config) {
-	if slices.ContainsFunc(c.Node.Keys, func(key KeyConfig) bool { return slices.Contains(key.Uses, UseMessageSignature) }) {
+	if slices.ContainsFunc(c.Node.Keys, func(key KeyConfig) bool { return key.Activate == "" && slices.Contains(key.Uses, UseMessageSignature) }) {
 		return
 	}
 	for i, a := range c.Agreements {
@@ -35,7 +35,9 @@ func (k *checker) ownSignature(c Config) {
 // partnerCredentials: what the agreement asks of the partner must be something that the partner can be known by.
 func (k *checker) partnerCredentials(at string, a AgreementConfig, list string, credentials []CredentialConfig) {
 	has := func(use Use) bool {
-		return slices.ContainsFunc(credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, use) })
+		return slices.ContainsFunc(credentials, func(c CredentialConfig) bool {
+			return c.Activate != ActivateByHand && c.Distrusted.IsZero() && slices.Contains(c.Uses, use)
+		})
 	}
 	https := func(e endpointConfig) bool {
 		u, err := url.Parse(e.url)

@@ -33,11 +33,16 @@ const (
 	// UseTLSServer and UseTLSClient are the two ends of a connection between nodes.
 	UseTLSServer Use = "tls-server"
 	UseTLSClient Use = "tls-client"
+	// UseEncryption has what goes to its owner encrypted for it. Of several that count the first is used, so that one that is
+	// retiring gets nothing new.
+	UseEncryption Use = "encryption"
+	// UseTimeStamp signs the time-stamps (RFC 3161) in a partner's documents. It is an authority's, which several partners may use.
+	UseTimeStamp Use = "time-stamp"
 )
 
 // Uses lists every use.
 func Uses() []Use {
-	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient}
+	return []Use{UseMessageSignature, UseDocumentSignature, UseTLSServer, UseTLSClient, UseEncryption, UseTimeStamp}
 }
 
 // Credential is an X.509 certificate together with what it is trusted for.
@@ -49,9 +54,16 @@ type Credential struct {
 	Partner string
 	// Issuer is the id of the issuing body it signs documents for; "" for other uses.
 	Issuer string
-	// From and Until bound when it may count: [max(NotBefore, configured from), min(NotAfter, configured until)). Within
-	// them its chain must hold too.
+	// From and Until bound when it may count: [max(NotBefore, configured from), min(NotAfter, configured until and retire_at)).
+	// Within them its chain must hold too.
 	From, Until time.Time
+	// Activate is ActivateByHand or ActivateAtFirstUse while it is staged, whatever its window.
+	Activate string
+	// ReplacedBy is the fingerprint of the credential that took its place; "" for none.
+	ReplacedBy string
+	// Distrusted is since when it is not believed any more, by an operator's word; zero is never. Where it is set in an answer about
+	// an instant before, what was verified then may have to be looked at again.
+	Distrusted time.Time
 	// Revoked is set when its issuer, or one above, withdrew it after the instant that was asked about.
 	Revoked *revocation.Revocation
 }

@@ -87,6 +87,12 @@ func (r *Registry) Credentials(partner string, use Use, at time.Time) []Credenti
 	return public(r.data.Load().counting(partner, use, at))
 }
 
+// Awaiting gives the partner's credentials that wait for their first use and would count for use at the instant at if they were active.
+// They count for nothing yet: who finds that one of them verifies what no other does has it activated (PartnerConfig.UseFirst).
+func (r *Registry) Awaiting(partner string, use Use, at time.Time) []Credential {
+	return public(r.data.Load().awaiting(partner, use, at))
+}
+
 func public(list []*trusted) []Credential {
 	out := make([]Credential, len(list))
 	for i, t := range list {

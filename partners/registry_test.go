@@ -218,6 +218,9 @@ func TestEveryUseTakesEveryKindOfKey(t *testing.T) {
 			w := newWorld(t)
 			for _, id := range []string{"kr", "tw"} {
 				for _, use := range partners.Uses() {
+					if kind == pkitest.Ed25519 && use == partners.UseEncryption {
+						continue // which it cannot
+					}
 					w.pki[id].IssueFiles(string(use), pkitest.Request{Name: id, Use: pkitest.Use(use), Algorithm: kind})
 				}
 			}

@@ -12,16 +12,17 @@ type State string
 
 // The states, in the order in which a credential goes through them.
 const (
-	// StateStaged: its window has not begun. It verifies nothing and signs nothing.
+	// StateStaged: its window has not begun, or it is to be activated first. It verifies nothing and signs nothing; with
+	// ActivateAtFirstUse its first message activates it.
 	StateStaged State = "staged"
 	// StateActive: it counts.
 	StateActive State = "active"
 	// StateRetiring: it counts still, for what is under way, and a newer one has taken its place: our own is not used for anything
-	// new, and a partner's has an end that is not that of its validity.
+	// new, and a partner's was replaced, or has an end that is not that of its validity. Or it was told to retire.
 	StateRetiring State = "retiring"
 	// StateRetired: its window has ended.
 	StateRetired State = "retired"
-	// StateRevoked: its issuer, or one above, has withdrawn it.
+	// StateRevoked: its issuer, or one above, has withdrawn it, or it is distrusted.
 	StateRevoked State = "revoked"
 	// StateWithheld: it would count, but does not: no chain to an anchor holds, or too little is known of its revocation.
 	StateWithheld State = "withheld"
@@ -55,11 +56,14 @@ func (r *Registry) Inventory(at time.Time) []Held {
 func (d *data) held(t *trusted, list []*trusted, at time.Time) Held {
 	h := Held{Credential: t.Credential}
 	switch {
-	case at.Before(t.From):
-		h.State = StateStaged
+	case t.isDistrusted(at):
+		h.State, h.Why = StateRevoked, "distrusted since "+instant(t.Distrusted)
 		return h
 	case !at.Before(t.Until):
 		h.State = StateRetired
+		return h
+	case at.Before(t.From), t.Activate != "":
+		h.State = StateStaged
 		return h
 	case !t.counts(at):
 		h.State, h.Why = StateWithheld, "no chain to an anchor holds at this time"
@@ -70,7 +74,7 @@ func (d *data) held(t *trusted, list []*trusted, at time.Time) Held {
 		h.State, h.Why, h.Revoked = StateRevoked, verdict.Refused, verdict.Revoked
 	case verdict.Refused != "":
 		h.State, h.Why = StateWithheld, verdict.Refused
-	case t.isSuperseded(list, at):
+	case t.retiring, t.isSuperseded(list, at):
 		h.State = StateRetiring
 	default:
 		h.State = StateActive
@@ -80,7 +84,7 @@ func (d *data) held(t *trusted, list []*trusted, at time.Time) Held {
 
 // isSuperseded reports whether another credential of the same owner and use has begun to count after t did.
 func (t *trusted) isSuperseded(list []*trusted, at time.Time) bool {
-	if t.Partner != "" && !t.Until.Before(t.X509Cert.NotAfter) {
+	if t.Partner != "" && t.ReplacedBy == "" && !t.Until.Before(t.X509Cert.NotAfter) {
 		return false
 	}
 	return slices.ContainsFunc(list, func(other *trusted) bool {
@@ -102,7 +106,7 @@ const day = 24 * time.Hour
 
 // Reminders gives those that fall due in (since, now]: 60, 30, 14, 7 and 1 days before a credential ends, at its end, and every
 // week after it for a year. There is one for a credential, however many fell due. Nothing is due for a credential whose owner has another
-// for the same use that ends later and is known already, for one that was revoked, or for one that has yet to begin.
+// for the same use that ends later and does not wait for an operator, for one that was revoked, or for one that has yet to begin.
 func (r *Registry) Reminders(since, now time.Time) []Reminder {
 	all := r.Inventory(now)
 	var out []Reminder
@@ -117,7 +121,8 @@ func (r *Registry) Reminders(since, now time.Time) []Reminder {
 
 func (h Held) isFollowed(all []Held) bool {
 	return slices.ContainsFunc(all, func(other Held) bool {
-		return other.Partner == h.Partner && other.Use == h.Use && other.Issuer == h.Issuer && other.State != StateRevoked && other.Until.After(h.Until)
+		return other.Partner == h.Partner && other.Use == h.Use && other.Issuer == h.Issuer &&
+			other.State != StateRevoked && other.Activate != ActivateByHand && other.Until.After(h.Until)
 	})
 }
 

@@ -59,6 +59,9 @@ type limits struct {
 	names    []attributes
 }
 
+// noLimits allows every chain.
+var noLimits limits
+
 // attributes are what the subject of a credential must have: values by attribute type, such as "O".
 type attributes map[string]string
 
@@ -194,6 +197,24 @@ func (r *Registry) Withheld(partner string, use Use, at time.Time) []string {
 		}
 	}
 	return out
+}
+
+// TimeStampAnchors are the credentials or CAs of time-stamp authorities that count in a partner's documents at the instant at. known
+// is false for a partner none of whose authorities are known, so that its time-stamps are not verified.
+func (r *Registry) TimeStampAnchors(partner string, at time.Time) (anchors []*x509.Certificate, known bool) {
+	d := r.data.Load()
+	p, _ := d.partner(partner)
+	anchors = slices.Clone(p.TimeStampAnchors)
+	for _, t := range d.counting(partner, UseTimeStamp, at) {
+		anchors = append(anchors, t.X509Cert)
+	}
+	isAuthority := func(t *trusted) bool { return t.Use == UseTimeStamp }
+	return anchors, len(anchors) > 0 || slices.ContainsFunc(d.credentials[partner], isAuthority)
+}
+
+func (p PartnerConfig) knowsTimeStamps() bool {
+	return len(p.TimeStampAnchorFiles) > 0 ||
+		slices.ContainsFunc(p.Credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, UseTimeStamp) })
 }
 
 // RevocationTargets lists, for each partner whose policy is not None, what has to be known and where it is to be had.

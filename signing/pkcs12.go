@@ -1,7 +1,9 @@
 package signing
 
 import (
+	"crypto/x509"
 	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"math/big"
 
@@ -18,23 +20,58 @@ func ReadPKCS12(data, passphrase []byte) (Key, error) {
 	if !looksLikePKCS12(data) {
 		return Key{}, fail(ErrMalformed, "not PKCS #12 in DER")
 	}
-	if work := derivationWork(data, 0); work > maxIterations {
-		return Key{}, fail(ErrPolicy, "PKCS #12 asks for more than %d iterations of key derivation", maxIterations)
-	}
-	private, own, others, err := pkcs12.DecodeChain(data, string(passphrase))
-	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
-		return Key{}, fail(ErrPassphrase, "PKCS #12 is encrypted, and no passphrase is given")
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
-		return Key{}, fail(ErrPassphrase, "the passphrase does not open the PKCS #12 file, or the file was changed")
-	case err != nil:
-		return Key{}, &Error{Kind: ErrMalformed, Reason: "reading PKCS #12", Cause: err}
+	private, own, others, err := decodePKCS12(data, passphrase)
+	if err != nil {
+		return Key{}, err
 	}
 	signer, err := asSigner(private)
 	if err != nil {
 		return Key{}, err
 	}
 	return NewKey(signer, append(others[:len(others):len(others)], own))
+}
+
+// ReadPKCS12Credentials reads the credentials alone from PKCS #12, in DER or base64 of it, which somebody sent in the place of a
+// credential. hasKey says that a private key is with them. It gives none, and no error, for data that is no PKCS #12. At most 1 MiB is read;
+// the error is an [*Error] of kind ErrMalformed, ErrPassphrase or ErrPolicy.
+func ReadPKCS12Credentials(data, passphrase []byte) (list []*x509.Certificate, hasKey bool, err error) {
+	if len(data) > maxCredentials {
+		return nil, false, nil
+	}
+	if onlyBase64.Match(data) {
+		if der, err := base64.StdEncoding.DecodeString(withoutSpace(string(data))); err == nil {
+			data = der
+		}
+	}
+	if !looksLikePKCS12(data) {
+		return nil, false, nil
+	}
+	_, own, others, err := decodePKCS12(data, passphrase)
+	if err == nil {
+		return append([]*x509.Certificate{own}, others...), true, nil
+	}
+	// The form in which Java keeps credentials alone.
+	if list, trustErr := pkcs12.DecodeTrustStore(data, string(passphrase)); trustErr == nil && len(list) > 0 {
+		return list, false, nil
+	}
+	return nil, false, err
+}
+
+// decodePKCS12 opens what looks like PKCS #12, if that is not too much work.
+func decodePKCS12(data, passphrase []byte) (private any, own *x509.Certificate, others []*x509.Certificate, err error) {
+	if work := derivationWork(data, 0); work > maxIterations {
+		return nil, nil, nil, fail(ErrPolicy, "PKCS #12 asks for more than %d iterations of key derivation", maxIterations)
+	}
+	private, own, others, err = pkcs12.DecodeChain(data, string(passphrase))
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
+		err = fail(ErrPassphrase, "PKCS #12 is encrypted, and no passphrase is given")
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+		err = fail(ErrPassphrase, "the passphrase does not open the PKCS #12 file, or the file was changed")
+	case err != nil:
+		err = &Error{Kind: ErrMalformed, Reason: "reading PKCS #12", Cause: err}
+	}
+	return private, own, others, err
 }
 
 // looksLikePKCS12 tells a PFX from other DER by its version, which is 3 (RFC 7292 §4).

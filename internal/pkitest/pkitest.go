@@ -48,8 +48,9 @@ const (
 	DocumentSignature Use = "document-signature"
 	TLSServer         Use = "tls-server"
 	TLSClient         Use = "tls-client"
+	Encryption        Use = "encryption"
 	// TimeStamping is for time-stamp authorities, which are no partners.
-	TimeStamping Use = "time-stamping"
+	TimeStamping Use = "time-stamp"
 )
 
 // KeySource makes keys. A test that wants many RSA keys gives one that keeps a stock.
@@ -134,6 +135,8 @@ func (p *PKI) Issue(r Request) (*Credential, error) {
 	switch r.Use {
 	case DocumentSignature:
 		template.KeyUsage |= x509.KeyUsageContentCommitment
+	case Encryption:
+		template.KeyUsage = x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement
 	case TLSServer:
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	case TLSClient:
