@@ -116,6 +116,11 @@ type PartnerConfig struct {
 	// Overlap is how long a credential of this partner that is replaced counts on, unless the step that replaces it says otherwise;
 	// 0 for DefaultOverlap.
 	Overlap time.Duration `yaml:"overlap"`
+	// Announcements is AnnouncementsStage or AnnouncementsTell: what becomes of a credential that the partner announces, if nothing stands
+	// against it. Empty is AnnouncementsStage, or AnnouncementsTell where a second operator confirms changes of trust.
+	Announcements string `yaml:"announcements"`
+	// Announced is the number of the last announcement of the partner that was staged; older ones are refused.
+	Announced uint64 `yaml:"announced"`
 	// TimeStampAnchorFiles hold the credentials, or the CAs, of the time-stamp authorities that the partner's issuing bodies
 	// use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
@@ -167,6 +172,14 @@ const (
 	// and that no credential which counts does. For message-signature and document-signature alone: the two ends of a connection
 	// are told apart before there is a message, and several of their credentials may count at the same time.
 	ActivateAtFirstUse = "first-use"
+)
+
+// The values of PartnerConfig.Announcements.
+const (
+	// AnnouncementsStage: it is staged and counts from the announced instant on.
+	AnnouncementsStage = "stage"
+	// AnnouncementsTell: an operator is told, and decides.
+	AnnouncementsTell = "tell"
 )
 
 // DefaultOverlap is how long a credential that was replaced counts on for what is under way, unless it is said otherwise.

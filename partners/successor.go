@@ -17,7 +17,7 @@ type Successor struct {
 	From, OldUntil time.Time
 }
 
-// Successors are our own keys that are staged at the instant at, the one that begins first first.
+// Successors are our own keys that are staged at the instant at and will count by themselves, the one that begins first first.
 func (r *Registry) Successors(at time.Time) []Successor {
 	d := r.data.Load()
 	var own []Held
@@ -26,7 +26,7 @@ func (r *Registry) Successors(at time.Time) []Successor {
 	}
 	var out []Successor
 	for _, h := range own {
-		if h.State != StateStaged {
+		if h.State != StateStaged || h.Activate != "" { // one that somebody is to activate has no time
 			continue
 		}
 		i := slices.IndexFunc(out, func(s Successor) bool {

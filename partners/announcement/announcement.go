@@ -78,7 +78,8 @@ type Outcome struct {
 	Use    partners.Use `json:"use"`
 	Body   string       `json:"issuing_body,omitempty"`
 	Result Result       `json:"result"`
-	// Reasons say why it was refused; 16 at most.
+	// Told is what the announcing party is told of why it was refused. Reasons are for the operators of the other side, and do not travel.
+	Told    string   `json:"told,omitempty"`
 	Reasons []string `json:"reasons,omitempty"`
 	// Verified and Failed count the second signatures of messages that were tried with it before it counts.
 	Verified uint64 `json:"verified,omitempty"`
@@ -170,11 +171,14 @@ func (a Announcement) check() error {
 	return nil
 }
 
+// uses are those that a party announces credentials for.
+var uses = []partners.Use{partners.UseMessageSignature, partners.UseDocumentSignature, partners.UseTLSServer, partners.UseTLSClient, partners.UseEncryption}
+
 func (c Credential) check() error {
 	for i, use := range c.Uses {
 		switch {
-		case !slices.Contains(partners.Uses(), use):
-			return fmt.Errorf("%q is not a use; expected one of %q", use, partners.Uses())
+		case !slices.Contains(uses, use):
+			return fmt.Errorf("%q is not a use; expected one of %q", use, uses)
 		case slices.Contains(c.Uses[:i], use):
 			return fmt.Errorf("use %q stands there twice", use)
 		case (use == partners.UseDocumentSignature) != (c.Body != ""):
@@ -183,7 +187,7 @@ func (c Credential) check() error {
 	}
 	switch {
 	case len(c.Uses) == 0:
-		return fmt.Errorf("no use; expected one of %q", partners.Uses())
+		return fmt.Errorf("no use; expected one of %q", uses)
 	case len(c.Chain) == 0 || len(c.Chain) > MaxChain:
 		return fmt.Errorf("%d X.509 certificates, expected 1 to %d", len(c.Chain), MaxChain)
 	case c.ActiveFrom.IsZero():

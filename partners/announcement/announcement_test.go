@@ -71,7 +71,7 @@ func TestAnnouncementIsReadAsItWasWritten(t *testing.T) {
 func TestAnswerIsReadAsItWasWritten(t *testing.T) {
 	written := announcement.Answer{Number: 7, Outcomes: []announcement.Outcome{
 		{SHA256: strings.Repeat("0a", 32), Use: partners.UseMessageSignature, Result: announcement.ResultStaged, Verified: 12, Failed: 1},
-		{SHA256: strings.Repeat("ff", 32), Use: partners.UseDocumentSignature, Body: "BODY", Result: announcement.ResultRefused, Reasons: []string{"a < b", "two"}},
+		{SHA256: strings.Repeat("ff", 32), Use: partners.UseDocumentSignature, Body: "BODY", Result: announcement.ResultRefused, Told: "a < b"},
 	}}
 	read, err := announcement.ReadAnswer(written.Marshal())
 	if err != nil || !reflect.DeepEqual(read, written) {
@@ -191,7 +191,7 @@ func writeHostile(t *testing.T) {
 		{"number-negative", "ErrDocument", `Number "-1"`, strings.Replace(valid, between(valid, "<Number>", "</Number>"), "-1", 1)},
 		{"number-twice", "ErrDocument", "Number stands where Issued is expected", strings.Replace(valid, "<Issued>", "<Number>1</Number><Issued>", 1)},
 		{"party-none", "ErrDocument", "no party", valid[:strings.Index(valid, "<PartyId")] + valid[strings.Index(valid, "</Party>"):]},
-		{"use-unknown", "ErrDocument", `"encryption" is not a use`, strings.Replace(valid, "message-signature", "encryption", 1)},
+		{"use-unknown", "ErrDocument", `"time-stamp" is not a use`, strings.Replace(valid, "message-signature", "time-stamp", 1)},
 		{"use-twice", "ErrDocument", "stands there twice", strings.Replace(valid, "tls-client", "message-signature", 1)},
 		{"body-with-another-use", "ErrDocument", "an issuing body goes with document-signature", strings.Replace(valid, "document-signature", "tls-server", 1)},
 		{"credential-none", "ErrDocument", "0 credentials", valid[:strings.Index(valid, "<Credential>")] + valid[strings.LastIndex(valid, "</Credential>")+len("</Credential>"):]},

@@ -159,8 +159,8 @@ func ReadAnswer(document []byte) (a Answer, err error) {
 	r := open(root, &err, "version")
 	a.Number = r.number(r.take("Number"))
 	for e, found := r.next("Credential"); found; e, found = r.next("Credential") {
-		if len(a.Outcomes) == MaxCredentials*len(partners.Uses()) {
-			r.fail("more than %d credentials", MaxCredentials*len(partners.Uses()))
+		if len(a.Outcomes) == MaxCredentials*len(uses) {
+			r.fail("more than %d credentials", MaxCredentials*len(uses))
 		}
 		a.Outcomes = append(a.Outcomes, readOutcome(open(e, &err)))
 	}
@@ -177,8 +177,8 @@ func readOutcome(r *reader) (o Outcome) {
 		r.fail("SHA256 %q is not 64 lower-case hexadecimal digits", o.SHA256)
 	}
 	o.Use = partners.Use(r.leaf(r.take("Use")))
-	if !slices.Contains(partners.Uses(), o.Use) {
-		r.fail("%q is not a use; expected one of %q", o.Use, partners.Uses())
+	if !slices.Contains(uses, o.Use) {
+		r.fail("%q is not a use; expected one of %q", o.Use, uses)
 	}
 	if e, found := r.next("IssuingBody"); found {
 		o.Body = r.leaf(e)
@@ -187,11 +187,8 @@ func readOutcome(r *reader) (o Outcome) {
 	if !slices.Contains([]Result{ResultStaged, ResultTold, ResultRefused}, o.Result) {
 		r.fail("%q is not a result; expected %s, %s or %s", o.Result, ResultStaged, ResultTold, ResultRefused)
 	}
-	for e, found := r.next("Reason"); found; e, found = r.next("Reason") {
-		if len(o.Reasons) == maxReasons {
-			r.fail("more than %d reasons", maxReasons)
-		}
-		o.Reasons = append(o.Reasons, r.leaf(e))
+	if e, found := r.next("Reason"); found {
+		o.Told = r.leaf(e)
 	}
 	o.Verified, o.Failed = r.number(r.take("Verified")), r.number(r.take("Failed"))
 	r.end()

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ecogate/ecogate/signing"
 )
@@ -78,8 +77,8 @@ func (a Answer) Marshal() []byte {
 			w.leaf("IssuingBody", o.Body)
 		}
 		w.leaf("Result", string(o.Result))
-		for _, reason := range o.Reasons[:min(len(o.Reasons), maxReasons)] {
-			w.leaf("Reason", shortened(reason))
+		if o.Told != "" {
+			w.leaf("Reason", o.Told)
 		}
 		w.leaf("Verified", strconv.FormatUint(o.Verified, 10))
 		w.leaf("Failed", strconv.FormatUint(o.Failed, 10))
@@ -87,18 +86,4 @@ func (a Answer) Marshal() []byte {
 	}
 	w.WriteString("</" + answerRoot + ">\n")
 	return []byte(w.String())
-}
-
-// The most that an answer says of why one credential was refused; maxReason is in octets.
-const (
-	maxReasons = 16
-	maxReason  = 1000
-)
-
-// shortened cuts a text to maxReason octets, at the end of a character.
-func shortened(text string) string {
-	if len(text) > maxReason {
-		text = text[:maxReason]
-	}
-	return strings.ToValidUTF8(text, "")
 }
