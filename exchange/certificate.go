@@ -176,7 +176,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, n.withheld(r, partners.UseDocumentSignature, err))
 	}
-	if err := checkStamp(r, verified); err != nil {
+	if err := n.checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
 	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
@@ -214,10 +214,15 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	}, document, nil
 }
 
-// checkStamp holds a document of an issuing body to what the agreement says of time-stamps.
-func checkStamp(r *reception, v *signing.Verified) error {
+// checkStamp holds a document of an issuing body to what the agreement says of time-stamps, and to the partner's authorities while
+// none of them counts.
+func (n *Node) checkStamp(r *reception, v *signing.Verified) error {
 	if r.agreement.TimeStampRequired && (v.TimeStamp == nil || v.TimeStamp.Authority == nil) {
 		return errNoTimeStamp
+	}
+	anchors, known := n.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
+	if v.TimeStamp != nil && known && len(anchors) == 0 {
+		return errors.New("the document has a time-stamp, and none of the partner's time-stamp authorities counts now")
 	}
 	return nil
 }

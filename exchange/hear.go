@@ -156,7 +156,7 @@ func (n *Node) verifyBusiness(r *reception, m matter, document []byte) (*signing
 		if err != nil {
 			return nil, n.withheld(r, partners.UseDocumentSignature, err)
 		}
-		return verified, checkStamp(r, verified)
+		return verified, n.checkStamp(r, verified)
 	}
 	if !r.agreement.SignatureRequired {
 		return nil, nil

@@ -270,8 +270,7 @@ func (n *Node) withheld(r *reception, use partners.Use, err error) error {
 // documentPolicy is what the agreement allows in signatures, with the time-stamp authorities of the partner's issuing bodies.
 func (n *Node) documentPolicy(r *reception) signing.Policy {
 	p := r.agreement.SignaturePolicy(r.request.Received)
-	partner, _ := n.registry.Partner(r.agreement.Partner)
-	p.TimeStampAnchors = partner.TimeStampAnchors
+	p.TimeStampAnchors, _ = n.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
 	return p
 }
 

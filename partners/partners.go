@@ -8,7 +8,8 @@
 // It leaves signatures to package signing, and what a refusal means to a partner to package exchange.
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
-// (which credential counts when), registry.go (the questions), agreement.go (which agreement applies), tls.go, trust.go and
+// (which credential counts when), life.go, stage.go and rotate.go (the steps of a rotation), state.go, registry.go (the
+// questions), agreement.go (which agreement applies), tls.go, trust.go and
 // address.go (revocation, and which addresses may be dialled).
 package partners
 

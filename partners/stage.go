@@ -97,7 +97,7 @@ func union(a, b []string) []string {
 }
 
 // ReadUpload gives the PEM of what a partner sent as its credential: X.509 in any form that signing.ReadCredentials reads, or PKCS #12,
-// encrypted under passphrase. Of PKCS #12 the credentials alone are taken; warning says then that a private key came with them. The credential
+// encrypted under passphrase. The credentials alone are taken; warning says if a private key came with them. The credential
 // itself comes first in the PEM, what certifies it after it. What the data is instead, if it is no credential, the error says in plain words.
 func ReadUpload(data, passphrase []byte) (text, warning string, err error) {
 	list, hasKey, err := signing.ReadPKCS12Credentials(data, passphrase)
@@ -108,6 +108,7 @@ func ReadUpload(data, passphrase []byte) (text, warning string, err error) {
 		if list, err = signing.ReadCredentials(data); err != nil {
 			return "", "", explained(data, err)
 		}
+		hasKey = bytes.Contains(data, []byte("PRIVATE KEY-----"))
 	}
 	leaf, others, err := endCredential(list)
 	if err != nil {

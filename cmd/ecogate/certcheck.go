@@ -48,7 +48,7 @@ func (c *cli) certCheck() *cobra.Command {
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&candidate.Partner, "partner", "", "`partner` that it is of")
-	cmd.Flags().StringVar(&use, "use", "", "`use` that it is for: message-signature, document-signature, tls-server or tls-client")
+	cmd.Flags().StringVar(&use, "use", "", "`use` that it is for: message-signature, document-signature, tls-server, tls-client, encryption or time-stamp")
 	cmd.Flags().StringVar(&candidate.Body, "body", "", "issuing `body` that signs documents with it")
 	return cmd
 }
