@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -26,6 +26,10 @@
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
 //	POST /api/v1/partners/{id}/message-status  officer, operator         200, exchange.MessageStatus
+//	POST /api/v1/partners/{id}/announcements  operator                   201, exchange.Announced
+//	POST /api/v1/partners/{id}/announced     operator                    200, exchange.Taken
+//	GET  /api/v1/announcement                operator                    200, our announcement as CMS
+//	GET  /api/v1/trials                      officer, operator           200, list of exchange.Trial
 //	POST /api/v1/cancellations               issuer                      201, list of Sent
 //	POST /api/v1/retransmissions             issuer                      201, Sent
 //	POST /api/v1/customs-responses           officer                     201, Sent
@@ -87,7 +91,9 @@ type Options struct {
 	Node     Submitter
 	Operator Operator
 	Dealer   Dealer
-	Store    Reader
+	// Announcer is asked about the change of credentials; nil has no paths for it.
+	Announcer Announcer
+	Store     Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -171,6 +177,12 @@ func New(o Options) (http.Handler, error) {
 	e.POST(base+"/partners/:id/pause", s.pause, operate)
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)
+	if s.Announcer != nil {
+		e.POST(base+"/partners/:id/announcements", s.announce, operate)
+		e.POST(base+"/partners/:id/announced", s.takeAnnouncement, operate)
+		e.GET(base+"/announcement", s.announcementFile, operate)
+		e.GET(base+"/trials", s.trials, watch)
+	}
 	return e, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 )
 
 // ProblemMediaType is the media type of every error that the API answers.
@@ -59,6 +60,8 @@ const (
 	CodeUnderway        Code = "underway"
 	CodeNotOpen         Code = "verification_not_open"
 	CodeNotAgreed       Code = "not_agreed"
+	CodeNothing         Code = "nothing_to_announce"
+	CodeAnnouncement    Code = "announcement_refused"
 	CodeDropped         Code = "bytes_dropped"
 	CodeTooLarge        Code = "too_large"
 	CodeMediaType       Code = "unsupported_media_type"
@@ -109,6 +112,7 @@ var kinds = []kind{
 	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference; country, form, partner or seq tell them apart", cause: exchange.ErrAmbiguous},
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
+	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
@@ -117,6 +121,7 @@ var kinds = []kind{
 	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
 	{code: CodeNotAgreed, status: http.StatusUnprocessableEntity, title: "The agreement with the partner does not have this message", cause: exchange.ErrNotAgreed, tell: true},
+	{code: CodeAnnouncement, status: http.StatusUnprocessableEntity, title: "The file is no announcement of this partner that can be taken", cause: announcement.ErrRefused, tell: true},
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},

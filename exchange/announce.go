@@ -2,16 +2,20 @@ package exchange
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange/fault"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/announcement"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Announced is an announcement of our own credentials that was queued.
@@ -24,10 +28,13 @@ type Announced struct {
 // the message is queued, durably. From the partner's answer on, until the switch, our messages to it have a second signature by the new
 // key, as far as the partner does not refuse it.
 //
-// Errors: announcement.ErrNothing, those of partners.Registry.Announcing, ErrTooLarge; anything else means that the outcome is unknown.
+// Errors: announcement.ErrNothing, ErrNotAgreed, partners.ErrUnknownPartner, partners.ErrOutsideValidity, ErrTooLarge; anything else means that the outcome is unknown.
 func (n *Node) Announce(ctx context.Context, actor, partner string) (Announced, error) {
 	now := n.now().UTC()
 	agreement, err := n.registry.Announcing(partner, now)
+	if errors.Is(err, partners.ErrNoAnnouncement) {
+		err = fmt.Errorf("%w: %w", ErrNotAgreed, err)
+	}
 	if err != nil {
 		return Announced{}, err
 	}
@@ -55,6 +62,83 @@ func (n *Node) Announce(ctx context.Context, actor, partner string) (Announced, 
 	return Announced{Message: m, Summary: summary}, err
 }
 
+// AnnouncementFile is the announcement of our own keys that wait for their time, for a partner that does not know the message: signed by
+// the key for messages that counts now, as signing.SignAnnouncement does. The errors wrap announcement.ErrNothing or partners.ErrNoKey, or are
+// those of signing.
+func (n *Node) AnnouncementFile() ([]byte, announcement.Summary, error) {
+	defer n.computing()()
+	now := n.now().UTC()
+	a, document, err := announcement.Of(n.registry.Self(), n.registry.Successors(now), now)
+	if err != nil {
+		return nil, announcement.Summary{}, err
+	}
+	key, err := n.registry.Key(partners.UseMessageSignature, "", now)
+	if err != nil {
+		return nil, announcement.Summary{}, fmt.Errorf("announcement: %w", err)
+	}
+	file, err := signing.SignAnnouncement(document, key, now)
+	return file, a.Summary(), err
+}
+
+// Taken is what became of a partner's announcement.
+type Taken struct {
+	Partner      string                 `json:"partner"`
+	Signer       string                 `json:"signer"` // SHA-256 of the credential that verifies the file
+	Announcement announcement.Summary   `json:"announcement"`
+	Outcomes     []announcement.Outcome `json:"outcomes"`
+}
+
+// TakeAnnouncement takes an announcement that came as a file: CMS, signed by a credential that counts now for the partner's messages. What
+// becomes of each credential is decided as for one that came in a message; a dry run changes nothing. The errors wrap partners.ErrUnknownPartner, or
+// announcement.ErrRefused where the file is not the partner's announcement or an old one.
+func (n *Node) TakeAnnouncement(ctx context.Context, partner string, file []byte, dryRun bool) (Taken, error) {
+	if n.announced == nil {
+		return Taken{}, fmt.Errorf("%w: this node takes none", announcement.ErrRefused)
+	}
+	now := n.now().UTC()
+	p, found := n.registry.Partner(partner)
+	if !found {
+		return Taken{}, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, partner)
+	}
+	a, signer, err := OpenAnnouncement(n.registry, p, file, now)
+	if err != nil {
+		return Taken{}, err
+	}
+	outcomes, err := n.announced(ctx, partner, a, dryRun)
+	if errors.Is(err, announcement.ErrOld) {
+		err = fmt.Errorf("%w: %w", announcement.ErrRefused, err)
+	}
+	if err != nil {
+		return Taken{}, err
+	}
+	if !dryRun {
+		n.tellOutcomes("a partner announces a credential", partner, outcomes)
+	}
+	return Taken{Partner: partner, Signer: signer, Announcement: a.Summary(), Outcomes: outcomes}, nil
+}
+
+// OpenAnnouncement reads a partner's announcement out of a file, and gives the fingerprint of the credential that verifies it, one that counts
+// at the instant at. The error wraps announcement.ErrRefused.
+func OpenAnnouncement(registry *partners.Registry, p partners.Partner, file []byte, at time.Time) (announcement.Announcement, string, error) {
+	var candidates []*x509.Certificate
+	for _, c := range registry.Credentials(p.ID, partners.UseMessageSignature, at) {
+		candidates = append(candidates, c.X509Cert)
+	}
+	policy := signing.Policy{At: at}
+	verified, err := signing.VerifyAnnouncement(file, nil, candidates, policy)
+	if err != nil {
+		return announcement.Announcement{}, "", fmt.Errorf("%w: %w", announcement.ErrRefused, err)
+	}
+	a, err := announcement.Read(verified.Octets, policy)
+	if err == nil && !a.IsOf(p.PartyIDs) {
+		err = fmt.Errorf("%w: %q is not %s", announcement.ErrParty, a.Party, p.ID)
+	}
+	if err != nil {
+		return announcement.Announcement{}, "", fmt.Errorf("%w: %w", announcement.ErrRefused, err)
+	}
+	return a, signing.Fingerprint(verified.Signer), nil
+}
+
 // recordAnnouncement takes a partner's announcement: what becomes of each credential is decided, recorded and answered.
 func (n *Node) recordAnnouncement(ctx context.Context, r *reception) (Accepted, error) {
 	if n.announced == nil {
@@ -67,7 +151,7 @@ func (n *Node) recordAnnouncement(ctx context.Context, r *reception) (Accepted, 
 	if err != nil {
 		return Accepted{}, err
 	}
-	outcomes, err := n.announced(ctx, r.agreement.Partner, a)
+	outcomes, err := n.announced(ctx, r.agreement.Partner, a, false)
 	switch {
 	case errors.Is(err, announcement.ErrOld), errors.Is(err, announcement.ErrParty):
 		return Accepted{}, ebms.NewInconsistent(location, err)

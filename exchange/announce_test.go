@@ -51,9 +51,12 @@ func (w *world) successor(after time.Duration) (chainFile string) {
 	return chainFile
 }
 
+// decision is exchange.Options.Announced.
+type decision = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error)
+
 // stages is what a node does that stages whatever its partner KR announces; chainFile is where its credential lies.
-func (w *world) stages(chainFile string) func(context.Context, string, announcement.Announcement) ([]announcement.Outcome, error) {
-	return func(_ context.Context, partner string, a announcement.Announcement) ([]announcement.Outcome, error) {
+func (w *world) stages(chainFile string) decision {
+	return func(_ context.Context, partner string, a announcement.Announcement, _ bool) ([]announcement.Outcome, error) {
 		c := a.Credentials[0]
 		if partner != "KR" || !c.Proven || len(a.Credentials) != 1 {
 			w.Errorf("%s announces %+v", partner, a)
@@ -68,17 +71,17 @@ func (w *world) stages(chainFile string) func(context.Context, string, announcem
 }
 
 // decide has the announcements that TW receives decided by what *f is then.
-func decide(f *func(context.Context, string, announcement.Announcement) ([]announcement.Outcome, error)) func(*exchange.Options) {
+func decide(f *decision) func(*exchange.Options) {
 	return func(o *exchange.Options) {
-		o.Announced = func(ctx context.Context, partner string, a announcement.Announcement) ([]announcement.Outcome, error) {
-			return (*f)(ctx, partner, a)
+		o.Announced = func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error) {
+			return (*f)(ctx, partner, a, dryRun)
 		}
 	}
 }
 
 func TestKeyIsAnnouncedTriedSwitchedAndRetired(t *testing.T) {
 	t.Parallel()
-	var taken func(context.Context, string, announcement.Announcement) ([]announcement.Outcome, error)
+	var taken decision
 	bubble(t, setup{kr: announcing, tw: announcing, options: decide(&taken)}, func(w *world) {
 		const notice = 12 * time.Hour
 		chainFile := w.successor(notice)
@@ -167,7 +170,7 @@ func (w *world) sendSigned(t *testing.T, reference string, key signing.Key) exch
 // TestSecondSignatureDecidesNothing: one that fails is counted, and the message counts by its first.
 func TestSecondSignatureDecidesNothing(t *testing.T) {
 	t.Parallel()
-	var taken func(context.Context, string, announcement.Announcement) ([]announcement.Outcome, error)
+	var taken decision
 	bubble(t, setup{kr: announcing, tw: announcing, options: decide(&taken)}, func(w *world) {
 		w.successor(24 * time.Hour)
 		other := pkitest.NewTest(t, pkitest.Options{Country: "KR", Organisation: "Demonstration Korea"})
@@ -206,10 +209,10 @@ func TestAnnouncementIsRefused(t *testing.T) {
 		{"no announcement", func(string) string { return "<x/>" }, nil, announcing, announcing, ebms.CodeOtherXML},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var taken func(context.Context, string, announcement.Announcement) ([]announcement.Outcome, error)
+			var taken decision
 			w := newWorld(t, setup{kr: test.kr, tw: test.tw, options: decide(&taken)})
 			w.successor(24 * time.Hour)
-			taken = func(context.Context, string, announcement.Announcement) ([]announcement.Outcome, error) { return nil, test.taken }
+			taken = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error) { return nil, test.taken }
 			said, err := w.KR.Announce(context.Background(), "operator", "TW")
 			w.must(err)
 			request := w.request(said.Message.ContentType, w.KR.raw(w, said.Message.Raw))

@@ -63,7 +63,7 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
-	announced func(ctx context.Context, partner string, a announcement.Announcement) ([]announcement.Outcome, error)
+	announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	trials    trials
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}

@@ -50,10 +50,10 @@ type Options struct {
 	// BackoffMax is the longest wait between attempts at a partner that cannot be reached (default 1 h; a signal waits a minute at
 	// most, and a certificate no longer than the agreement's RetryInterval).
 	BackoffMax time.Duration
-	// Announced says what becomes of the credentials that a partner announces, and may stage them, durably, before it returns; asked
-	// again for the same announcement it says the same. Nil is a node that takes no announcements. An error that wraps
+	// Announced says what becomes of the credentials that a partner announces, and unless it is a dry run may stage them, durably, before
+	// it returns; asked again for the same announcement it says the same. Nil is a node that takes no announcements. An error that wraps
 	// announcement.ErrParty or announcement.ErrOld refuses the message; with any other the partner sends it again.
-	Announced func(ctx context.Context, partner string, a announcement.Announcement) ([]announcement.Outcome, error)
+	Announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	// Limits bound what is read from a message.
 	Limits ebms.Limits
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func (c *cli) certCommand() *cobra.Command {
-	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certNeedsRenewal())
+	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certNeedsRenewal(), c.certAnnounced(), c.certTrials())
 }
 
 // listedCredential is one row of "cert list".

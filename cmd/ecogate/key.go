@@ -21,13 +21,14 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-const keyHelp = `Make and look at private keys and credentials in files, offline. No node and no configuration are needed.
+const keyHelp = `Make and look at private keys and credentials in files, offline: no node and no configuration are needed, but for "announce", which
+asks a node.
 
 Files are written for their owner alone (mode 0600), and none that is there is ever overwritten. A passphrase is read from a
 file that holds it on its only line, never from the command line, where other users of the machine may see it.`
 
 func (c *cli) keyCommand() *cobra.Command {
-	g := group("key", "Private keys and credentials in files, offline", c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow())
+	g := group("key", "Private keys and credentials in files, and announcing the next ones", c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyAnnounce())
 	g.Long = keyHelp
 	return g
 }

@@ -10,6 +10,8 @@ var (
 	ErrProof = errors.New("proof of possession does not hold")
 	// ErrNothing: there is no credential to announce.
 	ErrNothing = errors.New("no own credential waits for its time: nothing to announce")
+	// ErrRefused: a file is refused as a whole; what it wraps says why.
+	ErrRefused = errors.New("the announcement is refused")
 	// ErrParty: another party announces.
 	ErrParty = errors.New("the announcing party is another one")
 	// ErrOld: a later announcement of the party was taken already.

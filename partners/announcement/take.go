@@ -181,11 +181,11 @@ type Desk struct {
 	Now  func() time.Time
 }
 
-// Take judges an announcement of a partner and stages what can be. The error is that of Judge, or of Edit.
-func (d Desk) Take(ctx context.Context, partner string, a Announcement) ([]Outcome, error) {
+// Take judges an announcement of a partner and, unless it is a dry run, stages what can be. The error is that of Judge, or of Edit.
+func (d Desk) Take(ctx context.Context, partner string, a Announcement, dryRun bool) ([]Outcome, error) {
 	now, c := d.Now().UTC(), d.Config()
 	j, err := judge(c, partner, a, d.tells(c, partner), now)
-	if err != nil || len(j.take) == 0 {
+	if err != nil || len(j.take) == 0 || dryRun {
 		return j.outcomes, err
 	}
 	err = d.Edit(ctx, partner, fmt.Sprintf("announcement %d", a.Number), func(p *partners.PartnerConfig) error {

@@ -91,7 +91,7 @@ func (d *desk) next(id, name string) partners.Successor {
 // want holds what becomes of an announcement to results, each with a part of its reasons, such as "refused: chain".
 func (d *desk) want(a announcement.Announcement, results ...string) {
 	d.t.Helper()
-	outcomes, err := d.Take(context.Background(), "tw", a)
+	outcomes, err := d.Take(context.Background(), "tw", a, false)
 	if err != nil || len(outcomes) != len(results) {
 		d.t.Fatalf("outcomes %+v, %v, want %q", outcomes, err, results)
 	}
@@ -207,13 +207,13 @@ func TestAnnouncedCredentialIsRefused(t *testing.T) {
 	}
 
 	a := d.announce(9, d.next("tw", "old number"))
-	if _, err := d.Take(context.Background(), "tw", a); !errors.Is(err, announcement.ErrOld) {
+	if _, err := d.Take(context.Background(), "tw", a, false); !errors.Is(err, announcement.ErrOld) {
 		t.Errorf("older number: %v", err)
 	}
-	if _, err := d.Take(context.Background(), "my", d.announce(12, d.next("my", "x"))); !errors.Is(err, announcement.ErrParty) {
+	if _, err := d.Take(context.Background(), "my", d.announce(12, d.next("my", "x")), false); !errors.Is(err, announcement.ErrParty) {
 		t.Errorf("of another party: %v", err)
 	}
-	if _, err := d.Take(context.Background(), "xx", a); !errors.Is(err, partners.ErrUnknownPartner) {
+	if _, err := d.Take(context.Background(), "xx", a, false); !errors.Is(err, partners.ErrUnknownPartner) {
 		t.Errorf("of nobody: %v", err)
 	}
 }
