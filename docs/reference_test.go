@@ -121,6 +121,7 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[exchange.Message](), reflect.TypeFor[exchange.Part](), reflect.TypeFor[exchange.PartnerStatus](),
 		reflect.TypeFor[exchange.Ping](), reflect.TypeFor[exchange.MessageStatus](), reflect.TypeFor[api.Problem](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
+		reflect.TypeFor[exchange.Announced](), reflect.TypeFor[exchange.Taken](), reflect.TypeFor[exchange.Trial](),
 	}
 	for _, answer := range answers {
 		for _, typ := range structs(answer, []reflect.Type{reflect.TypeFor[eco.Certificate]()}) {

@@ -88,6 +88,9 @@ func (k *checker) partner(at string, p PartnerConfig) {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
 	k.notNegative(at+".concurrency", p.Concurrency)
+	if p.Announced < 0 {
+		k.add(at+".announced", "%d is less than 0", p.Announced)
+	}
 	if a := p.Announcements; a != "" && a != AnnouncementsStage && a != AnnouncementsTell {
 		k.add(at+".announcements", "%q is not %s or %s", a, AnnouncementsStage, AnnouncementsTell)
 	}

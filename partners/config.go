@@ -120,7 +120,7 @@ type PartnerConfig struct {
 	// against it. Empty is AnnouncementsStage, or AnnouncementsTell where a second operator confirms changes of trust.
 	Announcements string `yaml:"announcements"`
 	// Announced is the number of the last announcement of the partner that was staged; older ones are refused.
-	Announced uint64 `yaml:"announced"`
+	Announced int64 `yaml:"announced"`
 	// TimeStampAnchorFiles hold the credentials, or the CAs, of the time-stamp authorities that the partner's issuing bodies
 	// use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`

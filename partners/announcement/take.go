@@ -52,7 +52,7 @@ func judge(c partners.Config, partner string, a Announcement, tell bool, now tim
 	switch {
 	case !a.IsOf(p.PartyIDs):
 		return judged{}, fmt.Errorf("%w: %q is not %s", ErrParty, a.Party, partner)
-	case a.Number < p.Announced:
+	case int64(a.Number) < p.Announced:
 		return judged{}, fmt.Errorf("%w: number %d, and this is %d", ErrOld, p.Announced, a.Number)
 	}
 	registry, err := partners.New(c)
@@ -109,8 +109,8 @@ func decide(c partners.Config, p partners.PartnerConfig, number uint64, own Cred
 	case over:
 		return refused(toldOver, toldOver)
 	case there == len(own.Uses):
-		return decision{Outcome: Outcome{Result: ResultStaged}, there: true, otherDate: otherDate && number > p.Announced}, nil
-	case number == p.Announced:
+		return decision{Outcome: Outcome{Result: ResultStaged}, there: true, otherDate: otherDate && int64(number) > p.Announced}, nil
+	case int64(number) == p.Announced:
 		return refused(toldNumber, toldNumber)
 	}
 	e, err := c.ExamineStaging(p.ID, own.staging(), now)
@@ -166,7 +166,7 @@ func (j judged) stage(p *partners.PartnerConfig, number uint64, now time.Time) e
 			return err
 		}
 	}
-	p.Announced = number
+	p.Announced = int64(number)
 	return nil
 }
 
@@ -189,7 +189,7 @@ func (d Desk) Take(ctx context.Context, partner string, a Announcement, dryRun b
 		return j.outcomes, err
 	}
 	err = d.Edit(ctx, partner, fmt.Sprintf("announcement %d", a.Number), func(p *partners.PartnerConfig) error {
-		if a.Number < p.Announced {
+		if int64(a.Number) < p.Announced {
 			return fmt.Errorf("%w: number %d", ErrOld, p.Announced)
 		}
 		return j.stage(p, a.Number, now)
