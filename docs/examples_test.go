@@ -253,7 +253,8 @@ func exampleConfig(t *testing.T, syncReply string) partners.Config {
 	c.Node.Issuers[0].Keys = []partners.KeyConfig{testKey("kr-kcci")}
 	c.Node.Issuers[0].XAdES, c.Node.Issuers[0].TimeStamp = partners.XAdESNone, partners.TimeStampConfig{} // no authority answers here
 	tw := &c.Partners[0]
-	tw.TimeStampAnchorFiles = nil
+	tw.TimeStampAnchorFiles, tw.TimeStampAnchors = nil, nil
+	tw.Anchors, tw.Intermediates = nil, nil
 	tw.Policies, tw.PermittedNames, tw.Revocation = nil, nil, partners.RevocationConfig{}
 	tw.AnchorFiles, tw.IntermediateFiles, tw.Issuers = []string{"testdata/tw-message.pem"}, nil, nil
 	tw.Credentials = []partners.CredentialConfig{{Uses: []partners.Use{partners.UseMessageSignature}, File: "testdata/tw-message.pem"}}

@@ -41,7 +41,7 @@ func TestProfileNamesOnlyKeysThatExist(t *testing.T) {
 
 // Whatever may be agreed is in the profile.
 func TestProfileTellsOfEveryKeyOfAnAgreement(t *testing.T) {
-	own := []string{"agreements.partner", "agreements.forms", "agreements.quirks"} // of no meaning to the messaging service
+	own := []string{"agreements.id", "agreements.partner", "agreements.forms", "agreements.quirks"} // of no meaning to the messaging service
 	for _, key := range configKeys(reflect.TypeFor[partners.AgreementConfig](), "agreements.") {
 		if !strings.Contains(prose(t), "`"+key) && !slices.ContainsFunc(own, func(o string) bool { return key == o || strings.HasPrefix(key, o+".") }) && key != "agreements.service" {
 			t.Errorf("ebms-profile.md does not tell of %s", key)

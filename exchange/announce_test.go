@@ -212,7 +212,9 @@ func TestAnnouncementIsRefused(t *testing.T) {
 			var taken decision
 			w := newWorld(t, setup{kr: test.kr, tw: test.tw, options: decide(&taken)})
 			w.successor(24 * time.Hour)
-			taken = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error) { return nil, test.taken }
+			taken = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
+				return nil, test.taken
+			}
 			said, err := w.KR.Announce(context.Background(), "operator", "TW")
 			w.must(err)
 			request := w.request(said.Message.ContentType, w.KR.raw(w, said.Message.Raw))

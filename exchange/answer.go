@@ -157,7 +157,7 @@ func (n *Node) readAnswers(r *reception, sent Message) ([]eco.Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		answer, findings, err := ubl.UnmarshalAnswer(document, n.registry.Forms())
+		answer, findings, err := ubl.UnmarshalAnswer(document, r.registry.Forms())
 		if err != nil {
 			return nil, ebms.NewOtherXML(location, err)
 		}

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"crypto/x509"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -172,14 +173,14 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	if err != nil {
 		return nil, nil, err
 	}
-	verified, err := signing.VerifyDocument(document, ubl.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
+	verified, err := n.verifyDocument(r, document, ubl.SignaturePath())
 	if err != nil {
-		return nil, nil, ebms.NewSecurityFailure(location, n.withheld(r, partners.UseDocumentSignature, err))
+		return nil, nil, inDocument(location, err)
 	}
 	if err := n.checkStamp(r, verified); err != nil {
 		return nil, nil, ebms.NewSecurityFailure(location, err)
 	}
-	reading, err := ubl.Read(verified.Octets, n.registry.Forms())
+	reading, err := ubl.Read(verified.Octets, r.registry.Forms())
 	if err != nil {
 		return nil, nil, ebms.NewOtherXML(location, err)
 	}
@@ -214,13 +215,32 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 	}, document, nil
 }
 
+// verifyDocument verifies the signature of an issuing body in a document. The error is a *storeError, or says why the document is refused.
+func (n *Node) verifyDocument(r *reception, document []byte, path []xml.Name) (*signing.Verified, error) {
+	verified, err := n.underCounting(r, partners.UseDocumentSignature, func(candidates []*x509.Certificate) (*signing.Verified, error) {
+		return signing.VerifyDocument(document, path, candidates, n.documentPolicy(r))
+	})
+	if broken := (*storeError)(nil); err != nil && !errors.As(err, &broken) {
+		err = n.withheld(r, partners.UseDocumentSignature, err)
+	}
+	return verified, err
+}
+
+// inDocument is what the sender is told of an error of verifying the document at a location; what is not its fault it is not told.
+func inDocument(location string, err error) error {
+	if broken := (*storeError)(nil); errors.As(err, &broken) {
+		return err
+	}
+	return ebms.NewSecurityFailure(location, err)
+}
+
 // checkStamp holds a document of an issuing body to what the agreement says of time-stamps, and to the partner's authorities while
 // none of them counts.
 func (n *Node) checkStamp(r *reception, v *signing.Verified) error {
 	if r.agreement.TimeStampRequired && (v.TimeStamp == nil || v.TimeStamp.Authority == nil) {
 		return errNoTimeStamp
 	}
-	anchors, known := n.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
+	anchors, known := r.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
 	if v.TimeStamp != nil && known && len(anchors) == 0 {
 		return errors.New("the document has a time-stamp, and none of the partner's time-stamp authorities counts now")
 	}
@@ -267,7 +287,7 @@ func issuerOf(c eco.Certificate) partners.IssuerQuery {
 // checkIssuer asks that the credential which signed the document is one with which the issuing body that the document names
 // may issue this form now.
 func (n *Node) checkIssuer(r *reception, query partners.IssuerQuery, signer *x509.Certificate) error {
-	authorised, err := n.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
+	authorised, err := r.registry.DocumentCredentials(r.agreement.Partner, query, r.request.Received)
 	if err != nil {
 		return err
 	}

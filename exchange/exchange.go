@@ -65,6 +65,7 @@ type Node struct {
 	lines     lines
 	announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	trials    trials
+	activate  func(context.Context, FirstUse) error
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
 	// jitter returns a number in [0,1).
@@ -91,6 +92,7 @@ func New(o Options) (*Node, error) {
 
 		announced: o.Announced,
 		trials:    trials{accepted: map[string]map[string]bool{}, counts: map[trialKey]*Trial{}},
+		activate:  o.FirstUse,
 
 		owner:  uuid.NewString(),
 		jitter: rand.Float64,

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -123,12 +124,12 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 	}
 	verified, err := n.verifyBusiness(r, m, document)
 	if err != nil {
-		return said{}, ebms.NewSecurityFailure(location, err)
+		return said{}, inDocument(location, err)
 	}
 	if verified != nil {
 		document = verified.Octets
 	}
-	s, findings, err := m.read(document, n.registry.Forms())
+	s, findings, err := m.read(document, r.registry.Forms())
 	if err != nil {
 		return said{}, ebms.NewOtherXML(location, err)
 	}
@@ -152,16 +153,18 @@ func (n *Node) readBusiness(r *reception, m matter) (said, error) {
 // credentials of its messages. Where no signatures are agreed a node signs none, and nil is returned.
 func (n *Node) verifyBusiness(r *reception, m matter, document []byte) (*signing.Verified, error) {
 	if m.byBody {
-		verified, err := signing.VerifyDocument(document, m.document.SignaturePath(), n.candidates(r, partners.UseDocumentSignature), n.documentPolicy(r))
+		verified, err := n.verifyDocument(r, document, m.document.SignaturePath())
 		if err != nil {
-			return nil, n.withheld(r, partners.UseDocumentSignature, err)
+			return nil, err
 		}
 		return verified, n.checkStamp(r, verified)
 	}
 	if !r.agreement.SignatureRequired {
 		return nil, nil
 	}
-	return signing.VerifyDocument(document, m.document.SignaturePath(), n.candidates(r, partners.UseMessageSignature), r.agreement.SignaturePolicy(r.request.Received))
+	return n.underCounting(r, partners.UseMessageSignature, func(candidates []*x509.Certificate) (*signing.Verified, error) {
+		return signing.VerifyDocument(document, m.document.SignaturePath(), candidates, r.agreement.SignaturePolicy(r.request.Received))
+	})
 }
 
 // subject finds the certificate that a message of a partner is about, in one direction: one that this partner sent or received. A

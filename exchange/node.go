@@ -27,6 +27,10 @@ type Options struct {
 	Schemas *ubl.Schemas
 	// Authority gives the time-stamp authority at a URL; nil is signing.HTTPAuthority without redirects.
 	Authority func(url string) signing.TimeStampAuthority
+	// FirstUse activates a credential of a partner that was used for the first time, durably, from FirstUse.At on
+	// (partners.PartnerConfig.UseFirst), before it returns; the Registry must say so then. After an error the message is not taken, and the
+	// partner sends it again. It must not call the Node. Nil activates none, so that what is staged verifies nothing.
+	FirstUse func(context.Context, FirstUse) error
 	// Now is the clock.
 	Now func() time.Time
 	// Log gets what an operator should know; nil discards.
@@ -67,7 +71,7 @@ type Poster interface {
 // Event is a step of a flow, for people to watch.
 type Event struct {
 	At time.Time
-	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, stored, waiting, available, receipted,
+	// Step is one of validated, mapped, signed, queued, sent, postponed, verified, activated, stored, waiting, available, receipted,
 	// answered, quarantined, failed, suspended, reachable.
 	Step      string
 	MessageID string

@@ -24,7 +24,9 @@ import (
 // reception is one inbound message on its way through the steps of Receive. Each step fills in its part.
 type reception struct {
 	request ebms.Request
-	pkg     *ebms.Package
+	// registry is the state of the partners' registry by which the whole message is judged, whatever changes meanwhile.
+	registry *partners.Registry
+	pkg      *ebms.Package
 	// octets are what business data is read from: after authenticate, the octets that the message signature covers.
 	octets []byte
 	// header is read from octets. Before authenticate it only says which agreement and credentials to try.
@@ -38,7 +40,12 @@ type reception struct {
 	// written into an unsigned message.
 	established bool
 	verified    *signing.Verified
-	record      Message
+	// parts are what the message signature covers beside the envelope, as they came.
+	parts  []signing.Part
+	record Message
+	// firstUse activates a credential of the partner that waits for its first use, durably before it returns; nil where none is
+	// activated so. Its error is a *storeError.
+	firstUse func(partners.Use, *x509.Certificate) error
 	// inResponse: the message came in the HTTP response to one of ours.
 	inResponse bool
 }
@@ -48,12 +55,14 @@ type reception struct {
 // error where one can be addressed, with a SOAP Fault where no header could be read.
 func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 	fault.Point("receive.read")
-	r := &reception{request: request}
+	r := &reception{request: request, registry: n.registry.Snapshot()}
+	r.firstUse = n.firstUse(ctx, r)
 	defer r.close()
 	if err := n.examine(r); err != nil {
 		return n.refuse(ctx, r, err)
 	}
 	fault.Point("receive.verified")
+	n.try(r)
 	switch {
 	case r.isSignal():
 		return n.takeSignal(ctx, r)
@@ -167,7 +176,7 @@ func (n *Node) findAgreement(r *reception) error {
 	if r.isSignal() {
 		query.Service, query.Action = partners.Service{}, ""
 	}
-	agreement, err := n.registry.Inbound(query, r.request.Received)
+	agreement, err := r.registry.Inbound(query, r.request.Received)
 	switch {
 	case err == nil, errors.Is(err, partners.ErrOutsideValidity):
 		r.agreement, r.ended = agreement, err
@@ -191,7 +200,7 @@ func (n *Node) checkConnection(r *reception) error {
 	if tls == nil || len(tls.PeerCertificates) == 0 {
 		return nil
 	}
-	partner, ok := n.registry.PartnerByTLS(tls.PeerCertificates[0], r.request.Received)
+	partner, ok := r.registry.PartnerByTLS(tls.PeerCertificates[0], r.request.Received)
 	if !ok || partner != r.agreement.Partner {
 		return ebms.NewSecurityFailure(headerLocation, fmt.Errorf("TLS client %q is not partner %q", tls.PeerCertificates[0].Subject, r.agreement.Partner))
 	}
@@ -206,19 +215,22 @@ func (n *Node) verify(r *reception) error {
 		return nil
 	}
 	parts := SignedParts(r.header.Manifest, r.pkg)
-	verified, err := signing.VerifyMessage(r.pkg.Envelope, parts, n.candidates(r, partners.UseMessageSignature), r.agreement.SignaturePolicy(r.request.Received))
-	if judged := (*signing.Error)(nil); err != nil && !errors.As(err, &judged) {
+	verified, err := n.underCounting(r, partners.UseMessageSignature, func(candidates []*x509.Certificate) (*signing.Verified, error) {
+		return signing.VerifyMessage(r.pkg.Envelope, parts, candidates, r.agreement.SignaturePolicy(r.request.Received))
+	})
+	var judged *signing.Error
+	switch broken := (*storeError)(nil); {
+	case errors.As(err, &broken):
+		return err
+	case err != nil && !errors.As(err, &judged):
 		return &storeError{fmt.Errorf("verifying a message: %w", err)}
-	}
-	if err != nil {
+	case err != nil:
 		return ebms.NewSecurityFailure("", n.withheld(r, partners.UseMessageSignature, err))
 	}
 	r.verified, r.octets, r.established = verified, verified.Octets, true
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
-	if verified.Beside {
-		n.try(r, parts)
-	}
+	r.parts = parts
 	return r.takeCanonical(parts)
 }
 
@@ -251,17 +263,20 @@ func (r *reception) takeCanonical(parts []signing.Part) error {
 
 // candidates are the partner's credentials that count for use at receipt.
 func (n *Node) candidates(r *reception, use partners.Use) []*x509.Certificate {
-	credentials := n.registry.Credentials(r.agreement.Partner, use, r.request.Received)
-	candidates := make([]*x509.Certificate, len(credentials))
+	return x509Certs(r.registry.Credentials(r.agreement.Partner, use, r.request.Received))
+}
+
+func x509Certs(credentials []partners.Credential) []*x509.Certificate {
+	out := make([]*x509.Certificate, len(credentials))
 	for i, c := range credentials {
-		candidates[i] = c.X509Cert
+		out[i] = c.X509Cert
 	}
-	return candidates
+	return out
 }
 
 // withheld is err with the reasons for which credentials of the partner do not count at receipt although they would otherwise.
 func (n *Node) withheld(r *reception, use partners.Use, err error) error {
-	if reasons := n.registry.Withheld(r.agreement.Partner, use, r.request.Received); len(reasons) > 0 {
+	if reasons := r.registry.Withheld(r.agreement.Partner, use, r.request.Received); len(reasons) > 0 {
 		return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
 	}
 	return err
@@ -270,7 +285,7 @@ func (n *Node) withheld(r *reception, use partners.Use, err error) error {
 // documentPolicy is what the agreement allows in signatures, with the time-stamp authorities of the partner's issuing bodies.
 func (n *Node) documentPolicy(r *reception) signing.Policy {
 	p := r.agreement.SignaturePolicy(r.request.Received)
-	p.TimeStampAnchors, _ = n.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
+	p.TimeStampAnchors, _ = r.registry.TimeStampAnchors(r.agreement.Partner, r.request.Received)
 	return p
 }
 

@@ -70,7 +70,7 @@ func (n *Node) refuseSignal(ctx context.Context, r *reception, cause error) ebms
 // KeepRefused keeps a request in quarantine that was refused by its size, its time or its media type before it was read
 // as a message: the beginning of its body, and the reason. The partner was answered by its HTTP status.
 func (n *Node) KeepRefused(ctx context.Context, request ebms.Request, refusal *ebms.RefusedError) {
-	r := &reception{request: request, record: newRecord(request)}
+	r := &reception{request: request, registry: n.registry.Snapshot(), record: newRecord(request)}
 	a := n.quarantine(r, ebms.NewMimeProblem("", refusal))
 	a.Message.Reason.Told = refusal.Text
 	n.keep(ctx, r, a, ebms.Reply{})

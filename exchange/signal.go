@@ -86,7 +86,8 @@ func (n *Node) takeReply(ctx context.Context, r *reception) error {
 
 // receiveSignal takes a signal that came in the HTTP answer to sent. It returns what an operator should know of it.
 func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Message) string {
-	r := &reception{request: request, inResponse: true}
+	r := &reception{request: request, registry: n.registry.Snapshot(), inResponse: true}
+	r.firstUse = n.firstUse(ctx, r)
 	defer r.close()
 	err := n.open(r)
 	if err == nil && r.header.RefToMessageID != sent.MessageID {
@@ -96,6 +97,7 @@ func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Mes
 		err = n.authenticate(r)
 	}
 	if err == nil {
+		n.try(r)
 		err = n.takeReply(ctx, r)
 	}
 	if err == nil {

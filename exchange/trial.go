@@ -51,8 +51,13 @@ func (n *Node) Trials() []Trial {
 	return out
 }
 
-// try verifies the second signature of a message with the partner's credentials that do not count yet, and counts how that went.
-func (n *Node) try(r *reception, parts []signing.Part) {
+// try verifies the second signature of a message that has come, if there is one, with the partner's credentials that do not count yet, and
+// counts how that went.
+func (n *Node) try(r *reception) {
+	if r.verified == nil || !r.verified.Beside {
+		return
+	}
+	defer n.computing()()
 	staged := n.registry.Staged(r.agreement.Partner, partners.UseMessageSignature, r.request.Received)
 	if len(staged) == 0 {
 		return
@@ -61,7 +66,7 @@ func (n *Node) try(r *reception, parts []signing.Part) {
 	for i, c := range staged {
 		candidates[i] = c.X509Cert
 	}
-	v, _, err := signing.VerifyMessageBeside(r.pkg.Envelope, parts, candidates, r.agreement.SignaturePolicy(r.request.Received))
+	v, _, err := signing.VerifyMessageBeside(r.pkg.Envelope, r.parts, candidates, r.agreement.SignaturePolicy(r.request.Received))
 	if err != nil {
 		for _, c := range candidates {
 			n.countTrial(r, c, err)

@@ -84,9 +84,12 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	k.id(at+".id", p.ID)
 	k.country(at+".country", p.Country)
 	k.partyIDs(at+".party_ids", p.PartyIDs)
-	if len(p.AnchorFiles) == 0 {
+	if len(p.AnchorFiles)+len(p.Anchors) == 0 {
 		k.add(at+".anchor_files", "is required: name the CAs of the partner's PKI, or the credential itself to pin it")
 	}
+	k.texts(at+".anchors", p.Anchors)
+	k.texts(at+".intermediates", p.Intermediates)
+	k.texts(at+".timestamp_anchors", p.TimeStampAnchors)
 	k.notNegative(at+".concurrency", p.Concurrency)
 	if p.Announced < 0 {
 		k.add(at+".announced", "%d is less than 0", p.Announced)
@@ -254,6 +257,7 @@ func (k *checker) credential(at string, credential CredentialConfig) {
 	case credential.File != "" && credential.PEM != "":
 		k.add(at+".pem", "excludes file: a credential stands in one place")
 	}
+	k.text(at+".pem", credential.PEM)
 	k.life(at, credential.life())
 	connects := func(use Use) bool { return use != UseMessageSignature && use != UseDocumentSignature }
 	if i := slices.IndexFunc(credential.Uses, connects); credential.Activate == ActivateAtFirstUse && i >= 0 {
@@ -271,6 +275,19 @@ func (k *checker) life(at string, l life) {
 	}
 	if l.replacedBy != "" && !fingerprintPattern.MatchString(l.replacedBy) {
 		k.add(at+".replaced_by", "%q is not the SHA-256 of a credential; want 64 hexadecimal digits", l.replacedBy)
+	}
+}
+
+func (k *checker) texts(key string, texts []string) {
+	for i, text := range texts {
+		k.text(item(key, i), text)
+	}
+}
+
+// text looks at credentials that stand in the configuration itself, which people hand around.
+func (k *checker) text(key, text string) {
+	if strings.Contains(text, "PRIVATE KEY-----") {
+		k.add(key, "holds a private key, which has no place here: give the credential alone, and take another key, since this one was shown")
 	}
 }
 

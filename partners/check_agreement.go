@@ -228,6 +228,9 @@ func (k *checker) uniqueAgreements(list []AgreementConfig) {
 		a.SetDefaults()
 		for j, b := range list[:i] {
 			b.SetDefaults()
+			if a.id() == b.id() && a.ID+b.ID != "" {
+				k.add(item("agreements", i)+".id", "%q names %s already", a.id(), item("agreements", j))
+			}
 			if a.Partner != b.Partner || a.Partner == "" || !overlap(a, b) {
 				continue
 			}

@@ -20,6 +20,9 @@ type Config struct {
 	Agreements []AgreementConfig `yaml:"agreements"`
 	// Forms are the forms that issuing bodies and agreements may name; the zero value holds those that come with the program.
 	Forms eco.Forms
+	// Rest judges another Config beside the rest of the file that this one stands in, whose limits it has to keep to; nil for no rest.
+	// A Directory asks it of what it puts together.
+	Rest func(Config) []Problem
 }
 
 // NodeConfig is this administration's own node.
@@ -107,11 +110,13 @@ type PartnerConfig struct {
 	PartyIDs []PartyID `yaml:"party_ids"`
 	// Role is eb:Role of the partner where an agreement gives none.
 	Role string `yaml:"role"`
-	// AnchorFiles hold the credentials that every credential of this partner must chain to: the CAs of its PKI, or a
-	// pinned end credential itself. At least one is required, and none is shared with other partners by being here.
+	// AnchorFiles and Anchors, which are the text itself, hold the credentials that every credential of this partner must chain to: the
+	// CAs of its PKI, or a pinned end credential itself. At least one is required, and none is shared with other partners by being here.
 	AnchorFiles []string `yaml:"anchor_files" path:"true"`
-	// IntermediateFiles hold further CAs that may stand between a credential and an anchor.
+	Anchors     []string `yaml:"anchors"`
+	// IntermediateFiles and Intermediates hold further CAs that may stand between a credential and an anchor.
 	IntermediateFiles []string           `yaml:"intermediate_files" path:"true"`
+	Intermediates     []string           `yaml:"intermediates"`
 	Credentials       []CredentialConfig `yaml:"credentials"`
 	// Overlap is how long a credential of this partner that is replaced counts on, unless the step that replaces it says otherwise;
 	// 0 for DefaultOverlap.
@@ -121,9 +126,10 @@ type PartnerConfig struct {
 	Announcements string `yaml:"announcements"`
 	// Announced is the number of the last announcement of the partner that was staged; older ones are refused.
 	Announced int64 `yaml:"announced"`
-	// TimeStampAnchorFiles hold the credentials, or the CAs, of the time-stamp authorities that the partner's issuing bodies
-	// use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
+	// TimeStampAnchorFiles and TimeStampAnchors hold the credentials, or the CAs, of the time-stamp authorities that the partner's
+	// issuing bodies use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
+	TimeStampAnchors     []string `yaml:"timestamp_anchors"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
 	// Test says that this partner is no authority but a test system.
@@ -145,8 +151,8 @@ type PartnerConfig struct {
 type CredentialConfig struct {
 	// Uses are what the credential may do; an issuing body's has UseDocumentSignature and needs none written.
 	Uses []Use `yaml:"uses"`
-	// File holds the credential in PEM, DER, PKCS#7 or bare base64, with or without its intermediates; PEM is the same, written
-	// here. Exactly one of them is given.
+	// File holds the credential in PEM, DER, PKCS#7 or bare base64, with or without its intermediates. PEM is the text itself, PEM or
+	// bare base64; a credential has one of the two.
 	File string `yaml:"file" path:"true"`
 	PEM  string `yaml:"pem"`
 	// From and Until narrow the credential's own validity.
@@ -202,6 +208,8 @@ type IssuerConfig struct {
 // AgreementConfig is what was agreed with a partner for one service and action. A nil pointer or a zero value where the
 // comment names a default means that default; SetDefaults writes it in.
 type AgreementConfig struct {
+	// ID names the entry for those who edit it; default CPAID, so that it is needed where two entries have one CPAID.
+	ID string `yaml:"id"`
 	// CPAID is eb:CPAId (ebMS 2.0 §3.1.2).
 	CPAID string `yaml:"cpa_id"`
 	// Partner is the id of an entry of Config.Partners.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +26,10 @@ type loader struct {
 
 type owner struct{ partner, key, file string }
 
-func load(cfg Config) (*data, error) {
+func load(cfg Config) (*data, error) { return loadAfter(cfg, nil) }
+
+// loadAfter is load with the tokens that are open for before, if that is not nil: each that is opened stays so.
+func loadAfter(cfg Config, before *data) (*data, error) {
 	if problems := cfg.Check(); len(problems) > 0 {
 		return nil, &ConfigError{Problems: problems}
 	}
@@ -34,6 +38,11 @@ func load(cfg Config) (*data, error) {
 		owners: map[[sha256.Size]byte]owner{},
 		tokens: map[tokenName]*signing.Token{},
 	}
+	if before != nil {
+		maps.Copy(l.tokens, before.tokens)
+		maps.DeleteFunc(l.tokens, func(_ tokenName, token *signing.Token) bool { return token == nil })
+	}
+	l.data.tokens = l.tokens
 	l.self(cfg.Node)
 	for i, p := range cfg.Partners {
 		l.partner(item("partners", i), p)
@@ -124,11 +133,11 @@ func (l *loader) refuseTies() {
 
 func (l *loader) partner(at string, p PartnerConfig) {
 	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency}
-	partner.TimeStampAnchors = l.readAll(at+".timestamp_anchor_files", p.TimeStampAnchorFiles)
+	partner.TimeStampAnchors = l.readAll(at, p.timeStampAnchors())
 	cas := authorities{
-		roots:         l.readAll(at+".anchor_files", p.AnchorFiles),
+		roots:         l.readAll(at, p.anchors()),
 		timeStamp:     partner.TimeStampAnchors,
-		intermediates: l.readAll(at+".intermediate_files", p.IntermediateFiles),
+		intermediates: l.readAll(at, p.intermediates()),
 		limits:        p.limits(),
 		policy:        p.Revocation.policy(),
 	}
@@ -262,15 +271,6 @@ func sameKey(a, b *x509.Certificate) bool {
 func (l *loader) rank(partner string) {
 	l.spreadDistrust(partner)
 	slices.SortStableFunc(l.data.credentials[partner], func(a, b *trusted) int { return b.From.Compare(a.From) })
-}
-
-func (l *loader) readAll(list string, files []string) []*x509.Certificate {
-	var out []*x509.Certificate
-	for i, file := range files {
-		key := item(list, i)
-		out = append(out, l.read(key, source{key: key, file: file})...)
-	}
-	return out
 }
 
 func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {

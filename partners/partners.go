@@ -3,14 +3,15 @@
 //
 // Every question about trust goes through one function, data.counting, a pure function of what is configured and an
 // instant: messages, acknowledgments, documents, TLS in both directions, our own keys, and stored messages that are
-// verified again as of their receipt. The package takes no clock; who asks says when.
+// verified again as of their receipt. The package takes no clock but for the time of an edit; who asks says when.
 //
 // It leaves signatures to package signing, and what a refusal means to a partner to package exchange.
 //
 // Read this file (the words), config.go and check.go (what may be configured), load.go (files to data), credential.go
 // (which credential counts when), life.go, stage.go and rotate.go (the steps of a rotation), state.go, registry.go (the
-// questions), agreement.go (which agreement applies), tls.go, trust.go and
-// address.go (revocation, and which addresses may be dialled).
+// questions), agreement.go (which agreement applies), tls.go, trust.go and address.go (revocation, and which addresses may be
+// dialled). Then entry.go, directory.go and edit.go: partners and agreements that are changed while the node runs, in versions that a
+// store keeps.
 package partners
 
 import (

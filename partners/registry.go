@@ -37,6 +37,7 @@ type data struct {
 	targets  []revocation.Target
 	book     *revocation.Book
 	networks []netip.Prefix // private ones that may be dialled
+	tokens   map[tokenName]*signing.Token
 }
 
 func (d *data) partner(id string) (Partner, bool) {
@@ -64,9 +65,22 @@ func (r *Registry) Reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	r.take(d)
+	return nil
+}
+
+// take brings d in force.
+func (r *Registry) take(d *data) {
 	d.book = &r.book
 	r.data.Store(d)
-	return nil
+}
+
+// Snapshot is a Registry that stays as r is now: for whoever asks several questions whose answers have to go together. What becomes
+// known of revocations is known to it too.
+func (r *Registry) Snapshot() *Registry {
+	s := new(Registry)
+	s.data.Store(r.data.Load())
+	return s
 }
 
 // Forms are the forms that issuing bodies and agreements may name.

@@ -1,8 +1,10 @@
 package partners
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 
@@ -21,6 +23,29 @@ func (c CredentialConfig) source() source {
 		return source{key: "pem", text: c.PEM}
 	}
 	return source{key: "file", file: c.File}
+}
+
+func (p PartnerConfig) anchors() []source {
+	return sources("anchor_files", p.AnchorFiles, "anchors", p.Anchors)
+}
+
+func (p PartnerConfig) intermediates() []source {
+	return sources("intermediate_files", p.IntermediateFiles, "intermediates", p.Intermediates)
+}
+
+func (p PartnerConfig) timeStampAnchors() []source {
+	return sources("timestamp_anchor_files", p.TimeStampAnchorFiles, "timestamp_anchors", p.TimeStampAnchors)
+}
+
+func sources(filesKey string, files []string, textsKey string, texts []string) []source {
+	var out []source
+	for i, file := range files {
+		out = append(out, source{key: item(filesKey, i), file: file})
+	}
+	for i, text := range texts {
+		out = append(out, source{key: item(textsKey, i), text: text})
+	}
+	return out
 }
 
 // name is what problems call it.
@@ -56,6 +81,32 @@ func (s source) leaf() (*x509.Certificate, error) {
 		return nil, fmt.Errorf("%s: %w", s.name(), err)
 	}
 	return leaf, nil
+}
+
+// inline is the same as text, one PEM block for each credential and nothing else. What cannot be read stays as it is.
+func (s source) inline() (string, error) {
+	list, err := s.read()
+	if err != nil {
+		if s.file == "" {
+			return s.text, nil
+		}
+		return "", err
+	}
+	var out bytes.Buffer
+	for _, x509Cert := range list {
+		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: x509Cert.Raw}); err != nil {
+			return "", err
+		}
+	}
+	return out.String(), nil
+}
+
+func (l *loader) readAll(at string, list []source) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, s := range list {
+		out = append(out, l.read(at+"."+s.key, s)...)
+	}
+	return out
 }
 
 func (l *loader) read(key string, s source) []*x509.Certificate {

@@ -180,14 +180,14 @@ func (t *trusted) judge(known *revocation.Known, at time.Time) revocation.Verdic
 }
 
 // Revocations is where what becomes known of revocations is published; every answer of r takes it into account.
-func (r *Registry) Revocations() *revocation.Book { return &r.book }
+func (r *Registry) Revocations() *revocation.Book { return r.data.Load().book }
 
 // Withheld says why credentials that would count for partner and use at the instant at do not, because of what is known, or not
 // known, of their revocation.
 func (r *Registry) Withheld(partner string, use Use, at time.Time) []string {
 	var out []string
 	d := r.data.Load()
-	known := r.book.Known()
+	known := d.book.Known()
 	for _, t := range d.credentials[partner] {
 		if t.Use != use || !t.counts(at) {
 			continue
@@ -213,7 +213,7 @@ func (r *Registry) TimeStampAnchors(partner string, at time.Time) (anchors []*x5
 }
 
 func (p PartnerConfig) knowsTimeStamps() bool {
-	return len(p.TimeStampAnchorFiles) > 0 ||
+	return len(p.TimeStampAnchorFiles)+len(p.TimeStampAnchors) > 0 ||
 		slices.ContainsFunc(p.Credentials, func(c CredentialConfig) bool { return slices.Contains(c.Uses, UseTimeStamp) })
 }
 

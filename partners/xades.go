@@ -90,7 +90,7 @@ func (l *loader) documentForm(at string, issuer OwnIssuerConfig) DocumentForm {
 		XAdES: cmp.Or(issuer.XAdES, XAdESNone), SignatureAlgorithm: issuer.SignatureAlgorithm,
 		TimeStamp: TimeStamp{
 			URL: stamp.URL, Timeout: cmp.Or(stamp.Timeout, DefaultTimeStampTimeout),
-			Anchors: l.readAll(at+".timestamp.anchor_files", stamp.AnchorFiles),
+			Anchors: l.readAll(at+".timestamp", sources("anchor_files", stamp.AnchorFiles, "", nil)),
 		},
 	}
 }

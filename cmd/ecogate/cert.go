@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/internal/strictyaml"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
@@ -170,7 +170,7 @@ func (s *span) Type() string { return "time" }
 
 // Set takes a duration above 0.
 func (s *span) Set(text string) error {
-	d, err := config.ParseDuration(text)
+	d, err := strictyaml.ParseDuration(text)
 	if err == nil && d <= 0 {
 		err = errors.New("want a time above 0, such as 60d")
 	}

@@ -47,6 +47,8 @@ type runningNode struct {
 	Node     *exchange.Node
 	Store    *bolt.Store
 	Registry *partners.Registry
+	// Directory is what the registry is kept in step with: the configuration and the store.
+	Directory *partners.Directory
 	// PartnerURL is where partners post messages, with its path; APIURL and AdminURL are base URLs.
 	PartnerURL, APIURL, AdminURL string
 
@@ -96,6 +98,12 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	}
 	if err = makeSpillDir(cfg.Limits.SpillDir); err != nil {
 		return n, err
+	}
+	n.Directory, err = partners.NewDirectory(ctx, cfg.Registry(), partners.DirectoryOptions{
+		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Changed: n.registryChanged,
+	})
+	if err != nil {
+		return n, cfg.PartnerProblems(err)
 	}
 	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
 	n.fetcher = newFetcher(cfg, n)
@@ -253,6 +261,13 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
+}
+
+// registryChanged has what follows from the registry brought in step.
+func (n *runningNode) registryChanged() {
+	if n.fetcher != nil { // it begins with the registry as it is
+		n.fetcher.Wake()
+	}
 }
 
 // isTest reports whether a partner is a test system.

@@ -41,7 +41,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	if err := prepareFolders(cfg); err != nil {
 		return err
 	}
-	if err := n.Registry.Reload(cfg.Registry()); err != nil {
+	if err := n.Directory.Reload(cfg.Registry()); err != nil {
 		return cfg.PartnerProblems(err)
 	}
 	// From here on nothing can fail.
@@ -52,8 +52,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"
 	}
-	n.fetcher.Wake()
-	n.log.Info("configuration reloaded: "+taken, "partners", len(cfg.Partners), "agreements", len(cfg.Agreements), "api_keys", len(cfg.APIKeys), "folders", len(cfg.Intake.Folders))
+	n.log.Info("configuration reloaded: "+taken, "partners", len(n.Directory.Config().Partners), "agreements", len(n.Directory.Config().Agreements), "api_keys", len(cfg.APIKeys), "folders", len(cfg.Intake.Folders))
 	if rest := needRestart(n.started, cfg); len(rest) > 0 {
 		n.log.Warn("needs a restart: " + strings.Join(rest, ", "))
 	}

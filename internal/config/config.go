@@ -283,7 +283,19 @@ func (c Config) WatchedFolders() []intake.Folder {
 
 // Registry is the part that package partners reads.
 func (c Config) Registry() partners.Config {
-	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms}
+	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms, Rest: c.beside}
+}
+
+// beside judges another Registry with the rest of c.
+func (c Config) beside(r partners.Config) []partners.Problem {
+	c.Node, c.Partners, c.Agreements = r.Node, r.Partners, r.Agreements
+	l := new(loader)
+	l.check(c)
+	var out []partners.Problem
+	for _, p := range l.problems {
+		out = append(out, partners.Problem{Key: p.Key, Text: p.Text})
+	}
+	return out
 }
 
 // Forms are the forms that the node knows.

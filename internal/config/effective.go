@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
-	"reflect"
+	"strconv"
 	"strings"
+
+	"github.com/ecogate/ecogate/internal/strictyaml"
 )
 
 // Origin says where a value comes from: OriginDefault, "FILE:LINE" or "environment NAME".
@@ -23,28 +25,32 @@ type Setting struct {
 // Effective lists every key that has a value, in the order of the sections. Secrets are masked.
 func (c Config) Effective() []Setting {
 	var out []Setting
-	walk(reflect.ValueOf(c), func(at leaf) {
-		value := format(at.value)
+	strictyaml.Walk(c, func(at strictyaml.Leaf) {
+		value := strictyaml.Format(at.Value)
 		if value == "" {
 			return
 		}
-		if at.field.Tag.Get("secret") != "" {
+		if at.Field.Tag.Get("secret") != "" {
 			value = "***"
 		}
-		origin, ok := c.origins[at.key]
+		origin, ok := c.origins[at.Key]
 		if !ok {
 			origin = OriginDefault
 		}
-		out = append(out, Setting{Key: at.key, Value: value, Origin: origin})
+		out = append(out, Setting{Key: at.Key, Value: value, Origin: origin})
 	})
 	return out
 }
 
-// EffectiveText gives Effective as lines for people.
+// EffectiveText gives Effective as lines for people. A value of several lines is quoted.
 func (c Config) EffectiveText() string {
 	var b strings.Builder
 	for _, s := range c.Effective() {
-		fmt.Fprintf(&b, "%s = %s  # %s\n", s.Key, s.Value, s.Origin)
+		value := s.Value
+		if strings.Contains(value, "\n") {
+			value = strconv.Quote(value)
+		}
+		fmt.Fprintf(&b, "%s = %s  # %s\n", s.Key, value, s.Origin)
 	}
 	return b.String()
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/ecogate/ecogate/intake"
+	"github.com/ecogate/ecogate/internal/strictyaml"
 )
 
 // Problem gives a problem of key, such as "listeners.api.key_file", the place of that key or of the nearest part of it that was given.
@@ -51,15 +52,15 @@ func (c Config) Join(errs ...error) error {
 
 // files visits every file that the configuration names; folders are none.
 func (c Config) files(visit func(key, path string)) {
-	walk(reflect.ValueOf(c), func(at leaf) {
+	strictyaml.Walk(c, func(at strictyaml.Leaf) {
 		switch {
-		case at.field.Tag.Get("path") != "true":
-		case at.value.Kind() == reflect.Slice:
-			for i := range at.value.Len() {
-				visit(fmt.Sprintf("%s[%d]", at.key, i), at.value.Index(i).String())
+		case at.Field.Tag.Get("path") != "true":
+		case at.Value.Kind() == reflect.Slice:
+			for i := range at.Value.Len() {
+				visit(fmt.Sprintf("%s[%d]", at.Key, i), at.Value.Index(i).String())
 			}
-		case at.value.String() != "":
-			visit(at.key, at.value.String())
+		case at.Value.String() != "":
+			visit(at.Key, at.Value.String())
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -9,15 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
-	"sort"
-	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/internal/strictyaml"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -138,131 +133,25 @@ func parent(key string) string {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)]
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
-
-// text decodes the file. The tree that the YAML library gives is walked here, so that every problem has its line, all of
-// them are found in one go, and a value means the same in the file and in the environment.
+// text decodes the file.
 func (l *loader) text(text []byte, cfg *Config) {
 	if len(text) > maxFileBytes {
 		l.problems = append(l.problems, Problem{Place: l.file, Text: fmt.Sprintf("is larger than %d bytes", maxFileBytes)})
 		return
 	}
-	document, fault := readYAML(text)
-	if fault != "" {
-		place := l.file
-		if fault != secondDocument {
-			place = fmt.Sprintf("%s:%d", l.file, faultLine(text, fault))
+	place := func(line int) string {
+		if line == 0 {
+			return l.file
 		}
-		l.problems = append(l.problems, Problem{Place: place, Text: fault})
-		return
+		return fmt.Sprintf("%s:%d", l.file, line)
 	}
-	if len(document.Content) == 1 && document.Content[0].Tag != "!!null" {
-		l.decode(document.Content[0], reflect.ValueOf(cfg).Elem(), "")
+	lines, problems := strictyaml.Decode(text, cfg)
+	for key, line := range lines {
+		l.origins[key] = Origin(place(line))
 	}
-}
-
-const secondDocument = "holds more than one YAML document"
-
-// readYAML gives the one document in text, or what is wrong with it.
-func readYAML(text []byte) (document yaml.Node, fault string) {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	err := decoder.Decode(&document)
-	if err == nil {
-		if err = decoder.Decode(new(yaml.Node)); err == nil {
-			return document, secondDocument
-		}
+	for _, p := range problems {
+		l.problems = append(l.problems, Problem{Place: place(p.Line), Key: p.Key, Text: p.Text})
 	}
-	if errors.Is(err, io.EOF) {
-		return document, ""
-	}
-	message := err.Error()
-	return document, strings.TrimPrefix(message[len(yamlLine.FindString(message)):], "yaml: ")
-}
-
-// faultLine is the line, from 1, at which text has its fault: the last one of the shortest beginning of text that has it too.
-// The library's own number is one too small for some faults, and that of the line before for others.
-func faultLine(text []byte, fault string) int {
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	end := 0
-	ends := make([]int, len(lines))
-	for i, line := range lines {
-		end += len(line)
-		ends[i] = end
-	}
-	return 1 + sort.Search(len(lines)-1, func(i int) bool {
-		_, same := readYAML(text[:ends[i]])
-		return same == fault
-	})
-}
-
-// decode fills v, the value of key, from n. It goes no deeper than the types do.
-func (l *loader) decode(n *yaml.Node, v reflect.Value, key string) {
-	if key != "" {
-		l.origins[key] = Origin(l.file + ":" + strconv.Itoa(n.Line))
-	}
-	switch {
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		l.add(key, "anchors and aliases are not supported; write the value out")
-	case n.Tag == "!!null":
-		l.add(key, "has no value; give one or remove the key")
-	case isSection(v.Type()):
-		l.section(n, v, key)
-	case isList(v.Type()):
-		l.list(n, v, key)
-	case n.Kind != yaml.ScalarNode:
-		l.add(key, "takes a single value, here is %s", kindName(n))
-	default:
-		if err := setScalar(v, n.Value); err != nil {
-			l.add(key, "%v", err)
-		}
-	}
-}
-
-func (l *loader) section(n *yaml.Node, v reflect.Value, key string) {
-	if n.Kind != yaml.MappingNode {
-		l.add(key, "takes keys (%s), here is %s", strings.Join(keysOf(v.Type()), ", "), kindName(n))
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name, value := n.Content[i], n.Content[i+1]
-		at := join(key, name.Value)
-		field, ok := fieldOf(v, name.Value)
-		place := fmt.Sprintf("%s:%d", l.file, name.Line)
-		switch {
-		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge" || name.Anchor != "":
-			l.problems = append(l.problems, Problem{Place: place, Key: key, Text: "a key here is not plain text; merge keys and anchors are not supported"})
-		case !ok:
-			l.problems = append(l.problems, Problem{Place: place, Key: at, Text: "unknown key; " + suggest(name.Value, keysOf(v.Type()))})
-		case seen[name.Value]:
-			l.problems = append(l.problems, Problem{Place: place, Key: at, Text: "stands here twice"})
-		default:
-			seen[name.Value] = true
-			l.decode(value, field, at)
-		}
-	}
-}
-
-func (l *loader) list(n *yaml.Node, v reflect.Value, key string) {
-	if n.Kind != yaml.SequenceNode {
-		l.add(key, "takes a list, here is %s", kindName(n))
-		return
-	}
-	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
-	for i, entry := range n.Content {
-		l.decode(entry, list.Index(i), fmt.Sprintf("%s[%d]", key, i))
-	}
-	v.Set(list)
-}
-
-func kindName(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a section"
-	case yaml.SequenceNode:
-		return "a list"
-	}
-	return "a single value"
 }
 
 // Prefix begins the names of the environment variables that are read.
@@ -273,11 +162,12 @@ var reserved = []string{"ECOGATE_API_URL", "ECOGATE_API_CA", "ECOGATE_API_KEY", 
 
 // environment puts variables over what the file gave. An empty variable counts as absent, as scripts leave them.
 func (l *loader) environment(environ []string, cfg *Config) {
-	known := map[string]leaf{}
+	known := map[string]strictyaml.Leaf{}
 	var names []string
-	walk(reflect.ValueOf(cfg).Elem(), func(at leaf) {
-		known[at.env] = at
-		names = append(names, at.env)
+	strictyaml.Walk(cfg, func(at strictyaml.Leaf) {
+		name := envName(at.Key)
+		known[name] = at
+		names = append(names, name)
 	})
 	environ = slices.Clone(environ)
 	slices.Sort(environ)
@@ -289,16 +179,20 @@ func (l *loader) environment(environ []string, cfg *Config) {
 		}
 		at, ok := known[name]
 		if !ok {
-			text := "names no key (an entry of a list must be in the file before a variable can change it); " + suggest(name, names)
+			text := "names no key (an entry of a list must be in the file before a variable can change it); " + strictyaml.Suggest(name, names)
 			l.problems = append(l.problems, Problem{Place: "environment " + name, Text: text})
 			continue
 		}
-		l.origins[at.key] = Origin("environment " + name)
-		if err := setText(at.value, value); err != nil {
-			l.add(at.key, "%v", err)
+		l.origins[at.Key] = Origin("environment " + name)
+		if err := strictyaml.SetText(at.Value, value); err != nil {
+			l.add(at.Key, "%v", err)
 		}
 	}
 }
+
+var notInNames = strings.NewReplacer(".", "_", "[", "_", "]", "")
+
+func envName(key string) string { return Prefix + strings.ToUpper(notInNames.Replace(key)) }
 
 // forms reads the folder of forms. The forms that agreements name are known before they are looked at.
 func (l *loader) forms(cfg *Config) {
@@ -345,15 +239,15 @@ func (l *loader) paths(cfg *Config) {
 			v.SetString(filepath.Join(dir, path))
 		}
 	}
-	walk(reflect.ValueOf(cfg).Elem(), func(at leaf) {
+	strictyaml.Walk(cfg, func(at strictyaml.Leaf) {
 		switch {
-		case at.field.Tag.Get("path") == "":
-		case at.value.Kind() == reflect.Slice:
-			for i := range at.value.Len() {
-				resolve(at.value.Index(i))
+		case at.Field.Tag.Get("path") == "":
+		case at.Value.Kind() == reflect.Slice:
+			for i := range at.Value.Len() {
+				resolve(at.Value.Index(i))
 			}
 		default:
-			resolve(at.value)
+			resolve(at.Value)
 		}
 	})
 }

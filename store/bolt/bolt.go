@@ -1,4 +1,4 @@
-// Package bolt is exchange.Store and exchange.Keeper on local files, for one process: records in one go.etcd.io/bbolt file, and the
+// Package bolt is exchange.Store, exchange.Keeper and partners.Store on local files, for one process: records in one go.etcd.io/bbolt file, and the
 // bytes of messages in one append-only file per month, or in files of their own if they are many. It knows how records, indexes,
 // the delivery queue and the audit log lie on disk and when they are durable. What a message means, when it is tried again and
 // who may ask is left to exchange.
@@ -34,7 +34,7 @@
 //
 // Read bolt.go (open, close), commit.go (the committer), raw.go and large.go (content), index.go (what is found how), record.go, then
 // enqueue.go, accept.go, change.go and queue.go for the four writing methods, order.go for messages that have an order, query.go for the
-// reading methods, keeper.go for those of exchange.Keeper, audit.go, and check.go.
+// reading methods, keeper.go for those of exchange.Keeper, registry.go for those of partners.Store, audit.go, and check.go.
 package bolt
 
 import (
@@ -83,7 +83,7 @@ type Options struct {
 	Point func(name string)
 }
 
-// Store is an exchange.Store and an exchange.Keeper. It is safe for concurrent use. Make it with Open; call Close.
+// Store is an exchange.Store, an exchange.Keeper and a partners.Store. It is safe for concurrent use. Make it with Open; call Close.
 type Store struct {
 	path       string // of state.db
 	db         *bbolt.DB
@@ -111,8 +111,9 @@ const (
 	stateFile = "state.db"
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
-	// What such a one wrote is a store of version 3 in which there are none.
-	schemaVersion = 3
+	// What such a one wrote is a store of version 3 in which there are none. Version 4 has the partners' registry: an older program
+	// would trust what the registry does not trust any more.
+	schemaVersion = 4
 	defaultLarge  = 1 << 20
 )
 

@@ -32,12 +32,13 @@ const (
 	bucketWaiting       = "waiting"       // places of the messages that wait for those before them; see order.go
 	bucketPauses        = "pauses"        // partner -> sealed exchange.Pause
 	bucketLarge         = "large"         // month, digest -> size: content in files of their own
+	bucketRegistry      = "registry"      // kind, id, version -> sealed partners.Entry
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
-	bucketWaiting, bucketPauses,
+	bucketWaiting, bucketPauses, bucketRegistry,
 }
 
 // derivedBuckets follow from the records.

@@ -1,9 +1,9 @@
-// Package storetest is the contract of exchange.Store and exchange.Keeper as a test suite that every store passes: each sentence of the
+// Package storetest is the contract of exchange.Store, exchange.Keeper and partners.Store as a test suite that every store passes: each sentence of the
 // interfaces' comments is a test here, and a model test compares random sequences of calls with a plain in-memory store.
 // What only one store promises (files, locks, leases after a restart) is left to that store's own tests.
 //
 // Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, order.go those of messages that have
-// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, model.go the model.
+// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, registry.go those of partners.Store, model.go the model.
 package storetest
 
 import (
@@ -20,12 +20,14 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // Store is what the suite tests.
 type Store interface {
 	exchange.Store
 	exchange.Keeper
+	partners.Store
 }
 
 // Opener opens the store that is kept in dir, an empty directory at first, and returns it with the function that closes it.
@@ -87,6 +89,9 @@ var contract = []struct {
 	{"ReplacedIsNoConflict", replacedIsNoConflict},
 	{"VerificationsThatAreOpen", verificationsThatAreOpen},
 	{"Pauses", pauses},
+	{"EntriesKeepTheirVersions", entriesKeepTheirVersions},
+	{"EntriesFollowTheNewest", entriesFollowTheNewest},
+	{"EntriesTogetherOneWins", entriesTogetherOneWins},
 	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
 	{"ClaimLetsPartnersTakeTurns", claimLetsPartnersTakeTurns},

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"fmt"
@@ -48,18 +48,21 @@ func join(section, key string) string {
 	return section + "." + key
 }
 
-// leaf is a key that takes a single value or a list of them.
-type leaf struct {
-	key   string // "agreements[0].endpoint"
-	env   string // "ECOGATE_AGREEMENTS_0_ENDPOINT"
-	value reflect.Value
-	field reflect.StructField
+// Leaf is a key that takes a single value or a list of them.
+type Leaf struct {
+	// Key is its path, such as "agreements[0].endpoint".
+	Key   string
+	Value reflect.Value
+	Field reflect.StructField
 }
 
-// walk visits every leaf of a section, entries of lists included, in the order of the fields.
-func walk(section reflect.Value, visit func(leaf)) { walkSection(section, "", visit) }
+// Walk visits every leaf of a section, which is a struct or a pointer to one, entries of lists included, in the order of the fields.
+// Values can be set if section is a pointer.
+func Walk(section any, visit func(Leaf)) {
+	walkSection(reflect.Indirect(reflect.ValueOf(section)), "", visit)
+}
 
-func walkSection(section reflect.Value, key string, visit func(leaf)) {
+func walkSection(section reflect.Value, key string, visit func(Leaf)) {
 	for i := range section.NumField() {
 		field := section.Type().Field(i)
 		name := field.Tag.Get("yaml")
@@ -75,20 +78,16 @@ func walkSection(section reflect.Value, key string, visit func(leaf)) {
 				walkSection(value.Index(j), fmt.Sprintf("%s[%d]", at, j), visit)
 			}
 		default:
-			visit(leaf{key: at, env: envName(at), value: value, field: field})
+			visit(Leaf{Key: at, Value: value, Field: field})
 		}
 	}
 }
 
-var notInNames = strings.NewReplacer(".", "_", "[", "_", "]", "")
-
-func envName(key string) string { return Prefix + strings.ToUpper(notInNames.Replace(key)) }
-
 // emptyList stands for a list without members where a list is written as one text.
 const emptyList = "[]"
 
-// setText sets a leaf from the text of a variable: the members of a list are separated by commas.
-func setText(v reflect.Value, text string) error {
+// SetText sets a leaf from one text, such as a variable's: the members of a list are separated by commas.
+func SetText(v reflect.Value, text string) error {
 	if !isList(v.Type()) {
 		return setScalar(v, text)
 	}
@@ -195,13 +194,13 @@ func parseSize(text string) (int64, error) {
 	return n << shift, nil
 }
 
-// format writes a leaf's value as it could stand in a variable; what is not set is "".
-func format(v reflect.Value) string {
+// Format writes a leaf's value as SetText takes it; what is not set is "".
+func Format(v reflect.Value) string {
 	switch {
 	case v.Kind() == reflect.Pointer && v.IsNil():
 		return ""
 	case v.Kind() == reflect.Pointer:
-		return format(v.Elem())
+		return Format(v.Elem())
 	case v.Type() == timeType:
 		if at := v.Interface().(time.Time); !at.IsZero() {
 			return at.Format(time.RFC3339)
@@ -212,15 +211,15 @@ func format(v reflect.Value) string {
 	case isList(v.Type()):
 		members := make([]string, v.Len())
 		for i := range members {
-			members[i] = format(v.Index(i))
+			members[i] = Format(v.Index(i))
 		}
 		return strings.Join(members, ",")
 	}
 	return fmt.Sprint(v.Interface())
 }
 
-// suggest names the known key nearest to name, or all of them if none is near.
-func suggest(name string, known []string) string {
+// Suggest names the known key nearest to name, or all of them if none is near.
+func Suggest(name string, known []string) string {
 	best, least := "", min(len(name)/2, 3)+1
 	for _, key := range known {
 		if d := distance(name, key); d < least {
