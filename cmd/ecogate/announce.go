@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +12,17 @@ import (
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/announcement"
 )
+
+// desk takes partners' announcements of credentials into the registry.
+func (n *runningNode) desk() announcement.Desk {
+	return announcement.Desk{
+		Config: n.Directory.Config, Now: n.now,
+		Edit: func(ctx context.Context, partner, why string, change func(*partners.PartnerConfig) error) error {
+			_, err := n.Directory.EditPartner(ctx, partners.Edit{By: partner, Why: why}, partner, change)
+			return err
+		},
+	}
+}
 
 func (c *cli) keyAnnounce() *cobra.Command {
 	var partner, file string

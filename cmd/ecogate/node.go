@@ -165,7 +165,7 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 	}
 	return exchange.New(exchange.Options{
 		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Schemas: schemas, Now: o.Now, Log: o.Log, Observe: o.Observe,
-		Post:    n.poster,
+		Post: n.poster, Announced: n.desk().Take,
 		Workers: d.Workers, PerPartner: d.PerPartner, Poll: d.Poll, Lease: d.Lease, MinRate: d.MinRate, BackoffMax: d.BackoffMax,
 		BreakerFailures: d.BreakerFailures, BreakerPause: d.BreakerPause,
 		Limits: messageLimits(cfg.Limits),
@@ -201,7 +201,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()

@@ -170,13 +170,13 @@ func (j judged) stage(p *partners.PartnerConfig, number uint64, now time.Time) e
 	return nil
 }
 
-// Desk takes announcements: it is what exchange.Options.Announced asks. All fields are required.
+// Desk takes announcements: it is what exchange.Options.Announced asks. All fields but Tell are required.
 type Desk struct {
 	// Config is the configuration in force.
 	Config func() partners.Config
 	// Edit changes a partner's document, durably, and brings the change in force.
 	Edit func(ctx context.Context, partner, why string, change func(*partners.PartnerConfig) error) error
-	// Tell is what partners do whose Announcements is empty: an operator decides.
+	// Tell says whether an operator decides about a partner whose Announcements is empty; nil is never.
 	Tell func() bool
 	Now  func() time.Time
 }
@@ -206,7 +206,7 @@ func (d Desk) tells(c partners.Config, partner string) bool {
 			return p.Announcements == partners.AnnouncementsTell
 		}
 	}
-	return d.Tell()
+	return d.Tell != nil && d.Tell()
 }
 
 // refused has everything refused that would have been staged.
