@@ -14,8 +14,8 @@ import (
 )
 
 // desk takes partners' announcements of credentials into the registry.
-func (n *runningNode) desk() announcement.Desk {
-	return announcement.Desk{
+func (n *runningNode) desk() *announcement.Desk {
+	return &announcement.Desk{
 		Config: n.Directory.Config, Now: n.now,
 		Edit: func(ctx context.Context, partner, why string, change func(*partners.PartnerConfig) error) error {
 			_, err := n.Directory.EditPartner(ctx, partners.Edit{By: partner, Why: why}, partner, change)

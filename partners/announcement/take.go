@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ecogate/ecogate/partners"
@@ -170,7 +171,7 @@ func (j judged) stage(p *partners.PartnerConfig, number uint64, now time.Time) e
 	return nil
 }
 
-// Desk takes announcements: it is what exchange.Options.Announced asks. All fields but Tell are required.
+// Desk takes announcements, one after another: it is what exchange.Options.Announced asks. All fields but Tell are required.
 type Desk struct {
 	// Config is the configuration in force.
 	Config func() partners.Config
@@ -179,10 +180,14 @@ type Desk struct {
 	// Tell says whether an operator decides about a partner whose Announcements is empty; nil is never.
 	Tell func() bool
 	Now  func() time.Time
+
+	taking sync.Mutex // two copies of one announcement must not be judged side by side
 }
 
 // Take judges an announcement of a partner and, unless it is a dry run, stages what can be. The error is that of Judge, or of Edit.
-func (d Desk) Take(ctx context.Context, partner string, a Announcement, dryRun bool) ([]Outcome, error) {
+func (d *Desk) Take(ctx context.Context, partner string, a Announcement, dryRun bool) ([]Outcome, error) {
+	d.taking.Lock()
+	defer d.taking.Unlock()
 	now, c := d.Now().UTC(), d.Config()
 	j, err := judge(c, partner, a, d.tells(c, partner), now)
 	if err != nil || len(j.take) == 0 || dryRun {
@@ -200,7 +205,7 @@ func (d Desk) Take(ctx context.Context, partner string, a Announcement, dryRun b
 	return j.outcomes, err
 }
 
-func (d Desk) tells(c partners.Config, partner string) bool {
+func (d *Desk) tells(c partners.Config, partner string) bool {
 	for _, p := range c.Partners {
 		if p.ID == partner && p.Announcements != "" {
 			return p.Announcements == partners.AnnouncementsTell

@@ -18,7 +18,7 @@ import (
 
 // desk is node "kr" with the partners "tw" and "my", and what it makes of announcements of "tw".
 type desk struct {
-	announcement.Desk
+	*announcement.Desk
 	t      *testing.T
 	config partners.Config
 	now    time.Time
@@ -48,7 +48,7 @@ func newDesk(t *testing.T) *desk {
 				Credentials: []partners.CredentialConfig{{File: file(id, "document-signature.pem")}}}},
 		})
 	}
-	d.Desk = announcement.Desk{
+	d.Desk = &announcement.Desk{
 		Config: func() partners.Config { return d.config },
 		Edit: func(_ context.Context, partner, _ string, change func(*partners.PartnerConfig) error) error {
 			i := slices.IndexFunc(d.config.Partners, func(p partners.PartnerConfig) bool { return p.ID == partner })
@@ -226,4 +226,24 @@ func TestRetiredCredentialIsNotAnnouncedBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.want(d.announce(11, s), "refused: has retired or is revoked")
+}
+
+func TestCopiesOfAnAnnouncementAreStagedOnce(t *testing.T) {
+	d := newDesk(t)
+	a := d.announce(10, d.next("tw", "new"))
+	results := make(chan []announcement.Outcome)
+	for range 8 {
+		go func() {
+			outcomes, _ := d.Take(context.Background(), "tw", a, false)
+			results <- outcomes
+		}()
+	}
+	for range 8 {
+		if outcomes := <-results; len(outcomes) != 1 || outcomes[0].Result != announcement.ResultStaged {
+			t.Errorf("outcomes %+v", outcomes)
+		}
+	}
+	if d.edits != 1 {
+		t.Errorf("%d edits", d.edits)
+	}
 }
