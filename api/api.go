@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -22,6 +22,13 @@
 //	GET  /api/v1/messages/{id}/parts/{n}     officer, operator           200, the octets of one payload
 //	GET  /api/v1/partners                    officer, operator           200, list of exchange.PartnerStatus
 //	GET  /api/v1/revocation                  officer, operator           200, list of revocation.SourceStatus
+//	GET  /api/v1/registry/{kind}             officer, operator           200, list of partners.Entry without texts
+//	GET  /api/v1/registry/{kind}/{id}        officer, operator           200, partners.Entry
+//	GET  /api/v1/registry/{kind}/{id}/versions  officer, operator        200, list of partners.Entry without texts
+//	GET  /api/v1/registry/{kind}/{id}/diff   officer, operator           200, RegistryDiff
+//	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
+//	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
+//	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -41,6 +48,7 @@
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
 // have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
+// {kind} of the registry is partners or agreements.
 package api
 
 import (
@@ -93,7 +101,9 @@ type Options struct {
 	Dealer   Dealer
 	// Announcer is asked about the change of credentials; nil has no paths for it.
 	Announcer Announcer
-	Store     Reader
+	// Registry is where partners and agreements are changed; without one there are no such paths.
+	Registry Registry
+	Store    Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -183,6 +193,7 @@ func New(o Options) (http.Handler, error) {
 		e.GET(base+"/announcement", s.announcementFile, operate)
 		e.GET(base+"/trials", s.trials, watch)
 	}
+	s.routeRegistry(e)
 	return e, nil
 }
 

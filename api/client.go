@@ -239,9 +239,12 @@ func (c *Client) post(ctx context.Context, target string, in, out any) error {
 	return c.call(ctx, http.MethodPost, target, body, out)
 }
 
+// headerField is a header field of a request.
+type headerField struct{ name, value string }
+
 // call sends a body, nil for none, and reads JSON.
-func (c *Client) call(ctx context.Context, method, target string, in *requestBody, out any) error {
-	_, body, err := c.do(ctx, method, target, in)
+func (c *Client) call(ctx context.Context, method, target string, in *requestBody, out any, fields ...headerField) error {
+	_, body, err := c.do(ctx, method, target, in, fields...)
 	if err != nil {
 		return err
 	}
@@ -252,8 +255,8 @@ func (c *Client) call(ctx context.Context, method, target string, in *requestBod
 }
 
 // do sends one request and reads the whole answer.
-func (c *Client) do(ctx context.Context, method, target string, in *requestBody) (http.Header, []byte, error) {
-	res, err := c.send(ctx, method, target, in)
+func (c *Client) do(ctx context.Context, method, target string, in *requestBody, fields ...headerField) (http.Header, []byte, error) {
+	res, err := c.send(ctx, method, target, in, fields...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -281,7 +284,7 @@ func (c *Client) fetchWithHeader(ctx context.Context, target string, w io.Writer
 }
 
 // send sends one request and returns the answer if it is a success. target is a path, escaped, with its query.
-func (c *Client) send(ctx context.Context, method, target string, in *requestBody) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, target string, in *requestBody, fields ...headerField) (*http.Response, error) {
 	if !strings.HasPrefix(target, base+"/") {
 		return nil, fmt.Errorf("path %q is not one of this API", target)
 	}
@@ -290,6 +293,9 @@ func (c *Client) send(ctx context.Context, method, target string, in *requestBod
 		return nil, fmt.Errorf("request: %w", err)
 	}
 	req.Header.Set(echo.HeaderAuthorization, "Bearer "+c.key)
+	for _, f := range fields {
+		req.Header.Set(f.name, f.value)
+	}
 	if in != nil {
 		in.into(req)
 	}

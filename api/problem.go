@@ -33,7 +33,7 @@ type Problem struct {
 	Code Code `json:"code"`
 	// CorrelationID finds the request in the node's log.
 	CorrelationID string `json:"correlation_id,omitempty"`
-	// Errors are the findings of a refused certificate.
+	// Errors are the findings of a refused certificate, or what is wrong with an entry of the registry.
 	Errors []eco.Finding `json:"errors,omitempty"`
 }
 
@@ -51,6 +51,7 @@ const (
 	CodeNoPath          Code = "no_such_path"
 	CodeUnknownPartner  Code = "unknown_partner"
 	CodeUnknownCPA      Code = "unknown_agreement"
+	CodeUnknownEntry    Code = "unknown_entry"
 	CodeMethod          Code = "method_not_allowed"
 	CodeTooSlow         Code = "too_slow"
 	CodeConflict        Code = "conflict"
@@ -63,6 +64,9 @@ const (
 	CodeNothing         Code = "nothing_to_announce"
 	CodeAnnouncement    Code = "announcement_refused"
 	CodeDropped         Code = "bytes_dropped"
+	CodeStale           Code = "stale"
+	CodeUnconditional   Code = "precondition_required"
+	CodeInvalidEntry    Code = "invalid_entry"
 	CodeTooLarge        Code = "too_large"
 	CodeMediaType       Code = "unsupported_media_type"
 	CodeInvalid         Code = "invalid_certificate"
@@ -104,6 +108,7 @@ var kinds = []kind{
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
 	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: partners.ErrUnknownPartner, tell: true},
 	{code: CodeUnknownCPA, status: http.StatusNotFound, title: "No agreement with this partner has this CPAId", cause: partners.ErrUnknownCPA, tell: true},
+	{code: CodeUnknownEntry, status: http.StatusNotFound, title: "The registry has no such partner, agreement or version", cause: partners.ErrUnknownEntry, tell: true},
 	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
 	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
@@ -114,6 +119,7 @@ var kinds = []kind{
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
+	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
 	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
@@ -125,6 +131,8 @@ var kinds = []kind{
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
+	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
+	{code: CodeUnconditional, status: http.StatusPreconditionRequired, title: "The request does not say for which version it is meant"},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
@@ -188,6 +196,10 @@ func problemOf(err error) *Problem {
 		p = problem(CodeInvalid, "")
 		p.Errors = invalid.Findings
 		return p
+	}
+	var wrong *partners.ConfigError
+	if errors.As(err, &wrong) {
+		return invalidEntry(wrong)
 	}
 	var illegal *eco.IllegalMove
 	if errors.As(err, &illegal) {

@@ -144,7 +144,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNotAuthorised:
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:
-		return "partners are listed under partners in the node's configuration"
+		return "\"ecogate partner list\" lists the partners"
 	case api.CodeNoAgreement, api.CodeNotInForce:
 		return "agreements in the node's configuration say which forms travel to which partner, and when"
 	case api.CodeConflict:
@@ -153,6 +153,12 @@ func problemHint(p *api.Problem) string {
 		return "mend these places and submit the file again"
 	case api.CodeInvalid, api.CodeMalformed:
 		return "mend the certificate and submit it again; nothing was recorded"
+	case api.CodeStale:
+		return "look at what it is now (\"show\", \"versions\", \"diff\"), and make the change again of that"
+	case api.CodeInvalidEntry:
+		return "mend these places; nothing was changed"
+	case api.CodeUnknownEntry:
+		return "\"ecogate partner list\" and \"ecogate agreement list\" tell which there are, \"versions\" what was removed"
 	case api.CodeUnknownCPA:
 		return "--agreement takes a cpa_id of agreements in the node's configuration, of this partner"
 	case api.CodeOverAgreement:

@@ -201,7 +201,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Registry: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()

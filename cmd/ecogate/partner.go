@@ -10,10 +10,13 @@ import (
 
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 func (c *cli) partnerCommand() *cobra.Command {
-	return group("partner", "List partners, pause and resume what goes to them, see what is known of revocations", c.partnerList(), c.partnerPause(), c.partnerResume(), c.partnerRevocation())
+	verbs := []*cobra.Command{c.partnerList(), c.partnerPause(), c.partnerResume(), c.partnerRevocation()}
+	return group("partner", "List, show and change partners, pause and resume what goes to them, see what is known of revocations",
+		append(verbs, registry{c, partners.KindPartner, "PARTNER"}.verbs()...)...)
 }
 
 func (c *cli) partnerList() *cobra.Command {

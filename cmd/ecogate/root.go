@@ -51,7 +51,7 @@ func transferTime(n int64) time.Duration {
 
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
-"serve" runs a node. "ping" and the verbs under "co", "msg" and "partner" talk to a running node's API, but for "co check", "msg verify" and
+"serve" runs a node. "ping" and the verbs under "co", "msg", "partner" and "agreement" talk to a running node's API, but for "co check", "msg verify" and
 "msg inspect", which like the verbs under "form", "xml", "cms" and "key" need nothing but files. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
@@ -64,8 +64,8 @@ const exitHelp = `Exit codes:
   0  done
   1  failure: the node cannot be reached, met an error, or did not start
   2  usage: the command line is wrong
-  3  not found: no such certificate, message, document or partner, or none that this key may see
-  4  refused: the certificate breaks a rule or is in conflict, or the key does not allow this
+  3  not found: no such certificate, message, document, partner or agreement, or none that this key may see
+  4  refused: the certificate or the change breaks a rule or is in conflict, or the key does not allow this
 "msg verify", "msg inspect" and the verbs under "xml" and "cms" have their own: 0 valid, read or done, 1 not valid or refused, 2 unreadable or
 usage. So has "cert needs-renewal": 0 yes, 1 no, 2 unreadable or usage, 255 another error.
 `
@@ -86,7 +86,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.agreementCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true
@@ -265,6 +265,13 @@ func (w *columns) row(cells ...string) {
 	}
 	// A tabwriter over memory and streams reports its error in Flush.
 	_, _ = io.WriteString(w, strings.Join(cells, "\t")+"\n")
+}
+
+// lines writes a text of any number of lines as it is.
+func (w *columns) lines(text string) {
+	for line := range strings.Lines(text) {
+		w.row(strings.TrimSuffix(line, "\n"))
+	}
 }
 
 // field writes one line of a record, and nothing for an empty value.
