@@ -139,6 +139,14 @@ func TestAnnouncedCredentialCountsFromItsDate(t *testing.T) {
 		}
 	}
 	d.want(a, "staged")
+	if _, err := d.Take(context.Background(), "tw", d.announce(9, d.next("tw", "new")), false); !errors.Is(err, announcement.ErrOld) {
+		t.Errorf("older number: %v", err)
+	}
+	older := a
+	older.Number = 9
+	if _, err := d.Take(context.Background(), "tw", older, true); !errors.Is(err, announcement.ErrOld) {
+		t.Errorf("older number about what is there: %v", err)
+	}
 	if d.edits != 1 || d.config.Partners[0].Announced != 10 {
 		t.Errorf("%d edits, announced %d", d.edits, d.config.Partners[0].Announced)
 	}
