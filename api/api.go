@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with proposals.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -29,6 +29,9 @@
 //	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
 //	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
+//	GET  /api/v1/proposals                   officer, operator           200, list of ProposedChange
+//	POST /api/v1/proposals/{n}/confirm       operator                    200, RegistryChange
+//	POST /api/v1/proposals/{n}/reject        operator                    200, ProposedChange
 //	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
@@ -48,7 +51,7 @@
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
 // have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
-// {kind} of the registry is partners or agreements.
+// {kind} of the registry is partners or agreements; a change there answers 202 when it waits for a second operator.
 package api
 
 import (
@@ -103,7 +106,9 @@ type Options struct {
 	Announcer Announcer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
-	Store    Reader
+	// Proposals are what waits for a second operator there; nil for nothing.
+	Proposals Proposals
+	Store     Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -121,8 +126,8 @@ type Options struct {
 	// Paper gives the forms, fonts and address template of a rendition that is asked for now; the rest follows from the certificate's
 	// record and its reader. Nil for the program's forms and the built-in font.
 	Paper func() paper.Options
-	// TestPartner tells partners that are no authority but a test system: renditions of what comes from or goes to one say so. Nil for
-	// none.
+	// TestPartner tells partners that are in partners.ModeTest now: renditions of what comes from or goes to one say so, as do those of what
+	// was exchanged with one that was. Nil for none.
 	TestPartner func(partner string) bool
 	// Revocation tells where revocations are learned from; nil for nowhere.
 	Revocation func() []revocation.SourceStatus

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // Submission is the answer to a submitted certificate.
@@ -49,8 +51,12 @@ type Match struct {
 	Direction exchange.Direction        `json:"direction"`
 	Key       exchange.CertificateKey   `json:"key"`
 	State     exchange.CertificateState `json:"state"`
-	// Usable says whether a declaration may cite it: it was received, verified, and nothing contradicts it.
+	// Usable says whether a declaration may cite it: it was received, verified, nothing contradicts it, and it was no test.
 	Usable bool `json:"usable"`
+	// Mode is what certificates of the partner were worth when it was recorded. PaperDecides: it is usable and in partners.ModeParallel,
+	// so that the paper beside it decides.
+	Mode         partners.Mode `json:"mode"`
+	PaperDecides bool          `json:"paper_decides,omitempty"`
 	// Partner sent it or receives it; MessageID carried it.
 	Partner   string `json:"partner"`
 	MessageID string `json:"message_id"`
@@ -202,8 +208,9 @@ func (s *server) find(c echo.Context, reference, event string) ([]exchange.Certi
 func match(c exchange.Certificate, role Role) Match {
 	m := Match{
 		Seq: c.Seq, Direction: c.Direction, Key: c.Key, State: c.State, Usable: usable(c),
-		Partner: c.Partner, MessageID: c.Message, Recorded: c.Recorded.UTC(),
+		Partner: c.Partner, MessageID: c.Message, Recorded: c.Recorded.UTC(), Mode: cmp.Or(c.Mode, partners.ModeLive),
 	}
+	m.PaperDecides = m.Usable && m.Mode == partners.ModeParallel
 	if withheld(c, role) {
 		return m
 	}
@@ -217,7 +224,7 @@ func match(c exchange.Certificate, role Role) Match {
 }
 
 func usable(c exchange.Certificate) bool {
-	return c.Direction == exchange.Inbound && c.State == exchange.CertificateAvailable
+	return c.Direction == exchange.Inbound && c.State == exchange.CertificateAvailable && c.Mode != partners.ModeTest && !c.Key.Test
 }
 
 // withheld keeps the content of certificates in conflict from brokers: none of the two may be used, and a signed document in hand

@@ -303,7 +303,7 @@ func (c *Client) send(ctx context.Context, method, target string, in *requestBod
 	if err != nil {
 		return nil, err // *url.Error names method and address
 	}
-	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusCreated {
+	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusCreated || res.StatusCode == http.StatusAccepted {
 		return res, nil
 	}
 	defer res.Body.Close()

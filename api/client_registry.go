@@ -100,3 +100,26 @@ func (c *Client) RestoreEntry(ctx context.Context, kind partners.Kind, id string
 	err = c.call(ctx, http.MethodPost, withQuery(registryPath(kind, id)+"/restore", query), nil, &r, change.condition())
 	return r, err
 }
+
+// Proposals lists the changes that wait for another operator, or did, the newest first; state "" is any.
+func (c *Client) Proposals(ctx context.Context, state partners.ProposalState) (list []ProposedChange, err error) {
+	query := make(url.Values)
+	set(query, "state", string(state))
+	err = c.call(ctx, http.MethodGet, withQuery(base+"/proposals", query), nil, &list)
+	return list, err
+}
+
+// Confirm makes the change that a proposal asks for. The error is partners.ErrSameOperator if the key made it itself, partners.ErrStale if
+// its entry has another version by now.
+func (c *Client) Confirm(ctx context.Context, number uint64, why string) (r RegistryChange, err error) {
+	err = c.post(ctx, proposalPath(number)+"/confirm", map[string]string{"why": why}, &r)
+	return r, err
+}
+
+// Reject ends a proposal without a change.
+func (c *Client) Reject(ctx context.Context, number uint64, why string) (p ProposedChange, err error) {
+	err = c.post(ctx, proposalPath(number)+"/reject", map[string]string{"why": why}, &p)
+	return p, err
+}
+
+func proposalPath(number uint64) string { return base + "/proposals/" + strconv.FormatUint(number, 10) }

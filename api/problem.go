@@ -64,6 +64,9 @@ const (
 	CodeNothing         Code = "nothing_to_announce"
 	CodeAnnouncement    Code = "announcement_refused"
 	CodeDropped         Code = "bytes_dropped"
+	CodeUnknownProposal Code = "unknown_proposal"
+	CodeDecided         Code = "already_decided"
+	CodeSameOperator    Code = "second_operator_required"
 	CodeStale           Code = "stale"
 	CodeUnconditional   Code = "precondition_required"
 	CodeInvalidEntry    Code = "invalid_entry"
@@ -104,11 +107,13 @@ var kinds = []kind{
 	{code: CodeUnauthenticated, status: http.StatusUnauthorized, title: "A valid API key is required"},
 	{code: CodeForbidden, status: http.StatusForbidden, title: "The API key's role does not allow this"},
 	{code: CodeNotAuthorised, status: http.StatusForbidden, title: "The issuing body may not issue this form on this node", cause: exchange.ErrNotAuthorised, tell: true},
+	{code: CodeSameOperator, status: http.StatusForbidden, title: "Another operator has to decide about this proposal", cause: partners.ErrSameOperator, tell: true},
 	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
 	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: partners.ErrUnknownPartner, tell: true},
 	{code: CodeUnknownCPA, status: http.StatusNotFound, title: "No agreement with this partner has this CPAId", cause: partners.ErrUnknownCPA, tell: true},
 	{code: CodeUnknownEntry, status: http.StatusNotFound, title: "The registry has no such partner, agreement or version", cause: partners.ErrUnknownEntry, tell: true},
+	{code: CodeUnknownProposal, status: http.StatusNotFound, title: "There is no such proposal", cause: partners.ErrUnknownProposal, tell: true},
 	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
 	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
@@ -118,6 +123,7 @@ var kinds = []kind{
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
+	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
@@ -243,9 +249,15 @@ func besides(err, cause error) string {
 	return strings.Trim(before, ": ")
 }
 
-// writeProblem is the router's error handler: every error leaves through here.
+// writeProblem is the router's error handler: every error leaves through here, and what waits for another operator.
 func (s *server) writeProblem(err error, c echo.Context) {
 	if c.Response().Committed {
+		return
+	}
+	if waits := (*partners.Proposed)(nil); errors.As(err, &waits) {
+		if err := s.writeProposed(c, waits); err != nil {
+			s.Log.DebugContext(c.Request().Context(), "client went away", "correlation_id", callOf(c).correlation, "error", err)
+		}
 		return
 	}
 	p := *problemOf(err) // a copy: the error may be shared

@@ -39,6 +39,8 @@ type RegistryChange struct {
 	Diff string `json:"diff,omitempty"`
 	// DryRun: nothing was changed.
 	DryRun bool `json:"dry_run,omitempty"`
+	// Proposal is there while the change waits for another operator; Entry is the version that it would make.
+	Proposal *partners.Proposal `json:"proposal,omitempty"`
 }
 
 // RegistryDiff is what changed between two versions of an entry.
@@ -61,6 +63,9 @@ func (s *server) routeRegistry(e *echo.Echo) {
 	e.PUT(base+"/registry/:kind/:id", s.putEntry, operate)
 	e.DELETE(base+"/registry/:kind/:id", s.removeEntry, operate)
 	e.POST(base+"/registry/:kind/:id/restore", s.restoreEntry, operate)
+	e.GET(base+"/proposals", s.proposals, watch)
+	e.POST(base+"/proposals/:n/confirm", s.confirm, operate)
+	e.POST(base+"/proposals/:n/reject", s.reject, operate)
 }
 
 // entryOf reads which entry a path names, and refuses query parameters other than those named.
@@ -272,7 +277,7 @@ func (s *server) changeEntry(c echo.Context, kind partners.Kind, id string, chan
 	}
 	next, err := change(c.Request().Context(), e)
 	if err != nil {
-		return s.auditRefusedChange(c, kind, id, err)
+		return s.refusedChange(c, string(kind)+".change_refused", id, err)
 	}
 	if !e.DryRun {
 		s.tell(c, next.Event(), id, next.Detail()) // recorded by the store, with the change
@@ -281,13 +286,14 @@ func (s *server) changeEntry(c echo.Context, kind partners.Kind, id string, chan
 	return c.JSON(http.StatusOK, RegistryChange{Entry: next, Diff: difference(before, next), DryRun: e.DryRun})
 }
 
-// auditRefusedChange records that a change was refused and why, and returns what to answer.
-func (s *server) auditRefusedChange(c echo.Context, kind partners.Kind, id string, cause error) error {
+// refusedChange records that a change was refused and why, and returns what to answer.
+func (s *server) refusedChange(c echo.Context, event, subject string, cause error) error {
+	var waits *partners.Proposed
 	p := problemOf(cause)
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError || errors.As(cause, &waits) {
 		return cause
 	}
-	if err := s.audit(c, string(kind)+".change_refused", id, string(p.Code)); err != nil {
+	if err := s.audit(c, event, subject, string(p.Code)); err != nil {
 		return err
 	}
 	return cause

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -15,6 +16,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // suffixPDF after a certificate's path asks for its rendition on paper. The last slash is a plain one: a reference that ends in
@@ -86,13 +88,16 @@ func (s *server) rendition(c echo.Context) error {
 	return nil
 }
 
-// only is the certificate with a record's number, 0 for any, when there is just one.
+// only is the certificate with a record's number, 0 for any, when there is just one, or one beside those of tests.
 func only(found []exchange.Certificate, seq uint64) (exchange.Certificate, error) {
 	var chosen []exchange.Certificate
 	for _, f := range found {
 		if seq == 0 || f.Seq == seq {
 			chosen = append(chosen, f)
 		}
+	}
+	if counts := slices.DeleteFunc(slices.Clone(chosen), func(c exchange.Certificate) bool { return c.Key.Test }); len(counts) > 0 {
+		chosen = counts
 	}
 	switch len(chosen) {
 	case 0:
@@ -119,8 +124,11 @@ func (s *server) overlays(c exchange.Certificate, role Role) []paper.Overlay {
 	if role == RoleBroker {
 		overlays = append(overlays, paper.OverlayCopy)
 	}
-	if s.TestPartner != nil && s.TestPartner(c.Partner) {
+	switch {
+	case c.Mode == partners.ModeTest || s.TestPartner != nil && s.TestPartner(c.Partner):
 		overlays = append(overlays, paper.OverlayTest)
+	case c.Mode == partners.ModeParallel:
+		overlays = append(overlays, paper.OverlayParallel)
 	}
 	return overlays
 }

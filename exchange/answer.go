@@ -72,7 +72,7 @@ func (n *Node) verdict(ctx context.Context, c *Certificate) (eco.Answer, error) 
 		return eco.Answer{}, err
 	}
 	for _, other := range held {
-		if other.Content != c.Content {
+		if other.Content != c.Content && other.Key == c.Key {
 			return eco.Answer{Kind: eco.AnswerRejected, Reasons: []eco.Reason{{
 				Code: eco.CodeReferenceReused, Text: "another certificate with this reference and other content was received",
 			}}}, nil
@@ -166,6 +166,7 @@ func (n *Node) readAnswers(r *reception, sent Message) ([]eco.Answer, error) {
 		}
 		about := CertificateKey{
 			Country: answer.Certificate.IssuingCountry, Form: answer.Certificate.Form, Reference: eco.NormaliseReference(answer.Certificate.Reference),
+			Test: sent.Certificate.Test, // which the document does not say
 		}
 		if about != sent.Certificate {
 			return nil, ebms.NewInconsistent(location, fmt.Errorf("the answer is about certificate %s, message %q carried %s", about, sent.MessageID, sent.Certificate))

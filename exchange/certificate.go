@@ -209,7 +209,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 		return nil, nil, ebms.NewInconsistent(location, &InvalidError{Findings: findings})
 	}
 	return &Certificate{
-		Direction: Inbound, Key: keyOf(data), State: CertificateAvailable, Partner: r.agreement.Partner, Message: r.record.MessageID,
+		Direction: Inbound, Key: keyOf(data).in(r.agreement.Mode), State: CertificateAvailable, Partner: r.agreement.Partner, Mode: r.agreement.Mode, Message: r.record.MessageID,
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
 	}, document, nil

@@ -84,7 +84,7 @@ func (n *Node) arrivalOf(ctx context.Context, r *reception, m matter, s said) (A
 		return Arrival{}, err
 	}
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: v.changes, Held: r.answersInResponse()}
-	arrival.Message.State, arrival.Message.Business, arrival.Message.Certificate = StateAccepted, &s.business, keyOfID(s.statement.Certificate)
+	arrival.Message.State, arrival.Message.Business, arrival.Message.Certificate = StateAccepted, &s.business, keyOfID(s.statement.Certificate).in(r.agreement.Mode)
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: m.event,
 		Subject: arrival.Message.Certificate.String(), Detail: "message " + r.record.MessageID}}
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
@@ -171,17 +171,17 @@ func (n *Node) verifyBusiness(r *reception, m matter, document []byte) (*signing
 // certificate that is another partner's and one that was never here are not told apart.
 func (n *Node) subject(ctx context.Context, r *reception, s said, direction Direction) (Certificate, error) {
 	id := s.statement.Certificate
-	found, err := n.heldBy(ctx, r.agreement.Partner, direction, keyOfID(id))
+	found, err := n.heldBy(ctx, r.agreement.Partner, direction, keyOfID(id).in(r.agreement.Mode))
 	if err != nil {
 		return Certificate{}, err
 	}
 	if len(found) == 0 {
-		return Certificate{}, ebms.NewValueNotRecognized(s.location, fmt.Errorf("no certificate %s is %s with %s", keyOfID(id), direction, r.agreement.Partner))
+		return Certificate{}, ebms.NewValueNotRecognized(s.location, fmt.Errorf("no certificate %s is %s with %s", keyOfID(id).in(r.agreement.Mode), direction, r.agreement.Partner))
 	}
 	if c := found[0]; id.IssuingBody == c.Data.IssuingBody.ID {
 		return c, nil
 	}
-	return Certificate{}, ebms.NewInconsistent(s.location, fmt.Errorf("certificate %s is of issuing body %q, the message says %q", keyOfID(id), found[0].Data.IssuingBody.ID, id.IssuingBody))
+	return Certificate{}, ebms.NewInconsistent(s.location, fmt.Errorf("certificate %s is of issuing body %q, the message says %q", keyOfID(id).in(r.agreement.Mode), found[0].Data.IssuingBody.ID, id.IssuingBody))
 }
 
 // heldBy are the certificates with a key that a partner sent or received, newest first, those that were replaced last.
@@ -192,6 +192,7 @@ func (n *Node) heldBy(ctx context.Context, partner string, direction Direction, 
 	if err != nil {
 		return nil, &storeError{err}
 	}
+	found = slices.DeleteFunc(found, func(c Certificate) bool { return c.Key.Test != key.Test })
 	replaced := func(c Certificate) int {
 		if c.State == CertificateReplaced {
 			return 1

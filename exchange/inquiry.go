@@ -90,7 +90,7 @@ func (n *Node) report(ctx context.Context, r *reception, s said) (*Departure, er
 	}
 	report := eco.StatusReport{Statement: n.statement(u.id, u.at, s.statement.Certificate, ""), Request: s.statement.ID, Standing: eco.StandingUnknown}
 	for _, direction := range []Direction{Inbound, Outbound} {
-		found, err := n.heldBy(ctx, r.agreement.Partner, direction, keyOfID(s.statement.Certificate))
+		found, err := n.heldBy(ctx, r.agreement.Partner, direction, keyOfID(s.statement.Certificate).in(r.agreement.Mode))
 		if err != nil {
 			return nil, err
 		}
@@ -153,9 +153,11 @@ func (n *Node) judgeStatusReport(ctx context.Context, r *reception, s said) (ver
 		return verdict{}, err
 	}
 	asked, report := question.Business.StatusRequest, s.business.StatusReport
-	if report.Request != asked.ID || keyOfID(report.Certificate) != question.Certificate {
+	about := keyOfID(report.Certificate)
+	about.Test = question.Certificate.Test // which the document does not say
+	if report.Request != asked.ID || about != question.Certificate {
 		return verdict{}, ebms.NewInconsistent(s.location, fmt.Errorf("the report is about certificate %s and request %q, message %q asked for %s in request %q",
-			keyOfID(report.Certificate), report.Request, question.MessageID, question.Certificate, asked.ID))
+			about, report.Request, question.MessageID, question.Certificate, asked.ID))
 	}
 	return verdict{}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/announcement"
 )
 
@@ -390,6 +391,14 @@ type CertificateKey struct {
 	Country   string       `json:"country"` // issuing country, ISO 3166-1 alpha-2
 	Form      eco.FormCode `json:"form"`
 	Reference string       `json:"reference"` // eco.NormaliseReference of the printed one
+	// Test: it was exchanged with a partner in partners.ModeTest, and is another certificate than the one that counts under this number.
+	Test bool `json:"test,omitempty"`
+}
+
+// in is k as it is between this node and a partner in a mode.
+func (k CertificateKey) in(mode partners.Mode) CertificateKey {
+	k.Test = mode == partners.ModeTest
+	return k
 }
 
 // CertificateState is where a certificate stands.
@@ -426,6 +435,8 @@ type Certificate struct {
 	// Partner sent it or receives it; Message is the MessageID that carried it.
 	Partner string `json:"partner"`
 	Message string `json:"message_id"`
+	// Mode is what the partner's certificates were worth when it was submitted or received; "" is partners.ModeLive.
+	Mode partners.Mode `json:"mode,omitempty"`
 	// Content is the SHA-256 in hex of what the certificate says: for exported ones of the submitted data, for imported ones of the
 	// octets that the document signature covers.
 	Content string `json:"content"`

@@ -74,7 +74,7 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	load.certificate.Findings = findings
 	load.actor = actor
 	for range maxTurns {
-		if load.replaced, err = n.toReplace(ctx, partner, c); err != nil {
+		if load.replaced, err = n.toReplace(ctx, agreement, c); err != nil {
 			return Submission{}, err
 		}
 		submission, err := n.enqueue(ctx, load)
@@ -103,7 +103,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 		return Submission{}, fmt.Errorf("%w; looking for an earlier submission: %w", missing, err)
 	}
 	for _, before := range found {
-		if before.Key != keyOf(c) || before.Content != content || before.State == CertificateFailed {
+		if before.Key != keyOf(c).in(before.Mode) || before.Content != content || before.State == CertificateFailed {
 			continue
 		}
 		messages, err := n.store.Messages(ctx, MessageQuery{MessageID: before.Message, Direction: Outbound, Limit: 1})
@@ -159,7 +159,7 @@ func (n *Node) prepare(ctx context.Context, a partners.Agreement, c eco.Certific
 	return load{
 		agreement: a, at: now, document: document, attachments: attachments, set: set,
 		certificate: Certificate{
-			Direction: Outbound, Key: keyOf(c), State: CertificateReleased, Partner: a.Partner,
+			Direction: Outbound, Key: keyOf(c).in(a.Mode), State: CertificateReleased, Partner: a.Partner, Mode: a.Mode,
 			Content: content, Recorded: now, Data: c, DocumentSigner: signer,
 		},
 	}, nil
@@ -477,7 +477,11 @@ func keyOf(c eco.Certificate) CertificateKey {
 
 // String returns the key as country/form/reference.
 func (k CertificateKey) String() string {
-	return k.Country + "/" + string(k.Form) + "/" + k.Reference
+	text := k.Country + "/" + string(k.Form) + "/" + k.Reference
+	if k.Test {
+		text += " (test)"
+	}
+	return text
 }
 
 func hexDigest(b []byte) string {

@@ -160,7 +160,7 @@ func (n *Node) cancelledBy(ctx context.Context, r *reception, cancellation *Cert
 // replacedBy is what a certificate does to those that it says it replaces. One that never came, because it was issued on paper, is no
 // hindrance: the new one has a finding that says so.
 func (n *Node) replacedBy(ctx context.Context, r *reception, c *Certificate) (all []Change, err error) {
-	for i, key := range replacedKeys(c.Data) {
+	for i, key := range replacedKeys(c.Data, r.agreement.Mode) {
 		found, err := n.heldBy(ctx, r.agreement.Partner, Inbound, key)
 		if err != nil {
 			return nil, err
@@ -186,7 +186,7 @@ func (n *Node) replacedBy(ctx context.Context, r *reception, c *Certificate) (al
 }
 
 // replacedKeys are the keys of the certificates that c says it replaces.
-func replacedKeys(c eco.Certificate) map[int]CertificateKey {
+func replacedKeys(c eco.Certificate, mode partners.Mode) map[int]CertificateKey {
 	keys := map[int]CertificateKey{}
 	for i, related := range c.Related {
 		if related.Relation != eco.RelationReplaces {
@@ -196,23 +196,23 @@ func replacedKeys(c eco.Certificate) map[int]CertificateKey {
 		if key.Country == "" {
 			key.Country = c.IssuingCountry
 		}
-		keys[i] = key
+		keys[i] = key.in(mode)
 	}
 	return keys
 }
 
 // toReplace finds the certificate with a partner that c says it replaces, nil if there is none.
-func (n *Node) toReplace(ctx context.Context, partner string, c eco.Certificate) (*Certificate, error) {
-	for _, key := range replacedKeys(c) {
-		found, err := n.heldBy(ctx, partner, Outbound, key)
+func (n *Node) toReplace(ctx context.Context, a partners.Agreement, c eco.Certificate) (*Certificate, error) {
+	for _, key := range replacedKeys(c, a.Mode) {
+		found, err := n.heldBy(ctx, a.Partner, Outbound, key)
 		if err != nil {
 			return nil, err
 		}
-		if len(found) == 0 || found[0].Key == keyOf(c) && found[0].Data.Version == c.Version {
+		if len(found) == 0 || found[0].Key == keyOf(c).in(a.Mode) && found[0].Data.Version == c.Version {
 			continue // issued on paper, or this one itself, submitted again
 		}
 		if found[0].State == CertificateReleased {
-			return nil, fmt.Errorf("%w %s: wait for its acknowledgment, or for its delivery to fail", ErrUnderway, partner)
+			return nil, fmt.Errorf("%w %s: wait for its acknowledgment, or for its delivery to fail", ErrUnderway, a.Partner)
 		}
 		return &found[0], nil
 	}

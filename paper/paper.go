@@ -42,6 +42,7 @@ const (
 	OverlayRefused    Overlay = "REFUSED - NOT TO BE USED"
 	OverlayCopy       Overlay = "COPY - NOT AN ORIGINAL"
 	OverlayTest       Overlay = "TEST"
+	OverlayParallel   Overlay = "THE PAPER DECIDES"
 )
 
 // Options say what a rendition bears beside the certificate. The zero value prints the certificate alone, in the built-in fonts.

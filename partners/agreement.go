@@ -14,6 +14,8 @@ import (
 type Agreement struct {
 	// CPAID and Partner name it; two agreements may share both if they differ in service or action.
 	CPAID, Partner string
+	// Mode is the partner's.
+	Mode Mode
 	// PartnerParty and OwnParty are the two parties' ids, for From and To.
 	PartnerParty, OwnParty []PartyID
 	PartnerRole, OwnRole   string

@@ -90,6 +90,9 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	k.texts(at+".anchors", p.Anchors)
 	k.texts(at+".intermediates", p.Intermediates)
 	k.texts(at+".timestamp_anchors", p.TimeStampAnchors)
+	k.mode(at+".mode", p.Mode)
+	k.contacts(at+".contacts", p.Contacts)
+	k.capabilities(at+".capabilities", p.Capabilities)
 	k.notNegative(at+".concurrency", p.Concurrency)
 	if p.Announced < 0 {
 		k.add(at+".announced", "%d is less than 0", p.Announced)

@@ -20,6 +20,8 @@ type Config struct {
 	Agreements []AgreementConfig `yaml:"agreements"`
 	// Forms are the forms that issuing bodies and agreements may name; the zero value holds those that come with the program.
 	Forms eco.Forms
+	// SecondOperator has a change of an entry by one operator wait as a Proposal until another confirms it.
+	SecondOperator bool
 	// Rest judges another Config beside the rest of the file that this one stands in, whose limits it has to keep to; nil for no rest.
 	// A Directory asks it of what it puts together.
 	Rest func(Config) []Problem
@@ -132,8 +134,11 @@ type PartnerConfig struct {
 	TimeStampAnchors     []string `yaml:"timestamp_anchors"`
 	// Issuers are the bodies whose certificates this partner may send.
 	Issuers []IssuerConfig `yaml:"issuers"`
-	// Test says that this partner is no authority but a test system.
-	Test bool `yaml:"test"`
+	// Mode is what certificates that are exchanged with the partner are worth; default ModeLive.
+	Mode Mode `yaml:"mode"`
+	// Contacts are people to ask, Capabilities what the partner's system can do, in its administration's words. Both are for people.
+	Contacts     []Contact `yaml:"contacts"`
+	Capabilities []string  `yaml:"capabilities"`
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
 	Concurrency int `yaml:"concurrency"`
 	// Quirks are what the partner refuses although the forms' rules allow it.

@@ -29,7 +29,7 @@ func (e Edit) fits(current uint64) bool {
 // files that it names. change gets a document of its own; what it returns comes back as it is, and nothing is changed. It returns the
 // new version, or with DryRun what it would be; without a difference the current one.
 //
-// Errors: ErrUnknownEntry, ErrStale, a *ConfigError with what the changed configuration would break, those of reading files that
+// Errors: ErrUnknownEntry, ErrStale, *Proposed if a second operator has to confirm the change, a *ConfigError with what the changed configuration would break, those of reading files that
 // the document names, and those of Store.PutEntry. Nothing was written then, unless the store says otherwise.
 func (d *Directory) EditPartner(ctx context.Context, e Edit, id string, change func(*PartnerConfig) error) (Entry, error) {
 	return editDocument(ctx, d, e, KindPartner, id, change)
@@ -134,17 +134,21 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 	if err := checkName(next); err != nil {
 		return Entry{}, err
 	}
-	next.Version, next.At, next.By, next.Why = current.Version+1, d.Now().UTC(), e.By, e.Why
+	next.Version, next.At, next.By, next.Why, next.ConfirmedBy = current.Version+1, d.Now().UTC(), e.By, e.Why, ""
 	if current.Version == 0 && there {
 		next.FileSHA256 = digest(current.Text)
 	}
-	return next, d.bring(ctx, next, e.DryRun)
+	waits := d.state.file.SecondOperator && e.By != ByNode
+	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun || !waits {
+		return next, err
+	}
+	return next, d.propose(ctx, current, next)
 }
 
 var errDryRun = errors.New("dry run")
 
-// bring checks what next would make of the configuration, makes it durable, and brings it in force.
-func (d *Directory) bring(ctx context.Context, next Entry, dryRun bool) error {
+// bring checks what next would make of the configuration, has write make it durable, and brings it in force; with dryRun the first alone.
+func (d *Directory) bring(ctx context.Context, next Entry, dryRun bool, write func(context.Context) error) error {
 	entries := make(map[entryKey]Entry, len(d.state.entries)+1)
 	for key, e := range d.state.entries {
 		entries[key] = e
@@ -156,7 +160,7 @@ func (d *Directory) bring(ctx context.Context, next Entry, dryRun bool) error {
 			return errDryRun
 		}
 		// To its end once it has begun: what is durable has to be in force.
-		err := d.Store.PutEntry(context.WithoutCancel(ctx), next)
+		err := write(context.WithoutCancel(ctx))
 		failed = err != nil
 		return err
 	})

@@ -37,6 +37,8 @@ type Entry struct {
 	At  time.Time `json:"at,omitzero"`
 	By  string    `json:"by,omitempty"`
 	Why string    `json:"why,omitempty"`
+	// ConfirmedBy is who confirmed it; "" if no second operator was needed.
+	ConfirmedBy string `json:"confirmed_by,omitempty"`
 	// Removed: there is no such partner or agreement, whatever the file says. Text is "" then.
 	Removed bool `json:"removed,omitempty"`
 	// Text is the document in YAML as strictyaml.Encode writes it. Credentials stand in it; private keys never do.
@@ -56,6 +58,9 @@ func (e Entry) Event() string {
 // Detail is what the audit log says of the entry.
 func (e Entry) Detail() string {
 	detail := fmt.Sprintf("version %d", e.Version)
+	if e.ConfirmedBy != "" {
+		detail += ", confirmed by " + e.ConfirmedBy
+	}
 	if e.Why != "" {
 		detail += ": " + e.Why
 	}
@@ -72,6 +77,13 @@ type Store interface {
 	// and e.Detail. If e.Version does not follow the newest one it returns ErrStale and writes nothing. A store that is full
 	// takes it all the same.
 	PutEntry(ctx context.Context, e Entry) error
+	// Propose makes a change durable that waits for another operator, with an entry of the audit log, and gives it the next number.
+	Propose(ctx context.Context, e Entry) (Proposal, error)
+	// Proposals gives all of them in the order of their numbers.
+	Proposals(ctx context.Context) ([]Proposal, error)
+	// Decide makes the end of a proposal durable and, if it is ProposalConfirmed, p.Entry as PutEntry does, in one transaction with their
+	// entries of the audit log. It returns ErrUnknownProposal, ErrDecided or ErrStale and writes nothing then.
+	Decide(ctx context.Context, p Proposal) error
 }
 
 // Errors of the registry's entries.

@@ -132,7 +132,8 @@ func (l *loader) refuseTies() {
 }
 
 func (l *loader) partner(at string, p PartnerConfig) {
-	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Test: p.Test, Concurrency: p.Concurrency}
+	partner := Partner{ID: p.ID, Name: p.Name, Country: p.Country, PartyIDs: p.PartyIDs, Role: p.Role, Concurrency: p.Concurrency,
+		Mode: cmp.Or(p.Mode, ModeLive), Contacts: p.Contacts, Capabilities: p.Capabilities}
 	partner.TimeStampAnchors = l.readAll(at, p.timeStampAnchors())
 	cas := authorities{
 		roots:         l.readAll(at, p.anchors()),
@@ -282,7 +283,7 @@ func (l *loader) agreement(at string, c AgreementConfig, cfg Config) {
 	}
 	l.signsWith(at, UseMessageSignature, "", c.SignatureAlgorithm)
 	l.data.agreements = append(l.data.agreements, Agreement{
-		CPAID: c.CPAID, Partner: p.ID,
+		CPAID: c.CPAID, Partner: p.ID, Mode: p.Mode,
 		PartnerParty: p.PartyIDs, OwnParty: n.PartyIDs,
 		PartnerRole: cmp.Or(c.PartnerRole, p.Role), OwnRole: cmp.Or(c.OwnRole, n.Role),
 		Service: c.Service, Action: c.Action, AnswerAction: c.AnswerAction, Actions: c.Actions.agreed(), Forms: c.Forms, SOAPAction: c.SOAPAction,

@@ -96,8 +96,10 @@ type Partner struct {
 	PartyIDs          []PartyID
 	Role              string
 	Issuers           []Issuer
-	// Test says that this partner is no authority but a test system.
-	Test bool
+	Mode              Mode
+	// Contacts and Capabilities are for people.
+	Contacts     []Contact
+	Capabilities []string
 	// Concurrency caps concurrent deliveries to this partner; 0 leaves the cap that holds for every partner.
 	Concurrency int
 	// TimeStampAnchors are the credentials or CAs of time-stamp authorities that count in the partner's documents; without

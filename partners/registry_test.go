@@ -110,8 +110,8 @@ func TestPartnersAndSelfAreAsConfigured(t *testing.T) {
 		t.Errorf("self (-want +got):\n%s", diff)
 	}
 	list := []partners.Partner{
-		{ID: "tw", Name: "Customs of tw", Country: "TW", PartyIDs: partyIDs("tw"), Role: "customs", Issuers: issuer("TW")},
-		{ID: "my", Name: "Customs of my", Country: "MY", PartyIDs: partyIDs("my"), Issuers: issuer("MY")},
+		{ID: "tw", Name: "Customs of tw", Country: "TW", PartyIDs: partyIDs("tw"), Role: "customs", Issuers: issuer("TW"), Mode: partners.ModeLive},
+		{ID: "my", Name: "Customs of my", Country: "MY", PartyIDs: partyIDs("my"), Issuers: issuer("MY"), Mode: partners.ModeLive},
 	}
 	if diff := cmp.Diff(list, r.Partners()); diff != "" {
 		t.Errorf("partners (-want +got):\n%s", diff)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -15,13 +14,7 @@ import (
 
 // desk takes partners' announcements of credentials into the registry.
 func (n *runningNode) desk() *announcement.Desk {
-	return &announcement.Desk{
-		Config: n.Directory.Config, Now: n.now,
-		Edit: func(ctx context.Context, partner, why string, change func(*partners.PartnerConfig) error) error {
-			_, err := n.Directory.EditPartner(ctx, partners.Edit{By: partner, Why: why}, partner, change)
-			return err
-		},
-	}
+	return &announcement.Desk{Config: n.Directory.Config, Edit: n.Directory.EditPartner, Now: n.now}
 }
 
 func (c *cli) keyAnnounce() *cobra.Command {

@@ -175,7 +175,7 @@ func TestKeyIsChangedByMessagesBetweenTwoNodes(t *testing.T) {
 		}
 	}
 	entry, err := r.tw.Directory.Entries(partners.KindPartner)
-	if err != nil || len(entry) != 1 || entry[0].By != "KR" || entry[0].Why == "" {
+	if err != nil || len(entry) != 1 || entry[0].By != partners.ByNode || !strings.HasPrefix(entry[0].Why, "announcement ") {
 		t.Errorf("versions of TW's partners: %+v, %v", entry, err)
 	}
 }

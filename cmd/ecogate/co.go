@@ -13,6 +13,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 )
 
 func (c *cli) coCommand() *cobra.Command {
@@ -134,6 +135,12 @@ func usable(m api.Match) string {
 	if m.Direction == exchange.Outbound {
 		return "-"
 	}
+	switch {
+	case m.Mode == partners.ModeTest:
+		return "no: test"
+	case m.PaperDecides:
+		return "yes: the paper decides"
+	}
 	return yesNo(m.Usable)
 }
 
@@ -151,6 +158,7 @@ func showMatch(w *columns, m api.Match) {
 	w.field("state", string(m.State))
 	w.field("usable", usable(m))
 	w.field("partner", m.Partner)
+	w.field("mode", string(m.Mode))
 	w.field("message", m.MessageID)
 	w.field("recorded", instant(m.Recorded))
 	if m.Document != nil {

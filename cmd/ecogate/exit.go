@@ -155,6 +155,8 @@ func problemHint(p *api.Problem) string {
 		return "mend the certificate and submit it again; nothing was recorded"
 	case api.CodeStale:
 		return "look at what it is now (\"show\", \"versions\", \"diff\"), and make the change again of that"
+	case api.CodeSameOperator:
+		return "give the key of another operator with --key-file"
 	case api.CodeInvalidEntry:
 		return "mend these places; nothing was changed"
 	case api.CodeUnknownEntry:

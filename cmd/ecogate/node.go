@@ -201,7 +201,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Registry: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Registry: n.Directory, Proposals: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
@@ -270,10 +270,10 @@ func (n *runningNode) registryChanged() {
 	}
 }
 
-// isTest reports whether a partner is a test system.
+// isTest reports whether nothing counts that is exchanged with a partner now.
 func (n *runningNode) isTest(partner string) bool {
 	p, _ := n.Registry.Partner(partner)
-	return p.Test
+	return p.Mode == partners.ModeTest
 }
 
 // start lets everything run. Whatever ends without having been told to makes the node fail.

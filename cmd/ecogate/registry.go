@@ -314,6 +314,8 @@ func (r registry) change(ctx context.Context, do func(context.Context, *api.Clie
 	return r.print(made, func(w *columns) {
 		w.lines(made.Diff)
 		switch e := made.Entry; {
+		case made.Proposal != nil:
+			w.row(fmt.Sprintf("%s %s would get version %d; it waits as proposal %d for another operator", e.Kind, e.ID, e.Version, made.Proposal.Number))
 		case made.Diff == "":
 			w.row(fmt.Sprintf("%s %s is as it was, at version %d", e.Kind, e.ID, e.Version))
 		case made.DryRun:

@@ -51,7 +51,7 @@ func transferTime(n int64) time.Duration {
 
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
-"serve" runs a node. "ping" and the verbs under "co", "msg", "partner" and "agreement" talk to a running node's API, but for "co check", "msg verify" and
+"serve" runs a node. "ping" and the verbs under "co", "msg", "partner", "agreement" and "proposal" talk to a running node's API, but for "co check", "msg verify" and
 "msg inspect", which like the verbs under "form", "xml", "cms" and "key" need nothing but files. The others need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
@@ -86,7 +86,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.agreementCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.agreementCommand(), c.proposalCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true

@@ -40,6 +40,7 @@ type Config struct {
 	Intake     Intake                     `yaml:"intake"`
 	Limits     Limits                     `yaml:"limits"`
 	Paper      Paper                      `yaml:"paper"`
+	Changes    Changes                    `yaml:"registry"`
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
 	FormsDir string `yaml:"forms_dir" path:"folder"`
@@ -224,6 +225,12 @@ type Limits struct {
 	MinRate     int64         `yaml:"min_rate"`
 }
 
+// Changes is how partners, agreements and the node's keys may be changed while the node runs.
+type Changes struct {
+	// SecondOperator has each change wait until another API key with RoleOperator confirms it.
+	SecondOperator bool `yaml:"second_operator"`
+}
+
 // Paper is how certificates look as PDF.
 type Paper struct {
 	// Fonts are TrueType fonts, tried in their order, for names that the built-in font cannot print.
@@ -283,7 +290,7 @@ func (c Config) WatchedFolders() []intake.Folder {
 
 // Registry is the part that package partners reads.
 func (c Config) Registry() partners.Config {
-	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms, Rest: c.beside}
+	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms, SecondOperator: c.Changes.SecondOperator, Rest: c.beside}
 }
 
 // beside judges another Registry with the rest of c.

@@ -156,7 +156,7 @@ func (d *decoder) section(n *yaml.Node, v reflect.Value, key string) {
 		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge" || name.Anchor != "":
 			d.add(name.Line, key, "a key here is not plain text; merge keys and anchors are not supported")
 		case !ok:
-			d.add(name.Line, at, "unknown key; %s", Suggest(name.Value, keysOf(v.Type())))
+			d.add(name.Line, at, "unknown key; %s", instead(v, name.Value))
 		case seen[name.Value]:
 			d.add(name.Line, at, "stands here twice")
 		default:
@@ -164,6 +164,17 @@ func (d *decoder) section(n *yaml.Node, v reflect.Value, key string) {
 			d.decode(value, field, at)
 		}
 	}
+}
+
+// former is a section that tells what takes the place of keys that there were.
+type former interface{ FormerKeys() map[string]string }
+
+// instead says what to write in the place of a key that a section does not have.
+func instead(section reflect.Value, name string) string {
+	if f, ok := section.Interface().(former); ok && f.FormerKeys()[name] != "" {
+		return "write " + f.FormerKeys()[name]
+	}
+	return Suggest(name, keysOf(section.Type()))
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, key string) {

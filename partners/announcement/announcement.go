@@ -2,7 +2,7 @@
 // small XML documents (docs/schema/credentials-1.xsd). An announcement bears a signature of each key that it announces, which shows that
 // the party holds it; that it is the party's at all shows the message or the file around it, under a credential that counts already.
 //
-// It reads and writes documents and judges no credential; [Judge] puts what was read before package partners, which does. How the
+// Documents are read and written here; [Desk] puts what was read before package partners, which judges credentials. How the
 // documents travel is package exchange's to know.
 package announcement
 

@@ -34,17 +34,10 @@ type taken struct {
 	there bool
 }
 
-// Judge says what becomes of each credential that a partner announces, at the instant now; tell leaves to an operator what could be staged. It
-// changes nothing. A credential that is there already and has not begun may get another date by a later announcement; the same announcement
-// may come again.
-//
-// The error wraps partners.ErrUnknownPartner, ErrParty or ErrOld, or is that of a configuration at fault.
-func Judge(c partners.Config, partner string, a Announcement, tell bool, now time.Time) ([]Outcome, error) {
-	j, err := judge(c, partner, a, tell, now)
-	return j.outcomes, err
-}
-
-func judge(c partners.Config, partner string, a Announcement, tell bool, now time.Time) (judged, error) {
+// judge says what becomes of each credential that a partner announces, at the instant now. A credential that is there already and has not
+// begun may get another date by a later announcement; the same announcement may come again. The error wraps partners.ErrUnknownPartner,
+// ErrParty or ErrOld, or is that of a configuration at fault.
+func judge(c partners.Config, partner string, a Announcement, now time.Time) (judged, error) {
 	i := slices.IndexFunc(c.Partners, func(p partners.PartnerConfig) bool { return p.ID == partner })
 	if i < 0 {
 		return judged{}, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, partner)
@@ -67,12 +60,8 @@ func judge(c partners.Config, partner string, a Announcement, tell bool, now tim
 		if err != nil {
 			return judged{}, err
 		}
-		switch {
-		case o.Result != ResultStaged || o.there && !o.otherDate:
-		case !tell:
+		if o.Result == ResultStaged && (!o.there || o.otherDate) {
 			j.take = append(j.take, taken{credential, o.there})
-		case !o.there:
-			o.Result = ResultTold
 		}
 		for _, use := range credential.Uses {
 			o.Use, o.Body, o.SHA256 = use, credential.Body, signing.Fingerprint(credential.Chain[0])
@@ -171,56 +160,84 @@ func (j judged) stage(p *partners.PartnerConfig, number uint64, now time.Time) e
 	return nil
 }
 
-// Desk takes announcements, one after another: it is what exchange.Options.Announced asks. All fields but Tell are required.
+// Desk takes announcements, one after another: it is what exchange.Options.Announced asks. All fields are required.
 type Desk struct {
 	// Config is the configuration in force.
 	Config func() partners.Config
-	// Edit changes a partner's document, durably, and brings the change in force.
-	Edit func(ctx context.Context, partner, why string, change func(*partners.PartnerConfig) error) error
-	// Tell says whether an operator decides about a partner whose Announcements is empty; nil is never.
-	Tell func() bool
+	// Edit changes a partner's document, durably, and brings the change in force, as partners.Directory.EditPartner does.
+	Edit func(ctx context.Context, e partners.Edit, partner string, change func(*partners.PartnerConfig) error) (partners.Entry, error)
 	Now  func() time.Time
 
 	taking sync.Mutex // two copies of one announcement must not be judged side by side
 }
 
-// Take judges an announcement of a partner and, unless it is a dry run, stages what can be. The error is that of Judge, or of Edit.
+// Take judges an announcement of a partner and, unless it is a dry run, stages what can be; what is left to an operator waits as a proposal
+// where a second operator confirms changes. The error wraps partners.ErrUnknownPartner, ErrParty or ErrOld, or is that of Edit or of a
+// configuration at fault.
 func (d *Desk) Take(ctx context.Context, partner string, a Announcement, dryRun bool) ([]Outcome, error) {
 	d.taking.Lock()
 	defer d.taking.Unlock()
 	now, c := d.Now().UTC(), d.Config()
-	j, err := judge(c, partner, a, d.tells(c, partner), now)
-	if err != nil || len(j.take) == 0 || dryRun {
+	j, err := judge(c, partner, a, now)
+	if err != nil || len(j.take) == 0 {
 		return j.outcomes, err
 	}
-	err = d.Edit(ctx, partner, fmt.Sprintf("announcement %d", a.Number), func(p *partners.PartnerConfig) error {
+	tell := tells(c, partner)
+	if tell {
+		j.tell()
+	}
+	if dryRun || tell && !c.SecondOperator {
+		return j.outcomes, nil
+	}
+	edit := partners.Edit{By: partners.ByNode, Why: fmt.Sprintf("announcement %d of %s", a.Number, partner)}
+	if tell {
+		edit.By = partner
+	}
+	_, err = d.Edit(ctx, edit, partner, func(p *partners.PartnerConfig) error {
 		if int64(a.Number) < p.Announced {
 			return fmt.Errorf("%w: number %d", ErrOld, p.Announced)
 		}
 		return j.stage(p, a.Number, now)
 	})
-	if broken := (*partners.ConfigError)(nil); errors.As(err, &broken) || errors.Is(err, partners.ErrNotNow) {
-		return j.refused(err), nil // each can be taken alone, and not all together
+	waits, broken := (*partners.Proposed)(nil), (*partners.ConfigError)(nil)
+	switch {
+	case errors.As(err, &waits):
+		return j.change(func(o *Outcome) { o.Reasons = append(o.Reasons, waits.Error()) }), nil
+	case errors.As(err, &broken), errors.Is(err, partners.ErrNotNow): // each can be taken alone, and not all together
+		return j.change(func(o *Outcome) { o.Result, o.Told, o.Reasons = ResultRefused, toldUnfit, []string{err.Error()} }), nil
 	}
 	return j.outcomes, err
 }
 
-func (d *Desk) tells(c partners.Config, partner string) bool {
+// tells reports whether an operator decides about what a partner announces.
+func tells(c partners.Config, partner string) bool {
 	for _, p := range c.Partners {
 		if p.ID == partner && p.Announcements != "" {
 			return p.Announcements == partners.AnnouncementsTell
 		}
 	}
-	return d.Tell != nil && d.Tell()
+	return c.SecondOperator
 }
 
-// refused has everything refused that would have been staged.
-func (j judged) refused(err error) []Outcome {
+// tell leaves to an operator what would be staged. One that is there already and only gets another date stays staged.
+func (j judged) tell() {
 	for i, o := range j.outcomes {
-		own := func(c taken) bool { return signing.Fingerprint(c.Chain[0]) == o.SHA256 && c.Body == o.Body }
-		if slices.ContainsFunc(j.take, own) {
-			j.outcomes[i].Result, j.outcomes[i].Told, j.outcomes[i].Reasons = ResultRefused, toldUnfit, []string{err.Error()}
+		if slices.ContainsFunc(j.take, func(c taken) bool { return !c.there && c.isOf(o) }) {
+			j.outcomes[i].Result = ResultTold
+		}
+	}
+}
+
+// change changes the outcomes of what would be staged, and gives all.
+func (j judged) change(f func(*Outcome)) []Outcome {
+	for i, o := range j.outcomes {
+		if slices.ContainsFunc(j.take, func(c taken) bool { return c.isOf(o) }) {
+			f(&j.outcomes[i])
 		}
 	}
 	return j.outcomes
+}
+
+func (c taken) isOf(o Outcome) bool {
+	return signing.Fingerprint(c.Chain[0]) == o.SHA256 && c.Body == o.Body
 }

@@ -23,7 +23,6 @@ type desk struct {
 	config partners.Config
 	now    time.Time
 	pki    map[string]*pkitest.Test
-	tell   bool
 	edits  int
 }
 
@@ -50,20 +49,24 @@ func newDesk(t *testing.T) *desk {
 	}
 	d.Desk = &announcement.Desk{
 		Config: func() partners.Config { return d.config },
-		Edit: func(_ context.Context, partner, _ string, change func(*partners.PartnerConfig) error) error {
+		Edit: func(_ context.Context, e partners.Edit, partner string, change func(*partners.PartnerConfig) error) (partners.Entry, error) {
 			i := slices.IndexFunc(d.config.Partners, func(p partners.PartnerConfig) bool { return p.ID == partner })
 			next := d.config
 			next.Partners = slices.Clone(next.Partners)
 			if err := change(&next.Partners[i]); err != nil {
-				return err
+				return partners.Entry{}, err
 			}
 			if _, err := partners.New(next); err != nil {
-				return err
+				return partners.Entry{}, err
 			}
-			d.config, d.edits = next, d.edits+1
-			return nil
+			d.edits++
+			if d.config.SecondOperator && e.By != partners.ByNode {
+				return partners.Entry{}, &partners.Proposed{Proposal: partners.Proposal{Number: 7}}
+			}
+			d.config = next
+			return partners.Entry{}, nil
 		},
-		Tell: func() bool { return d.tell }, Now: func() time.Time { return d.now },
+		Now: func() time.Time { return d.now },
 	}
 	return d
 }
@@ -179,14 +182,22 @@ func TestAnnouncementThatComesLateCountsAtOnce(t *testing.T) {
 func TestOperatorIsToldOfAnAnnouncement(t *testing.T) {
 	for _, test := range []struct {
 		setting string
-		tell    bool
+		second  bool
 		want    string
-	}{{"", false, "staged"}, {"", true, "told"}, {partners.AnnouncementsTell, false, "told"}, {partners.AnnouncementsStage, true, "staged"}} {
+		edits   int
+	}{
+		{"", false, "staged", 1}, {"", true, "told: waits as proposal 7", 1}, {partners.AnnouncementsTell, false, "told", 0},
+		{partners.AnnouncementsTell, true, "told: waits as proposal 7", 1}, {partners.AnnouncementsStage, true, "staged", 1},
+	} {
 		d := newDesk(t)
-		d.config.Partners[0].Announcements, d.tell = test.setting, test.tell
-		d.want(d.announce(10, d.next("tw", "new")), test.want)
-		if _, staged := d.states(now)["new"]; staged != (test.want == "staged") {
-			t.Errorf("setting %q, second operator %v: staged %v", test.setting, test.tell, staged)
+		d.config.Partners[0].Announcements, d.config.SecondOperator = test.setting, test.second
+		a := d.announce(10, d.next("tw", "new"))
+		if _, err := d.Take(context.Background(), "tw", a, true); err != nil || d.edits != 0 {
+			t.Errorf("dry run: %v, %d edits", err, d.edits)
+		}
+		d.want(a, test.want)
+		if _, staged := d.states(now)["new"]; staged != (test.want == "staged") || d.edits != test.edits {
+			t.Errorf("setting %q, second operator %v: staged %v, %d edits", test.setting, test.second, staged, d.edits)
 		}
 	}
 }

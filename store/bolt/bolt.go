@@ -111,9 +111,9 @@ const (
 	stateFile = "state.db"
 	// schemaVersion 2 has content in files of their own, and messages that wait: a program that knows only version 1 would take the
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
-	// What such a one wrote is a store of version 3 in which there are none. Version 4 has the partners' registry: an older program
-	// would trust what the registry does not trust any more.
-	schemaVersion = 4
+	// What such a one wrote is a store of version 3 in which there are none. Version 5 has the partners' registry, and
+	// certificates that do not count: an older program would trust what the registry does not trust any more, and count them.
+	schemaVersion = 5
 	defaultLarge  = 1 << 20
 )
 

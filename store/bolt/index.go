@@ -33,12 +33,13 @@ const (
 	bucketPauses        = "pauses"        // partner -> sealed exchange.Pause
 	bucketLarge         = "large"         // month, digest -> size: content in files of their own
 	bucketRegistry      = "registry"      // kind, id, version -> sealed partners.Entry
+	bucketProposals     = "proposals"     // number -> sealed partners.Proposal
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
-	bucketWaiting, bucketPauses, bucketRegistry,
+	bucketWaiting, bucketPauses, bucketRegistry, bucketProposals,
 }
 
 // derivedBuckets follow from the records.
@@ -53,6 +54,7 @@ const (
 	useCertificate = 'c' // ids, references: + seq: certificates that it carried, or that bear it
 	useVerifying   = 'v' // references: "", seq: certificates of which a verification is open
 	useKey         = 'k' // references: + direction, country, form, seq -> content. Of exported ones all contents are equal.
+	useTestKey     = 't' // references: the same of those that do not count
 )
 
 // entry is one key of an index with its value.
@@ -116,7 +118,11 @@ func verifying() []byte { return idUse("", useVerifying) }
 
 // certificateKey is the prefix of the entries of all certificates with one key.
 func certificateKey(d exchange.Direction, k exchange.CertificateKey) []byte {
-	return bytes.Join([][]byte{idUse(k.Reference, useKey), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
+	use := byte(useKey)
+	if k.Test {
+		use = useTestKey
+	}
+	return bytes.Join([][]byte{idUse(k.Reference, use), part(string(d)), part(k.Country), part(string(k.Form))}, nil)
 }
 
 func idUse(id string, use byte) []byte { return append(part(id), use) }

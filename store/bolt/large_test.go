@@ -601,7 +601,7 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 	dir := written(t)
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		var errs []error
-		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "registry"} {
+		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "registry", "proposals"} {
 			errs = append(errs, tx.DeleteBucket([]byte(name)))
 		}
 		return errors.Join(append(errs, tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1")))...)
@@ -624,8 +624,8 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, dir, func(tx *bbolt.Tx) error {
-		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "4" {
-			t.Errorf("schema version %q, want 4: a program of version 1 must not open it", version)
+		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "5" {
+			t.Errorf("schema version %q, want 5: a program of version 1 must not open it", version)
 		}
 		return nil
 	})

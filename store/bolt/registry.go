@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -25,24 +26,26 @@ func (s *Store) PutEntry(ctx context.Context, e partners.Entry) error {
 		return errors.New("storing an entry of the registry: it needs a kind and an id")
 	}
 	e.At = e.At.UTC()
-	err := s.submit(ctx, func(t *transaction) error {
-		prefix := registryPrefix(e.Kind, e.ID)
-		newest, err := newestVersion(t.tx, prefix)
-		if err != nil {
-			return err
-		}
-		if e.Version != newest+1 {
-			return fmt.Errorf("%w: version %d cannot follow version %d", partners.ErrStale, e.Version, newest)
-		}
-		if err := t.putKeyed(bucketRegistry, append(prefix, number(e.Version)...), &e); err != nil {
-			return err
-		}
-		return t.audit([]exchange.AuditEntry{{At: e.At, Actor: e.By, Event: e.Event(), Subject: e.ID, Detail: e.Detail()}})
-	})
+	err := s.submit(ctx, func(t *transaction) error { return t.putEntry(e) })
 	if err != nil {
 		return fmt.Errorf("storing %s %q of the registry: %w", e.Kind, e.ID, err)
 	}
 	return nil
+}
+
+func (t *transaction) putEntry(e partners.Entry) error {
+	prefix := registryPrefix(e.Kind, e.ID)
+	newest, err := newestVersion(t.tx, prefix)
+	if err != nil {
+		return err
+	}
+	if e.Version != newest+1 {
+		return fmt.Errorf("%w: version %d cannot follow version %d", partners.ErrStale, e.Version, newest)
+	}
+	if err := t.putKeyed(bucketRegistry, append(prefix, number(e.Version)...), &e); err != nil {
+		return err
+	}
+	return t.audit([]exchange.AuditEntry{{At: e.At, Actor: e.By, Event: e.Event(), Subject: e.ID, Detail: e.Detail()}})
 }
 
 // newestVersion is the number of the newest version under prefix; 0 if there is none.
@@ -117,6 +120,102 @@ func (c *check) registry() error {
 		}
 		if e.Version != expected {
 			return c.problem("%s %q has version %d where version %d was expected", e.Kind, e.ID, e.Version, expected)
+		}
+		return nil
+	})
+}
+
+// Propose implements partners.Store. MaxBytes does not stop it.
+func (s *Store) Propose(ctx context.Context, e partners.Entry) (partners.Proposal, error) {
+	var p partners.Proposal
+	err := s.submit(ctx, func(t *transaction) error {
+		number, err := t.next(bucketProposals)
+		if err != nil {
+			return err
+		}
+		own := partners.Proposal{Number: number, State: partners.ProposalOpen, Entry: e}
+		own.Entry.At = e.At.UTC()
+		if err := t.putProposal(own); err != nil {
+			return err
+		}
+		p = own
+		return t.audit([]exchange.AuditEntry{{At: own.Entry.At, Actor: e.By, Event: own.Event(), Subject: own.Subject(), Detail: own.Detail()}})
+	})
+	if err != nil {
+		return partners.Proposal{}, fmt.Errorf("storing a proposal for %s %q: %w", e.Kind, e.ID, err)
+	}
+	return p, nil
+}
+
+func (t *transaction) putProposal(p partners.Proposal) error {
+	record, err := json.Marshal(&p)
+	if err != nil {
+		return err
+	}
+	return t.put(bucketProposals, p.Number, record)
+}
+
+// Proposals implements partners.Store.
+func (s *Store) Proposals(ctx context.Context) ([]partners.Proposal, error) {
+	var list []partners.Proposal
+	err := s.view(func(tx *bbolt.Tx) error {
+		last := tx.Bucket([]byte(bucketProposals)).Sequence()
+		for number := uint64(1); number <= last; number++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var p partners.Proposal
+			if err := load(tx, bucketProposals, number, &p); err != nil {
+				return err
+			}
+			list = append(list, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading proposals: %w", err)
+	}
+	return list, nil
+}
+
+// Decide implements partners.Store. MaxBytes does not stop it.
+func (s *Store) Decide(ctx context.Context, p partners.Proposal) error {
+	p.DecidedAt, p.Entry.At = p.DecidedAt.UTC(), p.Entry.At.UTC()
+	err := s.submit(ctx, func(t *transaction) error {
+		if t.tx.Bucket([]byte(bucketProposals)).Get(number(p.Number)) == nil {
+			return partners.ErrUnknownProposal
+		}
+		var before partners.Proposal
+		if err := load(t.tx, bucketProposals, p.Number, &before); err != nil {
+			return err
+		}
+		if before.State != partners.ProposalOpen || p.State == partners.ProposalOpen {
+			return partners.ErrDecided
+		}
+		if err := t.putProposal(p); err != nil {
+			return err
+		}
+		err := t.audit([]exchange.AuditEntry{{At: p.DecidedAt, Actor: p.DecidedBy, Event: p.Event(), Subject: p.Subject(), Detail: p.Detail()}})
+		if err != nil || p.State != partners.ProposalConfirmed {
+			return err
+		}
+		return t.putEntry(p.Entry)
+	})
+	if err != nil {
+		return fmt.Errorf("deciding about proposal %d: %w", p.Number, err)
+	}
+	return nil
+}
+
+// proposals verifies that every proposal reads and that their numbers have no gaps.
+func (c *check) proposals() error {
+	return c.records(bucketProposals, func(seq uint64, sealed []byte) error {
+		var p partners.Proposal
+		if err := decode(c.tx, bucketProposals, seq, sealed, &p); err != nil {
+			return c.fail(err)
+		}
+		if p.Number != seq {
+			return c.problem("proposal %d bears number %d", seq, p.Number)
 		}
 		return nil
 	})

@@ -365,3 +365,22 @@ func acceptIsAllOrNothing(s *suite) {
 		s.Errorf("after a failed call: %+v", r)
 	}
 }
+
+func acceptCertificateOfATestIsAnother(s *suite) {
+	tried := func(id, content string) exchange.Arrival {
+		a := imports(id, "TH", "T1", content)
+		a.Message.Certificate.Test, a.Certificate.Key.Test, a.Certificate.Mode = true, true, "test"
+		return a
+	}
+	available, conflict := exchange.CertificateAvailable, exchange.CertificateInConflict
+	s.accept(tried("m1@th", "a"))
+	s.accept(imports("m2@th", "TH", "T1", "a"))
+	s.accept(imports("m3@th", "TH", "T1", "a")) // confirms the second
+	s.reopen()
+	same(s, "tried and real", s.states("T1"), []exchange.CertificateState{available, available})
+	s.accept(tried("m4@th", "b"))
+	same(s, "tried otherwise", s.states("T1"), []exchange.CertificateState{conflict, available, conflict})
+	if c := s.certificates(exchange.CertificateQuery{Message: "m1@th"}); len(c) != 1 || !c[0].Key.Test || c[0].Mode != "test" {
+		s.Errorf("the record of what was tried: %+v", c)
+	}
+}

@@ -106,3 +106,63 @@ func entriesTogetherOneWins(s *suite) {
 		s.Errorf("%d of %d writers won, there are %d versions", won, writers, n)
 	}
 }
+
+// proposed proposes a version and gives what the store made of it.
+func (s *suite) proposed(e partners.Entry) partners.Proposal {
+	s.Helper()
+	p, err := s.Propose(s.Context(), e)
+	if err != nil {
+		s.Fatal(err)
+	}
+	same(s, "proposal", p, partners.Proposal{Number: p.Number, State: partners.ProposalOpen, Entry: e})
+	return p
+}
+
+// decided is p with a decision.
+func decided(p partners.Proposal, state partners.ProposalState) partners.Proposal {
+	p.State, p.DecidedAt, p.DecidedBy, p.DecidedWhy = state, at(50), "second", "why"
+	return p
+}
+
+func proposalsAreDecidedOnce(s *suite) {
+	first, second, third := s.proposed(entry("TW", 1)), s.proposed(entry("TW", 1)), s.proposed(entry("VN", 1))
+	if first.Number != 1 || second.Number != 2 || third.Number != 3 {
+		s.Errorf("numbers %d, %d, %d", first.Number, second.Number, third.Number)
+	}
+	list := func() []partners.Proposal {
+		s.Helper()
+		list, err := s.Proposals(s.Context())
+		if err != nil {
+			s.Fatal(err)
+		}
+		return list
+	}
+	s.reopen()
+	same(s, "proposals", list(), []partners.Proposal{first, second, third})
+	same(s, "entries before a decision", s.entries(), nil)
+	confirmed, rejected := decided(first, partners.ProposalConfirmed), decided(third, partners.ProposalRejected)
+	for _, p := range []partners.Proposal{confirmed, rejected} {
+		if err := s.Decide(s.Context(), p); err != nil {
+			s.Fatal(err)
+		}
+	}
+	unknown := decided(third, partners.ProposalConfirmed)
+	unknown.Number = 9
+	for _, refused := range []struct {
+		p    partners.Proposal
+		want error
+	}{
+		{confirmed, partners.ErrDecided},
+		{decided(third, partners.ProposalConfirmed), partners.ErrDecided},
+		{second, partners.ErrDecided}, // which is no decision
+		{unknown, partners.ErrUnknownProposal},
+		{decided(second, partners.ProposalConfirmed), partners.ErrStale}, // TW has a version 1
+	} {
+		if err := s.Decide(s.Context(), refused.p); !errors.Is(err, refused.want) {
+			s.Errorf("deciding about %d as %s: %v, want %v", refused.p.Number, refused.p.State, err, refused.want)
+		}
+	}
+	s.reopen()
+	same(s, "proposals", list(), []partners.Proposal{confirmed, second, rejected})
+	same(s, "entries", s.entries(), []partners.Entry{entry("TW", 1)})
+}
