@@ -124,7 +124,7 @@ type PartnerConfig struct {
 	// 0 for DefaultOverlap.
 	Overlap time.Duration `yaml:"overlap"`
 	// Announcements is AnnouncementsStage or AnnouncementsTell: what becomes of a credential that the partner announces, if nothing stands
-	// against it. Empty is AnnouncementsStage, or AnnouncementsTell where a second operator confirms changes of trust.
+	// against it. Empty is AnnouncementsStage, or with Config.SecondOperator AnnouncementsTell.
 	Announcements string `yaml:"announcements"`
 	// Announced is the number of the last announcement of the partner that was staged; older ones are refused.
 	Announced int64 `yaml:"announced"`
@@ -189,7 +189,7 @@ const (
 const (
 	// AnnouncementsStage: it is staged and counts from the announced instant on.
 	AnnouncementsStage = "stage"
-	// AnnouncementsTell: an operator is told, and decides.
+	// AnnouncementsTell: an operator is told, and decides; with Config.SecondOperator about a Proposal.
 	AnnouncementsTell = "tell"
 )
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,8 +34,8 @@ const notice = 10 * 24 * time.Hour
 
 func (r *rotation) now() time.Time { return scriptTime.Add(time.Duration(r.ahead.Load())) }
 
-// newRotation starts the nodes. KR's next key lies in next.key and next.pem, issued by its own PKI, and its time begins after notice.
-func newRotation(t *testing.T) *rotation {
+// newRotation starts the nodes, TW with variables over its configuration. KR's next key lies in next.key and next.pem, issued by its own PKI, and its time begins after notice.
+func newRotation(t *testing.T, environ ...string) *rotation {
 	t.Helper()
 	r := &rotation{T: t, two: newPair(t), done: make(chan exchange.Event, 1000)}
 	agreed := []string{"ECOGATE_AGREEMENTS_0_ACTIONS_ANNOUNCE=" + partners.AnnounceAction, "ECOGATE_AGREEMENTS_0_ACTIONS_ANNOUNCE_ANSWER=" + partners.AnnounceAnswerAction}
@@ -58,14 +59,14 @@ func newRotation(t *testing.T) *rotation {
 		p := &cfg.Partners[0]
 		p.AnchorFiles = append(p.AnchorFiles, filepath.Join(pki.Dir, "root.pem"))
 	}
-	r.tw = start(r.two.TW, nil, trusting)
+	r.tw = start(r.two.TW, nil, trusting, environ...)
 	r.kr = start(r.two.KR, func(e exchange.Event) { r.done <- e }, func(cfg *config.Config) {
 		cfg.Node.Keys[0].Until = r.now().Add(2 * notice)
 		cfg.Node.Keys = append(cfg.Node.Keys, partners.KeyConfig{
 			Uses: []partners.Use{partners.UseMessageSignature}, KeyFile: keyFile, ChainFile: chainFile, From: r.now().Add(notice),
 		})
 	}, "ECOGATE_AGREEMENTS_0_ENDPOINT="+r.tw.PartnerURL)
-	cfg := loadSide(t, r.two.TW, append(agreed, "ECOGATE_AGREEMENTS_0_ENDPOINT="+r.kr.PartnerURL)...)
+	cfg := loadSide(t, r.two.TW, slices.Concat(environ, agreed, []string{"ECOGATE_AGREEMENTS_0_ENDPOINT=" + r.kr.PartnerURL})...)
 	trusting(&cfg)
 	if err := r.tw.Reload(cfg); err != nil {
 		t.Fatal(err)
@@ -131,15 +132,11 @@ func (r *rotation) states(at time.Time) (old, next partners.State) {
 func TestKeyIsChangedByMessagesBetweenTwoNodes(t *testing.T) {
 	r := newRotation(t)
 	old := r.send("LA26010137")
-	if out := r.run(r.kr, r.two.KR, 0, "key", "announce", "--partner", "TW"); !strings.Contains(out, "old retires") {
-		t.Errorf("announced: %s", out)
+	answer := r.answer()
+	if answer.Result != announcement.ResultStaged {
+		t.Fatalf("answer %+v", answer)
 	}
-	r.until("answered", "")
-	answers, err := r.kr.Store.Messages(t.Context(), exchange.MessageQuery{Direction: exchange.Inbound, Kind: exchange.KindAnnouncementAnswer})
-	if err != nil || len(answers) != 1 || answers[0].Business.AnnouncementAnswer.Outcomes[0].Result != announcement.ResultStaged {
-		t.Fatalf("answers %+v, %v", answers, err)
-	}
-	next := answers[0].Business.AnnouncementAnswer.Outcomes[0].SHA256
+	next := answer.SHA256
 	if before, staged := r.states(r.now()); before != partners.StateActive || staged != partners.StateStaged {
 		t.Errorf("at TW the old one is %q, the next %q", before, staged)
 	}
@@ -177,6 +174,43 @@ func TestKeyIsChangedByMessagesBetweenTwoNodes(t *testing.T) {
 	entry, err := r.tw.Directory.Entries(partners.KindPartner)
 	if err != nil || len(entry) != 1 || entry[0].By != partners.ByNode || !strings.HasPrefix(entry[0].Why, "announcement ") {
 		t.Errorf("versions of TW's partners: %+v, %v", entry, err)
+	}
+}
+
+// answer has KR announce, and gives the one outcome that TW answers.
+func (r *rotation) answer() announcement.Outcome {
+	r.Helper()
+	r.run(r.kr, r.two.KR, 0, "key", "announce", "--partner", "TW")
+	r.until("answered", "")
+	answers, err := r.kr.Store.Messages(r.Context(), exchange.MessageQuery{Direction: exchange.Inbound, Kind: exchange.KindAnnouncementAnswer, Limit: 1})
+	if err != nil || len(answers) != 1 || len(answers[0].Business.AnnouncementAnswer.Outcomes) != 1 {
+		r.Fatalf("answers %+v, %v", answers, err)
+	}
+	return answers[0].Business.AnnouncementAnswer.Outcomes[0]
+}
+
+func TestSecondOperatorConfirmsAnAnnouncement(t *testing.T) {
+	r := newRotation(t, "ECOGATE_REGISTRY_SECOND_OPERATOR=true")
+	if o := r.answer(); o.Result != announcement.ResultTold {
+		t.Errorf("answer %+v", o)
+	}
+	if _, next := r.states(r.now()); next != "" {
+		t.Errorf("before anybody confirmed it is %q", next)
+	}
+	if out := r.run(r.tw, r.two.TW, 0, "proposal", "list"); !strings.Contains(out, "KR") {
+		t.Errorf("proposals: %s", out)
+	}
+	r.run(r.tw, r.two.TW, 0, "proposal", "confirm", "1")
+	if _, next := r.states(r.now()); next != partners.StateStaged {
+		t.Errorf("after it was confirmed it is %q", next)
+	}
+	r.send("LA26010137")
+	if trials := r.tw.Node.Trials(); len(trials) != 1 || trials[0].Verified == 0 {
+		t.Errorf("trials %+v", trials)
+	}
+	r.ahead.Store(int64(time.Minute))
+	if o := r.answer(); o.Result != announcement.ResultStaged || o.Verified == 0 {
+		t.Errorf("answer to a second announcement %+v", o)
 	}
 }
 
