@@ -6,7 +6,7 @@
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
 // certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with
-// proposals.go, credentials.go, rotation.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
+// proposals.go, credentials.go, rotation.go, announcements.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -45,6 +45,10 @@
 //	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
 //	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
 //	POST /api/v1/partners/{id}/message-status  officer, operator         200, exchange.MessageStatus
+//	POST /api/v1/partners/{id}/announcements  operator                   201, exchange.Announced
+//	POST /api/v1/partners/{id}/announced     operator                    200, exchange.Taken
+//	GET  /api/v1/announcement                operator                    200, our announcement as CMS
+//	GET  /api/v1/trials                      officer, operator           200, list of exchange.Trial
 //	POST /api/v1/cancellations               issuer                      201, list of Sent
 //	POST /api/v1/retransmissions             issuer                      201, Sent
 //	POST /api/v1/customs-responses           officer                     201, Sent
@@ -110,6 +114,8 @@ type Options struct {
 	Node     Submitter
 	Operator Operator
 	Dealer   Dealer
+	// Announcer is asked about the change of credentials; nil has no paths for it.
+	Announcer Announcer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
 	// Proposals are what waits for a second operator there; nil for nothing.
@@ -213,6 +219,12 @@ func New(o Options) (http.Handler, error) {
 	e.POST(base+"/releases", s.release, watch)
 	e.POST(base+"/partners/:id/resume", s.resume, operate)
 	e.POST(base+"/partners/:id/ping", s.ping, operate)
+	if s.Announcer != nil {
+		e.POST(base+"/partners/:id/announcements", s.announce, operate)
+		e.POST(base+"/partners/:id/announced", s.takeAnnouncement, operate)
+		e.GET(base+"/announcement", s.announcementFile, operate)
+		e.GET(base+"/trials", s.trials, watch)
+	}
 	s.routeRegistry(e)
 	s.routeRotation(e)
 	return e, nil

@@ -68,7 +68,7 @@ func messageQuery(c echo.Context) (q exchange.MessageQuery, err error) {
 	}
 	if q.Kind, err = oneOf(c, "kind", exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindAnswer,
 		exchange.KindCancellation, exchange.KindResponse, exchange.KindCertificateRequest, exchange.KindCertificateReport,
-		exchange.KindVerificationRequest, exchange.KindVerificationReply,
+		exchange.KindVerificationRequest, exchange.KindVerificationReply, exchange.KindAnnouncement, exchange.KindAnnouncementAnswer,
 		exchange.KindPing, exchange.KindPong, exchange.KindStatusRequest, exchange.KindStatusResponse, exchange.KindUnknown); err != nil {
 		return q, err
 	}

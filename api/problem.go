@@ -14,6 +14,7 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 	"github.com/ecogate/ecogate/partners/issuerlist"
 )
 
@@ -63,6 +64,8 @@ const (
 	CodeUnderway          Code = "underway"
 	CodeNotOpen           Code = "verification_not_open"
 	CodeNotAgreed         Code = "not_agreed"
+	CodeNothing           Code = "nothing_to_announce"
+	CodeAnnouncement      Code = "announcement_refused"
 	CodeDropped           Code = "bytes_dropped"
 	CodeUnknownProposal   Code = "unknown_proposal"
 	CodeDecided           Code = "already_decided"
@@ -129,6 +132,7 @@ var kinds = []kind{
 	{code: CodeChanged, status: http.StatusConflict, title: "The certificate was changed meanwhile; look again", cause: exchange.ErrChanged},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNotNow, status: http.StatusConflict, title: "The credential does not allow this where it stands", cause: partners.ErrNotNow, tell: true},
+	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
@@ -139,6 +143,7 @@ var kinds = []kind{
 	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
 	{code: CodeNotAgreed, status: http.StatusUnprocessableEntity, title: "The agreement with the partner does not have this message", cause: exchange.ErrNotAgreed, tell: true},
+	{code: CodeAnnouncement, status: http.StatusUnprocessableEntity, title: "The file is no announcement of this partner that can be taken", cause: announcement.ErrRefused, tell: true},
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},

@@ -124,6 +124,7 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[api.TakenIssuerList](), reflect.TypeFor[issuerlist.Issuers](), reflect.TypeFor[api.Held](), reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
 		reflect.TypeFor[exchange.HeldCredential](), reflect.TypeFor[api.AffectedPage](), reflect.TypeFor[api.CredentialCheck](),
+		reflect.TypeFor[exchange.Announced](), reflect.TypeFor[exchange.Taken](), reflect.TypeFor[exchange.Trial](),
 	}
 	for _, answer := range answers {
 		for _, typ := range structs(answer, []reflect.Type{reflect.TypeFor[eco.Certificate]()}) {

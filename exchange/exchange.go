@@ -1,5 +1,5 @@
 // Package exchange is the heart of a node: the flow of a certificate of origin out to a partner (submit.go, deliver.go, retry.go) and
-// in from one (receive.go, certificate.go, answer.go, signal.go, refuse.go), and the questions to one (ask.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
+// in from one (receive.go, certificate.go, answer.go, signal.go, refuse.go), the questions to one (ask.go), and the change of credentials (announce.go, trial.go). It hands bytes between the rooms that know formats (ubl, ebms), signatures (signing) and
 // trust (partners), and leaves durability to a Store, whose contract is in store.go.
 //
 // # What delivery guarantees
@@ -38,6 +38,7 @@ import (
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 	"github.com/ecogate/ecogate/signing"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -64,6 +65,8 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
+	announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
+	trials    trials
 	activate  func(context.Context, FirstUse) error
 	// cpus holds a token for each message that is being signed, verified or mapped.
 	cpus chan struct{}
@@ -89,7 +92,9 @@ func New(o Options) (*Node, error) {
 		minRate: o.MinRate,
 		keeper:  o.Keeper,
 
-		activate: o.FirstUse,
+		announced: o.Announced,
+		trials:    trials{accepted: map[string]map[string]bool{}, counts: map[trialKey]*Trial{}},
+		activate:  o.FirstUse,
 
 		owner:  uuid.NewString(),
 		jitter: rand.Float64,

@@ -35,8 +35,13 @@ func (n *Node) takeBusiness(ctx context.Context, r *reception) ebms.Reply {
 
 // recordBusiness reads a business message, decides what it does and records both.
 func (n *Node) recordBusiness(ctx context.Context, r *reception) (Accepted, error) {
-	if r.record.Kind == KindAnswer {
+	switch r.record.Kind {
+	case KindAnswer:
 		return n.recordAnswer(ctx, r)
+	case KindAnnouncement:
+		return n.recordAnnouncement(ctx, r)
+	case KindAnnouncementAnswer:
+		return n.recordAnnouncementAnswer(ctx, r)
 	}
 	m, known := matterOf(r.record.Kind)
 	if !known {

@@ -112,6 +112,10 @@ func kindOfAction(a *partners.Agreement, action string) Kind {
 		return KindAnswer
 	case a.Actions.Cancel:
 		return KindCancellation
+	case a.Actions.Announce:
+		return KindAnnouncement
+	case a.Actions.AnnounceAnswer:
+		return KindAnnouncementAnswer
 	}
 	for _, m := range matters() {
 		if m.action(&a.Actions) == action {

@@ -9,6 +9,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 	"github.com/ecogate/ecogate/signing"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -53,6 +54,10 @@ type Options struct {
 	// BackoffMax is the longest wait between attempts at a partner that cannot be reached (default 1 h; a signal waits a minute at
 	// most, and a certificate no longer than the agreement's RetryInterval).
 	BackoffMax time.Duration
+	// Announced says what becomes of the credentials that a partner announces, and unless it is a dry run may stage them, durably, before
+	// it returns; asked again for the same announcement it says the same. Nil is a node that takes no announcements. An error that wraps
+	// announcement.ErrParty or announcement.ErrOld refuses the message; with any other the partner sends it again.
+	Announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	// Limits bound what is read from a message.
 	Limits ebms.Limits
 }

@@ -40,7 +40,9 @@ type reception struct {
 	// written into an unsigned message.
 	established bool
 	verified    *signing.Verified
-	record      Message
+	// parts are what the message signature covers beside the envelope, as they came.
+	parts  []signing.Part
+	record Message
 	// firstUse activates a credential of the partner that waits for its first use, durably before it returns; nil where none is
 	// activated so. Its error is a *storeError.
 	firstUse func(partners.Use, *x509.Certificate) error
@@ -60,6 +62,7 @@ func (n *Node) Receive(ctx context.Context, request ebms.Request) ebms.Reply {
 		return n.refuse(ctx, r, err)
 	}
 	fault.Point("receive.verified")
+	n.try(r)
 	switch {
 	case r.isSignal():
 		return n.takeSignal(ctx, r)
@@ -231,6 +234,7 @@ func (n *Node) verify(r *reception) error {
 	r.verified, r.octets, r.established = verified, verified.Octets, true
 	r.record.References = recordReferences(verified.References)
 	r.record.Signer = signing.Fingerprint(verified.Signer)
+	r.parts = parts
 	return r.takeCanonical(parts)
 }
 
@@ -364,9 +368,9 @@ func (r *reception) isSignal() bool {
 
 // answersInResponse reports whether signals about this message travel in the HTTP response: the agreement says so and the
 // message asks for it. There is none to a message that came in a response itself, and where signals alone travel there, the report
-// on a certificate does not.
+// on a certificate and the answer to an announcement do not.
 func (r *reception) answersInResponse() bool {
-	if r.record.Kind == KindCertificateRequest && r.agreement.SyncReply == partners.SyncReplySignals {
+	if (r.record.Kind == KindCertificateRequest || r.record.Kind == KindAnnouncement) && r.agreement.SyncReply == partners.SyncReplySignals {
 		return false
 	}
 	return !r.inResponse && r.agreement.SyncReply != "" && r.agreement.SyncReply != partners.SyncReplyNone && r.header.SyncReply

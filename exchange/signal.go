@@ -76,7 +76,7 @@ func (n *Node) takeReply(ctx context.Context, r *reception) error {
 		_, err = n.settle(ctx, r)
 	case KindPong, KindStatusResponse:
 		err = n.recordResponse(ctx, r)
-	case KindAnswer, KindCertificateReport:
+	case KindAnswer, KindCertificateReport, KindAnnouncementAnswer:
 		_, err = n.recordBusiness(ctx, r)
 	default:
 		err = ebms.NewNotSupported(headerLocation+"/Action", fmt.Errorf("action %q answers nothing", r.header.Action))
@@ -97,6 +97,7 @@ func (n *Node) receiveSignal(ctx context.Context, request ebms.Request, sent Mes
 		err = n.authenticate(r)
 	}
 	if err == nil {
+		n.try(r)
 		err = n.takeReply(ctx, r)
 	}
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 )
 
 // Store keeps messages, certificates, the delivery queue, and the audit log. One value serves one node; all methods are safe
@@ -188,6 +189,9 @@ const (
 	KindCertificateReport   Kind = "certificate status report"
 	KindVerificationRequest Kind = "verification request"
 	KindVerificationReply   Kind = "verification reply"
+	// The business messages about credentials.
+	KindAnnouncement       Kind = "announcement"
+	KindAnnouncementAnswer Kind = "announcement answer"
 	// The messages of the messaging service.
 	KindPing           Kind = "ping"
 	KindPong           Kind = "pong"
@@ -201,14 +205,16 @@ const (
 // answers another one.
 func (k Kind) initiates() bool {
 	switch k {
-	case KindCertificate, KindCancellation, KindResponse, KindCertificateRequest, KindVerificationRequest, KindVerificationReply:
+	case KindCertificate, KindCancellation, KindResponse, KindCertificateRequest, KindVerificationRequest, KindVerificationReply, KindAnnouncement:
 		return true
 	}
 	return false
 }
 
 // business reports whether a message of this kind has service and action of the agreement.
-func (k Kind) business() bool { return k.initiates() || k == KindAnswer || k == KindCertificateReport }
+func (k Kind) business() bool {
+	return k.initiates() || k == KindAnswer || k == KindCertificateReport || k == KindAnnouncementAnswer
+}
 
 // State is where a message stands.
 type State string
@@ -317,13 +323,16 @@ type Message struct {
 	Copies int `json:"copies,omitempty"`
 }
 
-// Business is what a business message about a certificate says; one field is set. That of a cancellation is in its document.
+// Business is what a business message about a certificate, or about credentials, says; one field is set. That of a cancellation is in
+// its document.
 type Business struct {
 	Response            *eco.CustomsResponse     `json:"customs_response,omitempty"`
 	StatusRequest       *eco.StatusRequest       `json:"status_request,omitempty"`
 	StatusReport        *eco.StatusReport        `json:"status_report,omitempty"`
 	VerificationRequest *eco.VerificationRequest `json:"verification_request,omitempty"`
 	VerificationReply   *eco.VerificationReply   `json:"verification_reply,omitempty"`
+	Announcement        *announcement.Summary    `json:"announcement,omitempty"`
+	AnnouncementAnswer  *announcement.Answer     `json:"announcement_answer,omitempty"`
 }
 
 // Effect is a change of a certificate's state that stands and falls with a message.

@@ -407,7 +407,7 @@ func (n *Node) seal(a partners.Agreement, m *ebms.Message, parts []ebms.Part, si
 		if err != nil {
 			return Departure{}, fmt.Errorf("message signature: %w", err)
 		}
-		signed, references, err := signing.SignMessage(envelope, SignedParts(m.Manifest, &pkg), key)
+		signed, references, err := n.signMessage(a, envelope, SignedParts(m.Manifest, &pkg), key, now)
 		if err != nil {
 			return Departure{}, fmt.Errorf("message signature: %w", err)
 		}

@@ -173,6 +173,20 @@ func (r *Registry) With(partner, cpaID string, at time.Time) (Agreement, error) 
 	return current(found, at)
 }
 
+// Announcing finds an agreement with a partner that has announcements of credentials: of those in force the one that began last. The
+// errors wrap ErrUnknownPartner, ErrNoAnnouncement or ErrOutsideValidity.
+func (r *Registry) Announcing(partner string, at time.Time) (Agreement, error) {
+	d := r.data.Load()
+	if _, ok := d.partner(partner); !ok {
+		return Agreement{}, fmt.Errorf("%w: %q", ErrUnknownPartner, partner)
+	}
+	found := filter(d.agreements, func(a *Agreement) bool { return a.Partner == partner && a.Actions.Announce != "" })
+	if len(found) == 0 {
+		return Agreement{}, fmt.Errorf("partner %q: %w", partner, ErrNoAnnouncement)
+	}
+	return current(found, at)
+}
+
 // AgreementQuery names the agreement under which a message was composed.
 type AgreementQuery struct {
 	Partner, CPAID string

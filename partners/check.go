@@ -95,6 +95,12 @@ func (k *checker) partner(at string, p PartnerConfig) {
 	k.contacts(at+".contacts", p.Contacts)
 	k.capabilities(at+".capabilities", p.Capabilities)
 	k.notNegative(at+".concurrency", p.Concurrency)
+	if p.Announced < 0 {
+		k.add(at+".announced", "%d is less than 0", p.Announced)
+	}
+	if a := p.Announcements; a != "" && a != AnnouncementsStage && a != AnnouncementsTell {
+		k.add(at+".announcements", "%q is not %s or %s", a, AnnouncementsStage, AnnouncementsTell)
+	}
 	if p.Overlap < 0 {
 		k.add(at+".overlap", "%s is less than 0", p.Overlap)
 	}

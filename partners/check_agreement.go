@@ -112,6 +112,12 @@ func (k *checker) service(at string, a AgreementConfig) {
 			named[*own.value] = "actions." + own.key
 		}
 	}
+	switch announces, answers := a.Actions.Announce != ActionNone, a.Actions.AnnounceAnswer != ActionNone; {
+	case announces != answers:
+		k.add(at+".actions.announce", "goes with announce_answer: agree on both or on neither")
+	case announces && !*a.SignatureRequired:
+		k.add(at+".actions.announce", "needs signature_required: an announcement counts by its signature")
+	}
 }
 
 const reservedService = "urn:oasis:names:tc:ebxml-msg:service"

@@ -126,6 +126,11 @@ type PartnerConfig struct {
 	// Overlap is how long a credential of this partner that is replaced counts on, unless the step that replaces it says otherwise;
 	// 0 for DefaultOverlap.
 	Overlap time.Duration `yaml:"overlap"`
+	// Announcements is AnnouncementsStage or AnnouncementsTell: what becomes of a credential that the partner announces, if nothing stands
+	// against it. Empty is AnnouncementsStage, or with Config.SecondOperator AnnouncementsTell.
+	Announcements string `yaml:"announcements"`
+	// Announced is the number of the last announcement of the partner that was staged; older ones are refused.
+	Announced int64 `yaml:"announced"`
 	// TimeStampAnchorFiles and TimeStampAnchors hold the credentials, or the CAs, of the time-stamp authorities that the partner's
 	// issuing bodies use. With any, a document with another time-stamp is refused; without, time-stamps are not verified.
 	TimeStampAnchorFiles []string `yaml:"timestamp_anchor_files" path:"true"`
@@ -186,6 +191,14 @@ const (
 	// and that no credential which counts does. For message-signature and document-signature alone: the two ends of a connection
 	// are told apart before there is a message, and several of their credentials may count at the same time.
 	ActivateAtFirstUse = "first-use"
+)
+
+// The values of PartnerConfig.Announcements.
+const (
+	// AnnouncementsStage: it is staged and counts from the announced instant on.
+	AnnouncementsStage = "stage"
+	// AnnouncementsTell: an operator is told, and decides; with Config.SecondOperator about a Proposal.
+	AnnouncementsTell = "tell"
 )
 
 // DefaultOverlap is how long a credential that was replaced counts on for what is under way, unless it is said otherwise.
@@ -330,6 +343,10 @@ type Actions struct {
 	// DefaultVerificationRequestAction and DefaultVerificationReplyAction.
 	VerificationRequest string `yaml:"verification_request"`
 	VerificationReply   string `yaml:"verification_reply"`
+	// Announce tells of the credentials that a party will use next, AnnounceAnswer what becomes of them. Both default to ActionNone,
+	// since partners have to know of them; the names to agree on are AnnounceAction and AnnounceAnswerAction. They need signatures.
+	Announce       string `yaml:"announce"`
+	AnnounceAnswer string `yaml:"announce_answer"`
 }
 
 // ActionNone in Actions says that a message is not agreed.
@@ -352,6 +369,8 @@ func (a *Actions) list() []action {
 		{"status_report", &a.StatusReport, DefaultStatusReportAction},
 		{"verification_request", &a.VerificationRequest, DefaultVerificationRequestAction},
 		{"verification_reply", &a.VerificationReply, DefaultVerificationReplyAction},
+		{"announce", &a.Announce, ActionNone},
+		{"announce_answer", &a.AnnounceAnswer, ActionNone},
 	}
 }
 
@@ -374,6 +393,12 @@ const (
 	DefaultStatusReportAction        = "ReportCertificateStatus"
 	DefaultVerificationRequestAction = "RequestVerification"
 	DefaultVerificationReplyAction   = "ReplyToVerification"
+)
+
+// The actions to agree on for announcements of credentials.
+const (
+	AnnounceAction       = "AnnounceCredentials"
+	AnnounceAnswerAction = "AnswerCredentials"
 )
 
 // Defaults and bounds of AgreementConfig.

@@ -150,6 +150,8 @@ var (
 	ErrUnknownPartner = errors.New("unknown partner")
 	// ErrNoAgreement: no agreement with the partner covers the form.
 	ErrNoAgreement = errors.New("no agreement covers this form")
+	// ErrNoAnnouncement: no agreement with the partner has announcements of credentials.
+	ErrNoAnnouncement = errors.New("no agreement has announcements of credentials; a file may take their place")
 	// ErrUnknownCPA: no agreement has this CPAId.
 	ErrUnknownCPA = errors.New("unknown CPAId")
 	// ErrPartyMismatch: From or To is not a party of the agreement.

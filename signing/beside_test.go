@@ -119,6 +119,13 @@ func TestSignaturesTogetherCoverTheSameOctets(t *testing.T) {
 			}
 		})
 	}
+	alone, err := signing.SignDocument([]byte(document), documentPath, keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signing.VerifyTogether(alone, documentPath, candidates, signing.Policy{}); !errors.Is(err, signing.ErrPolicy) {
+		t.Errorf("a document of one signature: %v", err)
+	}
 	if _, err := signing.VerifyDocument(signed, documentPath, candidates, signing.Policy{}); !errors.Is(err, signing.ErrMalformed) {
 		t.Errorf("as a document of one signature: %v", err)
 	}

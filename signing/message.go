@@ -22,7 +22,7 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	element, _, err := messageSignatures(doc)
+	element, beside, err := messageSignatures(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,11 @@ func VerifyMessage(envelope []byte, parts []Part, candidates []*x509.Certificate
 	if err != nil {
 		return nil, err
 	}
-	return s.verify(doc, parts, candidates)
+	v, err := s.verify(doc, parts, candidates)
+	if err == nil {
+		v.Beside = beside != nil
+	}
+	return v, err
 }
 
 // SignMessage puts a signature over an ebMS envelope and its parts into the envelope, as the last child of SOAP:Header

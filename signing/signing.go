@@ -100,6 +100,8 @@ type Verified struct {
 	// SigningTime is when the signer of a XAdES document or of an announcement says that it signed; zero if it does not say.
 	// Nobody vouches for it.
 	SigningTime time.Time
+	// Beside: the message has a second signature, which [VerifyMessageBeside] verifies.
+	Beside bool
 	// TimeStamp is what a time-stamp authority says about the signature (XAdES-T); nil if there is none.
 	TimeStamp *TimeStamp
 }

@@ -16,8 +16,9 @@ import (
 )
 
 func (c *cli) certCommand() *cobra.Command {
-	return group("cert", "Credentials of the node and of its partners",
-		append([]*cobra.Command{c.certList(), c.certCheck(), c.certAffected(), c.certNeedsRenewal()}, rotation{c, false}.verbs()...)...)
+	return group("cert", "Credentials of the node and of its partners", append([]*cobra.Command{
+		c.certList(), c.certCheck(), c.certAffected(), c.certNeedsRenewal(), c.certAnnounced(), c.certTrials(),
+	}, rotation{c, false}.verbs()...)...)
 }
 
 func listed(h partners.Held) exchange.HeldCredential {

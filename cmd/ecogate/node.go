@@ -169,7 +169,7 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 	}
 	return exchange.New(exchange.Options{
 		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Schemas: schemas, Now: o.Now, Log: o.Log, Observe: o.Observe,
-		Post: n.poster, FirstUse: n.firstUse,
+		Post: n.poster, FirstUse: n.firstUse, Announced: n.desk().Take,
 		Workers: d.Workers, PerPartner: d.PerPartner, Poll: d.Poll, Lease: d.Lease, MinRate: d.MinRate, BackoffMax: d.BackoffMax,
 		BreakerFailures: d.BreakerFailures, BreakerPause: d.BreakerPause,
 		Limits: messageLimits(cfg.Limits),
@@ -205,7 +205,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
 		Paper: func() paper.Options {
 			now := printed
