@@ -29,7 +29,8 @@
 // signature, verify.go for what makes it true, envelope.go and xpath.go for what is particular to ebMS, then algorithm.go,
 // sign.go and key.go. xades.go writes and xadesread.go reads what XAdES adds, timestamp.go its tokens. pbes2.go, pkcs12.go and
 // pkcs11.go are where a key may lie, cms.go reads signed announcements and cmswrite.go writes them. beside.go is for keys that are to
-// take the place of others: a second signature of a message, several of a document. inspect.go shows a
+// take the place of others: a second signature of a message, several of a document; several.go for documents that parties sign
+// one after the other. inspect.go shows a
 // signature to people and decides nothing; canonical.go gives canonical forms and places to those who look for the cause of a
 // difference.
 package signing

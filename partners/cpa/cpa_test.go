@@ -167,7 +167,7 @@ func TestActionsAreGivenTheirMeaning(t *testing.T) {
 	if got, err = c.Agreement(cpa.Options{Own: c.Parties[0].IDs, Base: []partners.AgreementConfig{base}}); err != nil || got.Refused() {
 		t.Fatal(err, got.Findings)
 	}
-	if a := got.Agreements[0]; a.Action != "Send" || a.Actions.Response != "Reply" || a.OrderGap != time.Hour || len(a.Forms) != 1 || a.AllowSHA1 || a.MaxParts != 0 {
+	if a := got.Agreements[0]; a.Action != "Send" || a.Actions.Response != "Reply" || a.OrderGap != time.Hour || len(a.Forms) != 1 || a.AllowSHA1 || a.MaxParts != 7 {
 		t.Errorf("%+v", a)
 	}
 }

@@ -346,7 +346,6 @@ func (im *importer) fill(a *partners.AgreementConfig, t *terms) {
 	if t.order.value == partners.OrderGuaranteed && !(t.ack.value && t.duplicates.value && t.sync.value == partners.SyncReplyNone) {
 		im.refuse(im.c.root.child("PartyInfo"), "", "%s comes to Guaranteed, which needs ackRequested and duplicateElimination always and syncReplyMode none (ebMS 2.0 §9)", t.order.path)
 	}
-	a.Retries, a.RetryInterval, a.PersistDuration = nil, 0, 0
 	if t.retries.is {
 		a.Retries = &t.retries.value
 	}
@@ -363,7 +362,7 @@ func (im *importer) fill(a *partners.AgreementConfig, t *terms) {
 	least := time.Duration(retries+1) * interval
 	switch {
 	case t.persistAt == nil:
-		if least > partners.DefaultPersistDuration {
+		if kept := a.PersistDuration; kept == 0 && least > partners.DefaultPersistDuration || kept != 0 && least > kept {
 			a.PersistDuration = least
 		}
 	case t.persist < least:
@@ -376,7 +375,6 @@ func (im *importer) fill(a *partners.AgreementConfig, t *terms) {
 	if !t.sha1 {
 		a.AllowSHA1Until = time.Time{}
 	}
-	a.MaxParts = 0
 	if !t.partsOpen {
 		a.MaxParts = t.parts
 	}
