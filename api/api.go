@@ -5,7 +5,7 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with proposals.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with proposals.go, rotation.go, announcements.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
@@ -29,6 +29,9 @@
 //	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
 //	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
 //	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
+//	POST /api/v1/partners/{id}/credentials/{step}  operator              200, CredentialChange
+//	POST /api/v1/node/keys/{step}            operator                    200, CredentialChange
+//	GET  /api/v1/node/keys                   officer, operator           200, list of CredentialState
 //	GET  /api/v1/proposals                   officer, operator           200, list of ProposedChange
 //	POST /api/v1/proposals/{n}/confirm       operator                    200, RegistryChange
 //	POST /api/v1/proposals/{n}/reject        operator                    200, ProposedChange
@@ -51,7 +54,8 @@
 //
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
 // have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
-// {kind} of the registry is partners or agreements; a change there answers 202 when it waits for a second operator.
+// {kind} of the registry is partners or agreements. {step} is stage, activate, retire, roll-back or distrust. A change of the registry, and a
+// step, answers 202 when it waits for a second operator.
 package api
 
 import (
@@ -108,7 +112,9 @@ type Options struct {
 	Registry Registry
 	// Proposals are what waits for a second operator there; nil for nothing.
 	Proposals Proposals
-	Store     Reader
+	// Rotator is where credentials are replaced; without one there are no such paths.
+	Rotator Rotator
+	Store   Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -199,6 +205,7 @@ func New(o Options) (http.Handler, error) {
 		e.GET(base+"/trials", s.trials, watch)
 	}
 	s.routeRegistry(e)
+	s.routeRotation(e)
 	return e, nil
 }
 

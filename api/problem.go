@@ -42,51 +42,53 @@ type Code string
 
 // The codes; the table kinds gives each its status and its meaning.
 const (
-	CodeMalformed       Code = "malformed_request"
-	CodeParameter       Code = "bad_parameter"
-	CodeUnauthenticated Code = "unauthenticated"
-	CodeForbidden       Code = "forbidden"
-	CodeNotAuthorised   Code = "issuer_not_authorised"
-	CodeNotFound        Code = "not_found"
-	CodeNoPath          Code = "no_such_path"
-	CodeUnknownPartner  Code = "unknown_partner"
-	CodeUnknownCPA      Code = "unknown_agreement"
-	CodeUnknownEntry    Code = "unknown_entry"
-	CodeMethod          Code = "method_not_allowed"
-	CodeTooSlow         Code = "too_slow"
-	CodeConflict        Code = "conflict"
-	CodeInConflict      Code = "certificate_in_conflict"
-	CodeIllegalMove     Code = "illegal_move"
-	CodeAmbiguous       Code = "ambiguous_reference"
-	CodeUnderway        Code = "underway"
-	CodeNotOpen         Code = "verification_not_open"
-	CodeNotAgreed       Code = "not_agreed"
-	CodeNothing         Code = "nothing_to_announce"
-	CodeAnnouncement    Code = "announcement_refused"
-	CodeDropped         Code = "bytes_dropped"
-	CodeUnknownProposal Code = "unknown_proposal"
-	CodeDecided         Code = "already_decided"
-	CodeSameOperator    Code = "second_operator_required"
-	CodeStale           Code = "stale"
-	CodeUnconditional   Code = "precondition_required"
-	CodeInvalidEntry    Code = "invalid_entry"
-	CodeTooLarge        Code = "too_large"
-	CodeMediaType       Code = "unsupported_media_type"
-	CodeInvalid         Code = "invalid_certificate"
-	CodeFaultyFile      Code = "faulty_file"
-	CodeNoAgreement     Code = "no_agreement"
-	CodeNotInForce      Code = "agreement_not_in_force"
-	CodeNoTimeStamp     Code = "no_timestamp"
-	CodeOverAgreement   Code = "over_agreement"
-	CodeUnreadable      Code = "unreadable_message"
-	CodeTooLong         Code = "too_long_for_paper"
-	CodeInternal        Code = "internal"
-	CodeDamaged         Code = "stored_bytes_damaged"
-	CodeNoAnswer        Code = "no_answer"
-	CodeFull            Code = "store_full"
-	CodeUnavailable     Code = "unavailable"
-	CodeNotReady        Code = "not_ready"
-	CodeTimedOut        Code = "timed_out"
+	CodeMalformed         Code = "malformed_request"
+	CodeParameter         Code = "bad_parameter"
+	CodeUnauthenticated   Code = "unauthenticated"
+	CodeForbidden         Code = "forbidden"
+	CodeNotAuthorised     Code = "issuer_not_authorised"
+	CodeNotFound          Code = "not_found"
+	CodeNoPath            Code = "no_such_path"
+	CodeUnknownPartner    Code = "unknown_partner"
+	CodeUnknownCPA        Code = "unknown_agreement"
+	CodeUnknownEntry      Code = "unknown_entry"
+	CodeUnknownCredential Code = "unknown_credential"
+	CodeNotNow            Code = "not_now"
+	CodeMethod            Code = "method_not_allowed"
+	CodeTooSlow           Code = "too_slow"
+	CodeConflict          Code = "conflict"
+	CodeInConflict        Code = "certificate_in_conflict"
+	CodeIllegalMove       Code = "illegal_move"
+	CodeAmbiguous         Code = "ambiguous_reference"
+	CodeUnderway          Code = "underway"
+	CodeNotOpen           Code = "verification_not_open"
+	CodeNotAgreed         Code = "not_agreed"
+	CodeNothing           Code = "nothing_to_announce"
+	CodeAnnouncement      Code = "announcement_refused"
+	CodeDropped           Code = "bytes_dropped"
+	CodeUnknownProposal   Code = "unknown_proposal"
+	CodeDecided           Code = "already_decided"
+	CodeSameOperator      Code = "second_operator_required"
+	CodeStale             Code = "stale"
+	CodeUnconditional     Code = "precondition_required"
+	CodeInvalidEntry      Code = "invalid_entry"
+	CodeTooLarge          Code = "too_large"
+	CodeMediaType         Code = "unsupported_media_type"
+	CodeInvalid           Code = "invalid_certificate"
+	CodeFaultyFile        Code = "faulty_file"
+	CodeNoAgreement       Code = "no_agreement"
+	CodeNotInForce        Code = "agreement_not_in_force"
+	CodeNoTimeStamp       Code = "no_timestamp"
+	CodeOverAgreement     Code = "over_agreement"
+	CodeUnreadable        Code = "unreadable_message"
+	CodeTooLong           Code = "too_long_for_paper"
+	CodeInternal          Code = "internal"
+	CodeDamaged           Code = "stored_bytes_damaged"
+	CodeNoAnswer          Code = "no_answer"
+	CodeFull              Code = "store_full"
+	CodeUnavailable       Code = "unavailable"
+	CodeNotReady          Code = "not_ready"
+	CodeTimedOut          Code = "timed_out"
 )
 
 // kind is one row of the table that server and client share.
@@ -113,6 +115,7 @@ var kinds = []kind{
 	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: partners.ErrUnknownPartner, tell: true},
 	{code: CodeUnknownCPA, status: http.StatusNotFound, title: "No agreement with this partner has this CPAId", cause: partners.ErrUnknownCPA, tell: true},
 	{code: CodeUnknownEntry, status: http.StatusNotFound, title: "The registry has no such partner, agreement or version", cause: partners.ErrUnknownEntry, tell: true},
+	{code: CodeUnknownCredential, status: http.StatusNotFound, title: "There is no such credential here", cause: partners.ErrUnknownCredential, tell: true},
 	{code: CodeUnknownProposal, status: http.StatusNotFound, title: "There is no such proposal", cause: partners.ErrUnknownProposal, tell: true},
 	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
 	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
@@ -123,6 +126,7 @@ var kinds = []kind{
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
+	{code: CodeNotNow, status: http.StatusConflict, title: "The credential does not allow this where it stands", cause: partners.ErrNotNow, tell: true},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},

@@ -250,8 +250,7 @@ func party(id string) string {
 }
 
 // spreadDistrust has every credential of a key distrusted that one credential of it is: whoever has the key signs for all of them.
-func (l *loader) spreadDistrust(partner string) {
-	list := l.data.credentials[partner]
+func spreadDistrust(list []*trusted) {
 	for _, t := range list {
 		for _, other := range list {
 			if t.Distrusted.IsZero() || !sameKey(t.X509Cert, other.X509Cert) {
@@ -270,7 +269,7 @@ func sameKey(a, b *x509.Certificate) bool {
 
 // rank puts what began last first. The order of the configuration decides between equals.
 func (l *loader) rank(partner string) {
-	l.spreadDistrust(partner)
+	spreadDistrust(l.data.credentials[partner])
 	slices.SortStableFunc(l.data.credentials[partner], func(a, b *trusted) int { return b.From.Compare(a.From) })
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Use is what a credential may do.
@@ -69,6 +70,9 @@ type Credential struct {
 	// Revoked is set when its issuer, or one above, withdrew it after the instant that was asked about.
 	Revoked *revocation.Revocation
 }
+
+// SHA256 is the fingerprint of the credential, by which steps name it: the digest of its DER in hexadecimal.
+func (c Credential) SHA256() string { return signing.Fingerprint(c.X509Cert) }
 
 // PartyID is eb:PartyId (ebMS 2.0 §3.1.1.1): without a Type the Value is a URI.
 type PartyID struct {

@@ -46,6 +46,39 @@ func (p *PartnerConfig) Stage(s Staging, now time.Time) error {
 	return p.place(s.Body, c)
 }
 
+// Stage adds a key of the node, for an issuing body or, for body "", for its own uses; it signs nothing until it is activated. The error wraps
+// ErrNotNow if the key is there already and has not retired.
+func (k *NodeKeys) Stage(body string, key KeyConfig, now time.Time) error {
+	key.Activate = ActivateByHand
+	x509Cert, err := key.x509Cert()
+	if err != nil {
+		return err
+	}
+	fingerprint := signing.Fingerprint(x509Cert)
+	err = k.rotated().edit(func(list []entry) ([]entry, error) {
+		for _, e := range list {
+			if e.has(fingerprint) && e.body == body && !e.isOver(now) {
+				return nil, notNow("%s is there already", e)
+			}
+		}
+		return list, nil
+	})
+	if err != nil {
+		return err
+	}
+	if body == "" {
+		k.Keys = append(slices.Clone(k.Keys), key)
+		return nil
+	}
+	key.Uses = nil
+	i := slices.IndexFunc(k.Issuers, func(issuer IssuerKeys) bool { return issuer.ID == body })
+	if i < 0 {
+		i, k.Issuers = len(k.Issuers), append(k.Issuers, IssuerKeys{ID: body})
+	}
+	k.Issuers[i].Keys = append(slices.Clone(k.Issuers[i].Keys), key)
+	return nil
+}
+
 // place adds a credential, as it stands, to those of an issuing body or, for body "", to the others.
 func (p *PartnerConfig) place(body string, c CredentialConfig) error {
 	if body == "" {

@@ -13,7 +13,8 @@ import (
 )
 
 func (c *cli) certCommand() *cobra.Command {
-	return group("cert", "Credentials of the node and of its partners", c.certList(), c.certCheck(), c.certNeedsRenewal(), c.certAnnounced(), c.certTrials())
+	return group("cert", "Credentials of the node and of its partners",
+		append([]*cobra.Command{c.certList(), c.certCheck(), c.certNeedsRenewal(), c.certAnnounced(), c.certTrials()}, rotation{c, false}.verbs()...)...)
 }
 
 // listedCredential is one row of "cert list".
@@ -44,7 +45,8 @@ func (c *cli) certList() *cobra.Command {
 		Use:   "list [--expiring TIME]",
 		Short: "List credentials with their state, the one that ends first first",
 		Long: "List every credential of the configuration with its state: staged (not yet), active, retiring (still counts for what is under way, a\n" +
-			"newer one has taken its place), retired (over), or withheld (would count, but no chain to an anchor of its partner holds). No node is\n" +
+			"newer one has taken its place), retired (over), revoked (distrusted), or withheld (would count, but no chain to an anchor of its partner\n" +
+			"holds). No node is\n" +
 			"asked, and so nothing is known of revocations; \"partner revocation\" tells what a node knows. Own credentials have no partner.",
 		Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {

@@ -21,14 +21,15 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-const keyHelp = `Make and look at private keys and credentials in files, offline: no node and no configuration are needed, but for "announce", which
-asks a node.
+const keyHelp = `Make and look at private keys and credentials in files, offline: for "new", "csr", "import" and "show" no node and no configuration are
+needed. The other commands tell a running node which of its keys to use, and from when on, and have it announce the next ones.
 
 Files are written for their owner alone (mode 0600), and none that is there is ever overwritten. A passphrase is read from a
 file that holds it on its only line, never from the command line, where other users of the machine may see it.`
 
 func (c *cli) keyCommand() *cobra.Command {
-	g := group("key", "Private keys and credentials in files, and announcing the next ones", c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyAnnounce())
+	g := group("key", "Private keys and credentials in files, and those that a node uses",
+		append([]*cobra.Command{c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyAnnounce()}, rotation{c, true}.verbs()...)...)
 	g.Long = keyHelp
 	return g
 }

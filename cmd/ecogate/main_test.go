@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ecogate/ecogate/internal/pkitest"
 )
 
 func TestMain(m *testing.M) {
@@ -26,6 +28,7 @@ func TestMain(m *testing.M) {
 //	nodes [NAME=VALUE...] the same, and run both nodes in this process on scriptTime, with variables over KR's
 //	                      configuration; KR_URL and TW_URL are their APIs
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
+//	issue SIDE NAME USE   write SIDE/next/NAME.key and .pem, of a new PKI with its root in SIDE/next/root.pem
 //	exits CODE ARG...     run "ecogate ARG..." and expect its exit code; "stdout" and "stderr" look at its output
 //	serve FILE [ARG...]   run "ecogate serve --config FILE ARG..." as a process of its own until it has printed its listeners;
 //	                      API_URL, ADMIN_URL and PARTNER_URL are what it printed, API_ADDRESS and so on without scheme
@@ -67,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"await": func(ts *testscript.TestScript, _ bool, args []string) {
 				worldOf(ts).steps.await(ts, args[0], strings.Join(args[1:], " "))
 			},
+			"issue":   issueCommand,
 			"exits":   exitsCommand,
 			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
 			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },
@@ -179,6 +183,23 @@ func getCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s answers %s, want %s: %s", args[0], got, args[1], body)
 	}
 	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+}
+
+// issueCommand is the script command "issue SIDE NAME USE": SIDE/next/NAME.key and NAME.pem, under a new PKI, whose root is in
+// SIDE/next/root.pem.
+func issueCommand(ts *testscript.TestScript, _ bool, args []string) {
+	side, name, use := args[0], args[1], args[2]
+	pki, err := pkitest.New(pkitest.Options{Country: strings.ToUpper(side), Organisation: "Next"})
+	ts.Check(err)
+	issued, err := pki.Issue(pkitest.Request{Name: name, Use: pkitest.Use(use)})
+	ts.Check(err)
+	folder := ts.MkAbs(side + "/next")
+	_, err = pki.Root.WriteCredential(folder, "root")
+	ts.Check(err)
+	_, err = issued.WriteCredential(folder, name)
+	ts.Check(err)
+	_, err = issued.WriteKey(folder, name)
 	ts.Check(err)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/revocation"
+	"github.com/ecogate/ecogate/signing"
 	"github.com/ecogate/ecogate/store/bolt"
 	"github.com/ecogate/ecogate/ubl"
 )
@@ -165,7 +166,7 @@ func newExchange(cfg config.Config, n *runningNode, o nodeOptions) (*exchange.No
 	}
 	return exchange.New(exchange.Options{
 		Store: n.Store, Keeper: n.Store, Registry: n.Registry, Schemas: schemas, Now: o.Now, Log: o.Log, Observe: o.Observe,
-		Post: n.poster, Announced: n.desk().Take,
+		Post: n.poster, FirstUse: n.firstUse, Announced: n.desk().Take,
 		Workers: d.Workers, PerPartner: d.PerPartner, Poll: d.Poll, Lease: d.Lease, MinRate: d.MinRate, BackoffMax: d.BackoffMax,
 		BreakerFailures: d.BreakerFailures, BreakerPause: d.BreakerPause,
 		Limits: messageLimits(cfg.Limits),
@@ -201,7 +202,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Registry: n.Directory, Proposals: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
@@ -261,6 +262,14 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	n.admin.serve(api.AdminHandler(options), cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "admin")))
 	n.AdminURL = n.admin.url()
 	return nil
+}
+
+// firstUse activates a credential of a partner that was used for the first time.
+func (n *runningNode) firstUse(ctx context.Context, f exchange.FirstUse) error {
+	fingerprint := signing.Fingerprint(f.X509Cert)
+	edit := partners.Edit{By: partners.ByNode, Why: fmt.Sprintf("first use of credential %s for %s, by message %q", fingerprint, f.Use, f.MessageID)}
+	_, err := n.Directory.EditPartner(ctx, edit, f.Partner, func(p *partners.PartnerConfig) error { return p.UseFirst(fingerprint, f.At, n.now()) })
+	return err
 }
 
 // registryChanged has what follows from the registry brought in step.

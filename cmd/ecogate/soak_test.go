@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
@@ -23,9 +22,16 @@ import (
 // soakRotations is how often a credential is replaced while messages flow.
 const soakRotations = 20
 
+// soakReloads are those that a reload does; once the registry has a partner, what the configuration says of it plays no part.
+const soakReloads = 8
+
+// soakFirstUses are those of the others that the first message or document activates, one for each use of soakUses that may.
+var soakFirstUses = []int{12, 15}
+
 // TestRotationUnderLoadLosesNothing runs two nodes over mutual TLS that send each other certificates, each receipted with a
-// signed acknowledgment, while credentials of every use and of both sides are replaced at random moments. No message may be
-// refused and none may be lost. Then a credential is revoked, and nothing that it signed afterwards is taken.
+// signed acknowledgment, while credentials of every use and of both sides are replaced at random moments: first by reloads of the
+// configuration, then over the API, of which one for messages and one for documents at their first use. No message may be refused and none
+// may be lost. Then a credential is distrusted, and nothing that it signed afterwards is taken.
 func TestRotationUnderLoadLosesNothing(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -35,7 +41,12 @@ func TestRotationUnderLoadLosesNothing(t *testing.T) {
 		// A random moment: after so many more receipts.
 		moment := func() { s.flow(t, 1+random.IntN(8)) }
 		moment()
-		s.rotate(t, s.sides[random.IntN(2)], soakUses[i%len(soakUses)], moment)
+		side, use := s.sides[random.IntN(2)], soakUses[i%len(soakUses)]
+		if i < soakReloads {
+			s.rotate(t, side, use, moment)
+		} else {
+			s.rotateByAPI(t, side, use, moment, slices.Contains(soakFirstUses, i))
+		}
 	}
 	s.flow(t, 20)
 	s.stop(t)
@@ -329,44 +340,6 @@ func (s *soak) judge(t *testing.T, side *soakSide) {
 		side.ID, sent, delivered, accepted, refused, sent-accepted, again)
 	if delivered != sent || accepted != sent {
 		t.Errorf("%s sent %d: delivered %d, accepted by the partner %d; want all", side.ID, sent, delivered, accepted)
-	}
-}
-
-// revoke withdraws KR's credentials at TW: what KR sends from then on is refused, first by its signature, then by its connection.
-func (s *soak) revoke(t *testing.T) {
-	kr, tw := s.sides[0], s.sides[1]
-	refused := exchange.MessageQuery{Direction: exchange.Inbound, State: exchange.StateQuarantined, Limit: 500}
-	tw.withdraw(t, partners.UseMessageSignature, "")
-	const messages = 5
-	for i := range messages {
-		kr.submit(t, 900_000+i)
-	}
-	until(t, func() error {
-		if n := len(tw.messages(t, refused)); n != messages {
-			return fmt.Errorf("%d messages are in quarantine, want %d", n, messages)
-		}
-		return nil
-	})
-	for _, m := range tw.messages(t, refused) {
-		if m.Reason.Code != string(ebms.CodeSecurityFailure) {
-			t.Errorf("message %s is in quarantine for %+v, want SecurityFailure", m.MessageID, m.Reason)
-		}
-	}
-
-	tw.withdraw(t, partners.UseTLSClient, "")
-	last := kr.submit(t, 900_000+messages)
-	until(t, func() error {
-		tried := kr.messages(t, exchange.MessageQuery{MessageID: last, Limit: 1})
-		if len(tried) != 1 || len(tried[0].Log) == 0 {
-			return fmt.Errorf("message %s has not been tried", last)
-		}
-		if attempt := tried[0].Log[0]; attempt.Problem == "" {
-			t.Errorf("a withdrawn TLS client is answered with %d", attempt.Status)
-		}
-		return nil
-	})
-	if found := tw.messages(t, exchange.MessageQuery{MessageID: last, Limit: 1}); len(found) != 0 {
-		t.Errorf("a withdrawn TLS client brought a message: %s", found[0].State)
 	}
 }
 

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/signing"
+)
+
+// rotation makes the verbs of the steps of a rotation: of a partner's credentials, or with own of the node's keys.
+type rotation struct {
+	*cli
+	own bool
+}
+
+func (r rotation) verbs() []*cobra.Command {
+	return []*cobra.Command{r.stage(), r.activate(), r.retire(), r.rollBack(), r.distrust()}
+}
+
+// subject is what the verbs are about, for people, and arguments what they take.
+func (r rotation) subject() string {
+	if r.own {
+		return "key of the node"
+	}
+	return "partner's credential"
+}
+
+func (r rotation) arguments(last string) []string {
+	if r.own {
+		return []string{last}
+	}
+	return []string{"PARTNER", last}
+}
+
+func (r rotation) usage(verb, last string) string {
+	return verb + " " + strings.Join(r.arguments(last), " ")
+}
+
+const named = "FILE|FINGERPRINT"
+
+const namedHelp = "It is named by a file with it, or by its SHA-256 in hexadecimal, 16 digits or more of it."
+
+// step is the frame of every verb: it reads the arguments, has in filled in, and prints what came of it.
+func (r rotation) step(cmd *cobra.Command, step api.Step, in api.CredentialStep, args []string, change api.Change) error {
+	partner := ""
+	if !r.own {
+		partner = args[0]
+	}
+	if step != api.StepStage {
+		var err error
+		if in.SHA256, err = r.fingerprint(args[len(args)-1]); err != nil {
+			return err
+		}
+	}
+	ctx, cancel, client, err := r.connect(cmd.Context(), answerTime)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	answer, err := client.Rotate(ctx, partner, step, in, change)
+	if err != nil {
+		return err
+	}
+	return r.print(answer, func(w *columns) { tellChange(w, answer) })
+}
+
+var hexDigits = regexp.MustCompile(`^[0-9A-Fa-f]{16,64}$`)
+
+// fingerprint is that of the end credential in a file, or the argument itself if it is one.
+func (r rotation) fingerprint(argument string) (string, error) {
+	if _, err := os.Stat(argument); err != nil && hexDigits.MatchString(argument) {
+		return strings.ToLower(argument), nil
+	}
+	data, err := r.readFile(argument)
+	if err != nil {
+		return "", &hinted{err, "name the credential by its file, or by 16 digits or more of its SHA-256"}
+	}
+	text, _, err := partners.ReadUpload(data, nil)
+	if err != nil {
+		return "", &refused{fmt.Errorf("%s: %w", inputName(argument), err)}
+	}
+	list, err := signing.ReadCredentials([]byte(text))
+	if err != nil {
+		return "", err
+	}
+	return signing.Fingerprint(list[0]), nil
+}
+
+func tellChange(w *columns, answer api.CredentialChange) {
+	w.row("", "USE", "BODY", "STATE", "FROM", "UNTIL", "SUBJECT", "SHA-256")
+	for _, list := range []struct {
+		name   string
+		states []api.CredentialState
+	}{{"before", answer.Before}, {"after", answer.After}} {
+		for _, c := range list.states {
+			state := string(c.State)
+			switch {
+			case !c.Distrusted.IsZero():
+				state += ", distrusted since " + instant(c.Distrusted)
+			case c.Activate != "":
+				state += ", " + c.Activate
+			}
+			w.row(list.name, string(c.Use), c.IssuingBody, state, instant(c.From), instant(c.Until), c.Subject, c.SHA256[:16])
+		}
+	}
+	for _, text := range answer.Warnings {
+		w.lines("warning: " + text + "\n")
+	}
+	switch {
+	case answer.DryRun:
+		w.lines("nothing was changed\n")
+	case answer.Proposal > 0:
+		w.lines(fmt.Sprintf("nothing was changed; it waits as proposal %d for another operator\n", answer.Proposal))
+	}
+}
+
+func (r rotation) stage() *cobra.Command {
+	var in api.CredentialStep
+	var change api.Change
+	var uses []string
+	var passphraseFile string
+	var key api.KeyPlace
+	cmd := &cobra.Command{
+		Use:   r.usage("stage", "FILE") + " --use USE|--body BODY",
+		Short: "Take a partner's new credential, which counts for nothing yet",
+		Long: "Take a credential that a partner sent. It is examined as \"cert check\" does, and then known to the node and counts for nothing until\n" +
+			"\"cert activate\", or with --first-use until a message comes that it verifies and no other credential does. FILE is PEM, DER, PKCS #7,\n" +
+			"base64 of one of them, or PKCS #12, of which the credential alone is taken: a private key is for its owner.",
+		Args: arguments(r.arguments("FILE")...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, use := range uses {
+				in.Uses = append(in.Uses, partners.Use(use))
+			}
+			if (len(in.Uses) == 0) == (in.IssuingBody == "") {
+				return &usageError{text: "want --use, or --body for a credential that signs documents", command: cmd.CommandPath()}
+			}
+			if r.own {
+				in.Key = &key
+				return r.stageKey(cmd, in, args[0], passphraseFile, change)
+			}
+			passphrase, err := readPassphrase(passphraseFile)
+			if err != nil {
+				return err
+			}
+			in.Passphrase = string(passphrase)
+			if in.File, err = r.readFile(args[1]); err != nil {
+				return err
+			}
+			return r.step(cmd, api.StepStage, in, args, change)
+		},
+	}
+	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` that it is for: message-signature, tls-server, tls-client, encryption or time-stamp; may be repeated")
+	cmd.Flags().StringVar(&in.IssuingBody, "body", "", "issuing `body` that signs documents with it")
+	if r.own {
+		cmd.Use = "stage FILE --chain CHAINFILE --use USE|--body BODY"
+		cmd.Short = "Make a new key known to the node, which does not use it yet"
+		cmd.Long = "Make a new key of the node known to it. It is used from \"key activate\" on. FILE and CHAINFILE are on the node's machine; FILE is the private\n" +
+			"key as \"key new\" writes it, or PKCS #12 without --chain."
+		cmd.Flags().StringVar(&key.ChainFile, "chain", "", "`file` with its credential and the intermediates")
+		passphraseFlag(cmd, &passphraseFile, "`file` on the node's machine with the passphrase of the key; it must stay there")
+	} else {
+		cmd.Flags().BoolVar(&in.FirstUse, "first-use", false, "the first message that it verifies activates it")
+		passphraseFlag(cmd, &passphraseFile, "`file` with the passphrase of PKCS #12")
+	}
+	changeFlags(cmd, &change)
+	return cmd
+}
+
+// stageKey names files as the node finds them: this process may have another folder.
+func (r rotation) stageKey(cmd *cobra.Command, in api.CredentialStep, file, passphraseFile string, change api.Change) error {
+	in.Key.KeyFile, in.Key.PassphraseFile = file, passphraseFile
+	if in.Key.ChainFile == "" {
+		in.Key.KeyFile, in.Key.PKCS12File = "", file
+	}
+	for _, path := range []*string{&in.Key.KeyFile, &in.Key.ChainFile, &in.Key.PKCS12File, &in.Key.PassphraseFile} {
+		if *path == "" {
+			continue
+		}
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	return r.step(cmd, api.StepStage, in, []string{file}, change)
+}
+
+func (r rotation) activate() *cobra.Command {
+	var in api.CredentialStep
+	var change api.Change
+	var at moment
+	var overlap span
+	cmd := &cobra.Command{
+		Use:   r.usage("activate", named),
+		Short: "Have a staged " + r.subject() + " count, at once or from a time on",
+		Long: "Have a staged " + r.subject() + " count: at once, with --at from that time on. Those that count for the same use until then retire: they count for what is\n" +
+			"under way for the time of the overlap, 14 days unless it is set, and are not used for anything new. " + namedHelp,
+		Args: arguments(r.arguments(named)...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if in.FirstUse && !time.Time(at).IsZero() {
+				return &usageError{text: "--at and --first-use exclude each other", command: cmd.CommandPath()}
+			}
+			in.At, in.Overlap = time.Time(at), int64(time.Duration(overlap)/time.Second)
+			return r.step(cmd, api.StepActivate, in, args, change)
+		},
+	}
+	cmd.Flags().Var(&at, "at", "`time` from which it counts, such as 2026-12-01T00:00:00Z")
+	cmd.Flags().Var(&overlap, "overlap", "`time` for which those that it replaces count on, such as 30d")
+	cmd.Flags().BoolVar(&in.Keep, "keep", false, "leave the others as they are; it counts beside them")
+	if !r.own {
+		cmd.Flags().BoolVar(&in.FirstUse, "first-use", false, "leave it to the first message that it verifies")
+	}
+	changeFlags(cmd, &change)
+	return cmd
+}
+
+func (r rotation) retire() *cobra.Command {
+	var change api.Change
+	var at moment
+	cmd := &cobra.Command{
+		Use:   r.usage("retire", named),
+		Short: "End a " + r.subject() + ", at once or at a time",
+		Long: "Have a " + r.subject() + " stop to count, at once or at a time. What was received or signed while it counted stays as it is. One that has not counted\n" +
+			"yet is forgotten. " + namedHelp,
+		Args: arguments(r.arguments(named)...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.step(cmd, api.StepRetire, api.CredentialStep{At: time.Time(at)}, args, change)
+		},
+	}
+	cmd.Flags().Var(&at, "at", "`time` at which it ends, such as 2026-12-01T00:00:00Z")
+	changeFlags(cmd, &change)
+	return cmd
+}
+
+func (r rotation) rollBack() *cobra.Command {
+	var change api.Change
+	cmd := &cobra.Command{
+		Use:   r.usage("rollback", named),
+		Short: "Take back the activation of a " + r.subject(),
+		Long: "Take back the activation of a " + r.subject() + ": it stops to count now, or is staged again if its time has not come, and those that it replaced count\n" +
+			"on. " + namedHelp,
+		Args: arguments(r.arguments(named)...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.step(cmd, api.StepRollBack, api.CredentialStep{}, args, change)
+		},
+	}
+	changeFlags(cmd, &change)
+	return cmd
+}
+
+func (r rotation) distrust() *cobra.Command {
+	var change api.Change
+	var since moment
+	cmd := &cobra.Command{
+		Use:   r.usage("distrust", named),
+		Short: "Believe nothing any more that a key signed, for one that was lost or stolen",
+		Long: "Believe nothing that the key of this credential signed, however it is certified, from now on or since the time that is given. What was received\n" +
+			"since then was believed and has to be looked at again; what was received before stays as it is. " + namedHelp,
+		Args: arguments(r.arguments(named)...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.step(cmd, api.StepDistrust, api.CredentialStep{Since: time.Time(since)}, args, change)
+		},
+	}
+	cmd.Flags().Var(&since, "since", "`time` since which somebody else may have had the key, such as 2026-11-01T00:00:00Z")
+	changeFlags(cmd, &change)
+	return cmd
+}
+
+func (c *cli) keyList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the keys of a running node with their state",
+		Args:  arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
+			if err != nil {
+				return err
+			}
+			defer cancel()
+			list, err := client.NodeKeys(ctx)
+			if err != nil {
+				return err
+			}
+			return c.print(list, func(w *columns) {
+				w.row("USE", "BODY", "STATE", "FROM", "UNTIL", "SUBJECT", "SHA-256")
+				for _, k := range list {
+					w.row(string(k.Use), k.IssuingBody, string(k.State), instant(k.From), instant(k.Until), k.Subject, k.SHA256[:16])
+				}
+			})
+		},
+	}
+}
+
+// moment is a flag with an instant as RFC 3339 writes it.
+type moment time.Time
+
+func (m *moment) String() string {
+	if time.Time(*m).IsZero() {
+		return ""
+	}
+	return instant(time.Time(*m))
+}
+
+func (m *moment) Type() string { return "time" }
+
+// Set takes an instant.
+func (m *moment) Set(text string) error {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fmt.Errorf("want a time such as 2026-12-01T00:00:00Z, found %q", text)
+	}
+	*m = moment(at)
+	return nil
+}
