@@ -19,7 +19,7 @@ import (
 
 // Registry is where partners and agreements are changed; *partners.Directory is one. What it changes, its store audits.
 type Registry interface {
-	Entries(kind partners.Kind) ([]partners.Entry, error)
+	Entries(kind partners.Kind) []partners.Entry
 	Current(kind partners.Kind, id string) (partners.Entry, error)
 	Versions(ctx context.Context, kind partners.Kind, id string) ([]partners.Entry, error)
 	Version(ctx context.Context, kind partners.Kind, id string, version uint64) (partners.Entry, error)
@@ -90,15 +90,10 @@ func (s *server) entries(c echo.Context) error {
 	if err := s.audit(c, string(kind)+".listed", "", ""); err != nil {
 		return err
 	}
-	list, err := s.Registry.Entries(kind)
-	if err != nil {
-		return fmt.Errorf("listing the registry: %w", err)
-	}
-	if list == nil {
-		list = []partners.Entry{}
-	}
-	for i := range list {
-		list[i].Text = ""
+	list := []partners.Entry{}
+	for _, e := range s.Registry.Entries(kind) {
+		e.Text = ""
+		list = append(list, e)
 	}
 	return c.JSON(http.StatusOK, list)
 }

@@ -19,8 +19,13 @@ import (
 // registered serves an API over a registry with the partner TW, of the file, and an agreement with a slash in its id.
 func registered(t *testing.T) *fixture {
 	t.Helper()
+	return registeredWith(t, func(*partners.Config) {}, func(*api.Options) {})
+}
+
+func registeredWith(t *testing.T, file func(*partners.Config), options func(*api.Options)) *fixture {
+	t.Helper()
 	pki := pkitest.NewTest(t, pkitest.Options{Country: "TW", Organisation: "Customs"})
-	file := partners.Config{
+	config := partners.Config{
 		Node: partners.NodeConfig{ID: "la", Country: "LA", PartyIDs: []partners.PartyID{{Value: "urn:customs:la"}}},
 		Partners: []partners.PartnerConfig{{
 			ID: "TW", Name: "Taiwan", Country: "TW", PartyIDs: []partners.PartyID{{Value: "urn:customs:tw"}}, AnchorFiles: []string{pki.Dir + "/root.pem"},
@@ -29,8 +34,10 @@ func registered(t *testing.T) *fixture {
 			CPAID: "urn:cpa:1/a", Partner: "TW", Forms: []eco.FormCode{"ATIGA-D"}, Service: partners.Service{Value: "urn:eco"}, Action: "Submit", Endpoint: "https://tw.example/ebms",
 		}},
 	}
+	file(&config)
 	return serve(t, func(o *api.Options) {
-		registry, err := partners.New(file)
+		options(o)
+		registry, err := partners.New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,10 +45,11 @@ func registered(t *testing.T) *fixture {
 		if !ok {
 			t.Fatalf("%T is no partners.Store", o.Store)
 		}
-		o.Registry, err = partners.NewDirectory(t.Context(), file, partners.DirectoryOptions{Store: store, Registry: registry, Now: func() time.Time { return now }})
+		directory, err := partners.NewDirectory(t.Context(), config, partners.DirectoryOptions{Store: store, Registry: registry, Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
+		o.Registry, o.Proposals = directory, directory
 	})
 }
 

@@ -120,7 +120,7 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[api.Submission](), reflect.TypeFor[api.TakenFile](), reflect.TypeFor[api.Lookup](), reflect.TypeFor[api.MessagePage](),
 		reflect.TypeFor[exchange.Message](), reflect.TypeFor[exchange.Part](), reflect.TypeFor[exchange.PartnerStatus](),
 		reflect.TypeFor[exchange.Ping](), reflect.TypeFor[exchange.MessageStatus](), reflect.TypeFor[api.Problem](),
-		reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](),
+		reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](), reflect.TypeFor[api.ProposedChange](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
 		reflect.TypeFor[exchange.Announced](), reflect.TypeFor[exchange.Taken](), reflect.TypeFor[exchange.Trial](),
 	}

@@ -13,6 +13,8 @@ import (
 type PartnerStatus struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	// Mode is what certificates that are exchanged with it are worth now.
+	Mode partners.Mode `json:"mode"`
 	// Pause is nil while the partner is not paused.
 	Pause *Pause `json:"pause,omitempty"`
 	// Failures counts the attempts in a row that got no usable answer; Suspended is until when nothing but a probe is sent
@@ -29,7 +31,7 @@ func (n *Node) Partners(ctx context.Context) ([]PartnerStatus, error) {
 	}
 	list := []PartnerStatus{}
 	for _, p := range n.registry.Partners() {
-		status := PartnerStatus{ID: p.ID, Name: p.Name}
+		status := PartnerStatus{ID: p.ID, Name: p.Name, Mode: p.Mode}
 		status.Suspended, status.Failures = n.breaker.suspended(p.ID)
 		if i := slices.IndexFunc(pauses, func(q Pause) bool { return q.Partner == p.ID }); i >= 0 {
 			status.Pause = &pauses[i]

@@ -167,7 +167,7 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 	w := newWorld(t)
 	w.config.Node.Role, w.config.Partners[0].Role, w.config.Partners[1].Role = "own", "theirs", "theirs"
 	want := partners.Agreement{
-		CPAID: "cpa-tw", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "theirs", OwnRole: "own",
+		CPAID: "cpa-tw", Partner: "tw", Mode: partners.ModeLive, PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "theirs", OwnRole: "own",
 		Service: partners.Service{Value: "urn:services:eco"}, Action: "Submit", AnswerAction: "AnswerCertificateOfOrigin", Actions: defaultActions(), Forms: []eco.FormCode{form},
 		Endpoint: "https://tw.example/ebms", AckEndpoint: "https://tw.example/ebms", ErrorEndpoint: "https://tw.example/ebms", SOAPAction: `"ebXML"`,
 		SignatureRequired: true, AckRequested: true, AckSigned: true, DuplicateElimination: true, SyncReply: "none",
@@ -195,7 +195,7 @@ func TestAgreementHasItsPartiesAndDefaults(t *testing.T) {
 		Tolerate: []string{"no-start"}, Ping: new(false), MessageStatus: new(false),
 	}
 	want = partners.Agreement{
-		CPAID: "c", Partner: "tw", PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "p", OwnRole: "o",
+		CPAID: "c", Partner: "tw", Mode: partners.ModeLive, PartnerParty: partyIDs("tw"), OwnParty: partyIDs("kr"), PartnerRole: "p", OwnRole: "o",
 		Service: partners.Service{Type: "t", Value: "s"}, Action: "a", AnswerAction: "b", Actions: partners.Actions{Resend: "1", Cancel: "2", Response: "3", StatusRequest: "4", StatusReport: "5", VerificationRequest: "6"}, Forms: []eco.FormCode{form, otherForm},
 		Endpoint: "http://tw.example", AckEndpoint: "http://ack.example", ErrorEndpoint: "http://error.example", SOAPAction: "s/a",
 		SyncReply: "mshSignalsOnly", MessageOrder: "NotGuaranteed", OrderGap: time.Hour,

@@ -391,9 +391,8 @@ func TestPartnerIsAddedAndRemoved(t *testing.T) {
 	if a, err := d.registry.Outbound("vn", form, summer); err != nil || a.CPAID != agreed.ID {
 		t.Errorf("agreement %q, %v", a.CPAID, err)
 	}
-	list, err := d.Entries(partners.KindPartner)
-	if err != nil || len(list) != 3 || list[2].ID != "vn" || list[0].Version != 0 {
-		t.Errorf("entries %v, %v", list, err)
+	if list := d.Entries(partners.KindPartner); len(list) != 3 || list[2].ID != "vn" || list[2].Version != 1 || list[0].Version != 0 {
+		t.Errorf("entries %v", list)
 	}
 	for _, id := range []string{"cpa-vn", "cpa-tw"} {
 		if _, err := d.Remove(t.Context(), byOperator, partners.KindAgreement, id); err != nil {
@@ -491,5 +490,41 @@ func TestFaultBetweenFileAndStoreIsToldAtItsPlace(t *testing.T) {
 	}
 	if d.nameOf("tw") != "Taiwan" || d.Config().Partners[1].Country != "MY" {
 		t.Error("a reload with errors changed something")
+	}
+}
+
+// Two agreements with one CPAId are told apart by an id of their own.
+func TestAgreementsWithOneCPAIdNeedAnID(t *testing.T) {
+	d := newDesk(t)
+	other := d.world.config.Agreements[0]
+	other.Action = "SubmitOther"
+	other.Actions = partners.Actions{Resend: "a", Cancel: "b", Response: "c", StatusRequest: "d", StatusReport: "e", VerificationRequest: "f", VerificationReply: "g"}
+	other.AnswerAction, other.Start = "AnswerOther", spring
+	d.world.config.Agreements = append(d.world.config.Agreements, other)
+	if err := d.Reload(d.world.config); err != nil {
+		t.Fatal(err)
+	}
+	edit := func(id string) error {
+		_, err := d.EditAgreement(t.Context(), byOperator, id, func(a *partners.AgreementConfig) error { a.Endpoint = "https://new.example/ebms"; return nil })
+		return err
+	}
+	if err := edit("cpa-tw"); err == nil || !strings.Contains(err.Error(), "give each an id of its own") || len(d.Entries(partners.KindAgreement)) != 3 {
+		t.Errorf("%v, entries %v", err, d.Entries(partners.KindAgreement))
+	}
+	d.world.config.Agreements[2].ID = "cpa-tw-other"
+	if err := d.Reload(d.world.config); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"cpa-tw", "cpa-tw-other"} {
+		if err := edit(id); err != nil {
+			t.Error(err)
+		}
+	}
+	if c := d.Config(); c.Agreements[0].Endpoint != c.Agreements[2].Endpoint || c.Agreements[1].Endpoint == c.Agreements[0].Endpoint {
+		t.Errorf("agreements %+v", c.Agreements)
+	}
+	d.world.config.Agreements[2].ID = ""
+	if err := d.Reload(d.world.config); err == nil || !strings.Contains(err.Error(), "give each an id of its own") {
+		t.Errorf("a file in which both have the id of one entry: %v", err)
 	}
 }

@@ -115,6 +115,18 @@ func foreignFiles(d document) []Problem {
 	return problems
 }
 
+// readText reads a text that came from elsewhere into own and gives it as it is kept.
+func readText(own document, text string) (string, error) {
+	problems := decodeInto(text, own)
+	if len(problems) == 0 {
+		problems = foreignFiles(own)
+	}
+	if len(problems) > 0 {
+		return "", &ConfigError{Problems: problems}
+	}
+	return settled(own)
+}
+
 // isLiveFile: CRLs are replaced in their files again and again.
 func isLiveFile(key string) bool {
 	ok, _ := filepath.Match(`revocation.crl_files\[*\]`, key)

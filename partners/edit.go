@@ -71,16 +71,9 @@ func (d *Directory) Put(ctx context.Context, e Edit, kind Kind, id, text string)
 		if own == nil {
 			return current, fmt.Errorf("%w: kind %q", ErrUnknownEntry, kind)
 		}
-		problems := decodeInto(text, own)
-		if len(problems) == 0 {
-			problems = foreignFiles(own)
-		}
-		if len(problems) > 0 {
-			return current, &ConfigError{Problems: problems}
-		}
 		current.Removed = false
 		var err error
-		current.Text, err = settled(own)
+		current.Text, err = readText(own, text)
 		return current, err
 	})
 }
@@ -225,11 +218,10 @@ func (s state) current(kind Kind, id string) (Entry, bool, error) {
 }
 
 // Entries lists the current version of every entry of a kind, in the order of the effective configuration, without those that are
-// removed. Those of the file have version 0.
-func (d *Directory) Entries(kind Kind) ([]Entry, error) {
+// removed. Those of the file have version 0 and no Text, which Current gives.
+func (d *Directory) Entries(kind Kind) []Entry {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	s := d.state
 	var ids []string
 	switch kind {
 	case KindNode:
@@ -244,19 +236,14 @@ func (d *Directory) Entries(kind Kind) ([]Entry, error) {
 		}
 	}
 	var out []Entry
-	for i, id := range ids {
-		if slices.Contains(ids[:i], id) {
-			continue // told where it is edited
+	for _, id := range ids {
+		e, ok := d.state.entries[entryKey{kind, id}]
+		if !ok || e.Removed {
+			e = Entry{Kind: kind, ID: id, Version: e.Version}
 		}
-		e, there, err := s.current(kind, id)
-		if err != nil {
-			return nil, err
-		}
-		if there {
-			out = append(out, e)
-		}
+		out = append(out, e)
 	}
-	return out, nil
+	return out
 }
 
 // Versions gives all versions of an entry, oldest first; what the file says now comes first, as version 0. The error wraps ErrUnknownEntry

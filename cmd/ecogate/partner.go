@@ -85,7 +85,7 @@ func (c *cli) changePartner(ctx context.Context, id string, change func(context.
 }
 
 func listPartners(w *columns, list []exchange.PartnerStatus) {
-	w.row("PARTNER", "NAME", "DELIVERY", "FAILURES", "SINCE", "BY", "WHY")
+	w.row("PARTNER", "NAME", "MODE", "DELIVERY", "FAILURES", "SINCE", "BY", "WHY")
 	for _, p := range list {
 		var pause exchange.Pause
 		delivery := "open"
@@ -95,7 +95,7 @@ func listPartners(w *columns, list []exchange.PartnerStatus) {
 		case !p.Suspended.IsZero():
 			delivery = "probes only until " + instant(p.Suspended)
 		}
-		w.row(p.ID, p.Name, delivery, strconv.Itoa(p.Failures), instant(pause.Since), pause.By, pause.Why)
+		w.row(p.ID, p.Name, string(p.Mode), delivery, strconv.Itoa(p.Failures), instant(pause.Since), pause.By, pause.Why)
 	}
 }
 

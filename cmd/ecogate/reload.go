@@ -47,7 +47,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	// From here on nothing can fail.
 	n.apiKeys.Replace(keys)
 	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)
-	taken := "node (with issuers, keys and credentials), partners, agreements, registry, api_keys, intake, the forms of forms_dir, the codes of code_lists_dir"
+	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, registry, the forms of forms_dir, the codes of code_lists_dir"
 	if credential != nil && n.started.Listeners.API.TLS() {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"
