@@ -70,7 +70,7 @@ func (d *debut) activate(_ context.Context, f exchange.FirstUse) error {
 	if f.Partner != "KR" {
 		return errors.New("another partner")
 	}
-	if err := d.kr().UseFirst(signing.Fingerprint(f.X509Cert), f.At, d.now()); err != nil {
+	if err := d.kr().UseFirst(signing.Fingerprint(f.X509Cert), f.Use, f.At, d.now()); err != nil {
 		return err
 	}
 	return d.TW.registry.Reload(d.TW.config.Registry())
@@ -255,7 +255,7 @@ func TestFirstUseByAnAcknowledgment(t *testing.T) {
 	}}, d.now()))
 	d.must(d.KR.registry.Reload(d.KR.config.Registry()))
 	d.answer = func() error {
-		if err := tw.UseFirst(signing.Fingerprint(next.X509Cert), d.now(), d.now()); err != nil {
+		if err := tw.UseFirst(signing.Fingerprint(next.X509Cert), partners.UseMessageSignature, d.now(), d.now()); err != nil {
 			return err
 		}
 		return d.KR.registry.Reload(d.KR.config.Registry())
