@@ -301,3 +301,47 @@ func TestNothingIsBelievedOfADistrustedKey(t *testing.T) {
 		}
 	}
 }
+
+// TestOldMessageIsNoFirstUse: whoever kept a message that the partner once signed with the credential must not be able to have it activated, and the
+// partner's present one retired, by sending that again.
+func TestOldMessageIsNoFirstUse(t *testing.T) {
+	t.Run("expired", func(t *testing.T) {
+		d := newDebut(t, partners.ActivateAtFirstUse)
+		c := sample(d)
+		one := d.certificateDraft(c)
+		one.key = d.message
+		request := one.request(d.world)
+		d.ahead += 30 * 24 * time.Hour
+		request.Received = d.now()
+		d.TW.Receive(context.Background(), request)
+		if m := d.TW.message(d.world, exchange.MessageQuery{MessageID: one.header.MessageID, Direction: exchange.Inbound}); m.State != exchange.StateQuarantined {
+			t.Errorf("%s", m.State)
+		}
+		if len(d.told) > 0 || d.state(d.message) != partners.StateStaged {
+			t.Errorf("told %+v, it is %s", d.told, d.state(d.message))
+		}
+	})
+	t.Run("taken before", func(t *testing.T) {
+		d := newDebut(t, partners.ActivateAtFirstUse)
+		c := sample(d)
+		one := d.certificateDraft(c)
+		one.key = d.message
+		request := one.request(d.world)
+		d.TW.Receive(context.Background(), request)
+		if len(d.told) != 1 {
+			t.Fatalf("told %+v", d.told)
+		}
+		d.ahead += time.Minute
+		fingerprint := signing.Fingerprint(d.message.Chain[0])
+		d.must(d.kr().Retire(fingerprint, time.Time{}, d.now()))
+		d.ahead += time.Minute
+		again := d.kr().Credentials[len(d.kr().Credentials)-1]
+		d.must(d.kr().Stage(partners.Staging{Credential: partners.CredentialConfig{Uses: again.Uses, File: again.File, PEM: again.PEM, Activate: partners.ActivateAtFirstUse}}, d.now()))
+		d.reload()
+		request.Received = d.now()
+		d.TW.Receive(context.Background(), request)
+		if len(d.told) != 1 {
+			t.Errorf("told %+v", d.told)
+		}
+	})
+}

@@ -268,8 +268,8 @@ func (e entry) shared(own []entry) (taken, left []Use) {
 	return taken, left
 }
 
-// Retire has a credential stop to count at the instant at, zero being at once; one that has not counted yet leaves the document.
-// The error wraps ErrUnknownCredential or ErrNotNow.
+// Retire has a credential stop to count at the instant at, zero being at once; one that has not counted yet leaves the document, unless
+// it is distrusted. The error wraps ErrUnknownCredential or ErrNotNow.
 func (p *PartnerConfig) Retire(fingerprint string, at, now time.Time) error {
 	return p.rotated().edit(func(list []entry) ([]entry, error) { return retire(list, fingerprint, at, now) })
 }
@@ -297,6 +297,9 @@ func retire(list []entry, fingerprint string, at, now time.Time) ([]entry, error
 		case !e.has(fingerprint), e.isOver(now):
 			out = append(out, e)
 			continue
+		case !e.distrusted.IsZero() && (e.activate != "" || !e.begins().Before(at)): // so that its key is not believed in another one either
+			out = append(out, e)
+			continue
 		case e.activate == "" && e.begins().Before(at):
 			e.retireAt, e.replacedBy = at, ""
 			out = append(out, e)
@@ -304,7 +307,7 @@ func retire(list []entry, fingerprint string, at, now time.Time) ([]entry, error
 		changed = true
 	}
 	if !changed {
-		return nil, notNow("%s has retired already", own[0])
+		return nil, notNow("%s has retired already, or is distrusted and has not counted yet", own[0])
 	}
 	return out, nil
 }

@@ -495,3 +495,18 @@ func TestFirstUseIsOfWhatWaitsForIt(t *testing.T) {
 		}
 	}
 }
+
+// A key that is distrusted before it has counted is not forgotten with its credential.
+func TestDistrustedStagedCredentialIsNotForgotten(t *testing.T) {
+	r := newRotation(t)
+	p := r.partner()
+	if err := p.Distrust(id(r.new), summer, summer); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Retire(id(r.new), time.Time{}, summer); !errors.Is(err, partners.ErrNotNow) {
+		t.Errorf("%v", err)
+	}
+	if err := p.Activate(partners.Activation{Fingerprint: id(r.new)}, summer); !errors.Is(err, partners.ErrNotNow) {
+		t.Errorf("activated: %v", err)
+	}
+}
