@@ -21,6 +21,7 @@ type node struct {
 	attributes map[string]string
 	text       string
 	children   []*node
+	read       []byte // of text
 }
 
 // readTree reads a canonical document, which has neither comments nor document type.
@@ -51,9 +52,10 @@ func readTree(octets []byte) (*node, error) {
 			top.children = append(top.children, e)
 			stack = append(stack, e)
 		case xml.EndElement:
+			top.text, top.read = string(top.read), nil
 			stack = stack[:len(stack)-1]
 		case xml.CharData:
-			top.text += string(t)
+			top.read = append(top.read, t...) // a text that many elements interrupt must not be copied for each
 		default:
 			return nil, fmt.Errorf("%w: it has a processing instruction or a comment", ErrDocument)
 		}
