@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/ecogate/ecogate/signing"
 )
@@ -64,7 +63,7 @@ type placed struct {
 func (p *placed) Unwrap() error { return p.error }
 
 func readKeyFile(k KeyConfig) (signing.Key, error) {
-	text, err := os.ReadFile(k.KeyFile)
+	text, err := readFile(k.KeyFile)
 	if err != nil {
 		return signing.Key{}, err
 	}
@@ -72,7 +71,7 @@ func readKeyFile(k KeyConfig) (signing.Key, error) {
 	if err != nil {
 		return signing.Key{}, err
 	}
-	chain, err := os.ReadFile(k.ChainFile)
+	chain, err := readFile(k.ChainFile)
 	if err != nil {
 		return signing.Key{}, &placed{"chain_file", err}
 	}
@@ -92,7 +91,7 @@ func readKeyFile(k KeyConfig) (signing.Key, error) {
 }
 
 func readPKCS12(k KeyConfig) (signing.Key, error) {
-	data, err := os.ReadFile(k.PKCS12File)
+	data, err := readFile(k.PKCS12File)
 	if err != nil {
 		return signing.Key{}, err
 	}
@@ -111,7 +110,7 @@ func readPKCS12(k KeyConfig) (signing.Key, error) {
 type tokenName struct{ module, label, pinFile string }
 
 func (l *loader) readToken(k KeyConfig) (signing.Key, error) {
-	chain, err := os.ReadFile(k.ChainFile)
+	chain, err := readFile(k.ChainFile)
 	if err != nil {
 		return signing.Key{}, &placed{"chain_file", err}
 	}
@@ -164,7 +163,7 @@ func readSecret(key, file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := readFile(file)
 	if err != nil {
 		return nil, &placed{key, err}
 	}

@@ -6,8 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"os"
 
+	"github.com/ecogate/ecogate/internal/plainfile"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -59,7 +59,7 @@ func (s source) read() ([]*x509.Certificate, error) {
 	content := []byte(s.text)
 	if s.file != "" {
 		var err error
-		if content, err = os.ReadFile(s.file); err != nil {
+		if content, err = readFile(s.file); err != nil {
 			return nil, err
 		}
 	}
@@ -119,3 +119,8 @@ func (l *loader) read(key string, s source) []*x509.Certificate {
 	}
 	return list
 }
+
+// maxFile bounds the files that a document names, in bytes. Whoever may change one names files of the node's machine.
+const maxFile = 4 << 20
+
+func readFile(name string) ([]byte, error) { return plainfile.Read(name, maxFile) }
