@@ -30,7 +30,7 @@ func (e examiner) Examine(c partners.Candidate, file []byte) (partners.Examinati
 	if err := os.WriteFile(c.File, file, 0o600); err != nil {
 		return partners.Examination{}, err
 	}
-	found, err := e.n.current.Load().Registry().Examine(c, e.n.now())
+	found, err := e.n.Directory.Config().Examine(c, e.n.now())
 	for _, list := range [][]string{found.Refused, found.Warnings} {
 		for i := range list {
 			list[i] = strings.ReplaceAll(list[i], c.File, name)
