@@ -370,7 +370,7 @@ func TestDistrustIsOfTheKey(t *testing.T) {
 func TestRetiringOneUse(t *testing.T) {
 	r := newRotation(t)
 	both, _, file := r.pki["tw"].IssueFiles("both", pkitest.Request{Name: "both", Use: pkitest.MessageSignature, NotBefore: spring, NotAfter: autumn})
-	c := partners.CredentialConfig{Uses: []partners.Use{partners.UseIssuerList, partners.UseTimeStamp}, File: file}
+	c := partners.CredentialConfig{Uses: []partners.Use{partners.UseIssuerList, partners.UseTLSClient}, File: file}
 	r.partner().Credentials = append(r.partner().Credentials, c)
 	r.stage(t, file, "")
 	fingerprint := id(both)
@@ -387,7 +387,7 @@ func TestRetiringOneUse(t *testing.T) {
 		return uses, waiting
 	}
 	err := r.partner().Retire(fingerprint, time.Time{}, summer)
-	if !errors.Is(err, partners.ErrNotNow) || !strings.Contains(err.Error(), "counts for issuer-list, time-stamp and waits for message-signature") {
+	if !errors.Is(err, partners.ErrNotNow) || !strings.Contains(err.Error(), "counts for issuer-list, tls-client and waits for message-signature") {
 		t.Errorf("error %v", err)
 	}
 	if err := r.partner().Retire(fingerprint, time.Time{}, summer, message); err != nil {
@@ -396,7 +396,7 @@ func TestRetiringOneUse(t *testing.T) {
 	if uses, waiting := counts(); len(uses) != 2 || waiting {
 		t.Errorf("counts for %v, waits: %t", uses, waiting)
 	}
-	if err := r.partner().Retire(fingerprint, time.Time{}, summer, partners.UseTimeStamp); err != nil {
+	if err := r.partner().Retire(fingerprint, time.Time{}, summer, partners.UseTLSClient); err != nil {
 		t.Fatal(err)
 	}
 	if uses, _ := counts(); len(uses) != 1 || uses[0] != partners.UseIssuerList {
