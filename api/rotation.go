@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -204,7 +204,7 @@ func (s *server) partnerStep(c echo.Context) error {
 		if err != nil {
 			return s.refusedChange(c, "partner.change_refused", id, err)
 		}
-		edit.Why = cmp.Or(edit.Why, "stage "+answer.SHA256)
+		edit.Why = in.what(step, answer.SHA256, c.QueryParam("why"))
 		do = func(p *partners.PartnerConfig) error { return p.Stage(staging, now) }
 	}
 	return s.rotate(c, partners.KindPartner, id, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
@@ -241,7 +241,7 @@ func (s *server) nodeStep(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		edit.Why = cmp.Or(edit.Why, "stage a key")
+		edit.Why = in.what(step, "a key", c.QueryParam("why"))
 		do = func(k *partners.NodeKeys) error {
 			err := k.Stage(in.IssuingBody, key, now)
 			if err != nil && !errors.Is(err, partners.ErrNotNow) { // reading it
@@ -308,11 +308,28 @@ func (s *server) readStep(c echo.Context, step Step, source string) (in Credenti
 	if len(e.Why) > maxGiven || !printable(e.Why) {
 		return in, e, problem(CodeParameter, fmt.Sprintf("why is one line of at most %d octets that can be printed", maxGiven))
 	}
-	if e.Why == "" && in.SHA256 != "" {
-		e.Why = string(step) + " " + in.SHA256
-	}
+	e.Why = in.what(step, in.SHA256, e.Why)
 	e.DryRun, err = flag(c, "dry_run")
 	return in, e, err
+}
+
+// what says what a step does, and then why: whoever confirms it, or reads the list of versions, is told of which credential it is.
+func (in *CredentialStep) what(step Step, credential, why string) string {
+	text := string(step) + " " + credential
+	var uses []string
+	for _, use := range in.Uses {
+		uses = append(uses, string(use))
+	}
+	if in.IssuingBody != "" {
+		uses = append(uses, string(partners.UseDocumentSignature)+" by "+in.IssuingBody)
+	}
+	if len(uses) > 0 {
+		text += " for " + strings.Join(uses, ", ")
+	}
+	if why != "" {
+		text += ": " + why
+	}
+	return text
 }
 
 // members are those of the body of a step.
