@@ -295,7 +295,12 @@ func (r registry) remove() *cobra.Command {
 		Args: arguments(r.name),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.changeCurrent(cmd.Context(), args[0], &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				return client.RemoveEntry(ctx, r.kind, args[0], change)
+				removed, err := client.RemoveEntry(ctx, r.kind, args[0], change)
+				var p *api.Problem
+				if errors.As(err, &p) && p.Code == api.CodeInvalidEntry {
+					err = &hinted{err, "what needs it is removed before it, such as its agreements with \"ecogate agreement remove\"; nothing was changed"}
+				}
+				return removed, err
 			})
 		},
 	}

@@ -114,6 +114,14 @@ func tellChange(w *columns, answer api.CredentialChange) {
 	for _, text := range answer.Warnings {
 		w.lines("warning: " + text + "\n")
 	}
+	for _, a := range answer.Affected {
+		more := ""
+		if a.More {
+			more = " or more"
+		}
+		w.lines(fmt.Sprintf("affected: %d messages and %d certificates%s that it signed since %s\nto list them: ecogate cert affected %s --since %s\n",
+			a.Messages, a.Certificates, more, instant(a.Since), a.SHA256, a.Since.UTC().Format(time.RFC3339)))
+	}
 	switch {
 	case answer.DryRun:
 		w.lines("nothing was changed\n")
@@ -162,7 +170,7 @@ func (r rotation) stage() *cobra.Command {
 			return r.step(cmd, api.StepStage, in, args, change)
 		},
 	}
-	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` that it is for: message-signature, tls-server, tls-client, encryption or time-stamp; may be repeated")
+	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` that it is for: message-signature, tls-server, tls-client, encryption, time-stamp or issuer-list; may be repeated")
 	cmd.Flags().StringVar(&in.IssuingBody, "body", "", "issuing `body` that signs documents with it")
 	if r.own {
 		cmd.Use = "stage FILE|--pkcs11-module LIBRARY --chain CHAINFILE --use USE|--body BODY"
@@ -211,7 +219,7 @@ func keyPlace(files []string, chain, passphraseFile string, token partners.Token
 func (r rotation) activate() *cobra.Command {
 	var in api.CredentialStep
 	var change api.Change
-	var at moment
+	var at instantFlag
 	var overlap span
 	cmd := &cobra.Command{
 		Use:   r.usage("activate", named),
@@ -227,7 +235,7 @@ func (r rotation) activate() *cobra.Command {
 			return r.step(cmd, api.StepActivate, in, args, change)
 		},
 	}
-	cmd.Flags().Var(&at, "at", "`time` from which it counts, such as 2026-12-01T00:00:00Z")
+	cmd.Flags().Var(&at, "at", "`time` from which it counts, such as 2026-12-01T00:00:00Z or 2026-12-01")
 	cmd.Flags().Var(&overlap, "overlap", "`time` for which those that it replaces count on, such as 30d")
 	cmd.Flags().BoolVar(&in.Keep, "keep", false, "leave the others as they are; it counts beside them")
 	if !r.own {
@@ -239,18 +247,24 @@ func (r rotation) activate() *cobra.Command {
 
 func (r rotation) retire() *cobra.Command {
 	var change api.Change
-	var at moment
+	var at instantFlag
+	var uses []string
 	cmd := &cobra.Command{
 		Use:   r.usage("retire", named),
 		Short: "End a " + r.subject() + ", at once or at a time",
 		Long: "Have a " + r.subject() + " stop to count, at once or at a time. What was received or signed while it counted stays as it is. One that has not counted\n" +
-			"yet is forgotten. " + namedHelp,
+			"yet is forgotten. One that does several things ends for all of them, or for those that --use names. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.step(cmd, api.StepRetire, api.CredentialStep{At: time.Time(at)}, args, change)
+			in := api.CredentialStep{At: time.Time(at)}
+			for _, use := range uses {
+				in.Uses = append(in.Uses, partners.Use(use))
+			}
+			return r.step(cmd, api.StepRetire, in, args, change)
 		},
 	}
-	cmd.Flags().Var(&at, "at", "`time` at which it ends, such as 2026-12-01T00:00:00Z")
+	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` for which alone it ends, document-signature among them; may be repeated")
+	cmd.Flags().Var(&at, "at", "`time` at which it ends, such as 2026-12-01T00:00:00Z or 2026-12-01")
 	changeFlags(cmd, &change)
 	return cmd
 }
@@ -273,18 +287,19 @@ func (r rotation) rollBack() *cobra.Command {
 
 func (r rotation) distrust() *cobra.Command {
 	var change api.Change
-	var since moment
+	var since instantFlag
 	cmd := &cobra.Command{
 		Use:   r.usage("distrust", named),
 		Short: "Believe nothing any more that a key signed, for one that was lost or stolen",
 		Long: "Believe nothing that the key of this credential signed, however it is certified, from now on or since the time that is given. What was received\n" +
-			"since then was believed and has to be looked at again; what was received before stays as it is. " + namedHelp,
+			"since then was believed and has to be looked at again: how much that is is told, with the command that lists it, \"cert affected\". What was\n" +
+			"received before stays as it is. With --dry-run nothing is changed, and the same is told. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.step(cmd, api.StepDistrust, api.CredentialStep{Since: time.Time(since)}, args, change)
 		},
 	}
-	cmd.Flags().Var(&since, "since", "`time` since which somebody else may have had the key, such as 2026-11-01T00:00:00Z")
+	cmd.Flags().Var(&since, "since", "`time` since which somebody else may have had the key, such as 2026-11-01T00:00:00Z or 2026-11-01")
 	changeFlags(cmd, &change)
 	return cmd
 }
@@ -312,26 +327,4 @@ func (c *cli) keyList() *cobra.Command {
 			})
 		},
 	}
-}
-
-// moment is a flag with an instant as RFC 3339 writes it.
-type moment time.Time
-
-func (m *moment) String() string {
-	if time.Time(*m).IsZero() {
-		return ""
-	}
-	return instant(time.Time(*m))
-}
-
-func (m *moment) Type() string { return "time" }
-
-// Set takes an instant.
-func (m *moment) Set(text string) error {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return fmt.Errorf("want a time such as 2026-12-01T00:00:00Z, found %q", text)
-	}
-	*m = moment(at)
-	return nil
 }
