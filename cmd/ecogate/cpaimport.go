@@ -36,9 +36,9 @@ type importedCPA struct {
 	// Changes are those that a node made, or keeps as proposals for another operator, in their order.
 	Changes []api.RegistryChange `json:"changes,omitempty"`
 	// Waiting are the agreements that a node was not given, since their partner is not there before its proposal is confirmed.
-	Waiting    []string             `json:"waiting,omitempty"`
-	Findings   []cpa.Finding        `json:"findings"`
-	Incomplete []string             `json:"incomplete,omitempty"`
+	Waiting    []string      `json:"waiting,omitempty"`
+	Findings   []cpa.Finding `json:"findings"`
+	Incomplete []string      `json:"incomplete,omitempty"`
 }
 
 func (c *cli) cpaImport() *cobra.Command {
