@@ -123,6 +123,7 @@ func (m *Mender) change(ctx context.Context, e Edit, kind Kind, id string, to En
 	next := current
 	next.Text, next.Removed = to.Text, to.Removed
 	next.Version, next.At, next.By, next.Why, next.ConfirmedBy = current.Version+1, d.Now().UTC(), ByOffline, e.Why, ""
+	next.Unconfirmed = false
 	if current.Version == 0 && there {
 		next.FileSHA256 = digest(current.Text)
 	}

@@ -402,6 +402,9 @@ func (r registry) versions() *cobra.Command {
 					if e.Removed {
 						state = "removed"
 					}
+					if e.Unconfirmed {
+						state += ", no second operator"
+					}
 					w.row(strconv.FormatUint(e.Version, 10), instant(e.At), e.By, state, e.Why)
 				}
 			})

@@ -244,7 +244,7 @@ func (r rotation) retire() *cobra.Command {
 		Use:   r.usage("retire", named),
 		Short: "End a " + r.subject() + ", at once or at a time",
 		Long: "Have a " + r.subject() + " stop to count, at once or at a time. What was received or signed while it counted stays as it is. One that has not counted\n" +
-			"yet is forgotten. " + namedHelp,
+			"yet is forgotten. Without --at it waits for no second operator, whom the node's log tells. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.step(cmd, api.StepRetire, api.CredentialStep{At: time.Time(at)}, args, change)
@@ -278,7 +278,8 @@ func (r rotation) distrust() *cobra.Command {
 		Use:   r.usage("distrust", named),
 		Short: "Believe nothing any more that a key signed, for one that was lost or stolen",
 		Long: "Believe nothing that the key of this credential signed, however it is certified, from now on or since the time that is given. What was received\n" +
-			"since then was believed and has to be looked at again; what was received before stays as it is. " + namedHelp,
+			"since then was believed and has to be looked at again; what was received before stays as it is. It is in force at once, also where changes wait for a\n" +
+			"second operator, whom the node's log tells. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.step(cmd, api.StepDistrust, api.CredentialStep{Since: time.Time(since)}, args, change)
