@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -254,20 +253,19 @@ func (d *Directory) Entries(kind Kind) []Entry {
 	return out
 }
 
-// Versions gives all versions of an entry, oldest first; what the file says now comes first, as version 0. The error wraps ErrUnknownEntry
-// if there is none.
+// Versions gives all versions of an entry without their texts, oldest first; what the file says now comes first, as version 0. The error wraps
+// ErrUnknownEntry if there is none.
 func (d *Directory) Versions(ctx context.Context, kind Kind, id string) ([]Entry, error) {
 	list, err := d.Store.EntryVersions(ctx, kind, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the registry: %w", err)
 	}
-	d.changing.Lock()
-	own, there, err := d.state.fileEntry(kind, id)
-	d.changing.Unlock()
+	own, there, err := d.ofFile(kind, id)
 	switch {
 	case err != nil && len(list) == 0:
 		return nil, err
 	case err == nil && there:
+		own.Text = ""
 		list = append([]Entry{own}, list...)
 	case len(list) == 0:
 		return nil, fmt.Errorf("%w: %s %q", ErrUnknownEntry, kind, id)
@@ -275,17 +273,29 @@ func (d *Directory) Versions(ctx context.Context, kind Kind, id string) ([]Entry
 	return list, nil
 }
 
-// Version gives one of Versions.
+func (d *Directory) ofFile(kind Kind, id string) (e Entry, there bool, err error) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	return d.state.fileEntry(kind, id)
+}
+
+// Version gives one of Versions with its text.
 func (d *Directory) Version(ctx context.Context, kind Kind, id string, version uint64) (Entry, error) {
-	list, err := d.Versions(ctx, kind, id)
-	if err != nil {
-		return Entry{}, err
+	if version == 0 {
+		own, there, err := d.ofFile(kind, id)
+		if err == nil && !there {
+			err = fmt.Errorf("%w: version 0 of %s %q", ErrUnknownEntry, kind, id)
+		}
+		return own, err
 	}
-	i := slices.IndexFunc(list, func(e Entry) bool { return e.Version == version })
-	if i < 0 {
+	e, err := d.Store.EntryVersion(ctx, kind, id, version)
+	switch {
+	case errors.Is(err, ErrUnknownEntry):
 		return Entry{}, fmt.Errorf("%w: version %d of %s %q", ErrUnknownEntry, version, kind, id)
+	case err != nil:
+		return Entry{}, fmt.Errorf("reading the registry: %w", err)
 	}
-	return list[i], nil
+	return e, nil
 }
 
 // Current gives the current version of an entry; that of a removed one has Removed set. The error wraps ErrUnknownEntry if there never

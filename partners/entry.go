@@ -71,8 +71,10 @@ func (e Entry) Detail() string {
 type Store interface {
 	// Entries gives the newest version of every entry, removed ones too, ordered by kind and ID.
 	Entries(ctx context.Context) ([]Entry, error)
-	// EntryVersions gives all versions of one entry, oldest first; none for an unknown one.
+	// EntryVersions gives all versions of one entry without their texts, oldest first; none for an unknown one. EntryVersion gives one of them
+	// whole; its error wraps ErrUnknownEntry if there is none.
 	EntryVersions(ctx context.Context, kind Kind, id string) ([]Entry, error)
+	EntryVersion(ctx context.Context, kind Kind, id string, version uint64) (Entry, error)
 	// PutEntry makes e durable as the newest version of its entry, together with an entry of the audit log: e.At, e.By, e.Event, e.ID
 	// and e.Detail. If e.Version does not follow the newest one it returns ErrStale and writes nothing. A store that is full
 	// takes it all the same.
