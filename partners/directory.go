@@ -109,11 +109,10 @@ func (d *Directory) take(s state, durable func() error) error {
 	if len(j.problems) > 0 {
 		return &ConfigError{Problems: j.problems}
 	}
-	var before *data
 	if durable != nil {
-		before = d.Registry.data.Load()
+		j.config.tokens = d.Registry.data.Load().tokens
 	}
-	loaded, err := loadAfter(j.config, before)
+	loaded, err := load(j.config)
 	if err == nil && s.file.Rest != nil {
 		if problems := s.file.Rest(j.config); len(problems) > 0 {
 			err = &ConfigError{Problems: problems}
@@ -131,6 +130,7 @@ func (d *Directory) take(s state, durable func() error) error {
 		}
 	}
 	d.state = s
+	j.config.tokens = loaded.tokens
 	d.effective.Store(&j.config)
 	d.Registry.take(loaded)
 	if d.Changed != nil {
