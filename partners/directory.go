@@ -262,6 +262,7 @@ func (s state) fileEntry(kind Kind, id string) (Entry, bool, error) {
 	if e.Text, err = settled(found[0]); err != nil {
 		return e, false, fmt.Errorf("%s %s of the configuration file: %w", kind, id, err)
 	}
+	e.FileSHA256 = digest(e.Text)
 	return e, true, nil
 }
 
@@ -273,7 +274,7 @@ func (d *Directory) warn() {
 			d.Log.Warn("configuration: this entry cannot be read, and plays no part: the registry has one in its place", "kind", key.kind, "id", key.id, "error", err)
 			continue
 		}
-		if there && digest(own.Text) != e.FileSHA256 {
+		if there && own.FileSHA256 != e.FileSHA256 {
 			d.Log.Warn("configuration: this entry was changed in the file, and plays no part: the registry has one in its place",
 				"kind", key.kind, "id", key.id, "registry_version", e.Version)
 		}

@@ -16,12 +16,20 @@ type Edit struct {
 	By, Why string
 	// Base is the version that the change was made for; 0 is whatever is current, BaseFile that of the file, or none.
 	Base uint64
+	// File is, with BaseFile, the Entry.FileSHA256 of what the file said when the change was made for it; "" is whatever it says.
+	File string
 	// DryRun checks everything and changes nothing.
 	DryRun bool
 }
 
-func (e Edit) fits(current uint64) bool {
-	return e.Base == 0 || e.Base == current || e.Base == BaseFile && current == 0
+func (e Edit) fits(current Entry) bool {
+	switch e.Base {
+	case 0, current.Version:
+		return true
+	case BaseFile:
+		return current.Version == 0 && (e.File == "" || e.File == current.FileSHA256)
+	}
+	return false
 }
 
 // EditPartner changes a partner. The first change of one that stands in the file copies it into the store, with the contents of the
@@ -113,7 +121,10 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 	if err != nil {
 		return Entry{}, err
 	}
-	if !e.fits(current.Version) {
+	if !e.fits(current) {
+		if current.Version == 0 {
+			return Entry{}, fmt.Errorf("%w: what the configuration file says of %s %q", ErrStale, kind, id)
+		}
 		return Entry{}, fmt.Errorf("%w: %s %q is at version %d", ErrStale, kind, id, current.Version)
 	}
 	next, err := change(current, there)
@@ -127,22 +138,11 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 		return Entry{}, err
 	}
 	next.Version, next.At, next.By, next.Why, next.ConfirmedBy = current.Version+1, d.Now().UTC(), e.By, e.Why, ""
-	if current.Version == 0 {
-		next.FileSHA256 = fileDigest(current, there)
-	}
 	waits := d.state.file.SecondOperator && e.By != ByNode
 	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun || !waits {
 		return next, err
 	}
 	return next, d.propose(ctx, current, next)
-}
-
-// fileDigest is Entry.FileSHA256 of a first version that takes the place of own, what the file says, if that is there.
-func fileDigest(own Entry, there bool) string {
-	if !there {
-		return ""
-	}
-	return digest(own.Text)
 }
 
 var errDryRun = errors.New("dry run")

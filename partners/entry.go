@@ -43,7 +43,8 @@ type Entry struct {
 	Removed bool `json:"removed,omitempty"`
 	// Text is the document in YAML as strictyaml.Encode writes it. Credentials stand in it; private keys never do.
 	Text string `json:"text,omitempty"`
-	// FileSHA256 is the digest, in hex, of the text of the file's entry whose place the first version took; "" if there was none.
+	// FileSHA256 is the digest, in hex, of the text of the file's entry whose place the first version took; "" if there was none. Of version 0
+	// it is that of its own text.
 	FileSHA256 string `json:"file_sha256,omitempty"`
 }
 
