@@ -38,6 +38,7 @@
 //	GET  /api/v1/node/keys                   officer, operator           200, list of CredentialState
 //	GET  /api/v1/partners/{id}/issuers       officer, operator           200, issuerlist.Issuers
 //	POST /api/v1/partners/{id}/issuer-list   operator                    200, TakenIssuerList
+//	GET  /api/v1/issuer-list                 operator                    200, issuerlist.Issued
 //	GET  /api/v1/proposals                   officer, operator           200, list of ProposedChange
 //	POST /api/v1/proposals/{n}/confirm       operator                    200, RegistryChange
 //	POST /api/v1/proposals/{n}/reject        operator                    200, ProposedChange
@@ -215,6 +216,7 @@ func New(o Options) (http.Handler, error) {
 	e.POST(base+"/partners/:id/pause", s.pause, operate)
 	e.GET(base+"/partners/:id/issuers", s.issuers, watch)
 	e.POST(base+"/partners/:id/issuer-list", s.takeIssuers, operate)
+	e.GET(base+"/issuer-list", s.issueList, operate)
 	e.GET(base+"/holds", s.holds, watch)
 	e.POST(base+"/releases", s.release, watch)
 	e.POST(base+"/partners/:id/resume", s.resume, operate)

@@ -60,9 +60,9 @@ type Verdict string
 const (
 	// VerdictWorks: nothing stands against it, and it verified a message.
 	VerdictWorks Verdict = "works"
-	// VerdictUntried: nothing stands against it, and it verified none, because none came while it is valid.
+	// VerdictUntried: nothing stands against it, and it verified none: none came while it is valid, or the partner signs with others yet.
 	VerdictUntried Verdict = "untried"
-	// VerdictFails: it cannot be taken, or it verified none of the messages that came while it is valid.
+	// VerdictFails: it cannot be taken, or of the messages that came while it is valid some are verified by nothing, and none by it.
 	VerdictFails Verdict = "fails"
 )
 
@@ -87,9 +87,9 @@ type CredentialCheck struct {
 
 // judge counts what was tried and gives the verdict.
 func (k *CredentialCheck) judge() {
-	inWindow := false
+	unverified := false // and it should have been verified
 	for _, t := range k.Tried {
-		inWindow = inWindow || t.InWindow
+		unverified = unverified || t.InWindow && t.By == exchange.ByNone
 		switch t.By {
 		case exchange.ByCandidate:
 			k.Candidate++
@@ -100,7 +100,7 @@ func (k *CredentialCheck) judge() {
 		}
 	}
 	switch {
-	case len(k.Refused) > 0, k.Candidate == 0 && inWindow:
+	case len(k.Refused) > 0, k.Candidate == 0 && unverified:
 		k.Verdict = VerdictFails
 	case k.Candidate == 0:
 		k.Verdict = VerdictUntried

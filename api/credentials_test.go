@@ -89,7 +89,9 @@ func TestCheckOfACredential(t *testing.T) {
 		{"nothing came", nil, nil, api.VerdictUntried},
 		{"nothing came in its window", nil, []exchange.Rehearsed{before}, api.VerdictUntried},
 		{"verified one", nil, []exchange.Rehearsed{other, candidate, before}, api.VerdictWorks},
-		{"verified none", nil, []exchange.Rehearsed{other, before}, api.VerdictFails},
+		{"not used yet", nil, []exchange.Rehearsed{other, before}, api.VerdictUntried},
+		{"none verifies what came before its window", nil, []exchange.Rehearsed{other, {By: exchange.ByNone}}, api.VerdictUntried},
+		{"none verifies what came", nil, []exchange.Rehearsed{other, {By: exchange.ByNone, InWindow: true}}, api.VerdictFails},
 		{"cannot be taken", []string{"chain"}, []exchange.Rehearsed{candidate}, api.VerdictFails},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,6 +26,7 @@ import (
 type IssuerDesk interface {
 	Take(ctx context.Context, e partners.Edit, partner string, file []byte) (issuerlist.Report, partners.Entry, error)
 	Issuers(partner string) (issuerlist.Issuers, error)
+	Issue(o issuerlist.Order) (issuerlist.Issued, error)
 }
 
 // TakenIssuerList is the answer to a list of issuers.
@@ -52,6 +57,72 @@ func (s *server) issuers(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, list)
+}
+
+// issueList answers GET /issuer-list. Parameters: number, valid_from, next_update, cms.
+func (s *server) issueList(c echo.Context) error {
+	if s.Issuers == nil {
+		return problem(CodeNoPath, "")
+	}
+	if err := onlyParameters(c, "number", "valid_from", "next_update", "cms"); err != nil {
+		return err
+	}
+	o, err := orderOf(c)
+	if err != nil {
+		return err
+	}
+	list, err := s.Issuers.Issue(o)
+	switch {
+	case errors.Is(err, partners.ErrNoKey):
+		return problem(CodeNotNow, err.Error())
+	case errors.Is(err, issuerlist.ErrDocument):
+		return problem(CodeParameter, err.Error())
+	case err != nil:
+		return fmt.Errorf("list of issuers: %w", err)
+	}
+	if err := s.audit(c, "issuer_list.issued", fmt.Sprint(list.Number), "by "+list.Signer); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func orderOf(c echo.Context) (o issuerlist.Order, err error) {
+	count, err := number(c, "number", 0, math.MaxInt32*1000)
+	if err != nil {
+		return o, err
+	}
+	seconds, err := number(c, "next_update", 0, maxOverlap)
+	if err != nil {
+		return o, err
+	}
+	o.Number, o.NextUpdate = int(count), time.Duration(seconds)*time.Second
+	if text := c.QueryParam("valid_from"); text != "" {
+		if o.ValidFrom, err = time.Parse(time.RFC3339, text); err != nil {
+			return o, problem(CodeParameter, fmt.Sprintf("valid_from %.80q is not an instant such as 2026-12-01T00:00:00Z", text))
+		}
+		o.ValidFrom = o.ValidFrom.UTC().Truncate(time.Second)
+	}
+	o.CMS, err = flag(c, "cms")
+	return o, err
+}
+
+// IssuerList has the node make and sign the list of its own issuers, as it has them now.
+func (c *Client) IssuerList(ctx context.Context, o issuerlist.Order) (list issuerlist.Issued, err error) {
+	query := make(url.Values)
+	if o.Number != 0 {
+		query.Set("number", strconv.Itoa(o.Number))
+	}
+	if !o.ValidFrom.IsZero() {
+		query.Set("valid_from", o.ValidFrom.UTC().Format(time.RFC3339))
+	}
+	if o.NextUpdate != 0 {
+		query.Set("next_update", strconv.FormatInt(int64(o.NextUpdate/time.Second), 10))
+	}
+	if o.CMS {
+		query.Set("cms", "true")
+	}
+	err = c.call(ctx, http.MethodGet, withQuery(base+"/issuer-list", query), nil, &list)
+	return list, err
 }
 
 // deskOf reads the path's partner; without a desk there is no such path.

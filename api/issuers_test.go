@@ -119,7 +119,7 @@ func TestIssuerListWaitsForASecondOperator(t *testing.T) {
 
 func TestRequestsAboutIssuerListsThatAreRefused(t *testing.T) {
 	f, list := listing(t)
-	const path = "/api/v1/partners/TW/issuer-list"
+	const path, own = "/api/v1/partners/TW/issuer-list", "/api/v1/issuer-list"
 	for _, test := range []struct{ name, target, body, mediaType, code string }{
 		{"media type", path, "x", "text/plain", "unsupported_media_type"},
 		{"no media type", path, "x", "", "unsupported_media_type"},
@@ -129,8 +129,18 @@ func TestRequestsAboutIssuerListsThatAreRefused(t *testing.T) {
 		{"dry run", path + "?dry_run=yes", "x", "application/xml", "bad_parameter"},
 		{"why", path + "?why=a%0Ab", "x", "application/xml", "bad_parameter"},
 		{"unknown parameter", path + "?force=true", "x", "application/xml", "bad_parameter"},
+		{"own list without a key", own, "", "", "not_now"},
+		{"own list, number", own + "?number=0", "", "", "bad_parameter"},
+		{"own list, time", own + "?valid_from=tomorrow", "", "", "bad_parameter"},
+		{"own list, next", own + "?next_update=-1", "", "", "bad_parameter"},
+		{"own list, CMS", own + "?cms=yes", "", "", "bad_parameter"},
+		{"own list, unknown parameter", own + "?force=true", "", "", "bad_parameter"},
 	} {
-		if p := f.request(operatorSecret, "POST", test.target, test.body, "Content-Type", test.mediaType).problem(t); string(p.Code) != test.code {
+		method := "POST"
+		if strings.HasPrefix(test.target, own) {
+			method = "GET"
+		}
+		if p := f.request(operatorSecret, method, test.target, test.body, "Content-Type", test.mediaType).problem(t); string(p.Code) != test.code {
 			t.Errorf("%s: %d %s %s, want %s", test.name, p.Status, p.Code, p.Detail, test.code)
 		}
 	}

@@ -73,6 +73,7 @@ const (
 	CodeStale             Code = "stale"
 	CodeUnconditional     Code = "precondition_required"
 	CodeInvalidEntry      Code = "invalid_entry"
+	CodeInvalidCredential Code = "invalid_credential"
 	CodeListRefused       Code = "issuer_list_refused"
 	CodeNotOnHold         Code = "not_on_hold"
 	CodeChanged           Code = "changed_meanwhile"
@@ -131,7 +132,7 @@ var kinds = []kind{
 	{code: CodeNotOnHold, status: http.StatusConflict, title: "Nothing about the certificate's issuer is in doubt", cause: exchange.ErrNotOnHold, tell: true},
 	{code: CodeChanged, status: http.StatusConflict, title: "The certificate was changed meanwhile; look again", cause: exchange.ErrChanged},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
-	{code: CodeNotNow, status: http.StatusConflict, title: "The credential does not allow this where it stands", cause: partners.ErrNotNow, tell: true},
+	{code: CodeNotNow, status: http.StatusConflict, title: "The credential's state does not allow this; nothing was changed", cause: partners.ErrNotNow, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
@@ -148,6 +149,7 @@ var kinds = []kind{
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
+	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
 	{code: CodeUnconditional, status: http.StatusPreconditionRequired, title: "The request does not say for which version it is meant"},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},

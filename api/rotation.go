@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +10,13 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -36,7 +37,7 @@ const (
 	StepStage Step = "stage"
 	// StepActivate takes at, first_use, overlap and keep.
 	StepActivate Step = "activate"
-	// StepRetire takes at.
+	// StepRetire takes at, and uses if it is to end for those alone.
 	StepRetire   Step = "retire"
 	StepRollBack Step = "roll-back"
 	// StepDistrust takes since.
@@ -50,7 +51,7 @@ type CredentialStep struct {
 	// File is the content of what the partner sent, and Passphrase that of PKCS #12.
 	File       []byte `json:"file,omitempty"`
 	Passphrase string `json:"passphrase,omitempty"`
-	// Uses are what it does; for document-signature they are left out, and IssuingBody is given.
+	// Uses are what it does; to stage one for document-signature they are left out, and IssuingBody is given.
 	Uses        []partners.Use `json:"uses,omitempty"`
 	IssuingBody string         `json:"issuing_body,omitempty"`
 	// Key is where a key of the node lies.
@@ -104,7 +105,22 @@ type CredentialChange struct {
 	DryRun   bool              `json:"dry_run,omitempty"`
 	// Proposal is the number under which the step waits for another operator; nothing was changed then. 0 for one that waits for nobody.
 	Proposal uint64 `json:"proposal,omitempty"`
+	// Affected is, after StepDistrust, what each credential of the key signed since then: what has to be looked at again. "cert affected" lists it.
+	Affected []AffectedCount `json:"affected,omitempty"`
 }
+
+// AffectedCount is how much a credential signed since an instant; AffectedPage lists it.
+type AffectedCount struct {
+	SHA256       string    `json:"sha256"`
+	Since        time.Time `json:"since"`
+	Messages     int       `json:"messages"`
+	Certificates int       `json:"certificates"`
+	// More says that there are more than were counted, maxCounted of them.
+	More bool `json:"more,omitempty"`
+}
+
+// maxCounted is how much of what a credential signed is counted.
+const maxCounted = 10_000
 
 // CredentialState is a credential with its state as its document has it: what is known of revocations plays no part.
 type CredentialState struct {
@@ -188,7 +204,7 @@ func (s *server) partnerStep(c echo.Context) error {
 		if err != nil {
 			return s.refusedChange(c, "partner.change_refused", id, err)
 		}
-		edit.Why = cmp.Or(edit.Why, "stage "+answer.SHA256)
+		edit.Why = in.what(step, answer.SHA256, c.QueryParam("why"))
 		do = func(p *partners.PartnerConfig) error { return p.Stage(staging, now) }
 	}
 	return s.rotate(c, partners.KindPartner, id, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
@@ -225,7 +241,7 @@ func (s *server) nodeStep(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		edit.Why = cmp.Or(edit.Why, "stage a key")
+		edit.Why = in.what(step, "a key", c.QueryParam("why"))
 		do = func(k *partners.NodeKeys) error {
 			err := k.Stage(in.IssuingBody, key, now)
 			if err != nil && !errors.Is(err, partners.ErrNotNow) { // reading it
@@ -250,7 +266,7 @@ func (s *server) nodeStep(c echo.Context) error {
 // rotated is what a partner's document and the node's have in common.
 type rotated interface {
 	Activate(a partners.Activation, now time.Time) error
-	Retire(fingerprint string, at, now time.Time) error
+	Retire(fingerprint string, at, now time.Time, uses ...partners.Use) error
 	RollBack(fingerprint string, now time.Time) error
 	Distrust(fingerprint string, since, now time.Time) error
 }
@@ -262,7 +278,7 @@ func take(document rotated, step Step, in CredentialStep, now time.Time) error {
 			Fingerprint: in.SHA256, At: in.At, AtFirstUse: in.FirstUse, Overlap: time.Duration(in.Overlap) * time.Second, Keep: in.Keep,
 		}, now)
 	case StepRetire:
-		return document.Retire(in.SHA256, in.At, now)
+		return document.Retire(in.SHA256, in.At, now, in.Uses...)
 	case StepRollBack:
 		return document.RollBack(in.SHA256, now)
 	case StepDistrust:
@@ -292,11 +308,28 @@ func (s *server) readStep(c echo.Context, step Step, source string) (in Credenti
 	if len(e.Why) > maxGiven || !printable(e.Why) {
 		return in, e, problem(CodeParameter, fmt.Sprintf("why is one line of at most %d octets that can be printed", maxGiven))
 	}
-	if e.Why == "" && in.SHA256 != "" {
-		e.Why = string(step) + " " + in.SHA256
-	}
+	e.Why = in.what(step, in.SHA256, e.Why)
 	e.DryRun, err = flag(c, "dry_run")
 	return in, e, err
+}
+
+// what says what a step does, and then why: whoever confirms it, or reads the list of versions, is told of which credential it is.
+func (in *CredentialStep) what(step Step, credential, why string) string {
+	text := string(step) + " " + credential
+	var uses []string
+	for _, use := range in.Uses {
+		uses = append(uses, string(use))
+	}
+	if in.IssuingBody != "" {
+		uses = append(uses, string(partners.UseDocumentSignature)+" by "+in.IssuingBody)
+	}
+	if len(uses) > 0 {
+		text += " for " + strings.Join(uses, ", ")
+	}
+	if why != "" {
+		text += ": " + why
+	}
+	return text
 }
 
 // members are those of the body of a step.
@@ -312,7 +345,7 @@ func (in *CredentialStep) members(step Step, source string) []member {
 	case StepActivate:
 		return []member{fingerprint, at, {"first_use", &in.FirstUse}, {"overlap", &in.Overlap}, {"keep", &in.Keep}}
 	case StepRetire:
-		return []member{fingerprint, at}
+		return []member{fingerprint, at, {"uses", &in.Uses}}
 	case StepDistrust:
 		return []member{fingerprint, {"since", &in.Since}}
 	}
@@ -360,11 +393,14 @@ func (s *server) staging(partner string, in CredentialStep, now time.Time, answe
 	return staging, nil
 }
 
+// codeCredential is the code of what keeps a credential from being taken.
+const codeCredential = "credential"
+
 // refusedCredential says what keeps the node from taking what a member of the body holds or names.
 func refusedCredential(member string, reasons ...string) *Problem {
-	p := problem(CodeInvalidEntry, "")
+	p := problem(CodeInvalidCredential, "")
 	for _, text := range reasons {
-		p.Errors = append(p.Errors, eco.Finding{Code: codeConfiguration, Severity: eco.SeverityError, Path: member, Text: text})
+		p.Errors = append(p.Errors, eco.Finding{Code: codeCredential, Severity: eco.SeverityError, Path: member, Text: text})
 	}
 	return p
 }
@@ -396,7 +432,47 @@ func (s *server) rotate(c echo.Context, kind partners.Kind, id string, e partner
 	answer.Before, answer.After = states(d.Before), states(d.After)
 	answer.Warnings = append(append([]string{}, answer.Warnings...), d.Warnings...)
 	answer.whole()
+	if answer.Affected, err = s.countAffected(c.Request().Context(), answer.After); err != nil {
+		return err
+	}
 	return c.JSON(status, answer)
+}
+
+// countAffected counts what each credential signed that is distrusted now and was not before, since then.
+func (s *server) countAffected(ctx context.Context, after []CredentialState) (list []AffectedCount, err error) {
+	if s.Examiner == nil {
+		return nil, nil
+	}
+	for _, one := range after {
+		counted := slices.ContainsFunc(list, func(a AffectedCount) bool { return a.SHA256 == one.SHA256 })
+		if one.Distrusted.IsZero() || counted { // one credential may stand there for several uses
+			continue
+		}
+		count := AffectedCount{SHA256: one.SHA256, Since: one.Distrusted}
+		q := exchange.SignedQuery{SHA256: one.SHA256, Since: one.Distrusted, Limit: maxPage}
+		for {
+			items, next, err := s.Examiner.Signed(ctx, q)
+			if err != nil {
+				return nil, fmt.Errorf("counting what %s signed: %w", one.SHA256, err)
+			}
+			for _, item := range items {
+				if item.Message != nil {
+					count.Messages++
+				} else {
+					count.Certificates++
+				}
+			}
+			if next == nil {
+				break
+			}
+			if count.More = count.Messages+count.Certificates >= maxCounted; count.More {
+				break
+			}
+			q.From = *next
+		}
+		list = append(list, count)
+	}
+	return list, nil
 }
 
 // whole writes the fingerprint out that the request may have shortened.

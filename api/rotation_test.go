@@ -146,7 +146,7 @@ func TestStepsOfARotation(t *testing.T) {
 		}
 	}
 	versions, err := r.client(operatorSecret).EntryVersions(t.Context(), partners.KindPartner, "TW")
-	if err != nil || len(versions) != 7 || versions[1].Why != "letter 7" || versions[2].Why != "activate "+r.next[:16] {
+	if err != nil || len(versions) != 7 || versions[1].Why != "stage "+r.next+" for message-signature: letter 7" || versions[2].Why != "activate "+r.next[:16] {
 		t.Errorf("versions %+v, %v", versions, err)
 	}
 }

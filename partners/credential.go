@@ -137,6 +137,9 @@ func chainSpans(leaf *x509.Certificate, roots, intermediates []*x509.Certificate
 		}
 		out = append(out, s)
 	}
+	if out == nil && isExpired(reason) { // the error's "current time" is that of a stretch, which tells nobody anything
+		return nil, fmt.Errorf("does not chain to the partner's anchors at any time from %s to %s, for which it is valid: no CA above it is valid then", instant(leaf.NotBefore), instant(leaf.NotAfter))
+	}
 	if out == nil {
 		return nil, fmt.Errorf("does not chain to the partner's anchors: %w", reason)
 	}

@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"crypto"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,6 +21,16 @@ func ReadKey(k KeyConfig) (signing.Key, error) {
 		return signing.Key{}, &ConfigError{Problems: l.problems}
 	}
 	return l.openKey(k)
+}
+
+// ReadTokenKey finds a private key in a token, before there is a credential for it. The token stays open and errors are as for ReadKey.
+func ReadTokenKey(k TokenKeyConfig) (crypto.Signer, error) {
+	l := &loader{tokens: map[tokenName]*signing.Token{}}
+	check := new(checker)
+	if check.tokenKey("key.pkcs11", k); len(check.problems) > 0 {
+		return nil, &ConfigError{Problems: check.problems}
+	}
+	return l.tokenSigner(k)
 }
 
 // openKey reads a private key with its credentials. An error about another key of the entry than the one that names the private
@@ -118,23 +129,31 @@ func (l *loader) readToken(k KeyConfig) (signing.Key, error) {
 	if err != nil {
 		return signing.Key{}, &placed{"chain_file", fmt.Errorf("%s: %w", k.ChainFile, err)}
 	}
-	token, err := l.openToken(tokenName{k.PKCS11.Module, k.PKCS11.TokenLabel, k.PKCS11.PINFile})
+	private, err := l.tokenSigner(k.PKCS11)
 	if err != nil {
 		return signing.Key{}, err
-	}
-	id, err := hex.DecodeString(k.PKCS11.KeyID)
-	if err != nil {
-		return signing.Key{}, &placed{"pkcs11.key_id", err}
-	}
-	private, err := token.Key(id, k.PKCS11.KeyLabel)
-	if err != nil {
-		return signing.Key{}, fmt.Errorf("token %q: %w", k.PKCS11.TokenLabel, err)
 	}
 	key, err := signing.NewKey(private, credentials)
 	if err != nil {
 		return key, fmt.Errorf("token %q with chain %s: %w", k.PKCS11.TokenLabel, k.ChainFile, err)
 	}
 	return key, nil
+}
+
+func (l *loader) tokenSigner(k TokenKeyConfig) (crypto.Signer, error) {
+	token, err := l.openToken(tokenName{k.Module, k.TokenLabel, k.PINFile})
+	if err != nil {
+		return nil, err
+	}
+	id, err := hex.DecodeString(k.KeyID)
+	if err != nil {
+		return nil, &placed{"pkcs11.key_id", err}
+	}
+	private, err := token.Key(id, k.KeyLabel)
+	if err != nil {
+		return nil, fmt.Errorf("token %q: %w", k.TokenLabel, err)
+	}
+	return private, nil
 }
 
 // openToken opens a token once, however many keys lie in it: a token locks itself after a few wrong PINs.

@@ -80,7 +80,7 @@ var sites = []site{
 // steps are what a PartnerConfig and NodeKeys have in common.
 type steps interface {
 	Activate(a partners.Activation, now time.Time) error
-	Retire(fingerprint string, at, now time.Time) error
+	Retire(fingerprint string, at, now time.Time, uses ...partners.Use) error
 	RollBack(fingerprint string, now time.Time) error
 	Distrust(fingerprint string, since, now time.Time) error
 }

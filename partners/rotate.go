@@ -269,20 +269,26 @@ func (e entry) shared(own []entry) (taken, left []Use) {
 }
 
 // Retire has a credential stop to count at the instant at, zero being at once; one that has not counted yet leaves the document, unless
-// it is distrusted. The error wraps ErrUnknownCredential or ErrNotNow.
-func (p *PartnerConfig) Retire(fingerprint string, at, now time.Time) error {
-	return p.rotated().edit(func(list []entry) ([]entry, error) { return retire(list, fingerprint, at, now) })
+// it is distrusted. With uses it does so for those alone. Without, one that counts for one use and waits for another is left alone,
+// since either may be meant. The error wraps ErrUnknownCredential or ErrNotNow.
+func (p *PartnerConfig) Retire(fingerprint string, at, now time.Time, uses ...Use) error {
+	return p.rotated().edit(func(list []entry) ([]entry, error) { return retire(list, fingerprint, at, now, uses) })
 }
 
 // Retire is PartnerConfig.Retire for a key of the node.
-func (k *NodeKeys) Retire(fingerprint string, at, now time.Time) error {
-	return k.rotated().edit(func(list []entry) ([]entry, error) { return retire(list, fingerprint, at, now) })
+func (k *NodeKeys) Retire(fingerprint string, at, now time.Time, uses ...Use) error {
+	return k.rotated().edit(func(list []entry) ([]entry, error) { return retire(list, fingerprint, at, now, uses) })
 }
 
-func retire(list []entry, fingerprint string, at, now time.Time) ([]entry, error) {
+func retire(list []entry, fingerprint string, at, now time.Time, uses []Use) ([]entry, error) {
 	own, err := named(list, fingerprint)
 	if err != nil {
 		return nil, err
+	}
+	if len(uses) == 0 {
+		if err := oneMeaning(own, now); err != nil {
+			return nil, err
+		}
 	}
 	if at.IsZero() {
 		at = now
@@ -300,16 +306,61 @@ func retire(list []entry, fingerprint string, at, now time.Time) ([]entry, error
 		case !e.distrusted.IsZero() && (e.activate != "" || !e.begins().Before(at)): // so that its key is not believed in another one either
 			out = append(out, e)
 			continue
-		case e.activate == "" && e.begins().Before(at):
+		}
+		if len(uses) > 0 {
+			taken, left := e.divide(uses)
+			if len(left) > 0 {
+				rest := e
+				rest.written = left
+				out = append(out, rest)
+			}
+			if len(taken) == 0 {
+				continue
+			}
+			if len(left) > 0 {
+				e.written = taken
+			}
+		}
+		if e.activate == "" && e.begins().Before(at) {
 			e.retireAt, e.replacedBy = at, ""
 			out = append(out, e)
 		}
 		changed = true
 	}
 	if !changed {
-		return nil, notNow("%s has retired already, or is distrusted and has not counted yet", own[0])
+		return nil, notNow("%s has retired already, is distrusted and has not counted yet, or has none of the uses that are named", own[0])
 	}
 	return out, nil
+}
+
+// oneMeaning refuses to guess whether what a credential does now is meant or what it waits for.
+func oneMeaning(own []entry, now time.Time) error {
+	var counts, waits []Use
+	for _, e := range own {
+		switch {
+		case e.isOver(now):
+		case e.hasBegun(now):
+			counts = append(counts, e.uses()...)
+		default:
+			waits = append(waits, e.uses()...)
+		}
+	}
+	if len(counts) > 0 && len(waits) > 0 {
+		return notNow("%s counts for %s and waits for %s; say for which of them it is to end", own[0], listed(counts), listed(waits))
+	}
+	return nil
+}
+
+// divide parts what e is for into what is among uses and the rest.
+func (e entry) divide(uses []Use) (among, left []Use) {
+	for _, use := range e.uses() {
+		if slices.Contains(uses, use) {
+			among = append(among, use)
+		} else {
+			left = append(left, use)
+		}
+	}
+	return among, left
 }
 
 // RollBack takes back the activation of a credential: it stops to count now, or is staged again if it has not begun, and those that it

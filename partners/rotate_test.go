@@ -366,6 +366,69 @@ func TestDistrustIsOfTheKey(t *testing.T) {
 	}
 }
 
+// TestRetiringOneUse: a credential that counts for one use and waits for another is not ended by guessing which is meant.
+func TestRetiringOneUse(t *testing.T) {
+	r := newRotation(t)
+	both, _, file := r.pki["tw"].IssueFiles("both", pkitest.Request{Name: "both", Use: pkitest.MessageSignature, NotBefore: spring, NotAfter: autumn})
+	c := partners.CredentialConfig{Uses: []partners.Use{partners.UseIssuerList, partners.UseTLSClient}, File: file}
+	r.partner().Credentials = append(r.partner().Credentials, c)
+	r.stage(t, file, "")
+	fingerprint := id(both)
+	counts := func() (uses []partners.Use, waiting bool) {
+		for _, c := range r.partner().Credentials {
+			if c.File != file {
+				continue
+			}
+			waiting = waiting || c.Activate != ""
+			if c.Activate == "" && c.RetireAt.IsZero() {
+				uses = append(uses, c.Uses...)
+			}
+		}
+		return uses, waiting
+	}
+	err := r.partner().Retire(fingerprint, time.Time{}, summer)
+	if !errors.Is(err, partners.ErrNotNow) || !strings.Contains(err.Error(), "counts for issuer-list, tls-client and waits for message-signature") {
+		t.Errorf("error %v", err)
+	}
+	if err := r.partner().Retire(fingerprint, time.Time{}, summer, message); err != nil {
+		t.Fatal(err)
+	}
+	if uses, waiting := counts(); len(uses) != 2 || waiting {
+		t.Errorf("counts for %v, waits: %t", uses, waiting)
+	}
+	if err := r.partner().Retire(fingerprint, time.Time{}, summer, partners.UseTLSClient); err != nil {
+		t.Fatal(err)
+	}
+	if uses, _ := counts(); len(uses) != 1 || uses[0] != partners.UseIssuerList {
+		t.Errorf("counts for %v", uses)
+	}
+	if err := r.partner().Retire(fingerprint, time.Time{}, summer, partners.UseTLSServer); !errors.Is(err, partners.ErrNotNow) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestWhatHasEndedIsNotStaged: neither of a partner nor of the node.
+func TestWhatHasEndedIsNotStaged(t *testing.T) {
+	r := newRotation(t)
+	_, keyFile, chainFile := r.pki["kr"].IssueFiles("ended", pkitest.Request{Name: "ended", Use: pkitest.MessageSignature, NotBefore: spring, NotAfter: summer})
+	keys := partners.NodeKeys{Keys: r.config.Node.Keys}
+	key := partners.KeyConfig{Uses: []partners.Use{message}, KeyFile: keyFile, ChainFile: chainFile}
+	if err := keys.Stage("", key, summer); !errors.Is(err, partners.ErrNotNow) || !strings.Contains(err.Error(), "has ended") {
+		t.Errorf("own key: error %v", err)
+	}
+	_, _, file := r.pki["tw"].IssueFiles("ended", pkitest.Request{Name: "ended", Use: pkitest.MessageSignature, NotBefore: spring, NotAfter: summer})
+	s := partners.Staging{Credential: partners.CredentialConfig{Uses: []partners.Use{message}, File: file}}
+	for _, test := range []struct {
+		at   time.Time
+		ends bool
+	}{{summer.Add(-1), false}, {summer, true}} {
+		e, err := r.config.ExamineStaging("tw", s, test.at)
+		if err != nil || strings.Contains(strings.Join(e.Refused, "; "), "it has ended") != test.ends {
+			t.Errorf("%v: %v, %v", test.at, e.Refused, err)
+		}
+	}
+}
+
 // TestOwnKeyIsReplaced: the new key signs from its instant on, the old one counts on for what is in flight.
 func TestOwnKeyIsReplaced(t *testing.T) {
 	for _, use := range []partners.Use{partners.UseMessageSignature, partners.UseDocumentSignature} {

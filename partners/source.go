@@ -48,8 +48,11 @@ func sources(filesKey string, files []string, textsKey string, texts []string) [
 	return out
 }
 
+// InlineName is what problems call a credential that stands in the configuration as text.
+const InlineName = "the text here"
+
 // name is what problems call it.
-func (s source) name() string { return cmp.Or(s.file, "the text here") }
+func (s source) name() string { return cmp.Or(s.file, InlineName) }
 
 // read gives the credentials; at least one, if err is nil.
 func (s source) read() ([]*x509.Certificate, error) {

@@ -47,12 +47,15 @@ func (p *PartnerConfig) Stage(s Staging, now time.Time) error {
 }
 
 // Stage adds a key of the node, for an issuing body or, for body "", for its own uses; it signs nothing until it is activated. The error wraps
-// ErrNotNow if the key is there already and has not retired.
+// ErrNotNow if the key is there already and has not retired, or its credential has ended.
 func (k *NodeKeys) Stage(body string, key KeyConfig, now time.Time) error {
 	key.Activate = ActivateByHand
 	x509Cert, err := key.x509Cert()
 	if err != nil {
 		return err
+	}
+	if !now.Before(x509Cert.NotAfter) {
+		return notNow("%q has ended: it was valid until %s", x509Cert.Subject, instant(x509Cert.NotAfter))
 	}
 	fingerprint := signing.Fingerprint(x509Cert)
 	err = k.rotated().edit(func(list []entry) ([]entry, error) {
@@ -99,7 +102,7 @@ func (p *PartnerConfig) place(body string, c CredentialConfig) error {
 	return nil
 }
 
-// ExamineStaging is Examine for each use of a credential that is to be staged; what is said of several is said once.
+// ExamineStaging is Examine for each use of a credential that is to be staged; what is said of several is said once. One that has ended is refused.
 func (c Config) ExamineStaging(partner string, s Staging, now time.Time) (Examination, error) {
 	uses := s.Credential.Uses
 	if s.Body != "" {
@@ -116,6 +119,9 @@ func (c Config) ExamineStaging(partner string, s Staging, now time.Time) (Examin
 		}
 		whole.Credential = e.Credential
 		whole.Refused, whole.Warnings = union(whole.Refused, e.Refused), union(whole.Warnings, e.Warnings)
+	}
+	if x509Cert := whole.Credential.X509Cert; x509Cert != nil && !now.Before(x509Cert.NotAfter) {
+		whole.Refused = union(whole.Refused, []string{"it has ended: it was valid until " + instant(x509Cert.NotAfter)})
 	}
 	return whole, nil
 }

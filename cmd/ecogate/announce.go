@@ -40,7 +40,13 @@ func (c *cli) keyAnnounce() *cobra.Command {
 				if err != nil {
 					return announceHint(err)
 				}
-				return c.writeFile(file, data)
+				if err := c.writeFile(file, data); err != nil || file == "-" {
+					return err
+				}
+				return c.print(announcementFile{Written: file, Bytes: len(data)}, func(w *columns) {
+					w.row("written", file)
+					w.row("next", "send it to the partner, whose node takes it with \"ecogate cert announced\"; \"ecogate cms verify\" shows what it says")
+				})
 			}
 			sent, err := client.Announce(ctx, partner)
 			if err != nil {
@@ -57,9 +63,15 @@ func (c *cli) keyAnnounce() *cobra.Command {
 	return cmd
 }
 
+// announcementFile is what "key announce --file" has written.
+type announcementFile struct {
+	Written string `json:"written"`
+	Bytes   int    `json:"bytes"`
+}
+
 func announceHint(err error) error {
 	if errors.Is(err, announcement.ErrNothing) {
-		return &hinted{err, "put the next key into node.keys with \"from\", the date of the switch"}
+		return &hinted{err, "\"ecogate key stage\" takes the next key, and \"ecogate key activate --at\" sets the date of the switch"}
 	}
 	return err
 }

@@ -36,8 +36,8 @@ func (c *cli) certCheck() *cobra.Command {
 			"that is not new). FILE is PEM, DER, PKCS #7 or base64. Nothing is changed, and no node is asked.\n" +
 			"With --last the running node is asked, which verifies the partner's newest messages again, as they came, with the credential: of\n" +
 			"each it is told whether this credential verifies it, another one that counted at its receipt, or none. The exit code is then\n" +
-			"  0    nothing stands against it, and it verified a message, or none came since it is valid\n" +
-			"  1    it would fail: it cannot be taken, or it verified none of the messages that came since it is valid\n" +
+			"  0    nothing stands against it; it verified a message, or no message needed it yet\n" +
+			"  1    it would fail: it cannot be taken, or messages came since it is valid that neither it nor another verifies\n" +
 			"  2    the command line is wrong",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {

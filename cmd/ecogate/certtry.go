@@ -80,7 +80,11 @@ func tellCheck(w *columns, k api.CredentialCheck) {
 	case api.VerdictFails:
 		w.row("verdict", "it would fail")
 	case api.VerdictUntried:
-		w.row("verdict", "nothing stands against it; no message came while it is valid")
+		text := "nothing stands against it; no message came while it is valid"
+		if k.Other > 0 {
+			text = "nothing stands against it; the partner does not sign with it yet"
+		}
+		w.row("verdict", text)
 	default:
 		w.row("verdict", "it works")
 	}

@@ -140,7 +140,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNoPath:
 		return "--api or " + envAPI + " is the node's base URL, without a path; or the node is of another version"
 	case api.CodeForbidden:
-		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages, operators ping, pause and resume partners"
+		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
 	case api.CodeNotAuthorised:
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:
@@ -159,6 +159,14 @@ func problemHint(p *api.Problem) string {
 		return "give the key of another operator with --key-file"
 	case api.CodeInvalidEntry:
 		return "mend these places; nothing was changed"
+	case api.CodeInvalidCredential:
+		return "ask the partner for another file; a new CA of theirs goes into \"anchors\" or \"intermediates\" of the partner first (\"ecogate partner edit\")"
+	case api.CodeNotNow:
+		return "\"ecogate cert list --node\" and \"ecogate key list\" tell the state of each"
+	case api.CodeUnknownCredential:
+		return "\"ecogate cert list --node\" lists the credentials of partners, \"ecogate key list\" the node's own"
+	case api.CodeNotAgreed:
+		return "\"actions\" of the agreement say what travels (\"ecogate agreement edit\"), on both sides; an announcement of credentials may go as a file (\"ecogate key announce --file\")"
 	case api.CodeUnknownEntry:
 		return "\"ecogate partner list\" and \"ecogate agreement list\" tell which there are, \"versions\" what was removed"
 	case api.CodeUnknownCPA:

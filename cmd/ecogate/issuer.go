@@ -1,17 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/issuerlist"
-	"github.com/ecogate/ecogate/signing"
 )
 
 func (c *cli) issuerCommand() *cobra.Command {
@@ -105,6 +105,7 @@ type listFlags struct {
 	validFrom instantFlag
 	within    span
 	cms       bool
+	node      bool
 }
 
 func (c *cli) issuerExport() *cobra.Command {
@@ -115,13 +116,15 @@ func (c *cli) issuerExport() *cobra.Command {
 		Short: "Write the signed list of our own issuers for partners",
 		Long: "Write the list of the issuing bodies of the configuration, with their forms, offices, signatories and credentials, signed with the node's\n" +
 			"key that has use issuer-list: an XML document with its signature in it, or with --cms inside CMS SignedData (DER).\n\n" +
-			"A key that waits for its time is on the list; one whose time is over is not, so export anew when what it signed has arrived.",
+			"A key that waits for its time is on the list; one whose time is over is not, so export anew when what it signed has arrived.\n" +
+			"With --node the running node writes and signs it, with the keys that it has now: those that \"key stage\" and \"key activate\" brought are in\n" +
+			"its registry, and not in the configuration.",
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if flags.out == "" {
 				return &usageError{text: "--out FILE is missing", command: cmd.CommandPath()}
 			}
-			return c.exportIssuers(file, flags)
+			return c.exportIssuers(cmd.Context(), file, flags)
 		},
 	}
 	configFlag(cmd, &file)
@@ -130,42 +133,26 @@ func (c *cli) issuerExport() *cobra.Command {
 	f.IntVar(&flags.number, "number", 0, "`number` of the list, above that of the last; by default the seconds since 1970")
 	f.Var(&flags.validFrom, "valid-from", "`instant` from which it holds: a day, or RFC 3339; by default now")
 	f.Var(&flags.within, "next-update", "`time` from then within which the next list will come, such as 180d; by default not said")
+	f.BoolVar(&flags.node, "node", false, "have the running node write it")
 	f.BoolVar(&flags.cms, "cms", false, "sign with CMS in place of XML-DSig")
 	return cmd
 }
 
-func (c *cli) exportIssuers(file string, flags listFlags) error {
-	_, registry, err := c.registry(file)
-	if err != nil {
+func (c *cli) exportIssuers(ctx context.Context, file string, flags listFlags) error {
+	list, err := c.issueList(ctx, file, issuerlist.Order{
+		Number: flags.number, ValidFrom: time.Time(flags.validFrom), NextUpdate: time.Duration(flags.within), CMS: flags.cms,
+	}, flags.node)
+	switch p := (*api.Problem)(nil); {
+	case errors.Is(err, partners.ErrNoKey), errors.As(err, &p) && p.Code == api.CodeNotNow:
+		return &hinted{err, "a key with uses: [issuer-list] under node.keys, or of \"ecogate key stage --use issuer-list\", signs lists; partners know its credential by the same use"}
+	case err != nil:
 		return err
 	}
-	list, err := c.ownList(registry, flags)
-	if err != nil {
-		return err
-	}
-	key, err := registry.Key(partners.UseIssuerList, "", list.Issued)
-	if err != nil {
-		return &hinted{err, "a key with uses: [issuer-list] under node.keys signs lists; partners know its credential by the same use"}
-	}
-	sign := list.Sign
-	if flags.cms {
-		sign = list.SignCMS
-	}
-	document, err := sign(key)
-	if err != nil {
-		return err
-	}
-	if err := c.writeFile(flags.out, document); err != nil || flags.out == "-" {
+	if err := c.writeFile(flags.out, list.Document); err != nil || flags.out == "-" {
 		return err
 	}
 	done := exported{
-		File: flags.out, Number: list.Number, Issued: list.Issued, ValidFrom: list.ValidFrom, NextUpdate: list.NextUpdate,
-		Bodies: []string{}, Signer: signing.Fingerprint(key.Chain[0]),
-	}
-	for _, body := range list.Bodies {
-		if !slices.Contains(done.Bodies, body.ID) {
-			done.Bodies = append(done.Bodies, body.ID)
-		}
+		File: flags.out, Number: list.Number, Issued: list.Issued, ValidFrom: list.ValidFrom, NextUpdate: list.NextUpdate, Bodies: list.Bodies, Signer: list.Signer,
 	}
 	return c.print(done, func(w *columns) {
 		w.row("written", done.File)
@@ -177,20 +164,19 @@ func (c *cli) exportIssuers(file string, flags listFlags) error {
 	})
 }
 
-// ownList is the list of our own issuers with what the flags say.
-func (c *cli) ownList(registry *partners.Registry, flags listFlags) (issuerlist.List, error) {
-	list, err := issuerlist.Own(registry, c.now())
+// issueList makes the list of our own issuers out of the configuration, or has the node make it.
+func (c *cli) issueList(ctx context.Context, file string, o issuerlist.Order, node bool) (issuerlist.Issued, error) {
+	if !node {
+		_, registry, err := c.registry(file)
+		if err != nil {
+			return issuerlist.Issued{}, err
+		}
+		return issuerlist.Issue(registry, o, c.now())
+	}
+	ctx, cancel, client, err := c.connect(ctx, answerTime)
 	if err != nil {
-		return list, err
+		return issuerlist.Issued{}, err
 	}
-	if list.Number = flags.number; list.Number == 0 {
-		list.Number = int(list.Issued.Unix())
-	}
-	if from := time.Time(flags.validFrom); !from.IsZero() {
-		list.ValidFrom = from
-	}
-	if flags.within != 0 {
-		list.NextUpdate = list.ValidFrom.Add(time.Duration(flags.within))
-	}
-	return list, nil
+	defer cancel()
+	return client.IssuerList(ctx, o)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/internal/strictyaml"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -135,7 +136,8 @@ func (r registry) add() *cobra.Command {
 		Use:   "add FILE",
 		Short: fmt.Sprintf("Add a new %s", r.kind),
 		Long: fmt.Sprintf("Add the %s that FILE (- reads standard input) describes in YAML, as an entry of %ss in the configuration file does.\n", r.kind, r.kind) +
-			"Files that it names are read here, relative to its folder, and their contents are sent. It is in force at once.",
+			"Files that it names are read here, relative to its folder, and their contents are sent. It is in force at once, or, where a second operator\n" +
+			"has to confirm it, a proposal.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, text, err := r.compose(args[0])
@@ -143,12 +145,46 @@ func (r registry) add() *cobra.Command {
 				return err
 			}
 			return r.change(cmd.Context(), func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				return client.PutEntry(ctx, r.kind, id, change, text)
+				made, err := client.PutEntry(ctx, r.kind, id, change, text)
+				return made, r.hintWaiting(ctx, client, text, err)
 			})
 		},
 	}
 	changeFlags(cmd, &change)
 	return cmd
+}
+
+// hintWaiting says of an agreement that was refused that its partner is still a proposal, if it is.
+func (r registry) hintWaiting(ctx context.Context, client *api.Client, text string, refusal error) error {
+	var a partners.AgreementConfig
+	if refusal == nil || r.kind != partners.KindAgreement {
+		return refusal
+	}
+	if _, problems := strictyaml.Decode([]byte(text), &a); len(problems) > 0 {
+		return refusal
+	}
+	if _, err := client.Entry(ctx, partners.KindPartner, a.Partner); !errors.Is(err, partners.ErrUnknownEntry) {
+		return refusal
+	}
+	waits, err := proposalFor(ctx, client, partners.KindPartner, a.Partner)
+	if err != nil || waits == nil {
+		return refusal
+	}
+	return &hinted{refusal, fmt.Sprintf("partner %s waits as proposal %d for another operator; add the agreement once it is confirmed (ecogate proposal confirm %d)", a.Partner, waits.Number, waits.Number)}
+}
+
+// proposalFor is the newest change of an entry that waits for another operator, nil if there is none.
+func proposalFor(ctx context.Context, client *api.Client, kind partners.Kind, id string) (*api.ProposedChange, error) {
+	list, err := client.Proposals(ctx, partners.ProposalOpen)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if p.Entry.Kind == kind && p.Entry.ID == id {
+			return &p, nil
+		}
+	}
+	return nil, nil
 }
 
 // compose reads a file with an entry.
@@ -259,7 +295,12 @@ func (r registry) remove() *cobra.Command {
 		Args: arguments(r.name),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.changeCurrent(cmd.Context(), args[0], &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				return client.RemoveEntry(ctx, r.kind, args[0], change)
+				removed, err := client.RemoveEntry(ctx, r.kind, args[0], change)
+				var p *api.Problem
+				if errors.As(err, &p) && p.Code == api.CodeInvalidEntry {
+					err = &hinted{err, "what needs it is removed before it, such as its agreements with \"ecogate agreement remove\"; nothing was changed"}
+				}
+				return removed, err
 			})
 		},
 	}
@@ -313,17 +354,22 @@ func (r registry) change(ctx context.Context, do func(context.Context, *api.Clie
 	}
 	return r.print(made, func(w *columns) {
 		w.lines(made.Diff)
-		switch e := made.Entry; {
-		case made.Proposal != nil:
-			w.row(fmt.Sprintf("%s %s would get version %d; it waits as proposal %d for another operator", e.Kind, e.ID, e.Version, made.Proposal.Number))
-		case made.Diff == "":
-			w.row(fmt.Sprintf("%s %s is as it was, at version %d", e.Kind, e.ID, e.Version))
-		case made.DryRun:
-			w.row(fmt.Sprintf("%s %s would get version %d; nothing was changed", e.Kind, e.ID, e.Version))
-		default:
-			w.row(fmt.Sprintf("%s %s is at version %d", e.Kind, e.ID, e.Version))
-		}
+		w.row(outcome(made))
 	})
+}
+
+// outcome says what became of an entry.
+func outcome(made api.RegistryChange) string {
+	e := made.Entry
+	switch {
+	case made.Proposal != nil:
+		return fmt.Sprintf("%s %s would get version %d; it waits as proposal %d for another operator", e.Kind, e.ID, e.Version, made.Proposal.Number)
+	case made.Diff == "":
+		return fmt.Sprintf("%s %s is as it was, at version %d", e.Kind, e.ID, e.Version)
+	case made.DryRun:
+		return fmt.Sprintf("%s %s would get version %d; nothing was changed", e.Kind, e.ID, e.Version)
+	}
+	return fmt.Sprintf("%s %s is at version %d", e.Kind, e.ID, e.Version)
 }
 
 func (r registry) versions() *cobra.Command {

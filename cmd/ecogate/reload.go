@@ -28,7 +28,7 @@ func apiKeys(cfg config.Config) (*api.KeySet, error) {
 }
 
 // Reload takes over the partners, agreements, issuers, keys, credentials, API keys and watched folders of cfg without a pause, and logs what it took
-// over and what of the rest has changed and needs a restart. After an error everything is as before.
+// over and what of the rest has changed and needs a restart. CRLs and OCSP responders are asked again. After an error everything is as before.
 func (n *runningNode) Reload(cfg config.Config) error {
 	credential, err := readAPICredential(cfg.Listeners.API, n.now())
 	if err != nil {
@@ -45,6 +45,9 @@ func (n *runningNode) Reload(cfg config.Config) error {
 		return cfg.PartnerProblems(err)
 	}
 	// From here on nothing can fail.
+	if n.fetcher != nil {
+		n.fetcher.Again()
+	}
 	n.current.Store(&cfg)
 	n.apiKeys.Replace(keys)
 	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)

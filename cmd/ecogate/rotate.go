@@ -114,6 +114,14 @@ func tellChange(w *columns, answer api.CredentialChange) {
 	for _, text := range answer.Warnings {
 		w.lines("warning: " + text + "\n")
 	}
+	for _, a := range answer.Affected {
+		more := ""
+		if a.More {
+			more = " or more"
+		}
+		w.lines(fmt.Sprintf("affected: %d messages and %d certificates%s that it signed since %s\nto list them: ecogate cert affected %s --since %s\n",
+			a.Messages, a.Certificates, more, instant(a.Since), a.SHA256, a.Since.UTC().Format(time.RFC3339)))
+	}
 	switch {
 	case answer.DryRun:
 		w.lines("nothing was changed\n")
@@ -127,7 +135,8 @@ func (r rotation) stage() *cobra.Command {
 	var change api.Change
 	var uses []string
 	var passphraseFile string
-	var key api.KeyPlace
+	var chain string
+	var token partners.TokenKeyConfig
 	cmd := &cobra.Command{
 		Use:   r.usage("stage", "FILE") + " --use USE|--body BODY",
 		Short: "Take a partner's new credential, which counts for nothing yet",
@@ -143,8 +152,12 @@ func (r rotation) stage() *cobra.Command {
 				return &usageError{text: "want --use, or --body for a credential that signs documents", command: cmd.CommandPath()}
 			}
 			if r.own {
-				in.Key = &key
-				return r.stageKey(cmd, in, args[0], passphraseFile, change)
+				place, err := keyPlace(args, chain, passphraseFile, token)
+				if err != nil {
+					return err
+				}
+				in.Key = &place
+				return r.step(cmd, api.StepStage, in, args, change)
 			}
 			passphrase, err := readPassphrase(passphraseFile)
 			if err != nil {
@@ -157,14 +170,17 @@ func (r rotation) stage() *cobra.Command {
 			return r.step(cmd, api.StepStage, in, args, change)
 		},
 	}
-	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` that it is for: message-signature, tls-server, tls-client, encryption or time-stamp; may be repeated")
+	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` that it is for: message-signature, tls-server, tls-client, encryption, time-stamp or issuer-list; may be repeated")
 	cmd.Flags().StringVar(&in.IssuingBody, "body", "", "issuing `body` that signs documents with it")
 	if r.own {
-		cmd.Use = "stage FILE --chain CHAINFILE --use USE|--body BODY"
-		cmd.Short = "Make a new key known to the node, which does not use it yet"
+		cmd.Use = "stage FILE|--pkcs11-module LIBRARY --chain CHAINFILE --use USE|--body BODY"
+		cmd.Args = fileOrToken(&token)
 		cmd.Long = "Make a new key of the node known to it. It is used from \"key activate\" on. FILE and CHAINFILE are on the node's machine; FILE is the private\n" +
-			"key as \"key new\" writes it, or PKCS #12 without --chain."
-		cmd.Flags().StringVar(&key.ChainFile, "chain", "", "`file` with its credential and the intermediates")
+			"key as \"key new\" writes it, or PKCS #12 without --chain.\n\n" +
+			"A key in a PKCS #11 token has no FILE: --pkcs11-module, --token-label, --pin-file and one of --key-label and --key-id say where it lies, and\n" +
+			"--chain is a file with its credential. The library and the PIN's file are the node's too, which must have been built with the tag pkcs11."
+		cmd.Flags().StringVar(&chain, "chain", "", "`file` with its credential and the intermediates")
+		tokenFlags(cmd, &token, "shared `library` of a PKCS #11 token with the private key, in place of FILE")
 		passphraseFlag(cmd, &passphraseFile, "`file` on the node's machine with the passphrase of the key; it must stay there")
 	} else {
 		cmd.Flags().BoolVar(&in.FirstUse, "first-use", false, "the first message that it verifies activates it")
@@ -174,28 +190,36 @@ func (r rotation) stage() *cobra.Command {
 	return cmd
 }
 
-// stageKey names files as the node finds them: this process may have another folder.
-func (r rotation) stageKey(cmd *cobra.Command, in api.CredentialStep, file, passphraseFile string, change api.Change) error {
-	in.Key.KeyFile, in.Key.PassphraseFile = file, passphraseFile
-	if in.Key.ChainFile == "" {
-		in.Key.KeyFile, in.Key.PKCS12File = "", file
+// keyPlace is where a key lies, by the names under which the node finds the files: this process may have another folder. files is the
+// one with the key, or none for a key in a token.
+func keyPlace(files []string, chain, passphraseFile string, token partners.TokenKeyConfig) (api.KeyPlace, error) {
+	place := api.KeyPlace{
+		ChainFile: chain, PassphraseFile: passphraseFile,
+		Module: token.Module, TokenLabel: token.TokenLabel, PINFile: token.PINFile, KeyLabel: token.KeyLabel, KeyID: token.KeyID,
 	}
-	for _, path := range []*string{&in.Key.KeyFile, &in.Key.ChainFile, &in.Key.PKCS12File, &in.Key.PassphraseFile} {
+	switch {
+	case len(files) == 0:
+	case chain == "":
+		place.PKCS12File = files[0]
+	default:
+		place.KeyFile = files[0]
+	}
+	for _, path := range []*string{&place.KeyFile, &place.ChainFile, &place.PKCS12File, &place.PassphraseFile, &place.Module, &place.PINFile} {
 		if *path == "" {
 			continue
 		}
 		var err error
 		if *path, err = filepath.Abs(*path); err != nil {
-			return err
+			return place, err
 		}
 	}
-	return r.step(cmd, api.StepStage, in, []string{file}, change)
+	return place, nil
 }
 
 func (r rotation) activate() *cobra.Command {
 	var in api.CredentialStep
 	var change api.Change
-	var at moment
+	var at instantFlag
 	var overlap span
 	cmd := &cobra.Command{
 		Use:   r.usage("activate", named),
@@ -211,7 +235,7 @@ func (r rotation) activate() *cobra.Command {
 			return r.step(cmd, api.StepActivate, in, args, change)
 		},
 	}
-	cmd.Flags().Var(&at, "at", "`time` from which it counts, such as 2026-12-01T00:00:00Z")
+	cmd.Flags().Var(&at, "at", "`time` from which it counts, such as 2026-12-01T00:00:00Z or 2026-12-01")
 	cmd.Flags().Var(&overlap, "overlap", "`time` for which those that it replaces count on, such as 30d")
 	cmd.Flags().BoolVar(&in.Keep, "keep", false, "leave the others as they are; it counts beside them")
 	if !r.own {
@@ -223,18 +247,24 @@ func (r rotation) activate() *cobra.Command {
 
 func (r rotation) retire() *cobra.Command {
 	var change api.Change
-	var at moment
+	var at instantFlag
+	var uses []string
 	cmd := &cobra.Command{
 		Use:   r.usage("retire", named),
 		Short: "End a " + r.subject() + ", at once or at a time",
 		Long: "Have a " + r.subject() + " stop to count, at once or at a time. What was received or signed while it counted stays as it is. One that has not counted\n" +
-			"yet is forgotten. " + namedHelp,
+			"yet is forgotten. One that does several things ends for all of them, or for those that --use names. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.step(cmd, api.StepRetire, api.CredentialStep{At: time.Time(at)}, args, change)
+			in := api.CredentialStep{At: time.Time(at)}
+			for _, use := range uses {
+				in.Uses = append(in.Uses, partners.Use(use))
+			}
+			return r.step(cmd, api.StepRetire, in, args, change)
 		},
 	}
-	cmd.Flags().Var(&at, "at", "`time` at which it ends, such as 2026-12-01T00:00:00Z")
+	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` for which alone it ends, document-signature among them; may be repeated")
+	cmd.Flags().Var(&at, "at", "`time` at which it ends, such as 2026-12-01T00:00:00Z or 2026-12-01")
 	changeFlags(cmd, &change)
 	return cmd
 }
@@ -257,18 +287,19 @@ func (r rotation) rollBack() *cobra.Command {
 
 func (r rotation) distrust() *cobra.Command {
 	var change api.Change
-	var since moment
+	var since instantFlag
 	cmd := &cobra.Command{
 		Use:   r.usage("distrust", named),
 		Short: "Believe nothing any more that a key signed, for one that was lost or stolen",
 		Long: "Believe nothing that the key of this credential signed, however it is certified, from now on or since the time that is given. What was received\n" +
-			"since then was believed and has to be looked at again; what was received before stays as it is. " + namedHelp,
+			"since then was believed and has to be looked at again: how much that is is told, with the command that lists it, \"cert affected\". What was\n" +
+			"received before stays as it is. With --dry-run nothing is changed, and the same is told. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.step(cmd, api.StepDistrust, api.CredentialStep{Since: time.Time(since)}, args, change)
 		},
 	}
-	cmd.Flags().Var(&since, "since", "`time` since which somebody else may have had the key, such as 2026-11-01T00:00:00Z")
+	cmd.Flags().Var(&since, "since", "`time` since which somebody else may have had the key, such as 2026-11-01T00:00:00Z or 2026-11-01")
 	changeFlags(cmd, &change)
 	return cmd
 }
@@ -296,26 +327,4 @@ func (c *cli) keyList() *cobra.Command {
 			})
 		},
 	}
-}
-
-// moment is a flag with an instant as RFC 3339 writes it.
-type moment time.Time
-
-func (m *moment) String() string {
-	if time.Time(*m).IsZero() {
-		return ""
-	}
-	return instant(time.Time(*m))
-}
-
-func (m *moment) Type() string { return "time" }
-
-// Set takes an instant.
-func (m *moment) Set(text string) error {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return fmt.Errorf("want a time such as 2026-12-01T00:00:00Z, found %q", text)
-	}
-	*m = moment(at)
-	return nil
 }

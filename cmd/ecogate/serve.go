@@ -25,6 +25,7 @@ func (c *cli) serveCommand() *cobra.Command {
 		Long: "Run a node until SIGTERM or SIGINT. It then stops accepting, finishes what is under way and closes its store;\n" +
 			"a second signal ends it at once, which loses nothing that was acknowledged.\n" +
 			"On SIGHUP it reads node, partners, agreements, api_keys, intake and the credentials again, and logs what needs a restart; a configuration with errors changes nothing.\n" +
+			"CRLs are read, and OCSP responders asked, again too.\n" +
 			"One line per listener is printed when it accepts connections. The log goes to standard error.",
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

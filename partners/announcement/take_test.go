@@ -269,6 +269,32 @@ func TestCopiesOfAnAnnouncementAreStagedOnce(t *testing.T) {
 	}
 }
 
+func TestCredentialOfAnIssuingBodyIsAnnounced(t *testing.T) {
+	d := newDesk(t)
+	s := partners.Successor{
+		Key: keyOf(t, d.pki["tw"], "new body", pkitest.DocumentSignature), Uses: []partners.Use{partners.UseDocumentSignature}, Body: "BODY", From: from, OldUntil: from.AddDate(0, 0, 14),
+	}
+	d.want(d.announce(10, s, d.next("tw", "new")), "staged", "staged")
+	registry, err := partners.New(d.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		at   time.Time
+		want string
+	}{
+		{now, "tw document-signature"}, {from, "new body,tw document-signature"}, {from.AddDate(0, 0, 14), "new body"},
+	} {
+		var names []string
+		for _, c := range registry.Credentials("tw", partners.UseDocumentSignature, test.at) {
+			names = append(names, c.X509Cert.Subject.CommonName)
+		}
+		if got := strings.Join(names, ","); got != test.want {
+			t.Errorf("at %s %q count, want %q", test.at, got, test.want)
+		}
+	}
+}
+
 // A partner that announces a credential for one use says nothing about another from which an operator has it retired, or for which he has it
 // wait.
 func TestAnnouncementOfOneUseLeavesTheOthers(t *testing.T) {

@@ -128,6 +128,16 @@ func (f *Fetcher) Wake() {
 	}
 }
 
+// Again makes every source due and wakes Run: an operator knows of something new that should not wait for its time.
+func (f *Fetcher) Again() {
+	f.mu.Lock()
+	for _, state := range f.state {
+		state.due = time.Time{}
+	}
+	f.mu.Unlock()
+	f.Wake()
+}
+
 // Pass fetches from every source that is due and returns when all have answered or failed.
 func (f *Fetcher) Pass(ctx context.Context) {
 	targets := f.o.Targets()
