@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -214,7 +215,7 @@ func TestWithdrawalWaitsForNoSecondOperator(t *testing.T) {
 			if got.Proposal != 0 || got.Version != 1 || r.counting("TW", now) != "" || !strings.Contains(strings.Join(got.Warnings, "\n"), "waits for no second operator") {
 				t.Errorf("%+v, and %q count", got, r.counting("TW", now))
 			}
-			if !e.Unconfirmed || e.Detail() != "version 1, in force without a second operator: stolen" || !slices.Contains(r.audited(), "night-shift partner.changed TW") {
+			if !e.Unconfirmed || e.Detail() != fmt.Sprintf("version 1, in force without a second operator: %s %s: stolen", test.step, r.old) || !slices.Contains(r.audited(), "night-shift partner.changed TW") {
 				t.Errorf("entry %+v, audit log %q", e, r.audited())
 			}
 			if _, err := r.directory.Confirm(t.Context(), staged.Proposal, "day-shift", ""); !errors.Is(err, partners.ErrStale) {

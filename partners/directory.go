@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Directory joins the configuration file with the entries of a Store and keeps a Registry in step with the two. An entry of the store
@@ -106,11 +108,11 @@ func (d *Directory) Config() Config { return *d.effective.Load() }
 // take brings s in force, if it can be loaded and durable, which is called between the two, has no objection. Under durable tokens are not
 // opened again.
 func (d *Directory) take(s state, durable func() error) error {
-	var before *data
+	var tokens map[tokenName]*signing.Token
 	if durable != nil {
-		before = d.Registry.data.Load()
+		tokens = d.Registry.data.Load().tokens
 	}
-	j, loaded, err := s.load(before)
+	j, loaded, err := s.load(tokens)
 	if err != nil {
 		return err
 	}
@@ -120,6 +122,7 @@ func (d *Directory) take(s state, durable func() error) error {
 		}
 	}
 	d.state = s
+	j.config.tokens = loaded.tokens
 	d.effective.Store(&j.config)
 	d.Registry.take(loaded)
 	if d.Changed != nil {
@@ -128,13 +131,14 @@ func (d *Directory) take(s state, durable func() error) error {
 	return nil
 }
 
-// load loads the effective configuration as loadAfter does. Problems have the places where they stand.
-func (s state) load(before *data) (joined, *data, error) {
+// load loads the effective configuration with tokens that are open already. Problems have the places where they stand.
+func (s state) load(tokens map[tokenName]*signing.Token) (joined, *data, error) {
 	j := s.join()
 	if len(j.problems) > 0 {
 		return j, nil, &ConfigError{Problems: j.problems}
 	}
-	loaded, err := loadAfter(j.config, before)
+	j.config.tokens = tokens
+	loaded, err := load(j.config)
 	if err == nil && s.file.Rest != nil {
 		if problems := s.file.Rest(j.config); len(problems) > 0 {
 			err = &ConfigError{Problems: problems}
@@ -269,6 +273,7 @@ func (s state) fileEntry(kind Kind, id string) (Entry, bool, error) {
 	if e.Text, err = settled(found[0]); err != nil {
 		return e, false, fmt.Errorf("%s %s of the configuration file: %w", kind, id, err)
 	}
+	e.FileSHA256 = digest(e.Text)
 	return e, true, nil
 }
 
@@ -280,7 +285,7 @@ func (d *Directory) warn() {
 			d.Log.Warn("configuration: this entry cannot be read, and plays no part: the registry has one in its place", "kind", key.kind, "id", key.id, "error", err)
 			continue
 		}
-		if there && digest(own.Text) != e.FileSHA256 {
+		if there && own.FileSHA256 != e.FileSHA256 {
 			d.Log.Warn("configuration: this entry was changed in the file, and plays no part: the registry has one in its place",
 				"kind", key.kind, "id", key.id, "registry_version", e.Version)
 		}

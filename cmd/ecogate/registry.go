@@ -233,8 +233,8 @@ func (r registry) edit() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if change.Version = current.Version; given {
-				change.Version = number
+			if change.Version, change.File = current.Version, current.FileSHA256; given {
+				change.Version, change.File = number, ""
 			}
 			source := file
 			if source == "" {
