@@ -111,10 +111,12 @@ type CredentialChange struct {
 
 // AffectedCount is how much a credential signed since an instant; AffectedPage lists it.
 type AffectedCount struct {
-	SHA256       string    `json:"sha256"`
-	Since        time.Time `json:"since"`
-	Messages     int       `json:"messages"`
-	Certificates int       `json:"certificates"`
+	SHA256 string    `json:"sha256"`
+	Since  time.Time `json:"since"`
+	// Messages are those that it signed, or of which it signed the document. Certificates are those that came or went with them, and those
+	// whose document it signed, each once.
+	Messages     int `json:"messages"`
+	Certificates int `json:"certificates"`
 	// More says that there are more than were counted, maxCounted of them.
 	More bool `json:"more,omitempty"`
 }
@@ -444,32 +446,36 @@ func (s *server) countAffected(ctx context.Context, after []CredentialState) (li
 		return nil, nil
 	}
 	for _, one := range after {
-		counted := slices.ContainsFunc(list, func(a AffectedCount) bool { return a.SHA256 == one.SHA256 })
-		if one.Distrusted.IsZero() || counted { // one credential may stand there for several uses
+		done := slices.ContainsFunc(list, func(a AffectedCount) bool { return a.SHA256 == one.SHA256 })
+		if one.Distrusted.IsZero() || done { // one credential may stand there for several uses
 			continue
 		}
 		count := AffectedCount{SHA256: one.SHA256, Since: one.Distrusted}
 		q := exchange.SignedQuery{SHA256: one.SHA256, Since: one.Distrusted, Limit: maxPage}
+		certificates := make(map[uint64]bool) // by their number
+		counted := 0
 		for {
 			items, next, err := s.Examiner.Signed(ctx, q)
 			if err != nil {
 				return nil, fmt.Errorf("counting what %s signed: %w", one.SHA256, err)
 			}
 			for _, item := range items {
+				certificate := item.Certificate
 				if item.Message != nil {
 					count.Messages++
-				} else {
-					count.Certificates++
+					certificate = item.Message.Certificate
+				}
+				if certificate != nil {
+					certificates[certificate.Seq] = true
 				}
 			}
-			if next == nil {
-				break
-			}
-			if count.More = count.Messages+count.Certificates >= maxCounted; count.More {
+			counted += len(items)
+			if count.More = next != nil && counted >= maxCounted; next == nil || count.More {
 				break
 			}
 			q.From = *next
 		}
+		count.Certificates = len(certificates)
 		list = append(list, count)
 	}
 	return list, nil
