@@ -209,7 +209,7 @@ func (s *server) partnerStep(c echo.Context) error {
 		edit.Why = in.what(step, answer.SHA256, c.QueryParam("why"))
 		do = func(p *partners.PartnerConfig) error { return p.Stage(staging, now) }
 	}
-	return s.rotate(c, partners.KindPartner, id, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
+	return s.rotate(c, partners.KindPartner, id, step, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
 		entry, err = s.Rotator.EditPartner(ctx, edit, id, func(p *partners.PartnerConfig) error {
 			before := *p
 			if err := do(p); err != nil {
@@ -252,7 +252,7 @@ func (s *server) nodeStep(c echo.Context) error {
 			return err
 		}
 	}
-	return s.rotate(c, partners.KindNode, partners.NodeID, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
+	return s.rotate(c, partners.KindNode, partners.NodeID, step, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
 		entry, err = s.Rotator.EditNode(ctx, edit, func(k *partners.NodeKeys) error {
 			before := *k
 			if err := do(k); err != nil {
@@ -409,7 +409,7 @@ func refusedCredential(member string, reasons ...string) *Problem {
 
 // rotate makes a step and answers with what came of it. What is refused, and what was only tried, is audited here; what is changed, by
 // the store with the change.
-func (s *server) rotate(c echo.Context, kind partners.Kind, id string, e partners.Edit, answer *CredentialChange,
+func (s *server) rotate(c echo.Context, kind partners.Kind, id string, step Step, e partners.Edit, answer *CredentialChange,
 	do func(context.Context) (partners.Entry, partners.Difference, error),
 ) error {
 	if e.DryRun {
@@ -434,13 +434,15 @@ func (s *server) rotate(c echo.Context, kind partners.Kind, id string, e partner
 	answer.Before, answer.After = states(d.Before), states(d.After)
 	answer.Warnings = append(append([]string{}, answer.Warnings...), d.Warnings...)
 	answer.whole()
-	if answer.Affected, err = s.countAffected(c.Request().Context(), answer.After); err != nil {
-		return err
+	if step == StepDistrust {
+		if answer.Affected, err = s.countAffected(c.Request().Context(), answer.After); err != nil {
+			return err
+		}
 	}
 	return c.JSON(status, answer)
 }
 
-// countAffected counts what each credential signed that is distrusted now and was not before, since then.
+// countAffected counts what each credential signed that is distrusted, since then.
 func (s *server) countAffected(ctx context.Context, after []CredentialState) (list []AffectedCount, err error) {
 	if s.Examiner == nil {
 		return nil, nil

@@ -143,7 +143,12 @@ func (r registry) add() *cobra.Command {
 				return err
 			}
 			return r.change(cmd.Context(), func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				return client.PutEntry(ctx, r.kind, id, change, text)
+				added, err := client.PutEntry(ctx, r.kind, id, change, text)
+				var p *api.Problem
+				if errors.As(err, &p) && p.Code == api.CodeStale {
+					err = &hinted{err, fmt.Sprintf("\"ecogate %s edit\" changes one that is there", r.kind)}
+				}
+				return added, err
 			})
 		},
 	}
