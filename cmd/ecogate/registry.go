@@ -20,8 +20,37 @@ import (
 type registry struct {
 	*cli
 	kind partners.Kind
-	// name is what an id is called on the command line.
+	// name is what an id is called on the command line; "" for the node's own keys, of which there is one entry.
 	name string
+}
+
+// arguments are those of a verb about one entry: its id, and what else the verb takes.
+func (r registry) arguments(others ...string) []string {
+	if r.name == "" {
+		return others
+	}
+	return append([]string{r.name}, others...)
+}
+
+// entry is the id among the arguments.
+func (r registry) entry(args []string) string {
+	if r.name == "" {
+		return partners.NodeID
+	}
+	return args[0]
+}
+
+// usage is how a verb about one entry is written.
+func (r registry) usage(verb string, others ...string) string {
+	return strings.Join(append([]string{verb}, r.arguments(others...)...), " ")
+}
+
+// what is what people call the entry.
+func (r registry) what() string {
+	if r.name == "" {
+		return "the node's own keys"
+	}
+	return "one " + string(r.kind)
 }
 
 func (c *cli) agreementCommand() *cobra.Command {
@@ -280,17 +309,17 @@ func (r registry) remove() *cobra.Command {
 func (r registry) restore() *cobra.Command {
 	var change api.Change
 	cmd := &cobra.Command{
-		Use:   "restore " + r.name + " VERSION",
+		Use:   r.usage("restore", "VERSION"),
 		Short: "Make an earlier version the newest one",
 		Long:  "Make the document of an earlier version the newest one; version 0 is what the configuration file says now.",
-		Args:  arguments(r.name, "VERSION"),
+		Args:  arguments(r.arguments("VERSION")...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			version, _, err := versionFlag(cmd, args[1])
+			version, _, err := versionFlag(cmd, args[len(args)-1])
 			if err != nil {
 				return err
 			}
-			return r.changeCurrent(cmd.Context(), args[0], &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				return client.RestoreEntry(ctx, r.kind, args[0], change, version)
+			return r.changeCurrent(cmd.Context(), r.entry(args), &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
+				return client.RestoreEntry(ctx, r.kind, r.entry(args), change, version)
 			})
 		},
 	}
@@ -323,32 +352,36 @@ func (r registry) change(ctx context.Context, do func(context.Context, *api.Clie
 	}
 	return r.print(made, func(w *columns) {
 		w.lines(made.Diff)
+		entry := fmt.Sprintf("%s %s", made.Entry.Kind, made.Entry.ID)
+		if r.name == "" {
+			entry = "the entry of the node's own keys"
+		}
 		switch e := made.Entry; {
 		case made.Proposal != nil:
-			w.row(fmt.Sprintf("%s %s would get version %d; it waits as proposal %d for another operator", e.Kind, e.ID, e.Version, made.Proposal.Number))
+			w.row(fmt.Sprintf("%s would get version %d; it waits as proposal %d for another operator", entry, e.Version, made.Proposal.Number))
 		case made.Diff == "":
-			w.row(fmt.Sprintf("%s %s is as it was, at version %d", e.Kind, e.ID, e.Version))
+			w.row(fmt.Sprintf("%s is as it was, at version %d", entry, e.Version))
 		case made.DryRun:
-			w.row(fmt.Sprintf("%s %s would get version %d; nothing was changed", e.Kind, e.ID, e.Version))
+			w.row(fmt.Sprintf("%s would get version %d; nothing was changed", entry, e.Version))
 		default:
-			w.row(fmt.Sprintf("%s %s is at version %d", e.Kind, e.ID, e.Version))
+			w.row(fmt.Sprintf("%s is at version %d", entry, e.Version))
 		}
 	})
 }
 
 func (r registry) versions() *cobra.Command {
 	return &cobra.Command{
-		Use:   "versions " + r.name,
-		Short: fmt.Sprintf("List the versions of one %s", r.kind),
-		Long:  fmt.Sprintf("List the versions of one %s, oldest first. Version 0 is what the configuration file says now.", r.kind),
-		Args:  arguments(r.name),
+		Use:   r.usage("versions"),
+		Short: "List the versions of " + r.what(),
+		Long:  "List the versions of " + r.what() + ", oldest first. Version 0 is what the configuration file says now.",
+		Args:  arguments(r.arguments()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel, client, err := r.connect(cmd.Context(), answerTime)
 			if err != nil {
 				return err
 			}
 			defer cancel()
-			list, err := client.EntryVersions(ctx, r.kind, args[0])
+			list, err := client.EntryVersions(ctx, r.kind, r.entry(args))
 			if err != nil {
 				return err
 			}
@@ -369,9 +402,9 @@ func (r registry) versions() *cobra.Command {
 func (r registry) diff() *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
-		Use:   "diff " + r.name,
+		Use:   r.usage("diff"),
 		Short: "Show what changed between two versions",
-		Args:  arguments(r.name),
+		Args:  arguments(r.arguments()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, text := range []string{from, to} {
 				if _, _, err := versionFlag(cmd, text); err != nil {
@@ -383,7 +416,7 @@ func (r registry) diff() *cobra.Command {
 				return err
 			}
 			defer cancel()
-			d, err := client.EntryDiff(ctx, r.kind, args[0], from, to)
+			d, err := client.EntryDiff(ctx, r.kind, r.entry(args), from, to)
 			if err != nil {
 				return err
 			}
