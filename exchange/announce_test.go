@@ -190,6 +190,33 @@ func TestSecondSignatureDecidesNothing(t *testing.T) {
 	})
 }
 
+// TestSecondSignatureMakesNoMessageTooLarge: what fits with one signature goes with one.
+func TestSecondSignatureMakesNoMessageTooLarge(t *testing.T) {
+	t.Parallel()
+	var taken decision
+	bubble(t, setup{kr: announcing, tw: announcing, options: decide(&taken)}, func(w *world) {
+		taken = w.stages(w.nextKey(24 * time.Hour))
+		said, err := w.KR.Announce(context.Background(), "operator", "TW")
+		w.must(err)
+		w.settled(said.Message.MessageID)
+		beside := w.submit(sample(t)).Message
+		if !strings.Contains(string(w.KR.raw(w, beside.Raw)), ` Id="beside"`) {
+			t.Fatal("no second signature")
+		}
+		w.settled(beside.MessageID)
+		narrow := w.KR.config.Registry()
+		narrow.Agreements = slices.Clone(narrow.Agreements)
+		narrow.Agreements[0].MaxBytes = beside.Raw.Size - 100
+		w.must(w.KR.registry.Reload(narrow))
+		c := sample(t)
+		c.Reference = "001-26-0000002"
+		alone := w.submit(c).Message
+		if strings.Contains(string(w.KR.raw(w, alone.Raw)), ` Id="beside"`) {
+			t.Error("a second signature in a message that has no room for it")
+		}
+	})
+}
+
 func TestAnnouncementIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
@@ -23,12 +24,21 @@ type FirstUse struct {
 	MessageID string
 }
 
+// errNotFirst: the message may be an old one that somebody sends again, so that it does not show what the partner uses now.
+var errNotFirst = errors.New("message is not current")
+
 // firstUse is for reception.firstUse.
-func (n *Node) firstUse(ctx context.Context, r *reception) func(partners.Use, *x509.Certificate) error {
+func (n *Node) firstUse(ctx context.Context, r *reception) func(partners.Use, *signing.Verified) error {
 	if n.activate == nil {
 		return nil
 	}
-	return func(use partners.Use, x509Cert *x509.Certificate) error {
+	return func(use partners.Use, used *signing.Verified) error {
+		x509Cert := used.Signer
+		if use == partners.UseMessageSignature && r.verified == nil { // it is the message's own signature
+			if err := n.checkCurrent(ctx, r, used.Octets); err != nil {
+				return err
+			}
+		}
 		f := FirstUse{Partner: r.agreement.Partner, Use: use, X509Cert: x509Cert, At: r.request.Received.UTC(), MessageID: r.record.MessageID}
 		if err := n.activate(ctx, f); err != nil {
 			return &storeError{fmt.Errorf("activating credential %s at its first use: %w", signing.Fingerprint(x509Cert), err)}
@@ -40,8 +50,30 @@ func (n *Node) firstUse(ctx context.Context, r *reception) func(partners.Use, *x
 	}
 }
 
+// checkCurrent asks that a message whose signature covers these octets may be taken for new: it is under an agreement in force, its time to live
+// is not over, and it was not taken before. The error is errNotFirst, or a *storeError.
+func (n *Node) checkCurrent(ctx context.Context, r *reception, covered []byte) error {
+	header, err := ebms.Parse(covered)
+	switch {
+	case err != nil, header.MessageID != r.header.MessageID, header.CPAID != r.header.CPAID, r.ended != nil:
+		return errNotFirst
+	case !header.TimeToLive.IsZero() && !r.request.Received.Before(header.TimeToLive):
+		return errNotFirst
+	}
+	for _, state := range []State{StateAccepted, StateReceived} {
+		copies, err := n.store.Messages(ctx, MessageQuery{MessageID: header.MessageID, Direction: Inbound, State: state, Partner: r.agreement.Partner, Limit: 1})
+		if err != nil {
+			return &storeError{fmt.Errorf("looking for an earlier copy of message %q: %w", header.MessageID, err)}
+		}
+		if len(copies) > 0 {
+			return errNotFirst
+		}
+	}
+	return nil
+}
+
 // underCounting has verify judge a signature of r under the credentials that count for use at receipt. If it is of none of them, and one
-// that waits for its first use verifies it, that one is activated, and what counts then decides. The error is that of verify, or a *storeError.
+// that waits for its first use verifies it, that one is activated if the message is current, and what counts then decides. The error is that of verify, or a *storeError.
 func (n *Node) underCounting(r *reception, use partners.Use, verify func([]*x509.Certificate) (*signing.Verified, error)) (*signing.Verified, error) {
 	verified, err := verify(n.candidates(r, use))
 	if refused := (*signing.Error)(nil); r.firstUse == nil || !errors.As(err, &refused) {
@@ -55,8 +87,11 @@ func (n *Node) underCounting(r *reception, use partners.Use, verify func([]*x509
 	if waitingErr != nil {
 		return verified, err
 	}
-	if err := r.firstUse(use, used.Signer); err != nil {
-		return nil, err
+	switch failure := r.firstUse(use, used); {
+	case errors.Is(failure, errNotFirst):
+		return verified, err
+	case failure != nil:
+		return nil, failure
 	}
 	r.registry = n.registry.Snapshot()
 	return verify(n.candidates(r, use))

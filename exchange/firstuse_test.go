@@ -70,7 +70,7 @@ func (d *debut) activate(_ context.Context, f exchange.FirstUse) error {
 	if f.Partner != "KR" {
 		return errors.New("another partner")
 	}
-	if err := d.kr().UseFirst(signing.Fingerprint(f.X509Cert), f.At, d.now()); err != nil {
+	if err := d.kr().UseFirst(signing.Fingerprint(f.X509Cert), f.Use, f.At, d.now()); err != nil {
 		return err
 	}
 	return d.TW.registry.Reload(d.TW.config.Registry())
@@ -255,7 +255,7 @@ func TestFirstUseByAnAcknowledgment(t *testing.T) {
 	}}, d.now()))
 	d.must(d.KR.registry.Reload(d.KR.config.Registry()))
 	d.answer = func() error {
-		if err := tw.UseFirst(signing.Fingerprint(next.X509Cert), d.now(), d.now()); err != nil {
+		if err := tw.UseFirst(signing.Fingerprint(next.X509Cert), partners.UseMessageSignature, d.now(), d.now()); err != nil {
 			return err
 		}
 		return d.KR.registry.Reload(d.KR.config.Registry())
@@ -300,4 +300,48 @@ func TestNothingIsBelievedOfADistrustedKey(t *testing.T) {
 			t.Errorf("%s: not marked", test.name)
 		}
 	}
+}
+
+// TestOldMessageIsNoFirstUse: whoever kept a message that the partner once signed with the credential must not be able to have it activated, and the
+// partner's present one retired, by sending that again.
+func TestOldMessageIsNoFirstUse(t *testing.T) {
+	t.Run("expired", func(t *testing.T) {
+		d := newDebut(t, partners.ActivateAtFirstUse)
+		c := sample(d)
+		one := d.certificateDraft(c)
+		one.key = d.message
+		request := one.request(d.world)
+		d.ahead += 30 * 24 * time.Hour
+		request.Received = d.now()
+		d.TW.Receive(context.Background(), request)
+		if m := d.TW.message(d.world, exchange.MessageQuery{MessageID: one.header.MessageID, Direction: exchange.Inbound}); m.State != exchange.StateQuarantined {
+			t.Errorf("%s", m.State)
+		}
+		if len(d.told) > 0 || d.state(d.message) != partners.StateStaged {
+			t.Errorf("told %+v, it is %s", d.told, d.state(d.message))
+		}
+	})
+	t.Run("taken before", func(t *testing.T) {
+		d := newDebut(t, partners.ActivateAtFirstUse)
+		c := sample(d)
+		one := d.certificateDraft(c)
+		one.key = d.message
+		request := one.request(d.world)
+		d.TW.Receive(context.Background(), request)
+		if len(d.told) != 1 {
+			t.Fatalf("told %+v", d.told)
+		}
+		d.ahead += time.Minute
+		fingerprint := signing.Fingerprint(d.message.Chain[0])
+		d.must(d.kr().Retire(fingerprint, time.Time{}, d.now()))
+		d.ahead += time.Minute
+		again := d.kr().Credentials[len(d.kr().Credentials)-1]
+		d.must(d.kr().Stage(partners.Staging{Credential: partners.CredentialConfig{Uses: again.Uses, File: again.File, PEM: again.PEM, Activate: partners.ActivateAtFirstUse}}, d.now()))
+		d.reload()
+		request.Received = d.now()
+		d.TW.Receive(context.Background(), request)
+		if len(d.told) != 1 {
+			t.Errorf("told %+v", d.told)
+		}
+	})
 }

@@ -43,9 +43,9 @@ type reception struct {
 	// parts are what the message signature covers beside the envelope, as they came.
 	parts  []signing.Part
 	record Message
-	// firstUse activates a credential of the partner that waits for its first use, durably before it returns; nil where none is
-	// activated so. Its error is a *storeError.
-	firstUse func(partners.Use, *x509.Certificate) error
+	// firstUse activates a credential of the partner that waits for its first use and that has verified something, durably before it returns; nil
+	// where none is activated so. Its error is a *storeError, or errNotFirst.
+	firstUse func(partners.Use, *signing.Verified) error
 	// inResponse: the message came in the HTTP response to one of ours.
 	inResponse bool
 }

@@ -108,10 +108,17 @@ func (n *Node) tried(partner, sha256 string) (verified, failed uint64) {
 	return 0, 0
 }
 
+// besideRoom is the room in bytes that the signatures and the packaging of a message take at most, and besideRoomPart what they take more for
+// each part.
+const (
+	besideRoom     = 16 << 10
+	besideRoomPart = 1 << 10
+)
+
 // signMessage signs a message with key, and beside that with the key that will take its place, if the partner has said that it takes
-// that one. That the second signature cannot be made ends no message.
+// that one. That the second signature cannot be made ends no message, nor does it make one too large.
 func (n *Node) signMessage(a partners.Agreement, envelope []byte, parts []signing.Part, key signing.Key, now time.Time) ([]byte, []signing.Reference, error) {
-	if next, found := n.successorFor(a, now); found {
+	if next, found := n.successorFor(a, now); found && n.hasRoom(a, envelope, parts) {
 		signed, references, err := signing.SignMessageBeside(envelope, parts, key, next)
 		if err == nil {
 			return signed, references, nil
@@ -119,6 +126,16 @@ func (n *Node) signMessage(a partners.Agreement, envelope []byte, parts []signin
 		n.log.Warn("no second signature", "partner", a.Partner, "credential", next.Chain[0].Subject.String(), "error", err)
 	}
 	return signing.SignMessage(envelope, parts, key)
+}
+
+// hasRoom reports whether a message stays below its limit with a second signature.
+func (n *Node) hasRoom(a partners.Agreement, envelope []byte, parts []signing.Part) bool {
+	size := int64(len(envelope) + besideRoom + besideRoomPart*len(parts))
+	for _, part := range parts {
+		size += part.Content.Size()
+	}
+	limit := cmp.Or(a.MaxBytes, n.limits.Body)
+	return limit == 0 || size <= limit
 }
 
 // successorFor is our own next key for messages, if the partner has said that it takes that one.

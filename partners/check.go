@@ -83,6 +83,9 @@ func (k *checker) node(n NodeConfig) {
 
 func (k *checker) partner(at string, p PartnerConfig) {
 	k.id(at+".id", p.ID)
+	if p.ID == ByNode {
+		k.add(at+".id", "%q is the program itself in the registry and in the audit log; give the partner another id", p.ID)
+	}
 	k.country(at+".country", p.Country)
 	k.partyIDs(at+".party_ids", p.PartyIDs)
 	if len(p.AnchorFiles)+len(p.Anchors) == 0 {

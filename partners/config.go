@@ -22,6 +22,9 @@ type Config struct {
 	Forms eco.Forms
 	// SecondOperator has a change of an entry by one operator wait as a Proposal until another confirms it.
 	SecondOperator bool
+	// Modules are the shared libraries of tokens that keys which are not in the file may name beside those that the file's keys name: whoever
+	// changes keys of a running node is not to choose what is loaded into it.
+	Modules []string
 	// Rest judges another Config beside the rest of the file that this one stands in, whose limits it has to keep to; nil for no rest.
 	// A Directory asks it of what it puts together.
 	Rest func(Config) []Problem

@@ -154,7 +154,7 @@ func (s state) join() joined {
 	j.config.Agreements = joinList(&j, s, KindAgreement, "agreements", s.file.Agreements, AgreementConfig.id)
 	if e, ok := s.entries[entryKey{KindNode, NodeID}]; ok && !e.Removed {
 		keys, problems := decodeEntry[NodeKeys](e.Text)
-		node, more := s.file.Node.with(keys)
+		node, more := s.file.withNode(keys)
 		j.config.Node = node
 		j.add(e, append(problems, more...))
 	}

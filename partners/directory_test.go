@@ -455,6 +455,38 @@ func TestNodeKeysAreEdited(t *testing.T) {
 	}
 }
 
+// Whoever stages a key names files of the node's machine: none that does not end, and no library that its administrator has not named.
+func TestStagedKeyIsReadWithinBounds(t *testing.T) {
+	d := newDesk(t)
+	_, key, chain := d.world.pki["kr"].IssueFiles("next", pkitest.Request{Name: "kr next", Use: pkitest.Use(partners.UseMessageSignature)})
+	stage := func(k partners.KeyConfig) error {
+		k.Uses = []partners.Use{partners.UseMessageSignature}
+		_, err := d.EditNode(t.Context(), byOperator, func(own *partners.NodeKeys) error { return own.Stage("", k, summer) })
+		return err
+	}
+	token := partners.TokenKeyConfig{Module: "/usr/lib/evil.so", TokenLabel: "token", PINFile: key, KeyLabel: "key"}
+	for _, test := range []struct {
+		key  partners.KeyConfig
+		want string
+	}{
+		{partners.KeyConfig{KeyFile: key, ChainFile: "/dev/zero"}, "no regular file"},
+		{partners.KeyConfig{KeyFile: "/dev/zero", ChainFile: chain}, "no regular file"},
+		{partners.KeyConfig{PKCS12File: "/dev/zero"}, "no regular file"},
+		{partners.KeyConfig{ChainFile: chain, PKCS11: token}, "does not name"},
+	} {
+		if err := stage(test.key); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v, want %q", test.key, err, test.want)
+		}
+	}
+	d.world.config.Modules = []string{token.Module}
+	if err := d.Reload(d.world.config); err != nil {
+		t.Fatal(err)
+	}
+	if err := stage(partners.KeyConfig{ChainFile: chain, PKCS11: token}); err == nil || strings.Contains(err.Error(), "does not name") {
+		t.Errorf("a module that the file names: %v", err)
+	}
+}
+
 func TestFileThatChangedIsToldToPlayNoPart(t *testing.T) {
 	d := newDesk(t)
 	if _, err := d.rename(t, byOperator, "Taiwan"); err != nil {

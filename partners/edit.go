@@ -128,14 +128,22 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 		return Entry{}, err
 	}
 	next.Version, next.At, next.By, next.Why, next.ConfirmedBy = current.Version+1, d.Now().UTC(), e.By, e.Why, ""
-	if current.Version == 0 && there {
-		next.FileSHA256 = digest(current.Text)
+	if current.Version == 0 {
+		next.FileSHA256 = fileDigest(current, there)
 	}
 	waits := d.state.file.SecondOperator && e.By != ByNode
 	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun || !waits {
 		return next, err
 	}
 	return next, d.propose(ctx, current, next)
+}
+
+// fileDigest is Entry.FileSHA256 of a first version that takes the place of own, what the file says, if that is there.
+func fileDigest(own Entry, there bool) string {
+	if !there {
+		return ""
+	}
+	return digest(own.Text)
 }
 
 var errDryRun = errors.New("dry run")

@@ -121,11 +121,13 @@ func (n NodeConfig) keys() NodeKeys {
 	return k
 }
 
-// with is n with the keys of k.
-func (n NodeConfig) with(k NodeKeys) (NodeConfig, []Problem) {
+// withNode is the file's node with the keys of k.
+func (c Config) withNode(k NodeKeys) (NodeConfig, []Problem) {
+	n := c.Node
 	n.Keys, n.Issuers = k.Keys, slices.Clone(n.Issuers)
-	var problems []Problem
+	problems := c.foreignModules("keys", k.Keys)
 	for i, issuer := range k.Issuers {
+		problems = append(problems, c.foreignModules(item("issuers", i)+".keys", issuer.Keys)...)
 		j := slices.IndexFunc(n.Issuers, func(own OwnIssuerConfig) bool { return own.ID == issuer.ID })
 		if j < 0 {
 			problems = append(problems, Problem{item("issuers", i) + ".id", fmt.Sprintf("%q is not an id in node.issuers", issuer.ID)})
@@ -134,6 +136,24 @@ func (n NodeConfig) with(k NodeKeys) (NodeConfig, []Problem) {
 		n.Issuers[j].Keys = issuer.Keys
 	}
 	return n, problems
+}
+
+// foreignModules tells of keys whose token has a module that neither Config.Modules nor a key of the file names.
+func (c Config) foreignModules(at string, keys []KeyConfig) (problems []Problem) {
+	known := slices.Clone(c.Modules)
+	own := c.Node.keys()
+	for _, list := range own.rotated().lists {
+		for _, key := range *list {
+			known = append(known, key.PKCS11.Module)
+		}
+	}
+	for i, key := range keys {
+		if module := key.PKCS11.Module; module != "" && !slices.Contains(known, module) {
+			problems = append(problems, Problem{item(at, i) + ".pkcs11.module", fmt.Sprintf(
+				"%q is a module that the configuration file does not name; list it in registry.pkcs11_modules there", module)})
+		}
+	}
+	return problems
 }
 
 // maxEntry bounds the text of an entry in bytes, as the configuration file is bounded.

@@ -1,10 +1,10 @@
 package partners
 
 import (
+	"crypto"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/ecogate/ecogate/signing"
 )
@@ -21,6 +21,16 @@ func ReadKey(k KeyConfig) (signing.Key, error) {
 		return signing.Key{}, &ConfigError{Problems: l.problems}
 	}
 	return l.openKey(k)
+}
+
+// ReadTokenKey finds a private key in a token, before there is a credential for it. The token stays open and errors are as for ReadKey.
+func ReadTokenKey(k TokenKeyConfig) (crypto.Signer, error) {
+	l := &loader{tokens: map[tokenName]*signing.Token{}}
+	check := new(checker)
+	if check.tokenKey("key.pkcs11", k); len(check.problems) > 0 {
+		return nil, &ConfigError{Problems: check.problems}
+	}
+	return l.tokenSigner(k)
 }
 
 // openKey reads a private key with its credentials. An error about another key of the entry than the one that names the private
@@ -64,7 +74,7 @@ type placed struct {
 func (p *placed) Unwrap() error { return p.error }
 
 func readKeyFile(k KeyConfig) (signing.Key, error) {
-	text, err := os.ReadFile(k.KeyFile)
+	text, err := readFile(k.KeyFile)
 	if err != nil {
 		return signing.Key{}, err
 	}
@@ -72,7 +82,7 @@ func readKeyFile(k KeyConfig) (signing.Key, error) {
 	if err != nil {
 		return signing.Key{}, err
 	}
-	chain, err := os.ReadFile(k.ChainFile)
+	chain, err := readFile(k.ChainFile)
 	if err != nil {
 		return signing.Key{}, &placed{"chain_file", err}
 	}
@@ -92,7 +102,7 @@ func readKeyFile(k KeyConfig) (signing.Key, error) {
 }
 
 func readPKCS12(k KeyConfig) (signing.Key, error) {
-	data, err := os.ReadFile(k.PKCS12File)
+	data, err := readFile(k.PKCS12File)
 	if err != nil {
 		return signing.Key{}, err
 	}
@@ -111,7 +121,7 @@ func readPKCS12(k KeyConfig) (signing.Key, error) {
 type tokenName struct{ module, label, pinFile string }
 
 func (l *loader) readToken(k KeyConfig) (signing.Key, error) {
-	chain, err := os.ReadFile(k.ChainFile)
+	chain, err := readFile(k.ChainFile)
 	if err != nil {
 		return signing.Key{}, &placed{"chain_file", err}
 	}
@@ -119,23 +129,31 @@ func (l *loader) readToken(k KeyConfig) (signing.Key, error) {
 	if err != nil {
 		return signing.Key{}, &placed{"chain_file", fmt.Errorf("%s: %w", k.ChainFile, err)}
 	}
-	token, err := l.openToken(tokenName{k.PKCS11.Module, k.PKCS11.TokenLabel, k.PKCS11.PINFile})
+	private, err := l.tokenSigner(k.PKCS11)
 	if err != nil {
 		return signing.Key{}, err
-	}
-	id, err := hex.DecodeString(k.PKCS11.KeyID)
-	if err != nil {
-		return signing.Key{}, &placed{"pkcs11.key_id", err}
-	}
-	private, err := token.Key(id, k.PKCS11.KeyLabel)
-	if err != nil {
-		return signing.Key{}, fmt.Errorf("token %q: %w", k.PKCS11.TokenLabel, err)
 	}
 	key, err := signing.NewKey(private, credentials)
 	if err != nil {
 		return key, fmt.Errorf("token %q with chain %s: %w", k.PKCS11.TokenLabel, k.ChainFile, err)
 	}
 	return key, nil
+}
+
+func (l *loader) tokenSigner(k TokenKeyConfig) (crypto.Signer, error) {
+	token, err := l.openToken(tokenName{k.Module, k.TokenLabel, k.PINFile})
+	if err != nil {
+		return nil, err
+	}
+	id, err := hex.DecodeString(k.KeyID)
+	if err != nil {
+		return nil, &placed{"pkcs11.key_id", err}
+	}
+	private, err := token.Key(id, k.KeyLabel)
+	if err != nil {
+		return nil, fmt.Errorf("token %q: %w", k.TokenLabel, err)
+	}
+	return private, nil
 }
 
 // openToken opens a token once, however many keys lie in it: a token locks itself after a few wrong PINs.
@@ -164,7 +182,7 @@ func readSecret(key, file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := readFile(file)
 	if err != nil {
 		return nil, &placed{key, err}
 	}

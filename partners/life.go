@@ -37,6 +37,9 @@ func (k KeyConfig) with(uses []Use, l life) KeyConfig {
 	return k
 }
 
+// Leaf reads the credential itself, without what certifies it.
+func (c CredentialConfig) Leaf() (*x509.Certificate, error) { return c.x509Cert() }
+
 func (c CredentialConfig) x509Cert() (*x509.Certificate, error) { return c.source().leaf() }
 
 // x509Cert reads the credential alone: neither a passphrase nor a token is asked for what a chain file says.

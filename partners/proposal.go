@@ -100,9 +100,12 @@ func (d *Directory) Confirm(ctx context.Context, number uint64, by, why string) 
 	if err != nil {
 		return Entry{}, err
 	}
-	current, _, err := d.state.current(p.Entry.Kind, p.Entry.ID)
+	current, there, err := d.state.current(p.Entry.Kind, p.Entry.ID)
 	if err != nil {
 		return Entry{}, err
+	}
+	if current.Version == 0 && fileDigest(current, there) != p.Entry.FileSHA256 {
+		return Entry{}, fmt.Errorf("%w: %s %q was changed in the configuration file after proposal %d was made; reject it and propose again", ErrStale, p.Entry.Kind, p.Entry.ID, number)
 	}
 	if p.Entry.Version != current.Version+1 {
 		return Entry{}, fmt.Errorf("%w: %s %q is at version %d, proposal %d is for version %d", ErrStale, p.Entry.Kind, p.Entry.ID, current.Version, number, p.Entry.Version)
@@ -143,8 +146,21 @@ func (d *Directory) open(ctx context.Context, number uint64, by, why string) (Pr
 	return p, nil
 }
 
-// propose keeps a change that was found to be possible until another operator decides about it.
+// propose keeps a change that was found to be possible until another operator decides about it. One that the same operator has asked for
+// already, and that is open still, is not kept again: announcements come more than once.
 func (d *Directory) propose(ctx context.Context, before, next Entry) error {
+	list, err := d.Store.Proposals(ctx)
+	if err != nil {
+		return fmt.Errorf("reading proposals: %w", err)
+	}
+	same := func(p Proposal) bool {
+		e := p.Entry
+		return p.State == ProposalOpen && e.key() == next.key() && e.Version == next.Version && e.By == next.By && e.Removed == next.Removed &&
+			e.Text == next.Text && e.FileSHA256 == next.FileSHA256
+	}
+	if i := slices.IndexFunc(list, same); i >= 0 {
+		return &Proposed{Proposal: list[i], Before: before}
+	}
 	p, err := d.Store.Propose(ctx, next)
 	if err != nil {
 		return fmt.Errorf("writing a proposal: %w", err)

@@ -142,3 +142,53 @@ func TestProgramItselfNeedsNoSecondOperator(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// What the file says by the time of the decision is what the second operator knows; a proposal that was made of what it said before would
+// silently take it back.
+func TestProposalForAFileThatChangedIsStale(t *testing.T) {
+	d := newDeskOfTwo(t)
+	number := d.propose(t, "first", "Taiwan")
+	d.world.config.Partners[0].Mode = partners.ModeTest
+	if err := d.Reload(d.world.config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Confirm(t.Context(), number, "second", ""); !errors.Is(err, partners.ErrStale) {
+		t.Errorf("%v, want ErrStale", err)
+	}
+	if p, _ := d.registry.Partner("tw"); p.Mode != partners.ModeTest {
+		t.Errorf("the partner is in mode %s", p.Mode)
+	}
+	again := d.propose(t, "first", "Taiwan")
+	if _, err := d.Confirm(t.Context(), again, "second", ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is asked for again waits once, so that whoever asks again and again fills nothing.
+func TestSameProposalIsKeptOnce(t *testing.T) {
+	d := newDeskOfTwo(t)
+	one := d.propose(t, "first", "Taiwan")
+	if again := d.propose(t, "first", "Taiwan"); again != one {
+		t.Errorf("proposal %d, then %d", one, again)
+	}
+	if other := d.propose(t, "second", "Taiwan"); other == one {
+		t.Error("another operator's is the same proposal")
+	}
+	if _, err := d.Reject(t.Context(), one, "second", ""); err != nil {
+		t.Fatal(err)
+	}
+	if again := d.propose(t, "first", "Taiwan"); again == one {
+		t.Error("a proposal that was rejected waits again")
+	}
+}
+
+// A partner's announcement waits for a second operator as the partner's; one that is called as the program itself would wait for nobody.
+func TestNoPartnerIsCalledAsTheProgram(t *testing.T) {
+	w := newWorld(t)
+	w.config.Agreements = nil
+	w.config.Partners[0].ID = partners.ByNode
+	var wrong *partners.ConfigError
+	if _, err := partners.New(w.config); !errors.As(err, &wrong) || wrong.Problems[0].Key != "partners[0].id" {
+		t.Errorf("%v", err)
+	}
+}

@@ -43,6 +43,58 @@ type Activation struct {
 	Overlap time.Duration
 	// Keep leaves the others as they are: it is to count beside them.
 	Keep bool
+	// Uses narrow the step to these, and Body to those for this issuing body; none and "" for all that the credential stands there for. What
+	// else it is for stays as it is.
+	Uses []Use
+	Body string
+
+	// waiting narrows it to what waits for its first use.
+	waiting bool
+}
+
+// narrowed divides the entries of the credential into those that the step is about, own, and what is left: entries for other uses too
+// become two.
+func (a Activation) narrowed(list []entry) (out, own []entry, err error) {
+	named, err := named(list, a.Fingerprint)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range list {
+		if !e.has(a.Fingerprint) || e.list >= 0 || len(a.Uses) == 0 {
+			out = append(out, e)
+			continue
+		}
+		part, rest := e, e
+		part.written, rest.written = nil, nil
+		for _, use := range e.written {
+			if slices.Contains(a.Uses, use) {
+				part.written = append(part.written, use)
+			} else {
+				rest.written = append(rest.written, use)
+			}
+		}
+		if len(part.written) == 0 || len(rest.written) == 0 {
+			out = append(out, e)
+			continue
+		}
+		out = append(out, part, rest)
+	}
+	for _, e := range out {
+		if a.isAbout(e) {
+			own = append(own, e)
+		}
+	}
+	if own == nil {
+		return nil, nil, fmt.Errorf("%w: %s is not there for %s", ErrUnknownCredential, named[0], listed(a.Uses))
+	}
+	return out, own, nil
+}
+
+func (a Activation) isAbout(e entry) bool {
+	if !e.has(a.Fingerprint) || a.waiting && e.activate != ActivateAtFirstUse {
+		return false
+	}
+	return len(a.Uses) == 0 || (a.Body == "" || a.Body == e.body) && slices.ContainsFunc(e.uses(), func(use Use) bool { return slices.Contains(a.Uses, use) })
 }
 
 // Activate puts a staged credential, or one that has retired, into force, and has those retire that count for the same uses. The
@@ -66,21 +118,23 @@ func (k *NodeKeys) Activate(a Activation, now time.Time) error {
 	return k.rotated().edit(func(list []entry) ([]entry, error) { return a.step(list, now) })
 }
 
-// UseFirst activates a credential that waits for its first use, at the instant at which a message came that it verifies, at or before now. Of
-// several such messages the earliest counts, whichever is told first. The error wraps ErrUnknownCredential, or ErrNotNow if the credential
-// neither waits nor counts any more.
-func (p *PartnerConfig) UseFirst(fingerprint string, at, now time.Time) error {
+// UseFirst activates a credential that waits for its first use, at the instant at which a message came that it verifies, at or before now, and for
+// what it did there alone: what else it is staged for, or has retired from, stays as it is. Of several such messages the earliest
+// counts, whichever is told first. The error wraps ErrUnknownCredential, or ErrNotNow if the credential neither waits nor counts any more.
+func (p *PartnerConfig) UseFirst(fingerprint string, use Use, at, now time.Time) error {
+	a := Activation{Fingerprint: fingerprint, Overlap: p.overlap(), Uses: []Use{use}}
 	return p.rotated().edit(func(list []entry) ([]entry, error) {
-		own, err := named(list, fingerprint)
+		list, own, err := a.narrowed(list)
 		if err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(own, func(e entry) bool { return e.activate == ActivateAtFirstUse }) {
-			return Activation{Fingerprint: fingerprint, Overlap: p.overlap()}.step(list, at)
+			a.waiting = true
+			return a.step(list, at)
 		}
 		counts := false
 		for i, e := range list {
-			if e.has(fingerprint) && e.hasBegun(now) && !e.isOver(now) {
+			if a.isAbout(e) && e.hasBegun(now) && !e.isOver(now) {
 				counts = true
 				list[i].from = earliest(e.from, at)
 			}
@@ -100,7 +154,7 @@ func (p *PartnerConfig) overlap() time.Duration {
 }
 
 func (a Activation) step(list []entry, now time.Time) ([]entry, error) {
-	own, err := named(list, a.Fingerprint)
+	list, own, err := a.narrowed(list)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +179,8 @@ func (a Activation) step(list []entry, now time.Time) ([]entry, error) {
 	var out []entry
 	for _, e := range list {
 		switch {
-		case !e.has(a.Fingerprint):
-			if e.replacedBy != "" && own[0].has(e.replacedBy) && now.Before(e.retireAt) { // it was to be activated at another time
+		case !a.isAbout(e):
+			if taken, _ := e.shared(own); len(taken) > 0 && e.replacedBy != "" && own[0].has(e.replacedBy) && now.Before(e.retireAt) { // it was to be activated at another time
 				e.retireAt, e.replacedBy = time.Time{}, ""
 			}
 			out = append(out, e)
@@ -214,9 +268,9 @@ func (e entry) shared(own []entry) (taken, left []Use) {
 	return taken, left
 }
 
-// Retire has a credential stop to count at the instant at, zero being at once; one that has not counted yet leaves the document. With uses
-// it does so for those alone. Without, one that counts for one use and waits for another is left alone, since either may be meant.
-// The error wraps ErrUnknownCredential or ErrNotNow.
+// Retire has a credential stop to count at the instant at, zero being at once; one that has not counted yet leaves the document, unless
+// it is distrusted. With uses it does so for those alone. Without, one that counts for one use and waits for another is left alone,
+// since either may be meant. The error wraps ErrUnknownCredential or ErrNotNow.
 func (p *PartnerConfig) Retire(fingerprint string, at, now time.Time, uses ...Use) error {
 	return p.rotated().edit(func(list []entry) ([]entry, error) { return retire(list, fingerprint, at, now, uses) })
 }
@@ -249,6 +303,9 @@ func retire(list []entry, fingerprint string, at, now time.Time, uses []Use) ([]
 		case !e.has(fingerprint), e.isOver(now):
 			out = append(out, e)
 			continue
+		case !e.distrusted.IsZero() && (e.activate != "" || !e.begins().Before(at)): // so that its key is not believed in another one either
+			out = append(out, e)
+			continue
 		}
 		if len(uses) > 0 {
 			taken, left := e.divide(uses)
@@ -271,7 +328,7 @@ func retire(list []entry, fingerprint string, at, now time.Time, uses []Use) ([]
 		changed = true
 	}
 	if !changed {
-		return nil, notNow("%s has retired already, or has none of the uses that are named", own[0])
+		return nil, notNow("%s has retired already, is distrusted and has not counted yet, or has none of the uses that are named", own[0])
 	}
 	return out, nil
 }

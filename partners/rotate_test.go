@@ -125,11 +125,11 @@ func TestStatesAtEveryEdge(t *testing.T) {
 			return p.Activate(partners.Activation{Fingerprint: new, AtFirstUse: true}, now)
 		}, [][]edge{around(summer, "new staged, old active", "new staged, old active"), around(next, "new staged, old retired", "new retired, old retired")}},
 		{"used for the first time", func(p *partners.PartnerConfig, _, new string) error {
-			return errors.Join(p.Activate(partners.Activation{Fingerprint: new, AtFirstUse: true}, now), p.UseFirst(new, summer, summer.Add(time.Second)))
+			return errors.Join(p.Activate(partners.Activation{Fingerprint: new, AtFirstUse: true}, now), p.UseFirst(new, message, summer, summer.Add(time.Second)))
 		}, [][]edge{around(summer, "new staged, old active", "new active, old retiring"), around(end, "new active, old retiring", "new active, old retired")}},
 		{"used for the first time by two messages", func(p *partners.PartnerConfig, _, new string) error {
 			return errors.Join(p.Activate(partners.Activation{Fingerprint: new, AtFirstUse: true}, now),
-				p.UseFirst(new, summer.Add(time.Second), summer.Add(time.Second)), p.UseFirst(new, summer, summer.Add(2*time.Second)))
+				p.UseFirst(new, message, summer.Add(time.Second), summer.Add(time.Second)), p.UseFirst(new, message, summer, summer.Add(2*time.Second)))
 		}, [][]edge{around(summer, "new staged, old active", "new active, old retiring"), around(end.Add(time.Second), "new active, old retiring", "new active, old retired")}},
 		{"retired", func(p *partners.PartnerConfig, old, _ string) error { return p.Retire(old, summer, now) }, [][]edge{
 			around(spring, "new staged, old staged", "new staged, old retiring"), around(summer, "new staged, old retiring", "new staged, old retired"),
@@ -219,10 +219,10 @@ func TestStepsThatAreRefusedChangeNothing(t *testing.T) {
 		{"at a time and at first use", nil, func(p *partners.PartnerConfig, _, new string) error {
 			return p.Activate(partners.Activation{Fingerprint: new, At: summer, AtFirstUse: true}, summer)
 		}, partners.ErrNotNow, "not both"},
-		{"first use of what does not wait", nil, func(p *partners.PartnerConfig, _, new string) error { return p.UseFirst(new, summer, summer) }, partners.ErrNotNow, "does not wait"},
+		{"first use of what does not wait", nil, func(p *partners.PartnerConfig, _, new string) error { return p.UseFirst(new, message, summer, summer) }, partners.ErrNotNow, "does not wait"},
 		{"first use of what is activated later", func(p *partners.PartnerConfig, _, new string) error {
 			return p.Activate(partners.Activation{Fingerprint: new, At: autumn.Add(-days)}, summer)
-		}, func(p *partners.PartnerConfig, _, new string) error { return p.UseFirst(new, summer, summer) }, partners.ErrNotNow, "does not wait"},
+		}, func(p *partners.PartnerConfig, _, new string) error { return p.UseFirst(new, message, summer, summer) }, partners.ErrNotNow, "does not wait"},
 		{"retire in the past", nil, func(p *partners.PartnerConfig, old, _ string) error { return p.Retire(old, spring, summer) }, partners.ErrNotNow, "distrusted, not retired"},
 		{"retire what has retired", nil, func(p *partners.PartnerConfig, old, _ string) error { return p.Retire(old, autumn, autumn) }, partners.ErrNotNow, "has retired already"},
 		{"roll back what replaced nothing", nil, func(p *partners.PartnerConfig, _, new string) error { return p.RollBack(new, summer) }, partners.ErrNotNow, "nothing to go back to"},
@@ -529,5 +529,47 @@ func TestClocksThatDiffer(t *testing.T) {
 	}
 	if got := names(waiting.Awaiting("my", message, summer)) + names(waiting.Awaiting("tw", partners.UseTLSClient, summer)); got != "" {
 		t.Errorf("%s waits for another partner, or another use", got)
+	}
+}
+
+// TestFirstUseIsOfWhatWaitsForIt: a message shows that its signature is used, and nothing else of the same credential.
+func TestFirstUseIsOfWhatWaitsForIt(t *testing.T) {
+	for _, other := range []partners.CredentialConfig{
+		{Uses: []partners.Use{partners.UseTLSClient}, Activate: partners.ActivateByHand},
+		{Uses: []partners.Use{partners.UseTLSClient}, RetireAt: summer.Add(-days)},
+		{Uses: []partners.Use{partners.UseIssuerList}, Activate: partners.ActivateByHand},
+	} {
+		r := newRotation(t)
+		p := r.partner()
+		own := &p.Credentials[1]
+		own.Activate, other.File = partners.ActivateAtFirstUse, own.File
+		p.Credentials = append(p.Credentials, other)
+		if err := p.UseFirst(id(r.new), message, summer, summer); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.states(t, summer.Add(1)); got != "new active, old retiring" {
+			t.Errorf("for messages: %s", got)
+		}
+		if got := r.open(t).Credentials("tw", other.Uses[0], summer.Add(1)); len(got) > 0 {
+			t.Errorf("%q counts for %s since a message came", got[0].X509Cert.Subject, other.Uses[0])
+		}
+		if err := p.UseFirst(id(r.new), other.Uses[0], summer, summer); !errors.Is(err, partners.ErrNotNow) {
+			t.Errorf("first use for %s: %v", other.Uses[0], err)
+		}
+	}
+}
+
+// A key that is distrusted before it has counted is not forgotten with its credential.
+func TestDistrustedStagedCredentialIsNotForgotten(t *testing.T) {
+	r := newRotation(t)
+	p := r.partner()
+	if err := p.Distrust(id(r.new), summer, summer); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Retire(id(r.new), time.Time{}, summer); !errors.Is(err, partners.ErrNotNow) {
+		t.Errorf("%v", err)
+	}
+	if err := p.Activate(partners.Activation{Fingerprint: id(r.new)}, summer); !errors.Is(err, partners.ErrNotNow) {
+		t.Errorf("activated: %v", err)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"os"
 
+	"github.com/ecogate/ecogate/internal/plainfile"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -48,15 +48,18 @@ func sources(filesKey string, files []string, textsKey string, texts []string) [
 	return out
 }
 
+// InlineName is what problems call a credential that stands in the configuration as text.
+const InlineName = "the text here"
+
 // name is what problems call it.
-func (s source) name() string { return cmp.Or(s.file, "the text here") }
+func (s source) name() string { return cmp.Or(s.file, InlineName) }
 
 // read gives the credentials; at least one, if err is nil.
 func (s source) read() ([]*x509.Certificate, error) {
 	content := []byte(s.text)
 	if s.file != "" {
 		var err error
-		if content, err = os.ReadFile(s.file); err != nil {
+		if content, err = readFile(s.file); err != nil {
 			return nil, err
 		}
 	}
@@ -116,3 +119,8 @@ func (l *loader) read(key string, s source) []*x509.Certificate {
 	}
 	return list
 }
+
+// maxFile bounds the files that a document names, in bytes. Whoever may change one names files of the node's machine.
+const maxFile = 4 << 20
+
+func readFile(name string) ([]byte, error) { return plainfile.Read(name, maxFile) }

@@ -21,8 +21,8 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-// changeover is two nodes of which KR is about to change its key for messages.
-type changeover struct {
+// keyChange is two nodes of which KR is about to change its key for messages.
+type keyChange struct {
 	*testing.T
 	two    pair.Pair
 	kr, tw *runningNode
@@ -32,12 +32,12 @@ type changeover struct {
 
 const notice = 10 * 24 * time.Hour
 
-func (r *changeover) now() time.Time { return scriptTime.Add(time.Duration(r.ahead.Load())) }
+func (r *keyChange) now() time.Time { return scriptTime.Add(time.Duration(r.ahead.Load())) }
 
-// newRotation starts the nodes, TW with variables over its configuration. KR's next key lies in next.key and next.pem, issued by its own PKI, and its time begins after notice.
-func newChangeover(t *testing.T, environ ...string) *changeover {
+// newChange starts the nodes, TW with variables over its configuration. KR's next key lies in next.key and next.pem, issued by its own PKI, and its time begins after notice.
+func newChange(t *testing.T, environ ...string) *keyChange {
 	t.Helper()
-	r := &changeover{T: t, two: newPair(t), done: make(chan exchange.Event, 1000)}
+	r := &keyChange{T: t, two: newPair(t), done: make(chan exchange.Event, 1000)}
 	agreed := []string{"ECOGATE_AGREEMENTS_0_ACTIONS_ANNOUNCE=" + partners.AnnounceAction, "ECOGATE_AGREEMENTS_0_ACTIONS_ANNOUNCE_ANSWER=" + partners.AnnounceAnswerAction}
 	pki := pkitest.NewTest(t, pkitest.Options{Country: "KR", Organisation: "Demonstration Korea"})
 	_, keyFile, chainFile := pki.IssueFiles("next", pkitest.Request{Name: "next", Use: pkitest.MessageSignature, NotBefore: r.now().AddDate(0, -1, 0), NotAfter: r.now().AddDate(1, 0, 0)})
@@ -75,7 +75,7 @@ func newChangeover(t *testing.T, environ ...string) *changeover {
 }
 
 // run runs a command against a side's API as its operator, and fails unless it exits with that code.
-func (r *changeover) run(n *runningNode, side pair.Side, code int, args ...string) string {
+func (r *keyChange) run(n *runningNode, side pair.Side, code int, args ...string) string {
 	r.Helper()
 	var out, errOut bytes.Buffer
 	args = append(args, "--api", n.APIURL, "--key-file", side.KeyFile("operator"))
@@ -86,7 +86,7 @@ func (r *changeover) run(n *runningNode, side pair.Side, code int, args ...strin
 }
 
 // until waits for a step of KR about a certificate, or with an empty reference about none.
-func (r *changeover) until(step, reference string) {
+func (r *keyChange) until(step, reference string) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
 	defer cancel()
@@ -103,7 +103,7 @@ func (r *changeover) until(step, reference string) {
 }
 
 // send has KR send a certificate, waits for its acknowledgment, and gives the fingerprint of the credential that verified it.
-func (r *changeover) send(reference string) string {
+func (r *keyChange) send(reference string) string {
 	r.Helper()
 	if err := submit(r.Context(), r.kr, r.two.KR, reference); err != nil {
 		r.Fatal(err)
@@ -116,7 +116,7 @@ func (r *changeover) send(reference string) string {
 	return found[0].Signer
 }
 
-func (r *changeover) states(at time.Time) (old, next partners.State) {
+func (r *keyChange) states(at time.Time) (old, next partners.State) {
 	for _, h := range r.tw.Registry.Inventory(at) {
 		if h.Partner == "KR" && h.Use == partners.UseMessageSignature {
 			if h.X509Cert.Subject.CommonName == "next" {
@@ -130,7 +130,7 @@ func (r *changeover) states(at time.Time) (old, next partners.State) {
 }
 
 func TestKeyIsChangedByMessagesBetweenTwoNodes(t *testing.T) {
-	r := newChangeover(t)
+	r := newChange(t)
 	old := r.send("LA26010137")
 	answer := r.answer()
 	if answer.Result != announcement.ResultStaged {
@@ -178,7 +178,7 @@ func TestKeyIsChangedByMessagesBetweenTwoNodes(t *testing.T) {
 }
 
 // answer has KR announce, and gives the one outcome that TW answers.
-func (r *changeover) answer() announcement.Outcome {
+func (r *keyChange) answer() announcement.Outcome {
 	r.Helper()
 	r.run(r.kr, r.two.KR, 0, "key", "announce", "--partner", "TW")
 	r.until("answered", "")
@@ -190,7 +190,7 @@ func (r *changeover) answer() announcement.Outcome {
 }
 
 func TestSecondOperatorConfirmsAnAnnouncement(t *testing.T) {
-	r := newChangeover(t, "ECOGATE_REGISTRY_SECOND_OPERATOR=true")
+	r := newChange(t, "ECOGATE_REGISTRY_SECOND_OPERATOR=true")
 	if o := r.answer(); o.Result != announcement.ResultTold {
 		t.Errorf("answer %+v", o)
 	}
@@ -215,7 +215,7 @@ func TestSecondOperatorConfirmsAnAnnouncement(t *testing.T) {
 }
 
 func TestKeyIsChangedByAFileBetweenTwoNodes(t *testing.T) {
-	r := newChangeover(t)
+	r := newChange(t)
 	file := filepath.Join(t.TempDir(), "kr.p7m")
 	r.run(r.kr, r.two.KR, 0, "key", "announce", "--file", file)
 	out := r.run(r.tw, r.two.TW, 0, "cert", "announced", file, "--partner", "KR")

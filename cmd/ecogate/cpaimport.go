@@ -33,10 +33,12 @@ type importedCPA struct {
 	// Partner is the entry of partners, nil if the one that is there lacks nothing. Agreements are those of agreements.
 	Partner    json.RawMessage   `json:"partner,omitempty"`
 	Agreements []json.RawMessage `json:"agreements,omitempty"`
-	// Changes are those that a node made, in their order.
-	Changes    []api.RegistryChange `json:"changes,omitempty"`
-	Findings   []cpa.Finding        `json:"findings"`
-	Incomplete []string             `json:"incomplete,omitempty"`
+	// Changes are those that a node made, or keeps as proposals for another operator, in their order.
+	Changes []api.RegistryChange `json:"changes,omitempty"`
+	// Waiting are the agreements that a node was not given, since their partner is not there before its proposal is confirmed.
+	Waiting    []string      `json:"waiting,omitempty"`
+	Findings   []cpa.Finding `json:"findings"`
+	Incomplete []string      `json:"incomplete,omitempty"`
 }
 
 func (c *cli) cpaImport() *cobra.Command {
@@ -47,7 +49,9 @@ func (c *cli) cpaImport() *cobra.Command {
 		Long: "With --config no node is asked: the entries for partners and agreements of the configuration are printed as YAML, and what they lack\n" +
 			"still is told. Without it --partner names the partner, and both are put into the registry of a running node, in force at once. What a CPA does\n" +
 			"not say, such as forms, is taken over from the agreement of the same CPAId and service. Credentials of the partner are added and none is\n" +
-			"taken away. A CPA that is signed says by whom; that it may be trusted has to be known before.",
+			"taken away. A CPA that is signed says by whom; that it may be trusted has to be known before.\n" +
+			"Where a second operator has to confirm changes, each entry becomes a proposal; the agreements of a partner that is not there yet are put by running the\n" +
+			"command again once the partner is confirmed.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if i.config == "" && i.partner == "" {
@@ -294,19 +298,50 @@ func (i *cpaImport) online(ctx context.Context, name string, read *cpa.CPA, o cp
 			return err
 		}
 	}
-	for _, a := range got.Agreements {
-		if i.change.DryRun && !there {
-			break // its partner would have to be there first
-		}
-		if err := i.put(ctx, client, &answer, partners.KindAgreement, firstSet(a.ID, a.CPAID), &a); err != nil {
-			return err
-		}
+	if err := i.putAgreements(ctx, client, &answer, got.Agreements, there); err != nil {
+		return err
 	}
 	return i.print(answer, func(w *columns) {
 		for _, made := range answer.Changes {
-			tellEntry(w, made)
+			w.lines(made.Diff)
+			w.row(outcome(made))
+		}
+		for _, id := range answer.Waiting {
+			w.row(fmt.Sprintf("agreement %s was not given to the node: its partner %s is not there before its proposal is confirmed", id, entry.ID))
+		}
+		if number := answer.proposalOf(partners.KindPartner); number > 0 && len(answer.Waiting) > 0 {
+			w.row(fmt.Sprintf("next: another operator confirms proposal %d (ecogate proposal confirm %d); then run this command again", number, number))
 		}
 	})
+}
+
+// proposalOf is the number under which the first change of a kind waits, 0 if none does.
+func (a importedCPA) proposalOf(kind partners.Kind) uint64 {
+	for _, made := range a.Changes {
+		if made.Entry.Kind == kind && made.Proposal != nil {
+			return made.Proposal.Number
+		}
+	}
+	return 0
+}
+
+// putAgreements puts agreements, where there tells whether their partner was there before. Those of a partner that is not there yet are
+// left out.
+func (i *cpaImport) putAgreements(ctx context.Context, client *api.Client, answer *importedCPA, list []partners.AgreementConfig, there bool) error {
+	if i.change.DryRun && !there {
+		return nil // its partner would have to be there first
+	}
+	for _, a := range list {
+		id := firstSet(a.ID, a.CPAID)
+		if !there && answer.proposalOf(partners.KindPartner) > 0 {
+			answer.Waiting = append(answer.Waiting, id)
+			continue
+		}
+		if err := i.put(ctx, client, answer, partners.KindAgreement, id, &a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rehearse has the node check agreements before anything is changed.
@@ -358,6 +393,16 @@ func (i *cpaImport) put(ctx context.Context, client *api.Client, answer *importe
 	if err != nil {
 		return err
 	}
+	if !i.change.DryRun {
+		waits, err := proposalFor(ctx, client, kind, id)
+		if err != nil {
+			return err
+		}
+		if waits != nil {
+			return &hinted{&refused{fmt.Errorf("%s %s: a change waits already, as proposal %d for another operator", kind, id, waits.Number)},
+				fmt.Sprintf("have it confirmed (ecogate proposal confirm %d) or rejected, then run this command again", waits.Number)}
+		}
+	}
 	change := i.change
 	current, err := client.Entry(ctx, kind, id)
 	switch {
@@ -377,17 +422,4 @@ func (i *cpaImport) put(ctx context.Context, client *api.Client, answer *importe
 	}
 	answer.Changes = append(answer.Changes, made)
 	return nil
-}
-
-// tellEntry says what became of an entry.
-func tellEntry(w *columns, made api.RegistryChange) {
-	w.lines(made.Diff)
-	state := "is at"
-	switch {
-	case made.Diff == "":
-		state = "is as it was, at"
-	case made.DryRun:
-		state = "would get"
-	}
-	w.row(fmt.Sprintf("%s %s %s version %d", made.Entry.Kind, made.Entry.ID, state, made.Entry.Version))
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/ecogate/ecogate/api"
@@ -18,23 +16,22 @@ type examiner struct {
 
 var _ api.Examiner = examiner{}
 
-// Examine implements api.Examiner by the configuration in force.
+// Examine implements api.Examiner by the configuration in force, the registry's entries included.
 func (e examiner) Examine(c partners.Candidate, file []byte) (partners.Examination, error) {
-	dir, err := os.MkdirTemp(e.n.started.Limits.SpillDir, "candidate-*")
+	text, warning, err := partners.ReadUpload(file, nil)
 	if err != nil {
-		return partners.Examination{}, err
+		return partners.Examination{Refused: []string{c.File + ": " + err.Error()}}, nil
 	}
-	defer os.RemoveAll(dir)
 	name := c.File
-	c.File = filepath.Join(dir, "credential")
-	if err := os.WriteFile(c.File, file, 0o600); err != nil {
-		return partners.Examination{}, err
-	}
+	c.File, c.PEM = "", text
 	found, err := e.n.Directory.Config().Examine(c, e.n.now())
 	for _, list := range [][]string{found.Refused, found.Warnings} {
 		for i := range list {
-			list[i] = strings.ReplaceAll(list[i], c.File, name)
+			list[i] = strings.ReplaceAll(list[i], partners.InlineName, name)
 		}
+	}
+	if err == nil && warning != "" {
+		found.Warnings = append([]string{warning}, found.Warnings...)
 	}
 	return found, err
 }

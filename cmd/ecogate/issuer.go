@@ -41,7 +41,7 @@ func (c *cli) issuerCheck() *cobra.Command {
 			}
 			signed, report, err := issuerlist.Examine(registry, partner, list, c.now())
 			if err == nil {
-				err = signed.Try(cfg.Registry(), partner)
+				err = signed.Try(cfg.Registry(), partner, c.now())
 			}
 			switch {
 			case errors.Is(err, partners.ErrUnknownPartner):

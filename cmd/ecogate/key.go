@@ -73,7 +73,8 @@ func keyTypeNames() string {
 
 // madeKey is what "key new" and "key import" tell.
 type madeKey struct {
-	KeyFile   string `json:"key_file"`
+	KeyFile   string `json:"key_file,omitempty"`
+	Token     string `json:"token_label,omitempty"` // with the key, in place of KeyFile
 	ChainFile string `json:"chain_file,omitempty"`
 	Key       string `json:"key"`
 	KeySHA256 string `json:"key_sha256"`
@@ -82,11 +83,14 @@ type madeKey struct {
 
 func (c *cli) tellKey(k madeKey) error {
 	return c.print(k, func(w *columns) {
-		w.row("private key", k.KeyFile)
+		w.field("private key", k.KeyFile)
+		w.field("token", k.Token)
 		w.field("credentials", k.ChainFile)
 		w.row("key", k.Key)
 		w.row("key sha256", k.KeySHA256)
-		w.row("encrypted", yesNo(k.Encrypted))
+		if k.Token == "" {
+			w.row("encrypted", yesNo(k.Encrypted))
+		}
 	})
 }
 

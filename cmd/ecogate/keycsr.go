@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -16,10 +17,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
 
-const csrHelp = `Write a certification request (PKCS #10) for a private key, for the CA of the national PKI.
+const csrHelp = `Write a certification request (PKCS #10) for a private key, for the CA of the national PKI. The key lies in a
+file, or in a PKCS #11 token, of which --token-label, --pin-file and one of --key-label and --key-id are needed too.
 
 --subject is written as "CN=Korea Customs Gateway,O=Korea Customs Service,C=KR" (RFC 4514), with a backslash before a comma
 that belongs to a value. It may have CN, O, OU, L, ST, C, serialNumber and organizationIdentifier.
@@ -28,25 +31,31 @@ needs its host name there.`
 
 func (c *cli) keyCSR() *cobra.Command {
 	var key, subject, out, passphraseFile string
+	var token partners.TokenKeyConfig
 	var names []string
 	cmd := &cobra.Command{
-		Use:   "csr --key FILE --subject NAME [--san NAME]... --out FILE",
+		Use:   "csr --key FILE|--pkcs11-module LIBRARY --subject NAME [--san NAME]... --out FILE",
 		Short: "Write a certification request for a private key",
 		Long:  csrHelp,
 		Args:  arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := requireFlags(cmd, "key", "subject", "out"); err != nil {
+			if err := requireFlags(cmd, "subject", "out"); err != nil {
 				return err
 			}
 			template, err := requestTemplate(subject, names)
 			if err != nil {
 				return &usageError{text: err.Error(), command: cmd.CommandPath()}
 			}
-			return c.makeRequest(template, key, passphraseFile, out)
+			signer, err := c.requestKey(cmd, key, passphraseFile, token)
+			if err != nil {
+				return err
+			}
+			return c.makeRequest(template, signer, out)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&key, "key", "", "`file` with the private key, PEM")
+	tokenFlags(cmd, &token, "shared `library` of a PKCS #11 token with the private key, in place of --key")
 	flags.StringVar(&subject, "subject", "", "`name` of the subject")
 	flags.StringArrayVar(&names, "san", nil, "subject alternative `name`; may be repeated")
 	flags.StringVar(&out, "out", "", "`file` to write, which must not be there yet")
@@ -54,19 +63,34 @@ func (c *cli) keyCSR() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) makeRequest(template *x509.CertificateRequest, keyFile, passphraseFile, out string) error {
+// requestKey is the private key of a file, or the one in a token.
+func (c *cli) requestKey(cmd *cobra.Command, file, passphraseFile string, token partners.TokenKeyConfig) (crypto.Signer, error) {
+	if token != (partners.TokenKeyConfig{}) {
+		if file != "" || passphraseFile != "" {
+			return nil, &usageError{text: "--key and --passphrase-file exclude a key in a token", command: cmd.CommandPath()}
+		}
+		signer, err := partners.ReadTokenKey(token)
+		return signer, keyUsage(cmd, err)
+	}
+	if err := requireFlags(cmd, "key"); err != nil {
+		return nil, err
+	}
 	passphrase, err := readPassphrase(passphraseFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	text, err := c.readKeyFile(keyFile)
+	text, err := c.readKeyFile(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	signer, err := signing.ReadPrivateKey(text, passphrase)
 	if err != nil {
-		return keyError(inputName(keyFile), err)
+		return nil, keyError(inputName(file), err)
 	}
+	return signer, nil
+}
+
+func (c *cli) makeRequest(template *x509.CertificateRequest, signer crypto.Signer, out string) error {
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, signer)
 	if err != nil {
 		return fmt.Errorf("signing the request: %w", err)

@@ -25,12 +25,28 @@ func (k *keyFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&k.file, "key", "", "`file` with the private key: PEM, or PKCS #12 with its credentials")
 	flags.StringVar(&k.chain, "chain", "", "`file` with the key's X.509 certificate, and others; not with PKCS #12")
 	passphraseFlag(cmd, &k.passphraseFile, "`file` with the passphrase of the key")
-	flags.StringVar(&k.token.Module, "pkcs11-module", "", "shared `library` of a PKCS #11 token with the private key, in place of --key")
-	flags.StringVar(&k.token.TokenLabel, "token-label", "", "`label` of the token")
-	flags.StringVar(&k.token.PINFile, "pin-file", "", "`file` with the PIN of the token's user on its only line")
-	flags.StringVar(&k.token.KeyLabel, "key-label", "", "`label` (CKA_LABEL) of the private key in the token")
-	flags.StringVar(&k.token.KeyID, "key-id", "", "`id` (CKA_ID, hexadecimal) of the private key in the token")
+	tokenFlags(cmd, &k.token, "shared `library` of a PKCS #11 token with the private key, in place of --key")
 	flags.StringVar(&k.algorithm, "algorithm", "", "signature `algorithm`, such as sha256-rsa-MGF1 (RSA-PSS); by default the key's usual one")
+}
+
+// tokenFlags are those of a key in a PKCS #11 token; library says what the one of its library is for.
+func tokenFlags(cmd *cobra.Command, token *partners.TokenKeyConfig, library string) {
+	flags := cmd.Flags()
+	flags.StringVar(&token.Module, "pkcs11-module", "", library)
+	flags.StringVar(&token.TokenLabel, "token-label", "", "`label` of the token")
+	flags.StringVar(&token.PINFile, "pin-file", "", "`file` with the PIN of the token's user on its only line")
+	flags.StringVar(&token.KeyLabel, "key-label", "", "`label` (CKA_LABEL) of the private key in the token")
+	flags.StringVar(&token.KeyID, "key-id", "", "`id` (CKA_ID, hexadecimal) of the private key in the token")
+}
+
+// fileOrToken takes FILE, or no argument for a key in a token.
+func fileOrToken(token *partners.TokenKeyConfig) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if *token == (partners.TokenKeyConfig{}) {
+			return arguments("FILE")(cmd, args)
+		}
+		return arguments()(cmd, args)
+	}
 }
 
 // config is where the key lies, as the configuration of a node says it. Whether a file is PKCS #12 is seen in it.
@@ -70,18 +86,26 @@ func (k *keyFlags) read(cmd *cobra.Command) (signing.Key, error) {
 		return signing.Key{}, &usageError{text: "--chain is missing", command: cmd.CommandPath()}
 	}
 	key, err := partners.ReadKey(config)
-	if wrong := (*partners.ConfigError)(nil); errors.As(err, &wrong) {
-		p := wrong.Problems[0]
-		return key, &usageError{text: flagNames[p.Key] + " " + p.Text, command: cmd.CommandPath()}
-	}
-	if errors.Is(err, signing.ErrPassphrase) {
-		err = &hinted{err, "--passphrase-file FILE names a file with the passphrase on its only line"}
-	}
-	if err != nil {
-		return key, &unreadable{fmt.Errorf("key: %w", err)}
+	if err := keyUsage(cmd, err); err != nil {
+		return key, err
 	}
 	if key, err = key.With(k.algorithm); err != nil {
 		return key, &usageError{text: fmt.Sprintf("--algorithm: %v", err), command: cmd.CommandPath()}
 	}
 	return key, nil
+}
+
+// keyUsage tells what is wrong with the flags that name a key, or with the key.
+func keyUsage(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	if wrong := (*partners.ConfigError)(nil); errors.As(err, &wrong) {
+		p := wrong.Problems[0]
+		return &usageError{text: flagNames[p.Key] + " " + p.Text, command: cmd.CommandPath()}
+	}
+	if errors.Is(err, signing.ErrPassphrase) {
+		err = &hinted{err, "--passphrase-file FILE, or --pin-file for a token, names a file with the secret on its only line"}
+	}
+	return &unreadable{fmt.Errorf("key: %w", err)}
 }

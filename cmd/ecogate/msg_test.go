@@ -59,13 +59,13 @@ func TestMessagesShowOrderLatenessAndAnswers(t *testing.T) {
 func TestPartnersShowWhatHoldsDeliveriesBack(t *testing.T) {
 	got := words(t, func(w *columns) {
 		listPartners(w, []exchange.PartnerStatus{
-			{ID: "TW", Name: "Taiwan"},
-			{ID: "JP", Name: "Japan", Failures: 5, Suspended: scriptTime},
-			{ID: "VN", Name: "Vietnam", Failures: 1, Suspended: scriptTime, Pause: &exchange.Pause{Since: scriptTime, By: "kim", Why: "their new HSM"}},
+			{ID: "TW", Name: "Taiwan", Mode: "live"},
+			{ID: "JP", Name: "Japan", Mode: "parallel", Failures: 5, Suspended: scriptTime},
+			{ID: "VN", Name: "Vietnam", Mode: "test", Failures: 1, Suspended: scriptTime, Pause: &exchange.Pause{Since: scriptTime, By: "kim", Why: "their new HSM"}},
 		})
 	})
-	want := "PARTNER NAME DELIVERY FAILURES SINCE BY WHY\nTW Taiwan open 0\nJP Japan probes only until 2026-11-20T08:30:00Z 5\n" +
-		"VN Vietnam paused 1 2026-11-20T08:30:00Z kim their new HSM"
+	want := "PARTNER NAME MODE DELIVERY FAILURES SINCE BY WHY\nTW Taiwan live open 0\nJP Japan parallel probes only until 2026-11-20T08:30:00Z 5\n" +
+		"VN Vietnam test paused 1 2026-11-20T08:30:00Z kim their new HSM"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -275,7 +275,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 func (n *runningNode) firstUse(ctx context.Context, f exchange.FirstUse) error {
 	fingerprint := signing.Fingerprint(f.X509Cert)
 	edit := partners.Edit{By: partners.ByNode, Why: fmt.Sprintf("first use of credential %s for %s, by message %q", fingerprint, f.Use, f.MessageID)}
-	_, err := n.Directory.EditPartner(ctx, edit, f.Partner, func(p *partners.PartnerConfig) error { return p.UseFirst(fingerprint, f.At, n.now()) })
+	_, err := n.Directory.EditPartner(ctx, edit, f.Partner, func(p *partners.PartnerConfig) error { return p.UseFirst(fingerprint, f.Use, f.At, n.now()) })
 	return err
 }
 

@@ -3,6 +3,14 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	mathbig "math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,5 +93,87 @@ func TestXMLSignWithAKeyInAToken(t *testing.T) {
 		if code, stdout, _ := xmlRun(t, signed, "verify", "-", "--credential", signer.x509Cert); code != exitOK {
 			t.Errorf("%s: %s", algorithm, stdout)
 		}
+	}
+}
+
+// TestPKCS11KeyOfANodeIsReplaced replaces the message key of a running node by one in SoftHSM: a request and the CA's answer, staged,
+// and active from a date on.
+func TestPKCS11KeyOfANodeIsReplaced(t *testing.T) {
+	hsm := pkitest.NewToken(t)
+	two := newPair(t)
+	kr := startSide(t, two.KR, nil)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("pin"), []byte(hsm.PIN+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ECOGATE_API_URL", kr.APIURL)
+	t.Setenv("ECOGATE_API_KEY_FILE", two.KR.KeyFile("operator"))
+	do := func(want int, args ...string) string {
+		t.Helper()
+		var out, errOut bytes.Buffer
+		code := (&cli{in: strings.NewReader(""), out: &out, errOut: &errOut, now: func() time.Time { return scriptTime }}).run(t.Context(), args)
+		if code != want {
+			t.Fatalf("ecogate %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), code, want, out.String(), errOut.String())
+		}
+		return out.String() + errOut.String()
+	}
+	tell := func(text, want string) {
+		t.Helper()
+		if !strings.Contains(text, want) {
+			t.Errorf("the output holds no %q:\n%s", want, text)
+		}
+	}
+	token := func(args ...string) []string {
+		return append(args, "--pkcs11-module", hsm.Module, "--token-label", hsm.Label, "--pin-file", at("pin"), "--key-id", "0b01")
+	}
+
+	do(exitOK, "key", "new", "--type", "RSA-3072", "--out", at("new.key"))
+	hsm.Import(t, at("new.key"), "next", "0b01")
+	if err := os.Remove(at("new.key")); err != nil {
+		t.Fatal(err)
+	}
+	tell(do(exitOK, token("key", "csr", "--subject", "CN=KR Gateway 2027,C=KR", "--out", at("new.csr"))...), "CN=KR Gateway 2027")
+	tell(do(exitUsage, "key", "csr", "--subject", "CN=X", "--out", at("no.csr"), "--pkcs11-module", hsm.Module), "--token-label is required")
+	writeAnswer(t, at("new.csr"), at("answer.pem"))
+	tell(do(exitOK, token("key", "import", "--chain", at("answer.pem"), "--out", at("new"))...), hsm.Label)
+
+	tell(do(exitUsage, token("key", "stage", "a.key", "--chain", at("new.pem"), "--use", "message-signature")...), `"a.key" is one too many`)
+	tell(do(exitRefused, token("key", "stage", "--chain", filepath.Join(two.KR.Dir, "pki", "body-KCCI.pem"), "--use", "message-signature", "--dry-run")...), hsm.Label)
+	tell(do(exitOK, token("key", "stage", "--chain", at("new.pem"), "--use", "message-signature")...), "staged, by-hand")
+	date := scriptTime.Add(72 * time.Hour).Format(time.RFC3339)
+	tell(do(exitOK, "key", "activate", at("new.pem"), "--at", date), date)
+	list := do(exitOK, "key", "list")
+	tell(list, "CN=KR Gateway 2027")
+	tell(list, date)
+}
+
+// writeAnswer is the CA that answers a certification request with a credential.
+func writeAnswer(t *testing.T, request, answer string) {
+	t.Helper()
+	text, err := os.ReadFile(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	asked, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: mathbig.NewInt(7), Subject: asked.Subject, NotBefore: scriptTime.Add(-time.Hour), NotAfter: scriptTime.Add(8760 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	issuer := &x509.Certificate{Subject: pkix.Name{CommonName: "Korea CA"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, asked.PublicKey, ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(answer, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

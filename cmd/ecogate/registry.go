@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/internal/strictyaml"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -164,7 +165,8 @@ func (r registry) add() *cobra.Command {
 		Use:   "add FILE",
 		Short: fmt.Sprintf("Add a new %s", r.kind),
 		Long: fmt.Sprintf("Add the %s that FILE (- reads standard input) describes in YAML, as an entry of %ss in the configuration file does.\n", r.kind, r.kind) +
-			"Files that it names are read here, relative to its folder, and their contents are sent. It is in force at once.",
+			"Files that it names are read here, relative to its folder, and their contents are sent. It is in force at once, or, where a second operator\n" +
+			"has to confirm it, a proposal.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, text, err := r.compose(args[0])
@@ -172,17 +174,50 @@ func (r registry) add() *cobra.Command {
 				return err
 			}
 			return r.change(cmd.Context(), func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				added, err := client.PutEntry(ctx, r.kind, id, change, text)
+				made, err := client.PutEntry(ctx, r.kind, id, change, text)
 				var p *api.Problem
 				if errors.As(err, &p) && p.Code == api.CodeStale {
-					err = &hinted{err, fmt.Sprintf("\"ecogate %s edit\" changes one that is there", r.kind)}
+					return made, &hinted{err, fmt.Sprintf("\"ecogate %s edit\" changes one that is there", r.kind)}
 				}
-				return added, err
+				return made, r.hintWaiting(ctx, client, text, err)
 			})
 		},
 	}
 	changeFlags(cmd, &change)
 	return cmd
+}
+
+// hintWaiting says of an agreement that was refused that its partner is still a proposal, if it is.
+func (r registry) hintWaiting(ctx context.Context, client *api.Client, text string, refusal error) error {
+	var a partners.AgreementConfig
+	if refusal == nil || r.kind != partners.KindAgreement {
+		return refusal
+	}
+	if _, problems := strictyaml.Decode([]byte(text), &a); len(problems) > 0 {
+		return refusal
+	}
+	if _, err := client.Entry(ctx, partners.KindPartner, a.Partner); !errors.Is(err, partners.ErrUnknownEntry) {
+		return refusal
+	}
+	waits, err := proposalFor(ctx, client, partners.KindPartner, a.Partner)
+	if err != nil || waits == nil {
+		return refusal
+	}
+	return &hinted{refusal, fmt.Sprintf("partner %s waits as proposal %d for another operator; add the agreement once it is confirmed (ecogate proposal confirm %d)", a.Partner, waits.Number, waits.Number)}
+}
+
+// proposalFor is the newest change of an entry that waits for another operator, nil if there is none.
+func proposalFor(ctx context.Context, client *api.Client, kind partners.Kind, id string) (*api.ProposedChange, error) {
+	list, err := client.Proposals(ctx, partners.ProposalOpen)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if p.Entry.Kind == kind && p.Entry.ID == id {
+			return &p, nil
+		}
+	}
+	return nil, nil
 }
 
 // compose reads a file with an entry.
@@ -352,21 +387,26 @@ func (r registry) change(ctx context.Context, do func(context.Context, *api.Clie
 	}
 	return r.print(made, func(w *columns) {
 		w.lines(made.Diff)
-		entry := fmt.Sprintf("%s %s", made.Entry.Kind, made.Entry.ID)
-		if r.name == "" {
-			entry = "the entry of the node's own keys"
-		}
-		switch e := made.Entry; {
-		case made.Proposal != nil:
-			w.row(fmt.Sprintf("%s would get version %d; it waits as proposal %d for another operator", entry, e.Version, made.Proposal.Number))
-		case made.Diff == "":
-			w.row(fmt.Sprintf("%s is as it was, at version %d", entry, e.Version))
-		case made.DryRun:
-			w.row(fmt.Sprintf("%s would get version %d; nothing was changed", entry, e.Version))
-		default:
-			w.row(fmt.Sprintf("%s is at version %d", entry, e.Version))
-		}
+		w.row(outcome(made))
 	})
+}
+
+// outcome says what became of an entry.
+func outcome(made api.RegistryChange) string {
+	e := made.Entry
+	entry := fmt.Sprintf("%s %s", e.Kind, e.ID)
+	if e.Kind == partners.KindNode {
+		entry = "the entry of the node's own keys"
+	}
+	switch {
+	case made.Proposal != nil:
+		return fmt.Sprintf("%s would get version %d; it waits as proposal %d for another operator", entry, e.Version, made.Proposal.Number)
+	case made.Diff == "":
+		return fmt.Sprintf("%s is as it was, at version %d", entry, e.Version)
+	case made.DryRun:
+		return fmt.Sprintf("%s would get version %d; nothing was changed", entry, e.Version)
+	}
+	return fmt.Sprintf("%s is at version %d", entry, e.Version)
 }
 
 func (r registry) versions() *cobra.Command {

@@ -135,7 +135,8 @@ func (r rotation) stage() *cobra.Command {
 	var change api.Change
 	var uses []string
 	var passphraseFile string
-	var key api.KeyPlace
+	var chain string
+	var token partners.TokenKeyConfig
 	cmd := &cobra.Command{
 		Use:   r.usage("stage", "FILE") + " --use USE|--body BODY",
 		Short: "Take a partner's new credential, which counts for nothing yet",
@@ -151,8 +152,12 @@ func (r rotation) stage() *cobra.Command {
 				return &usageError{text: "want --use, or --body for a credential that signs documents", command: cmd.CommandPath()}
 			}
 			if r.own {
-				in.Key = &key
-				return r.stageKey(cmd, in, args[0], passphraseFile, change)
+				place, err := keyPlace(args, chain, passphraseFile, token)
+				if err != nil {
+					return err
+				}
+				in.Key = &place
+				return r.step(cmd, api.StepStage, in, args, change)
 			}
 			passphrase, err := readPassphrase(passphraseFile)
 			if err != nil {
@@ -168,11 +173,14 @@ func (r rotation) stage() *cobra.Command {
 	cmd.Flags().StringArrayVar(&uses, "use", nil, "`use` that it is for: message-signature, tls-server, tls-client, encryption, time-stamp or issuer-list; may be repeated")
 	cmd.Flags().StringVar(&in.IssuingBody, "body", "", "issuing `body` that signs documents with it")
 	if r.own {
-		cmd.Use = "stage FILE --chain CHAINFILE --use USE|--body BODY"
-		cmd.Short = "Make a new key known to the node, which does not use it yet"
+		cmd.Use = "stage FILE|--pkcs11-module LIBRARY --chain CHAINFILE --use USE|--body BODY"
+		cmd.Args = fileOrToken(&token)
 		cmd.Long = "Make a new key of the node known to it. It is used from \"key activate\" on. FILE and CHAINFILE are on the node's machine; FILE is the private\n" +
-			"key as \"key new\" writes it, or PKCS #12 without --chain."
-		cmd.Flags().StringVar(&key.ChainFile, "chain", "", "`file` with its credential and the intermediates")
+			"key as \"key new\" writes it, or PKCS #12 without --chain.\n\n" +
+			"A key in a PKCS #11 token has no FILE: --pkcs11-module, --token-label, --pin-file and one of --key-label and --key-id say where it lies, and\n" +
+			"--chain is a file with its credential. The library and the PIN's file are the node's too, which must have been built with the tag pkcs11."
+		cmd.Flags().StringVar(&chain, "chain", "", "`file` with its credential and the intermediates")
+		tokenFlags(cmd, &token, "shared `library` of a PKCS #11 token with the private key, in place of FILE")
 		passphraseFlag(cmd, &passphraseFile, "`file` on the node's machine with the passphrase of the key; it must stay there")
 	} else {
 		cmd.Flags().BoolVar(&in.FirstUse, "first-use", false, "the first message that it verifies activates it")
@@ -182,22 +190,30 @@ func (r rotation) stage() *cobra.Command {
 	return cmd
 }
 
-// stageKey names files as the node finds them: this process may have another folder.
-func (r rotation) stageKey(cmd *cobra.Command, in api.CredentialStep, file, passphraseFile string, change api.Change) error {
-	in.Key.KeyFile, in.Key.PassphraseFile = file, passphraseFile
-	if in.Key.ChainFile == "" {
-		in.Key.KeyFile, in.Key.PKCS12File = "", file
+// keyPlace is where a key lies, by the names under which the node finds the files: this process may have another folder. files is the
+// one with the key, or none for a key in a token.
+func keyPlace(files []string, chain, passphraseFile string, token partners.TokenKeyConfig) (api.KeyPlace, error) {
+	place := api.KeyPlace{
+		ChainFile: chain, PassphraseFile: passphraseFile,
+		Module: token.Module, TokenLabel: token.TokenLabel, PINFile: token.PINFile, KeyLabel: token.KeyLabel, KeyID: token.KeyID,
 	}
-	for _, path := range []*string{&in.Key.KeyFile, &in.Key.ChainFile, &in.Key.PKCS12File, &in.Key.PassphraseFile} {
+	switch {
+	case len(files) == 0:
+	case chain == "":
+		place.PKCS12File = files[0]
+	default:
+		place.KeyFile = files[0]
+	}
+	for _, path := range []*string{&place.KeyFile, &place.ChainFile, &place.PKCS12File, &place.PassphraseFile, &place.Module, &place.PINFile} {
 		if *path == "" {
 			continue
 		}
 		var err error
 		if *path, err = filepath.Abs(*path); err != nil {
-			return err
+			return place, err
 		}
 	}
-	return r.step(cmd, api.StepStage, in, []string{file}, change)
+	return place, nil
 }
 
 func (r rotation) activate() *cobra.Command {

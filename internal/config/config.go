@@ -229,6 +229,9 @@ type Limits struct {
 type Changes struct {
 	// SecondOperator has each change wait until another API key with RoleOperator confirms it.
 	SecondOperator bool `yaml:"second_operator"`
+	// PKCS11Modules are the shared libraries of tokens that keys may name which are staged while the node runs, beside those of the keys in the
+	// file.
+	PKCS11Modules []string `yaml:"pkcs11_modules" path:"true"`
 }
 
 // Paper is how certificates look as PDF.
@@ -290,7 +293,7 @@ func (c Config) WatchedFolders() []intake.Folder {
 
 // Registry is the part that package partners reads.
 func (c Config) Registry() partners.Config {
-	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms, SecondOperator: c.Changes.SecondOperator, Rest: c.beside}
+	return partners.Config{Node: c.Node, Partners: c.Partners, Agreements: c.Agreements, Forms: c.forms, SecondOperator: c.Changes.SecondOperator, Modules: c.Changes.PKCS11Modules, Rest: c.beside}
 }
 
 // beside judges another Registry with the rest of c.

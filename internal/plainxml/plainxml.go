@@ -22,6 +22,7 @@ type Node struct {
 	Attributes map[string]string
 	Text       string
 	Children   []*Node
+	read       []byte // of Text
 }
 
 // Read reads a document in canonical form, which has neither comments nor a document type, and gives its root element.
@@ -47,9 +48,10 @@ func Read(canonical []byte) (*Node, error) {
 			top.Children = append(top.Children, e)
 			stack = append(stack, e)
 		case xml.EndElement:
+			top.Text, top.read = string(top.read), nil
 			stack = stack[:len(stack)-1]
 		case xml.CharData:
-			top.Text += string(t)
+			top.read = append(top.read, t...) // a text that many elements interrupt must not be copied for each
 		default:
 			return nil, errors.New("it has a processing instruction or a comment")
 		}

@@ -1,6 +1,7 @@
 package plainxml_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -69,5 +70,23 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	w.WriteString("</Letter>")
 	if got, err := read(w.String()); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestInterruptedTextTakesTimeLikeItsLength: a text in hundreds of thousands of pieces, which is refused when it is opened.
+func TestInterruptedTextTakesTimeLikeItsLength(t *testing.T) {
+	allocated := func(pieces int) float64 {
+		document := []byte("<r>" + strings.Repeat("<a></a>x", pieces) + "</r>")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		root, err := plainxml.Read(document)
+		runtime.ReadMemStats(&after)
+		if err != nil || len(root.Text) != pieces {
+			t.Fatalf("%d octets of text, %v", len(root.Text), err)
+		}
+		return float64(after.TotalAlloc-before.TotalAlloc) / float64(pieces)
+	}
+	if few, many := allocated(1000), allocated(50_000); many > 3*few {
+		t.Errorf("%.0f octets for a piece of 1,000, %.0f for one of 50,000", few, many)
 	}
 }

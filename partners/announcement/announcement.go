@@ -172,7 +172,9 @@ func (a Announcement) check() error {
 }
 
 // uses are those that a party announces credentials for.
-var uses = []partners.Use{partners.UseMessageSignature, partners.UseDocumentSignature, partners.UseTLSServer, partners.UseTLSClient, partners.UseEncryption}
+var uses = []partners.Use{
+	partners.UseMessageSignature, partners.UseDocumentSignature, partners.UseTLSServer, partners.UseTLSClient, partners.UseEncryption, partners.UseIssuerList,
+}
 
 func (c Credential) check() error {
 	for i, use := range c.Uses {

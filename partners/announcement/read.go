@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
+	"github.com/ecogate/ecogate/internal/plainxml"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
@@ -56,95 +56,85 @@ func readAnnouncement(document []byte) (a Announcement, err error) {
 	if err != nil {
 		return a, err
 	}
-	root.children = slices.DeleteFunc(root.children, func(e *node) bool { return e.name == signatureName })
-	r := open(root, &err, "version")
-	party := open(r.take("Party"), &err)
-	for e, found := party.next("PartyId"); found; e, found = party.next("PartyId") {
-		a.Party = append(a.Party, partners.PartyID{Type: e.attributes["type"], Value: party.leaf(e, "type")})
+	root.Children = slices.DeleteFunc(root.Children, func(e *plainxml.Node) bool { return e.Name == signatureName })
+	r := plainxml.Open(root, &err, "version")
+	party := plainxml.Open(r.Take("Party"), &err)
+	for e, found := party.Next("PartyId"); found; e, found = party.Next("PartyId") {
+		a.Party = append(a.Party, partners.PartyID{Type: e.Attributes["type"], Value: party.Leaf(e, "type")})
 	}
-	party.end()
-	a.Number = r.number(r.take("Number"))
-	a.Issued = r.instant(r.take("Issued"))
-	for e, found := r.next("Credential"); found; e, found = r.next("Credential") {
+	party.End()
+	a.Number = number(r, r.Take("Number"))
+	a.Issued = r.Instant(r.Take("Issued"))
+	for e, found := r.Next("Credential"); found; e, found = r.Next("Credential") {
 		if len(a.Credentials) == MaxCredentials {
-			r.fail("more than %d credentials", MaxCredentials)
+			r.Fail("more than %d credentials", MaxCredentials)
 		}
-		a.Credentials = append(a.Credentials, readCredential(open(e, &err)))
+		a.Credentials = append(a.Credentials, readCredential(plainxml.Open(e, &err)))
 	}
-	r.end()
+	r.End()
 	if err != nil {
-		return Announcement{}, err
+		return Announcement{}, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	return a, a.check()
 }
 
-func readCredential(r *reader) (c Credential) {
-	for e, found := r.next("Use"); found; e, found = r.next("Use") {
-		c.Uses = append(c.Uses, partners.Use(r.leaf(e)))
+func readCredential(r *plainxml.Reader) (c Credential) {
+	for e, found := r.Next("Use"); found; e, found = r.Next("Use") {
+		c.Uses = append(c.Uses, partners.Use(r.Leaf(e)))
 	}
-	if e, found := r.next("IssuingBody"); found {
-		c.Body = r.leaf(e)
+	if e, found := r.Next("IssuingBody"); found {
+		c.Body = r.Leaf(e)
 	}
-	for e, found := r.next("X509Certificate"); found; e, found = r.next("X509Certificate") {
-		der, err := base64.StdEncoding.DecodeString(r.leaf(e))
+	for e, found := r.Next("X509Certificate"); found; e, found = r.Next("X509Certificate") {
+		der, err := base64.StdEncoding.DecodeString(r.Leaf(e))
 		if err != nil {
-			r.fail("X509Certificate %d is not base64: %v", len(c.Chain)+1, err)
+			r.Fail("X509Certificate %d is not base64: %v", len(c.Chain)+1, err)
 			return c
 		}
 		x509Cert, err := x509.ParseCertificate(der)
 		if err != nil {
-			r.fail("X509Certificate %d: %v", len(c.Chain)+1, err)
+			r.Fail("X509Certificate %d: %v", len(c.Chain)+1, err)
 			return c
 		}
 		if len(c.Chain) == MaxChain {
-			r.fail("more than %d X.509 certificates", MaxChain)
+			r.Fail("more than %d X.509 certificates", MaxChain)
 			return c
 		}
 		c.Chain = append(c.Chain, x509Cert)
 	}
-	c.ActiveFrom = r.instant(r.take("ActiveFrom"))
-	if e, found := r.next("OldRetires"); found {
-		c.OldRetires = r.instant(e)
+	c.ActiveFrom = r.Instant(r.Take("ActiveFrom"))
+	if e, found := r.Next("OldRetires"); found {
+		c.OldRetires = r.Instant(e)
 	}
-	r.end()
+	r.End()
 	return c
 }
 
 // rootOf reads a document of this package with that root element.
-func rootOf(document []byte, local string) (*node, error) {
+func rootOf(document []byte, local string) (*plainxml.Node, error) {
 	canonical, err := signing.Canonicalize(document)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
-	root, err := readTree(canonical)
+	root, err := plainxml.Read(canonical)
 	switch {
 	case err != nil:
-		return nil, err
-	case root.name.Space != Namespace || root.name.Local != local:
-		return nil, fmt.Errorf("%w: the root element is {%s}%s, expected {%s}%s", ErrDocument, root.name.Space, root.name.Local, Namespace, local)
-	case root.attributes["version"] != "1":
-		return nil, fmt.Errorf("%w: version %q, expected 1", ErrDocument, root.attributes["version"])
+		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+	case root.Name.Space != Namespace || root.Name.Local != local:
+		return nil, fmt.Errorf("%w: the root element is {%s}%s, expected {%s}%s", ErrDocument, root.Name.Space, root.Name.Local, Namespace, local)
+	case root.Attributes["version"] != "1":
+		return nil, fmt.Errorf("%w: version %q, expected 1", ErrDocument, root.Attributes["version"])
 	}
 	return root, nil
 }
 
-func (r *reader) number(e *node) uint64 {
-	text := r.leaf(e)
+func number(r *plainxml.Reader, e *plainxml.Node) uint64 {
+	text := r.Leaf(e)
 	n, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
-		r.fail("%s %q is not a number from 0 to 2^63-1", e.name.Local, text)
+		r.Fail("%s %q is not a number from 0 to 2^63-1", e.Name.Local, text)
 	}
 	return n
-}
-
-// instant reads xsd:dateTime to the second in UTC.
-func (r *reader) instant(e *node) time.Time {
-	text := r.leaf(e)
-	at, err := time.Parse("2006-01-02T15:04:05Z", text)
-	if err != nil {
-		r.fail("%s %q is not an instant such as 2026-11-29T10:00:00Z", e.name.Local, text)
-	}
-	return at
 }
 
 // ReadAnswer reads an answer. It is safe on any input. The error wraps ErrDocument.
@@ -156,41 +146,41 @@ func ReadAnswer(document []byte) (a Answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	r := open(root, &err, "version")
-	a.Number = r.number(r.take("Number"))
-	for e, found := r.next("Credential"); found; e, found = r.next("Credential") {
+	r := plainxml.Open(root, &err, "version")
+	a.Number = number(r, r.Take("Number"))
+	for e, found := r.Next("Credential"); found; e, found = r.Next("Credential") {
 		if len(a.Outcomes) == MaxCredentials*len(uses) {
-			r.fail("more than %d credentials", MaxCredentials*len(uses))
+			r.Fail("more than %d credentials", MaxCredentials*len(uses))
 		}
-		a.Outcomes = append(a.Outcomes, readOutcome(open(e, &err)))
+		a.Outcomes = append(a.Outcomes, readOutcome(plainxml.Open(e, &err)))
 	}
-	r.end()
+	r.End()
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	return a, nil
 }
 
-func readOutcome(r *reader) (o Outcome) {
-	o.SHA256 = r.leaf(r.take("SHA256"))
+func readOutcome(r *plainxml.Reader) (o Outcome) {
+	o.SHA256 = r.Leaf(r.Take("SHA256"))
 	if digest, err := hex.DecodeString(o.SHA256); err != nil || len(digest) != 32 || hex.EncodeToString(digest) != o.SHA256 {
-		r.fail("SHA256 %q is not 64 lower-case hexadecimal digits", o.SHA256)
+		r.Fail("SHA256 %q is not 64 lower-case hexadecimal digits", o.SHA256)
 	}
-	o.Use = partners.Use(r.leaf(r.take("Use")))
+	o.Use = partners.Use(r.Leaf(r.Take("Use")))
 	if !slices.Contains(uses, o.Use) {
-		r.fail("%q is not a use; expected one of %q", o.Use, uses)
+		r.Fail("%q is not a use; expected one of %q", o.Use, uses)
 	}
-	if e, found := r.next("IssuingBody"); found {
-		o.Body = r.leaf(e)
+	if e, found := r.Next("IssuingBody"); found {
+		o.Body = r.Leaf(e)
 	}
-	o.Result = Result(r.leaf(r.take("Result")))
+	o.Result = Result(r.Leaf(r.Take("Result")))
 	if !slices.Contains([]Result{ResultStaged, ResultTold, ResultRefused}, o.Result) {
-		r.fail("%q is not a result; expected %s, %s or %s", o.Result, ResultStaged, ResultTold, ResultRefused)
+		r.Fail("%q is not a result; expected %s, %s or %s", o.Result, ResultStaged, ResultTold, ResultRefused)
 	}
-	if e, found := r.next("Reason"); found {
-		o.Told = r.leaf(e)
+	if e, found := r.Next("Reason"); found {
+		o.Told = r.Leaf(e)
 	}
-	o.Verified, o.Failed = r.number(r.take("Verified")), r.number(r.take("Failed"))
-	r.end()
+	o.Verified, o.Failed = number(r, r.Take("Verified")), number(r, r.Take("Failed"))
+	r.End()
 	return o
 }

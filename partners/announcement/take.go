@@ -148,7 +148,8 @@ func (j judged) stage(p *partners.PartnerConfig, number uint64, now time.Time) e
 		}
 	}
 	for _, c := range j.take {
-		a := partners.Activation{Fingerprint: signing.Fingerprint(c.Chain[0]), At: c.from(now)}
+		// What it was staged for or has retired from otherwise is not what is announced.
+		a := partners.Activation{Fingerprint: signing.Fingerprint(c.Chain[0]), Uses: c.Uses, Body: c.Body, At: c.from(now)}
 		if !c.OldRetires.IsZero() {
 			a.Overlap = max(c.OldRetires.Sub(a.At), time.Second)
 		}

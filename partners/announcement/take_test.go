@@ -2,6 +2,8 @@ package announcement_test
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -265,4 +267,82 @@ func TestCopiesOfAnAnnouncementAreStagedOnce(t *testing.T) {
 	if d.edits != 1 {
 		t.Errorf("%d edits", d.edits)
 	}
+}
+
+func TestCredentialOfAnIssuingBodyIsAnnounced(t *testing.T) {
+	d := newDesk(t)
+	s := partners.Successor{
+		Key: keyOf(t, d.pki["tw"], "new body", pkitest.DocumentSignature), Uses: []partners.Use{partners.UseDocumentSignature}, Body: "BODY", From: from, OldUntil: from.AddDate(0, 0, 14),
+	}
+	d.want(d.announce(10, s, d.next("tw", "new")), "staged", "staged")
+	registry, err := partners.New(d.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		at   time.Time
+		want string
+	}{
+		{now, "tw document-signature"}, {from, "new body,tw document-signature"}, {from.AddDate(0, 0, 14), "new body"},
+	} {
+		var names []string
+		for _, c := range registry.Credentials("tw", partners.UseDocumentSignature, test.at) {
+			names = append(names, c.X509Cert.Subject.CommonName)
+		}
+		if got := strings.Join(names, ","); got != test.want {
+			t.Errorf("at %s %q count, want %q", test.at, got, test.want)
+		}
+	}
+}
+
+// A partner that announces a credential for one use says nothing about another from which an operator has it retired, or for which he has it
+// wait.
+func TestAnnouncementOfOneUseLeavesTheOthers(t *testing.T) {
+	for name, before := range map[string]func(p *partners.PartnerConfig, fingerprint string) error{
+		"retired": func(p *partners.PartnerConfig, fingerprint string) error {
+			if err := p.Activate(partners.Activation{Fingerprint: fingerprint, Keep: true}, now.AddDate(0, 0, -2)); err != nil {
+				return err
+			}
+			return p.Retire(fingerprint, time.Time{}, now.AddDate(0, 0, -1))
+		},
+		"staged": func(*partners.PartnerConfig, string) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			s := d.next("tw", "new")
+			p := &d.config.Partners[0]
+			text, err := pemOf(s.Key.Chain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Stage(partners.Staging{Credential: partners.CredentialConfig{Uses: s.Uses, PEM: text}}, now.AddDate(0, 0, -3)); err != nil {
+				t.Fatal(err)
+			}
+			if err := before(p, signing.Fingerprint(s.Key.Chain[0])); err != nil {
+				t.Fatal(err)
+			}
+			s.Uses = []partners.Use{partners.UseTLSClient}
+			d.want(d.announce(10, s), "staged")
+			if got := d.states(from.AddDate(0, 0, 1))["new"]; string(got) != name {
+				t.Errorf("for messages it is %s", got)
+			}
+			registry, err := partners.New(d.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := registry.Credentials("tw", partners.UseTLSClient, from); len(got) != 1 {
+				t.Errorf("for connections there are %d", len(got))
+			}
+		})
+	}
+}
+
+func pemOf(chain []*x509.Certificate) (string, error) {
+	var out strings.Builder
+	for _, x509Cert := range chain {
+		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: x509Cert.Raw}); err != nil {
+			return "", err
+		}
+	}
+	return out.String(), nil
 }

@@ -6,8 +6,12 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ecogate/ecogate/internal/plainxml"
 	"github.com/ecogate/ecogate/signing"
 )
+
+// Namespace is that of both documents.
+const Namespace = "urn:ecogate:credentials:1"
 
 const (
 	announcementRoot = "CredentialAnnouncement"
@@ -30,33 +34,29 @@ func (a Announcement) Sign(keys []signing.Key) ([]byte, error) {
 }
 
 func (a Announcement) write() []byte {
-	var w writer
+	var w plainxml.Writer
 	w.WriteString(xml.Header + "<" + announcementRoot + ` xmlns="` + Namespace + `" version="1"><Party>`)
 	for _, id := range a.Party {
 		kind := ""
 		if id.Type != "" {
-			kind = ` type="` + escaped(id.Type) + `"`
+			kind = ` type="` + plainxml.Escaped(id.Type) + `"`
 		}
-		w.WriteString("<PartyId" + kind + ">" + escaped(id.Value) + "</PartyId>")
+		w.WriteString("<PartyId" + kind + ">" + plainxml.Escaped(id.Value) + "</PartyId>")
 	}
 	w.WriteString("</Party>")
-	w.leaf("Number", strconv.FormatUint(a.Number, 10))
-	w.leaf("Issued", instant(a.Issued))
+	w.Leaf("Number", strconv.FormatUint(a.Number, 10))
+	w.Instant("Issued", a.Issued)
 	for _, c := range a.Credentials {
 		w.WriteString("<Credential>")
 		for _, use := range c.Uses {
-			w.leaf("Use", string(use))
+			w.Leaf("Use", string(use))
 		}
-		if c.Body != "" {
-			w.leaf("IssuingBody", c.Body)
-		}
+		w.Optional("IssuingBody", c.Body)
 		for _, x509Cert := range c.Chain {
-			w.leaf("X509Certificate", base64.StdEncoding.EncodeToString(x509Cert.Raw))
+			w.Leaf("X509Certificate", base64.StdEncoding.EncodeToString(x509Cert.Raw))
 		}
-		w.leaf("ActiveFrom", instant(c.ActiveFrom))
-		if !c.OldRetires.IsZero() {
-			w.leaf("OldRetires", instant(c.OldRetires))
-		}
+		w.Instant("ActiveFrom", c.ActiveFrom)
+		w.Instant("OldRetires", c.OldRetires)
 		w.WriteString("</Credential>")
 	}
 	w.WriteString("</" + announcementRoot + ">\n")
@@ -65,23 +65,19 @@ func (a Announcement) write() []byte {
 
 // Marshal writes the answer.
 func (a Answer) Marshal() []byte {
-	var w writer
+	var w plainxml.Writer
 	w.WriteString(xml.Header + "<" + answerRoot + ` xmlns="` + Namespace + `" version="1">`)
-	w.leaf("Number", strconv.FormatUint(a.Number, 10))
+	w.Leaf("Number", strconv.FormatUint(a.Number, 10))
 	outcomes := slices.SortedFunc(slices.Values(a.Outcomes), compareOutcomes)
 	for _, o := range outcomes {
 		w.WriteString("<Credential>")
-		w.leaf("SHA256", o.SHA256)
-		w.leaf("Use", string(o.Use))
-		if o.Body != "" {
-			w.leaf("IssuingBody", o.Body)
-		}
-		w.leaf("Result", string(o.Result))
-		if o.Told != "" {
-			w.leaf("Reason", o.Told)
-		}
-		w.leaf("Verified", strconv.FormatUint(o.Verified, 10))
-		w.leaf("Failed", strconv.FormatUint(o.Failed, 10))
+		w.Leaf("SHA256", o.SHA256)
+		w.Leaf("Use", string(o.Use))
+		w.Optional("IssuingBody", o.Body)
+		w.Leaf("Result", string(o.Result))
+		w.Optional("Reason", o.Told)
+		w.Leaf("Verified", strconv.FormatUint(o.Verified, 10))
+		w.Leaf("Failed", strconv.FormatUint(o.Failed, 10))
 		w.WriteString("</Credential>")
 	}
 	w.WriteString("</" + answerRoot + ">\n")

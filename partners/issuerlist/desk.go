@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -37,14 +38,16 @@ func (d Desk) Take(ctx context.Context, e partners.Edit, partner string, file []
 		if s, report, err = Examine(d.Directory.Registry, partner, file, now); err != nil {
 			return err
 		}
-		s.apply(p, d.Directory.Registry.Forms())
+		s.apply(p, d.Directory.Registry.Forms(), now)
 		return nil
 	})
 	return report, entry, err
 }
 
-// apply writes the list into a partner's document.
-func (s Signed) apply(p *partners.PartnerConfig, forms eco.Forms) {
+// apply writes the list into a partner's document at the instant now. What an operator decided about a credential outlives the list: one that is
+// distrusted stays in the document although it is not on the list, so that its key is not believed when another list, or another credential,
+// brings it back.
+func (s Signed) apply(p *partners.PartnerConfig, forms eco.Forms, now time.Time) {
 	bodies, _ := s.known(forms)
 	var issuers []partners.IssuerConfig
 	for _, b := range bodies {
@@ -52,40 +55,105 @@ func (s Signed) apply(p *partners.PartnerConfig, forms eco.Forms) {
 			ID: b.ID, Name: b.Name, Country: b.Country, Forms: b.Forms, From: b.From, Until: b.Until, Offices: b.Offices, Signatories: b.Signatories,
 		}
 		for _, c := range b.Credentials {
-			own := credentialOf(p, b.ID, c.Chain[0])
-			own.File, own.PEM = "", textOf(c.Chain)
-			own.From, own.Until, own.Offices, own.Forms = c.From, c.Until, c.Offices, c.Forms
-			issuer.Credentials = append(issuer.Credentials, own)
+			own := credentialsOf(p, b.ID, c.Chain[0])
+			if own == nil {
+				own = []partners.CredentialConfig{{From: c.From}}
+			}
+			for _, one := range own {
+				one = listed(one, c)
+				if !slices.ContainsFunc(issuer.Credentials, func(other partners.CredentialConfig) bool { return reflect.DeepEqual(one, other) }) {
+					issuer.Credentials = append(issuer.Credentials, one)
+				}
+			}
 		}
 		issuers = append(issuers, issuer)
+	}
+	for _, before := range p.Issuers {
+		for _, c := range before.Credentials {
+			if !c.Distrusted.IsZero() {
+				issuers = withDistrusted(issuers, before, c, now)
+			}
+		}
 	}
 	p.Issuers = issuers
 	p.IssuerList = partners.IssuerListConfig{Number: s.Number, Issued: s.Issued, NextUpdate: s.NextUpdate, SHA256: s.SHA256}
 }
 
-// Try says whether cfg could be loaded with the list in the place of a partner's issuers; the error is that of partners.New.
-func (s Signed) Try(cfg partners.Config, partner string) error {
+// listed is an entry of the document about a credential as the list has it. The later of two beginnings holds: that of the entry may be
+// an operator's.
+func listed(own partners.CredentialConfig, c partners.BodyCredential) partners.CredentialConfig {
+	own.File, own.PEM, own.Offices, own.Forms = "", textOf(c.Chain), c.Offices, c.Forms
+	from := own.From
+	if c.From.After(from) {
+		from = c.From
+	}
+	if ends := []time.Time{c.Until, own.RetireAt}; slices.ContainsFunc(ends, func(end time.Time) bool { return !end.IsZero() && !from.Before(end) }) {
+		return own // no time would be left: it stays what it was
+	}
+	own.From, own.Until = from, c.Until
+	return own
+}
+
+// withDistrusted is the list of issuers with a credential that the issuer before had and that is distrusted. Where the body is not on the
+// list any more, it may issue nothing from now on.
+func withDistrusted(issuers []partners.IssuerConfig, before partners.IssuerConfig, c partners.CredentialConfig, now time.Time) []partners.IssuerConfig {
+	x509Cert, err := c.Leaf()
+	if err != nil {
+		return issuers // it could not be loaded
+	}
+	body := -1
+	for i, issuer := range issuers {
+		if issuer.ID != before.ID {
+			continue
+		}
+		body = i
+		if slices.ContainsFunc(issuer.Credentials, func(own partners.CredentialConfig) bool { return isOf(own, x509Cert) }) {
+			return issuers
+		}
+	}
+	if body < 0 {
+		before.Credentials, body = nil, len(issuers)
+		if before.Until.IsZero() || before.Until.After(now) {
+			before.Until = now.UTC()
+		}
+		if !before.From.Before(before.Until) {
+			before.From = time.Time{}
+		}
+		issuers = append(issuers, before)
+	}
+	c.Offices, c.Forms = nil, nil
+	issuers[body].Credentials = append(issuers[body].Credentials, c)
+	return issuers
+}
+
+// Try says whether cfg could be loaded with the list in the place of a partner's issuers at the instant now; the error is that of partners.New.
+func (s Signed) Try(cfg partners.Config, partner string, now time.Time) error {
 	cfg.Partners = slices.Clone(cfg.Partners)
 	for i := range cfg.Partners {
 		if cfg.Partners[i].ID == partner {
-			s.apply(&cfg.Partners[i], cfg.Forms)
+			s.apply(&cfg.Partners[i], cfg.Forms, now)
 		}
 	}
 	_, err := partners.New(cfg)
 	return err
 }
 
-// credentialOf is what the document says of a credential of an issuing body; zero if it is not there.
-func credentialOf(p *partners.PartnerConfig, body string, x509Cert *x509.Certificate) partners.CredentialConfig {
+// credentialsOf is what the document says of a credential of an issuing body: one that has retired and counts again has several entries.
+func credentialsOf(p *partners.PartnerConfig, body string, x509Cert *x509.Certificate) []partners.CredentialConfig {
+	var out []partners.CredentialConfig
 	for _, issuer := range p.Issuers {
 		for _, c := range issuer.Credentials {
-			list, err := signing.ReadCredentials([]byte(c.PEM))
-			if issuer.ID == body && err == nil && slices.ContainsFunc(list, x509Cert.Equal) {
-				return c
+			if issuer.ID == body && isOf(c, x509Cert) {
+				out = append(out, c)
 			}
 		}
 	}
-	return partners.CredentialConfig{}
+	return out
+}
+
+func isOf(c partners.CredentialConfig, x509Cert *x509.Certificate) bool {
+	leaf, err := c.Leaf()
+	return err == nil && leaf.Equal(x509Cert)
 }
 
 func textOf(chain []*x509.Certificate) string {

@@ -1,6 +1,8 @@
 package issuerlist_test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -168,7 +170,7 @@ func TestListThatIsNotTaken(t *testing.T) {
 	}{{o.list(), false}, {foreign, true}} {
 		s, _, err := issuerlist.Examine(o.Directory.Registry, "kr", signed(o, test.list, o.key, false), now)
 		o.must(err)
-		if err := s.Try(o.Directory.Config(), "kr"); (err != nil) != test.wrong {
+		if err := s.Try(o.Directory.Config(), "kr", now); (err != nil) != test.wrong {
 			t.Errorf("tried, wrong %t: %v", test.wrong, err)
 		}
 	}
@@ -209,4 +211,96 @@ func TestOwnListSaysWhatIsConfigured(t *testing.T) {
 	if b := list.Bodies[0]; b.ID != "BODY" || len(b.Offices) != 1 || len(b.Signatories) != 1 || !b.From.Equal(now) || list.Name != "Customs of Korea" {
 		t.Errorf("%+v", list)
 	}
+}
+
+// edit has an operator change kr.
+func (o *office) edit(change func(p *partners.PartnerConfig) error) {
+	o.Helper()
+	_, err := o.Directory.EditPartner(o.Context(), byOperator, "kr", change)
+	o.must(err)
+}
+
+// counts reports whether a body's credential counts at an instant.
+func (o *office) counts(x509Cert *x509.Certificate, at time.Time) bool {
+	return slices.ContainsFunc(o.Directory.Registry.Credentials("kr", partners.UseDocumentSignature, at), func(c partners.Credential) bool {
+		return c.X509Cert.Equal(x509Cert)
+	})
+}
+
+// take takes a list with these credentials of the body with that id.
+func (o *office) take(number int, body string, credentials ...partners.BodyCredential) {
+	o.Helper()
+	list := o.list()
+	list.Number, list.Bodies = number, list.Bodies[:1]
+	list.Bodies[0].ID, list.Bodies[0].Credentials = body, credentials
+	_, _, err := o.Take(o.Context(), byOperator, "kr", signed(o, list, o.key, true))
+	o.must(err)
+}
+
+// TestListDoesNotBringADistrustedKeyBack: neither by leaving its credential out for once, nor under another body, nor in another credential.
+func TestListDoesNotBringADistrustedKeyBack(t *testing.T) {
+	o := newOffice(t)
+	other := issued(o, o.pki, "other", pkitest.DocumentSignature)
+	again, err := o.pki.Issue(pkitest.Request{Name: "again", Use: pkitest.DocumentSignature, Key: o.signer.Signer})
+	o.must(err)
+	lost := o.signer.Chain[0]
+	o.edit(func(p *partners.PartnerConfig) error {
+		return p.Distrust(signing.Fingerprint(lost), now.AddDate(0, 0, -1), now)
+	})
+	for i, list := range []struct {
+		body  string
+		chain []*x509.Certificate
+	}{
+		{"BODY", o.signer.Chain}, {"BODY", other.Chain}, {"BODY", o.signer.Chain}, {"BODY", again.Chain},
+		{"ANOTHER", other.Chain}, {"ANOTHER", o.signer.Chain}, {"ANOTHER", again.Chain}, {"BODY", again.Chain}, {"BODY", other.Chain},
+	} {
+		o.take(3+i, list.body, partners.BodyCredential{Chain: list.chain})
+		if list.chain[0].Equal(other.Chain[0]) != o.counts(list.chain[0], now) || o.counts(lost, now) || o.counts(again.X509Cert, now) {
+			t.Errorf("list %d, of %s: the lost one counts %t, %q %t", i, list.body, o.counts(lost, now), list.chain[0].Subject, o.counts(list.chain[0], now))
+		}
+		if body, err := o.Directory.Registry.Authority("kr", partners.IssuerQuery{Country: "KR", Body: "BODY", Form: "NON-PREFERENTIAL"}, now); list.body != "BODY" && err == nil {
+			t.Errorf("list %d: a body that is not on it may issue: %+v", i, body)
+		}
+	}
+}
+
+// A credential that counts again after it had retired, and one that is to count later, stay what an operator made of them.
+func TestListKeepsWhatAnOperatorDecided(t *testing.T) {
+	o := newOffice(t)
+	next := issued(o, o.pki, "next", pkitest.DocumentSignature)
+	back, later := o.signer.Chain[0], next.Chain[0]
+	o.take(3, "BODY", partners.BodyCredential{Chain: o.signer.Chain})
+	o.edit(func(p *partners.PartnerConfig) error { return p.Retire(signing.Fingerprint(back), time.Time{}, now) })
+	o.now = now.AddDate(0, 0, 1)
+	o.edit(func(p *partners.PartnerConfig) error {
+		err := p.Activate(partners.Activation{Fingerprint: signing.Fingerprint(back)}, o.now)
+		if err != nil {
+			return err
+		}
+		s := partners.Staging{Credential: partners.CredentialConfig{PEM: chainPEM(next.Chain)}, Body: "BODY"}
+		return errors.Join(p.Stage(s, o.now), p.Activate(partners.Activation{Fingerprint: signing.Fingerprint(later), At: now.AddDate(0, 0, 9)}, o.now))
+	})
+	for number := range 2 {
+		o.take(4+number, "BODY", partners.BodyCredential{Chain: o.signer.Chain}, partners.BodyCredential{Chain: next.Chain})
+		for _, test := range []struct {
+			x509Cert *x509.Certificate
+			day      int
+			want     bool
+		}{{back, -1, true}, {back, 1, true}, {later, 1, false}, {later, 8, false}, {later, 9, true}} {
+			if got := o.counts(test.x509Cert, now.AddDate(0, 0, test.day).Add(time.Hour)); got != test.want {
+				t.Errorf("list %d, day %d: %q counts %t", 4+number, test.day, test.x509Cert.Subject, got)
+			}
+		}
+		if o.counts(back, now.Add(time.Hour)) {
+			t.Errorf("list %d: %q counts at a time when it had retired", 4+number, back.Subject)
+		}
+	}
+}
+
+func chainPEM(chain []*x509.Certificate) string {
+	var text strings.Builder
+	for _, x509Cert := range chain {
+		_ = pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: x509Cert.Raw}) // a Builder takes everything
+	}
+	return text.String()
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ecogate/ecogate/internal/plainfile"
 )
 
 // cache keeps what was fetched, as it came, in a folder of its own: one file for each source, and the instants since when
@@ -51,7 +53,7 @@ func (c cache) write(name string, data []byte) error {
 
 // read gives a file's content and when it was written; nothing if there is none.
 func read(name string, most int64) ([]byte, time.Time, error) {
-	f, err := os.Open(name)
+	f, err := plainfile.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, nil
 	}
