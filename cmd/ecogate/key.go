@@ -24,7 +24,7 @@ import (
 )
 
 const keyHelp = `Make and look at private keys and credentials in files, and make keys in PKCS #11 tokens, offline: for "new", "csr", "import" and
-"show" no node and no configuration are needed. "announce" has a running node tell a partner of its next keys; the other commands tell it which of its
+"show" no node and no configuration are needed, and "reset" works on the store of a node that does not run. "announce" has a running node tell a partner of its next keys; the other commands tell it which of its
 keys to use, and from when on.
 
 Files are written for their owner alone (mode 0600), and none that is there is ever overwritten. A passphrase is read from a
@@ -32,7 +32,7 @@ file that holds it on its only line, never from the command line, where other us
 
 func (c *cli) keyCommand() *cobra.Command {
 	g := group("key", "Private keys and credentials in files, and those that a node uses",
-		append([]*cobra.Command{c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyAnnounce()}, rotation{c, true}.verbs()...)...)
+		append([]*cobra.Command{c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyReset(), c.keyAnnounce()}, rotation{c, true}.verbs()...)...)
 	g.Long = keyHelp
 	return g
 }
