@@ -184,11 +184,11 @@ func (s *server) entryDiff(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, RegistryDiff{From: from, To: to, Diff: difference(earlier, later)})
+	return c.JSON(http.StatusOK, RegistryDiff{From: from, To: to, Diff: Difference(earlier, later)})
 }
 
-// difference gives what changed from one version to another as unified lines.
-func difference(from, to partners.Entry) string {
+// Difference gives what changed from one version to another as unified lines.
+func Difference(from, to partners.Entry) string {
 	name := func(e partners.Entry) string { return fmt.Sprintf("%s %s version %d", to.Kind, to.ID, e.Version) }
 	return string(diff.Diff(name(from), []byte(from.Text), name(to), []byte(to.Text)))
 }
@@ -278,7 +278,7 @@ func (s *server) changeEntry(c echo.Context, kind partners.Kind, id string, chan
 		s.tell(c, next.Event(), id, next.Detail()) // recorded by the store, with the change
 		c.Response().Header().Set("ETag", entityTag(next))
 	}
-	return c.JSON(http.StatusOK, RegistryChange{Entry: next, Diff: difference(before, next), DryRun: e.DryRun})
+	return c.JSON(http.StatusOK, RegistryChange{Entry: next, Diff: Difference(before, next), DryRun: e.DryRun})
 }
 
 // refusedChange records that a change was refused and why, and returns what to answer.

@@ -20,6 +20,9 @@ type Edit struct {
 	File string
 	// DryRun checks everything and changes nothing.
 	DryRun bool
+	// Withdraws: the change does nothing but take trust away. It waits for no second operator, since meanwhile somebody else may sign with the
+	// key; where one would have been asked, the entry is Unconfirmed, and the log warns. The caller vouches for it.
+	Withdraws bool
 }
 
 func (e Edit) fits(current Entry) bool {
@@ -138,11 +141,20 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 		return Entry{}, err
 	}
 	next.Version, next.At, next.By, next.Why, next.ConfirmedBy = current.Version+1, d.Now().UTC(), e.By, e.Why, ""
-	waits := d.state.file.SecondOperator && e.By != ByNode
-	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun || !waits {
+	second := d.state.file.SecondOperator && e.By != ByNode
+	waits := second && !e.Withdraws
+	next.Unconfirmed = second && e.Withdraws
+	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun {
 		return next, err
 	}
-	return next, d.propose(ctx, current, next)
+	if waits {
+		return next, d.propose(ctx, current, next)
+	}
+	if next.Unconfirmed {
+		d.Log.Warn("one operator took trust away, which is in force; a second operator has to look at it, and can restore the version before",
+			"kind", kind, "id", id, "registry_version", next.Version, "by", next.By, "why", next.Why)
+	}
+	return next, nil
 }
 
 var errDryRun = errors.New("dry run")

@@ -39,6 +39,8 @@ type Entry struct {
 	Why string    `json:"why,omitempty"`
 	// ConfirmedBy is who confirmed it; "" if no second operator was needed.
 	ConfirmedBy string `json:"confirmed_by,omitempty"`
+	// Unconfirmed: a second operator was to confirm it, and it was in force without, since it takes trust away only.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 	// Removed: there is no such partner or agreement, whatever the file says. Text is "" then.
 	Removed bool `json:"removed,omitempty"`
 	// Text is the document in YAML as strictyaml.Encode writes it. Credentials stand in it; private keys never do.
@@ -61,6 +63,9 @@ func (e Entry) Detail() string {
 	detail := fmt.Sprintf("version %d", e.Version)
 	if e.ConfirmedBy != "" {
 		detail += ", confirmed by " + e.ConfirmedBy
+	}
+	if e.Unconfirmed {
+		detail += ", in force without a second operator"
 	}
 	if e.Why != "" {
 		detail += ": " + e.Why

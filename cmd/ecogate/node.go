@@ -105,7 +105,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Changed: n.registryChanged,
 	})
 	if err != nil {
-		return n, cfg.PartnerProblems(err)
+		return n, invalidEntries(cfg, err)
 	}
 	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
 	n.fetcher = newFetcher(cfg, n)
