@@ -24,6 +24,7 @@ type examiner struct {
 	err    error
 	asked  []string
 	signer *exchange.SignerRevoked
+	pages  signedPages
 }
 
 func (e *examiner) Examine(c partners.Candidate, file []byte) (partners.Examination, error) {
@@ -38,6 +39,10 @@ func (e *examiner) Rehearse(_ context.Context, t exchange.Rehearsal) ([]exchange
 
 func (e *examiner) Signed(_ context.Context, q exchange.SignedQuery) ([]exchange.SignedItem, *exchange.SignedFrom, error) {
 	e.asked = append(e.asked, fmt.Sprintf("signed %.4s since %s from %+v, %d", q.SHA256, q.Since.Format(time.RFC3339), q.From, q.Limit))
+	if e.pages != nil {
+		items, next := e.pages.signed(q)
+		return items, next, nil
+	}
 	return []exchange.SignedItem{{Message: &exchange.SignedMessage{Seq: 7}}}, e.next, nil
 }
 

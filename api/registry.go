@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,15 @@ type RegistryDiff struct {
 }
 
 // registryKinds are the names of kinds in paths.
-var registryKinds = map[string]partners.Kind{"partners": partners.KindPartner, "agreements": partners.KindAgreement}
+var registryKinds = map[string]partners.Kind{"partners": partners.KindPartner, "agreements": partners.KindAgreement, "nodes": partners.KindNode}
+
+// writable refuses the kind of the node's own keys, whose versions are made by the steps of a rotation alone, and restored.
+func writable(kind partners.Kind) error {
+	if kind == partners.KindNode {
+		return problem(CodeNoPath, "")
+	}
+	return nil
+}
 
 // routeRegistry adds the paths of the registry; without one they answer like those that there are not.
 func (s *server) routeRegistry(e *echo.Echo) {
@@ -196,7 +205,7 @@ func Difference(from, to partners.Entry) string {
 // putEntry answers PUT /registry/{kind}/{id}.
 func (s *server) putEntry(c echo.Context) error {
 	kind, id, err := s.entryOf(c, "dry_run", "why")
-	if err != nil {
+	if err = cmp.Or(err, writable(kind)); err != nil {
 		return err
 	}
 	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
@@ -215,7 +224,7 @@ func (s *server) putEntry(c echo.Context) error {
 // removeEntry answers DELETE /registry/{kind}/{id}.
 func (s *server) removeEntry(c echo.Context) error {
 	kind, id, err := s.entryOf(c, "dry_run", "why")
-	if err != nil {
+	if err = cmp.Or(err, writable(kind)); err != nil {
 		return err
 	}
 	if c.Request().ContentLength != 0 {

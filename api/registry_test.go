@@ -193,6 +193,8 @@ func TestRefusedChangesOfTheRegistry(t *testing.T) {
 		{"typo", "PUT", twPath, "id: TW\nnmae: x\n", 422, api.CodeInvalidEntry, `"path":"line 2: nmae"`},
 		{"file of the node", "PUT", "/api/v1/registry/partners/VN", "id: VN\nanchor_files: [/etc/passwd]\n", 422, api.CodeInvalidEntry, "names a file"},
 		{"other kind", "PUT", "/api/v1/registry/node/node", "keys: []\n", 404, api.CodeNoPath, ""},
+		{"the node's keys as a document", "PUT", "/api/v1/registry/nodes/node", "keys: []\n", 404, api.CodeNoPath, ""},
+		{"the node's keys away", "DELETE", "/api/v1/registry/nodes/node", "", 404, api.CodeNoPath, ""},
 		{"unknown version", "POST", twPath + "/restore?version=7", "", 404, api.CodeUnknownEntry, "version 7"},
 		{"no version", "POST", twPath + "/restore", "", 400, api.CodeParameter, "version is required"},
 		{"negative version", "POST", twPath + "/restore?version=-1", "", 400, api.CodeParameter, "number of a version"},

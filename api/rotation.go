@@ -111,10 +111,12 @@ type CredentialChange struct {
 
 // AffectedCount is how much a credential signed since an instant; AffectedPage lists it.
 type AffectedCount struct {
-	SHA256       string    `json:"sha256"`
-	Since        time.Time `json:"since"`
-	Messages     int       `json:"messages"`
-	Certificates int       `json:"certificates"`
+	SHA256 string    `json:"sha256"`
+	Since  time.Time `json:"since"`
+	// Messages are those that it signed, or of which it signed the document. Certificates are those that came or went with them, and those
+	// whose document it signed, each once.
+	Messages     int `json:"messages"`
+	Certificates int `json:"certificates"`
 	// More says that there are more than were counted, maxCounted of them.
 	More bool `json:"more,omitempty"`
 }
@@ -208,7 +210,7 @@ func (s *server) partnerStep(c echo.Context) error {
 		edit.Why = in.what(step, answer.SHA256, c.QueryParam("why"))
 		do = func(p *partners.PartnerConfig) error { return p.Stage(staging, now) }
 	}
-	return s.rotate(c, partners.KindPartner, id, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
+	return s.rotate(c, partners.KindPartner, id, step, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
 		entry, err = s.Rotator.EditPartner(ctx, edit, id, func(p *partners.PartnerConfig) error {
 			before := *p
 			if err := do(p); err != nil {
@@ -252,7 +254,7 @@ func (s *server) nodeStep(c echo.Context) error {
 			return err
 		}
 	}
-	return s.rotate(c, partners.KindNode, partners.NodeID, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
+	return s.rotate(c, partners.KindNode, partners.NodeID, step, edit, &answer, func(ctx context.Context) (entry partners.Entry, d partners.Difference, err error) {
 		entry, err = s.Rotator.EditNode(ctx, edit, func(k *partners.NodeKeys) error {
 			before := *k
 			if err := do(k); err != nil {
@@ -414,7 +416,7 @@ func refusedCredential(member string, reasons ...string) *Problem {
 
 // rotate makes a step and answers with what came of it. What is refused, and what was only tried, is audited here; what is changed, by
 // the store with the change.
-func (s *server) rotate(c echo.Context, kind partners.Kind, id string, e partners.Edit, answer *CredentialChange,
+func (s *server) rotate(c echo.Context, kind partners.Kind, id string, step Step, e partners.Edit, answer *CredentialChange,
 	do func(context.Context) (partners.Entry, partners.Difference, error),
 ) error {
 	if e.DryRun {
@@ -442,44 +444,50 @@ func (s *server) rotate(c echo.Context, kind partners.Kind, id string, e partner
 		answer.Warnings = append(answer.Warnings, "this takes trust away and waits for no second operator, who is to look at it afterwards; proposals for the version before cannot be confirmed any more")
 	}
 	answer.whole()
-	if answer.Affected, err = s.countAffected(c.Request().Context(), answer.After); err != nil {
-		return err
+	if step == StepDistrust {
+		if answer.Affected, err = s.countAffected(c.Request().Context(), answer.After); err != nil {
+			return err
+		}
 	}
 	return c.JSON(status, answer)
 }
 
-// countAffected counts what each credential signed that is distrusted now and was not before, since then.
+// countAffected counts what each credential signed that is distrusted, since then.
 func (s *server) countAffected(ctx context.Context, after []CredentialState) (list []AffectedCount, err error) {
 	if s.Examiner == nil {
 		return nil, nil
 	}
 	for _, one := range after {
-		counted := slices.ContainsFunc(list, func(a AffectedCount) bool { return a.SHA256 == one.SHA256 })
-		if one.Distrusted.IsZero() || counted { // one credential may stand there for several uses
+		done := slices.ContainsFunc(list, func(a AffectedCount) bool { return a.SHA256 == one.SHA256 })
+		if one.Distrusted.IsZero() || done { // one credential may stand there for several uses
 			continue
 		}
 		count := AffectedCount{SHA256: one.SHA256, Since: one.Distrusted}
 		q := exchange.SignedQuery{SHA256: one.SHA256, Since: one.Distrusted, Limit: maxPage}
+		certificates := make(map[uint64]bool) // by their number
+		counted := 0
 		for {
 			items, next, err := s.Examiner.Signed(ctx, q)
 			if err != nil {
 				return nil, fmt.Errorf("counting what %s signed: %w", one.SHA256, err)
 			}
 			for _, item := range items {
+				certificate := item.Certificate
 				if item.Message != nil {
 					count.Messages++
-				} else {
-					count.Certificates++
+					certificate = item.Message.Certificate
+				}
+				if certificate != nil {
+					certificates[certificate.Seq] = true
 				}
 			}
-			if next == nil {
-				break
-			}
-			if count.More = count.Messages+count.Certificates >= maxCounted; count.More {
+			counted += len(items)
+			if count.More = next != nil && counted >= maxCounted; next == nil || count.More {
 				break
 			}
 			q.From = *next
 		}
+		count.Certificates = len(certificates)
 		list = append(list, count)
 	}
 	return list, nil

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -24,12 +26,13 @@ type rotating struct {
 	file      []byte // with the credential "next" of TW
 	next      string // its fingerprint
 	directory *partners.Directory
+	examiner  *examiner
 }
 
 // newRotating makes one; change may change the configuration before it is used.
 func newRotating(t *testing.T, change ...func(*partners.Config)) *rotating {
 	t.Helper()
-	r := &rotating{pki: pkitest.NewTest(t, pkitest.Options{Country: "TW", Organisation: "Customs"})}
+	r := &rotating{examiner: new(examiner), pki: pkitest.NewTest(t, pkitest.Options{Country: "TW", Organisation: "Customs"})}
 	issue := func(name string) (partners.Credential, string) {
 		c, _, file := r.pki.IssueFiles(name, pkitest.Request{Name: name, Use: pkitest.MessageSignature})
 		return partners.Credential{X509Cert: c.X509Cert}, file
@@ -69,7 +72,7 @@ func newRotating(t *testing.T, change ...func(*partners.Config)) *rotating {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Registry, o.Rotator = r.directory, r.directory
+		o.Registry, o.Rotator, o.Examiner = r.directory, r.directory, r.examiner
 	})
 	return r
 }
@@ -214,7 +217,7 @@ func TestWithdrawalWaitsForNoSecondOperator(t *testing.T) {
 			if got.Proposal != 0 || got.Version != 1 || r.counting("TW", now) != "" || !strings.Contains(strings.Join(got.Warnings, "\n"), "waits for no second operator") {
 				t.Errorf("%+v, and %q count", got, r.counting("TW", now))
 			}
-			if !e.Unconfirmed || e.Detail() != "version 1, in force without a second operator: stolen" || !slices.Contains(r.audited(), "night-shift partner.changed TW") {
+			if !e.Unconfirmed || e.Detail() != fmt.Sprintf("version 1, in force without a second operator: %s %s: stolen", test.step, r.old) || !slices.Contains(r.audited(), "night-shift partner.changed TW") {
 				t.Errorf("entry %+v, audit log %q", e, r.audited())
 			}
 			if _, err := r.directory.Confirm(t.Context(), staged.Proposal, "day-shift", ""); !errors.Is(err, partners.ErrStale) {
@@ -284,6 +287,44 @@ func TestStepsOfTheNodesOwnKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestDistrustCountsWhatIsAffected: in as many pages as there are, each certificate once, and after no other step.
+func TestDistrustCountsWhatIsAffected(t *testing.T) {
+	certificate := func(number uint64) *exchange.SignedCertificate { return &exchange.SignedCertificate{Seq: number} }
+	pages := signedPages{
+		{{Message: &exchange.SignedMessage{Seq: 9, Certificate: certificate(4)}}, {Message: &exchange.SignedMessage{Seq: 8}}},
+		{{Message: &exchange.SignedMessage{Seq: 7, Certificate: certificate(3)}}, {Certificate: certificate(4)}, {Certificate: certificate(2)}},
+	}
+	r := newRotating(t)
+	r.examiner.pages = pages
+	operator := r.client(operatorSecret)
+	since := now.Add(-time.Hour)
+	for _, dryRun := range []bool{true, false} {
+		answer, err := operator.Rotate(t.Context(), "TW", api.StepDistrust, api.CredentialStep{SHA256: r.old, Since: since}, api.Change{DryRun: dryRun})
+		want := api.AffectedCount{SHA256: r.old, Since: since, Messages: 3, Certificates: 3}
+		if err != nil || len(answer.Affected) != 1 || !answer.Affected[0].Since.Equal(since) {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		if got := answer.Affected[0]; got.SHA256 != want.SHA256 || got.Messages != want.Messages || got.Certificates != want.Certificates || got.More {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	answer, err := operator.Rotate(t.Context(), "TW", api.StepRetire, api.CredentialStep{SHA256: r.old}, api.Change{DryRun: true})
+	if err != nil || len(answer.Affected) != 0 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+}
+
+// signedPages are pages of what a credential signed; Before of a place is the number of the page.
+type signedPages [][]exchange.SignedItem
+
+func (p signedPages) signed(q exchange.SignedQuery) ([]exchange.SignedItem, *exchange.SignedFrom) {
+	at := int(q.From.Before)
+	if at+1 == len(p) {
+		return p[at], nil
+	}
+	return p[at], &exchange.SignedFrom{Before: uint64(at) + 1}
 }
 
 func TestStepsThatAreRefused(t *testing.T) {

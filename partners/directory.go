@@ -131,7 +131,7 @@ func (d *Directory) take(s state, durable func() error) error {
 	return nil
 }
 
-// load loads the effective configuration with the tokens that are open. Problems have the places where they stand.
+// load loads the effective configuration with tokens that are open already. Problems have the places where they stand.
 func (s state) load(tokens map[tokenName]*signing.Token) (joined, *data, error) {
 	j := s.join()
 	if len(j.problems) > 0 {

@@ -29,6 +29,8 @@ func TestSecondSignatureIsVerifiedBesideTheFirst(t *testing.T) {
 	}
 	if _, err := signing.VerifyMessage(signed, parts, next.Chain[:1], signing.Policy{}); !errors.Is(err, signing.ErrUnknownSigner) {
 		t.Errorf("the second stands in for the first: %v", err)
+	} else if named := "it names \"" + key.Chain[0].Subject.String() + "\" (SHA-256 " + signing.Fingerprint(key.Chain[0]) + ")"; !strings.Contains(err.Error(), named) {
+		t.Errorf("nobody can tell whose it is: %v; want %s", err, named)
 	}
 	if i, err := signing.InspectMessage(signed, parts, signing.Policy{}); err != nil || i.Refused != nil || len(i.References) != 3 {
 		t.Errorf("inspected: %+v, %v", i, err)

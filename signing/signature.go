@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -501,6 +502,31 @@ func (h hint) admits(candidate *x509.Certificate) bool {
 		return candidate.SerialNumber != nil && slices.Contains(h.serialNumbers, candidate.SerialNumber.String())
 	}
 	return true
+}
+
+// says tells which credential the hint names, for people who have to find out whose it is. It proves nothing. Of several X.509
+// certificates it is the first that is no CA's.
+func (h hint) says() string {
+	if len(h.certificates) == 0 {
+		if len(h.serialNumbers) == 0 {
+			return ""
+		}
+		return fmt.Sprintf("; it names the serial number %.64s", h.serialNumbers[0])
+	}
+	named := ""
+	for _, raw := range h.certificates {
+		x509Cert, err := x509.ParseCertificate(raw)
+		if err != nil {
+			continue
+		}
+		if named == "" || !x509Cert.IsCA {
+			named = fmt.Sprintf("; it names %.200q (SHA-256 %s)", x509Cert.Subject.String(), Fingerprint(x509Cert))
+		}
+		if !x509Cert.IsCA {
+			break
+		}
+	}
+	return named
 }
 
 func containsOctets(list [][]byte, octets []byte) bool {

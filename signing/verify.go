@@ -40,7 +40,7 @@ func (s *signature) signer(candidates []*x509.Certificate) (*x509.Certificate, e
 		return nil, weak
 	}
 	return nil, failAt(s.element, ErrUnknownSigner, "none of the %d candidates is the credential that the signature names "+
-		"or has a key for %s", len(candidates), s.algorithm.uri)
+		"or has a key for %s%s", len(candidates), s.algorithm.uri, s.hint.says())
 }
 
 // checkCoverage compares the references with what there is to cover: the document itself and every part, nothing else and

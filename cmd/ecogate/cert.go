@@ -43,6 +43,9 @@ func (c *cli) certList() *cobra.Command {
 			"a message.",
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" && !node {
+				return &usageError{text: "--config FILE or --node is missing", command: cmd.CommandPath()}
+			}
 			list, err := c.credentials(cmd.Context(), file, node)
 			if err != nil {
 				return err

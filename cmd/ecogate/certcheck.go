@@ -53,6 +53,9 @@ func (c *cli) certCheck() *cobra.Command {
 			if cmd.Flags().Changed("last") {
 				return c.try(cmd, candidate, last)
 			}
+			if file == "" {
+				return &usageError{text: "--config FILE, or --last NUMBER to ask the running node, is missing", command: cmd.CommandPath()}
+			}
 			return c.examine(file, candidate)
 		},
 	}

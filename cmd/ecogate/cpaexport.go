@@ -32,7 +32,8 @@ func (c *cli) cpaExport() *cobra.Command {
 		Short: "Write a CPA out of the configured agreements of a CPAId",
 		Long: "Write the CPA that the agreements of a CPAId come to, for the partner's administrator: its own view and this node's, with the credentials that\n" +
 			"count now and the trust anchors of the partner. What a CPA has no place for, such as forms, stands in its comments. With --sign it is signed\n" +
-			"with the node's key for messages.",
+			"with the node's key for messages. No node is asked: what was changed in a running node since, such as keys that were activated there, is\n" +
+			"not in it before it stands in the configuration file too.",
 		Args: arguments("CPAID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if e.endpoint == "" {

@@ -124,6 +124,9 @@ func (c *cli) issuerExport() *cobra.Command {
 			if flags.out == "" {
 				return &usageError{text: "--out FILE is missing", command: cmd.CommandPath()}
 			}
+			if file == "" && !flags.node {
+				return &usageError{text: "--config FILE or --node is missing", command: cmd.CommandPath()}
+			}
 			return c.exportIssuers(cmd.Context(), file, flags)
 		},
 	}

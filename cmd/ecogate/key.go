@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -28,8 +29,11 @@ Files are written for their owner alone (mode 0600), and none that is there is e
 file that holds it on its only line, never from the command line, where other users of the machine may see it.`
 
 func (c *cli) keyCommand() *cobra.Command {
+	own := registry{c, partners.KindNode, ""}
 	g := group("key", "Private keys and credentials in files, and those that a node uses",
-		append([]*cobra.Command{c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyAnnounce()}, rotation{c, true}.verbs()...)...)
+		append([]*cobra.Command{
+			c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyAnnounce(), own.versions(), own.diff(), own.restore(),
+		}, rotation{c, true}.verbs()...)...)
 	g.Long = keyHelp
 	return g
 }

@@ -203,6 +203,18 @@ func messageFields(w *columns, m exchange.Message) {
 	for _, a := range m.Answers {
 		showAnswer(w, a)
 	}
+	if b := m.Business; b != nil && b.Announcement != nil {
+		showSummary(w, *b.Announcement)
+	}
+	if b := m.Business; b != nil && b.AnnouncementAnswer != nil {
+		w.row("answers announcement", strconv.FormatUint(b.AnnouncementAnswer.Number, 10))
+		for _, o := range b.AnnouncementAnswer.Outcomes {
+			showResult(w, o, true)
+			if o.Told != "" {
+				w.row("", o.Told)
+			}
+		}
+	}
 	attempts(w, m.Log)
 }
 

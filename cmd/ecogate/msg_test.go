@@ -13,6 +13,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/announcement"
 )
 
 // words prints a table with one space between cells.
@@ -101,6 +102,32 @@ func TestDownloadsLeaveNoHalfFile(t *testing.T) {
 	}
 	if _, err := os.Stat(os.DevNull); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMessagesShowWhatTheyAnnounceAndAnswer(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		says exchange.Business
+		want []string
+	}{
+		{"announcement", exchange.Business{Announcement: &announcement.Summary{
+			Number: 17, Issued: scriptTime,
+			Credentials: []announcement.Announced{{SHA256: "ab12", Subject: "CN=next", Uses: []partners.Use{partners.UseMessageSignature}, ActiveFrom: scriptTime.Add(time.Hour)}},
+		}}, []string{"announcement 17 of 2026-11-20T08:30:00Z", "credential CN=next", "sha-256 ab12", "active from 2026-11-20T09:30:00Z"}},
+		{"answer", exchange.Business{AnnouncementAnswer: &announcement.Answer{Number: 17, Outcomes: []announcement.Outcome{
+			{SHA256: "ab12", Use: partners.UseMessageSignature, Result: announcement.ResultStaged},
+			{SHA256: "cd34", Use: partners.UseTLSClient, Result: announcement.ResultRefused, Told: "its chain"},
+		}}}, []string{"answers announcement 17", "staged message-signature, ab12", "refused tls-client, cd34", "its chain"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			shown := "\n" + words(t, func(w *columns) { messageFields(w, exchange.Message{Seq: 7, Business: &test.says}) }) + "\n"
+			for _, want := range test.want {
+				if !strings.Contains(shown, "\n"+want+"\n") {
+					t.Errorf("no line %q in %s", want, shown)
+				}
+			}
+		})
 	}
 }
 

@@ -22,8 +22,37 @@ import (
 type registry struct {
 	*cli
 	kind partners.Kind
-	// name is what an id is called on the command line.
+	// name is what an id is called on the command line; "" for the node's own keys, of which there is one entry.
 	name string
+}
+
+// arguments are those of a verb about one entry: its id, and what else the verb takes.
+func (r registry) arguments(others ...string) []string {
+	if r.name == "" {
+		return others
+	}
+	return append([]string{r.name}, others...)
+}
+
+// entry is the id among the arguments.
+func (r registry) entry(args []string) string {
+	if r.name == "" {
+		return partners.NodeID
+	}
+	return args[0]
+}
+
+// usage is how a verb about one entry is written.
+func (r registry) usage(verb string, others ...string) string {
+	return strings.Join(append([]string{verb}, r.arguments(others...)...), " ")
+}
+
+// what is what people call the entry.
+func (r registry) what() string {
+	if r.name == "" {
+		return "the node's own keys"
+	}
+	return "one " + string(r.kind)
 }
 
 func (c *cli) agreementCommand() *cobra.Command {
@@ -147,6 +176,10 @@ func (r registry) add() *cobra.Command {
 			}
 			return r.change(cmd.Context(), func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
 				made, err := client.PutEntry(ctx, r.kind, id, change, text)
+				var p *api.Problem
+				if errors.As(err, &p) && p.Code == api.CodeStale {
+					return made, &hinted{err, fmt.Sprintf("\"ecogate %s edit\" changes one that is there", r.kind)}
+				}
 				return made, r.hintWaiting(ctx, client, text, err)
 			})
 		},
@@ -320,22 +353,22 @@ func (r registry) restore() *cobra.Command {
 	var change api.Change
 	var off storeFlags
 	cmd := &cobra.Command{
-		Use:   "restore " + r.name + " VERSION",
+		Use:   r.usage("restore", "VERSION"),
 		Short: "Make an earlier version the newest one",
 		Long:  "Make the document of an earlier version the newest one; version 0 is what the configuration file says now.\n\n" + offlineHelp,
-		Args:  arguments(r.name, "VERSION"),
+		Args:  arguments(r.arguments("VERSION")...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			version, _, err := versionFlag(cmd, args[1])
+			version, _, err := versionFlag(cmd, args[len(args)-1])
 			if err != nil {
 				return err
 			}
 			if off.asked {
 				return r.mend(cmd, off, func(ctx context.Context, m *partners.Mender) (partners.Mended, error) {
-					return m.Restore(ctx, partners.Edit{Why: change.Why, DryRun: change.DryRun}, r.kind, args[0], version)
+					return m.Restore(ctx, partners.Edit{Why: change.Why, DryRun: change.DryRun}, r.kind, r.entry(args), version)
 				})
 			}
-			return r.changeCurrent(cmd.Context(), args[0], &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
-				return client.RestoreEntry(ctx, r.kind, args[0], change, version)
+			return r.changeCurrent(cmd.Context(), r.entry(args), &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
+				return client.RestoreEntry(ctx, r.kind, r.entry(args), change, version)
 			})
 		},
 	}
@@ -376,27 +409,31 @@ func (r registry) change(ctx context.Context, do func(context.Context, *api.Clie
 // outcome says what became of an entry.
 func outcome(made api.RegistryChange) string {
 	e := made.Entry
+	entry := fmt.Sprintf("%s %s", e.Kind, e.ID)
+	if e.Kind == partners.KindNode {
+		entry = "the entry of the node's own keys"
+	}
 	switch {
 	case made.Proposal != nil:
-		return fmt.Sprintf("%s %s would get version %d; it waits as proposal %d for another operator", e.Kind, e.ID, e.Version, made.Proposal.Number)
+		return fmt.Sprintf("%s would get version %d; it waits as proposal %d for another operator", entry, e.Version, made.Proposal.Number)
 	case made.Diff == "":
-		return fmt.Sprintf("%s %s is as it was, at version %d", e.Kind, e.ID, e.Version)
+		return fmt.Sprintf("%s is as it was, at version %d", entry, e.Version)
 	case made.DryRun:
-		return fmt.Sprintf("%s %s would get version %d; nothing was changed", e.Kind, e.ID, e.Version)
+		return fmt.Sprintf("%s would get version %d; nothing was changed", entry, e.Version)
 	}
-	return fmt.Sprintf("%s %s is at version %d", e.Kind, e.ID, e.Version)
+	return fmt.Sprintf("%s is at version %d", entry, e.Version)
 }
 
 func (r registry) versions() *cobra.Command {
 	var off storeFlags
 	cmd := &cobra.Command{
-		Use:   "versions " + r.name,
-		Short: fmt.Sprintf("List the versions of one %s", r.kind),
-		Long: fmt.Sprintf("List the versions of one %s, oldest first. Version 0 is what the configuration file says now. With --offline\n", r.kind) +
+		Use:   r.usage("versions"),
+		Short: "List the versions of " + r.what(),
+		Long: "List the versions of " + r.what() + ", oldest first. Version 0 is what the configuration file says now. With --offline\n" +
 			"they are read in the store of a node that does not run.",
-		Args: arguments(r.name),
+		Args: arguments(r.arguments()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := r.versionsOf(cmd, off, args[0])
+			list, err := r.versionsOf(cmd, off, r.entry(args))
 			if err != nil {
 				return err
 			}
@@ -441,9 +478,9 @@ func (r registry) versionsOf(cmd *cobra.Command, off storeFlags, id string) (lis
 func (r registry) diff() *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
-		Use:   "diff " + r.name,
+		Use:   r.usage("diff"),
 		Short: "Show what changed between two versions",
-		Args:  arguments(r.name),
+		Args:  arguments(r.arguments()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, text := range []string{from, to} {
 				if _, _, err := versionFlag(cmd, text); err != nil {
@@ -455,7 +492,7 @@ func (r registry) diff() *cobra.Command {
 				return err
 			}
 			defer cancel()
-			d, err := client.EntryDiff(ctx, r.kind, args[0], from, to)
+			d, err := client.EntryDiff(ctx, r.kind, r.entry(args), from, to)
 			if err != nil {
 				return err
 			}

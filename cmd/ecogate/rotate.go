@@ -117,10 +117,10 @@ func tellChange(w *columns, answer api.CredentialChange) {
 	for _, a := range answer.Affected {
 		more := ""
 		if a.More {
-			more = " or more"
+			more = ", and more"
 		}
-		w.lines(fmt.Sprintf("affected: %d messages and %d certificates%s that it signed since %s\nto list them: ecogate cert affected %s --since %s\n",
-			a.Messages, a.Certificates, more, instant(a.Since), a.SHA256, a.Since.UTC().Format(time.RFC3339)))
+		w.lines(fmt.Sprintf("affected since %s: messages %d, certificates %d%s\nto list them: ecogate cert affected %s --since %s\n",
+			instant(a.Since), a.Messages, a.Certificates, more, a.SHA256, a.Since.UTC().Format(time.RFC3339)))
 	}
 	switch {
 	case answer.DryRun:

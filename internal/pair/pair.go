@@ -150,6 +150,10 @@ func (c *country) writeKeys(o Options) error {
 	if _, err := pki.Issuing.WriteCredential(folder, "issuing"); err != nil {
 		return err
 	}
+	// With it whoever tries the node out can have further credentials issued.
+	if _, err := pki.Issuing.WriteKey(folder, "issuing"); err != nil {
+		return err
+	}
 	requests := map[string]pkitest.Request{
 		"node":        {Name: c.Name, Use: pkitest.MessageSignature, Algorithm: o.Algorithm},
 		"tls-server":  {Name: c.Name + " server", Use: pkitest.TLSServer, Hosts: []string{"127.0.0.1", "localhost"}},

@@ -2,6 +2,8 @@ package revocation
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -302,8 +304,9 @@ func (f *Fetcher) tell(targets []Target) {
 				continue
 			}
 			f.told[l.id] = true
-			f.o.Log.Error("credential is revoked; what it signed since then needs to be looked at again", "partner", t.Partner,
-				"credential", l.X509Cert.Subject.String(), "revoked", instant(r.At), "reason", r.ReasonText())
+			digest := sha256.Sum256(l.X509Cert.Raw)
+			f.o.Log.Error("credential is revoked; what it signed since then needs to be looked at again (ecogate cert affected SHA256 --since TIME)",
+				"partner", t.Partner, "credential", l.X509Cert.Subject.String(), "sha256", hex.EncodeToString(digest[:]), "revoked", instant(r.At), "reason", r.ReasonText())
 		}
 	}
 }
