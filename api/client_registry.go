@@ -18,6 +18,8 @@ type Change struct {
 	// Version is the one that the change was made for. New is for an entry that is not there; Version plays no part then.
 	Version uint64
 	New     bool
+	// File is the FileSHA256 of version 0 that the change was made for; "" is whatever the configuration file says.
+	File string
 	// DryRun has the change checked and not made.
 	DryRun bool
 }
@@ -36,7 +38,7 @@ func (c Change) condition() headerField {
 	if c.New {
 		return headerField{"If-None-Match", "*"}
 	}
-	return headerField{"If-Match", entityTag(partners.Entry{Version: c.Version})}
+	return headerField{"If-Match", entityTag(partners.Entry{Version: c.Version, FileSHA256: c.File})}
 }
 
 func registryPath(kind partners.Kind, id string) string {

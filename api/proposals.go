@@ -59,7 +59,7 @@ func (s *server) proposed(p partners.Proposal) ProposedChange {
 	change := ProposedChange{Proposal: p}
 	if p.State == partners.ProposalOpen && s.Registry != nil {
 		if current, err := s.Registry.Current(p.Entry.Kind, p.Entry.ID); err == nil || current.Version == 0 {
-			change.Diff = difference(current, p.Entry)
+			change.Diff = Difference(current, p.Entry)
 		}
 	}
 	change.Entry.Text = ""
@@ -117,5 +117,5 @@ func (s *server) writeProposed(c echo.Context, waits *partners.Proposed) error {
 	s.tell(c, p.Event(), p.Subject(), p.Detail()) // recorded by the store, with the proposal
 	entry := p.Entry
 	p.Entry.Text = ""
-	return c.JSON(http.StatusAccepted, RegistryChange{Entry: entry, Diff: difference(waits.Before, entry), Proposal: &p})
+	return c.JSON(http.StatusAccepted, RegistryChange{Entry: entry, Diff: Difference(waits.Before, entry), Proposal: &p})
 }

@@ -193,11 +193,11 @@ func (s *server) entryDiff(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, RegistryDiff{From: from, To: to, Diff: difference(earlier, later)})
+	return c.JSON(http.StatusOK, RegistryDiff{From: from, To: to, Diff: Difference(earlier, later)})
 }
 
-// difference gives what changed from one version to another as unified lines.
-func difference(from, to partners.Entry) string {
+// Difference gives what changed from one version to another as unified lines.
+func Difference(from, to partners.Entry) string {
 	name := func(e partners.Entry) string { return fmt.Sprintf("%s %s version %d", to.Kind, to.ID, e.Version) }
 	return string(diff.Diff(name(from), []byte(from.Text), name(to), []byte(to.Text)))
 }
@@ -271,7 +271,7 @@ func (s *server) changeEntry(c echo.Context, kind partners.Kind, id string, chan
 		return err
 	}
 	there := err == nil && !before.Removed
-	if e.Base, err = s.condition(c, before, there); err != nil {
+	if e.Base, e.File, err = s.condition(c, before, there); err != nil {
 		return err
 	}
 	if e.DryRun {
@@ -287,7 +287,7 @@ func (s *server) changeEntry(c echo.Context, kind partners.Kind, id string, chan
 		s.tell(c, next.Event(), id, next.Detail()) // recorded by the store, with the change
 		c.Response().Header().Set("ETag", entityTag(next))
 	}
-	return c.JSON(http.StatusOK, RegistryChange{Entry: next, Diff: difference(before, next), DryRun: e.DryRun})
+	return c.JSON(http.StatusOK, RegistryChange{Entry: next, Diff: Difference(before, next), DryRun: e.DryRun})
 }
 
 // refusedChange records that a change was refused and why, and returns what to answer.
@@ -303,33 +303,40 @@ func (s *server) refusedChange(c echo.Context, event, subject string, cause erro
 	return cause
 }
 
-// entityTag names the version of an entry (RFC 9110 §8.8.3); that of the configuration file is "0".
-func entityTag(e partners.Entry) string { return fmt.Sprintf(`"%d"`, e.Version) }
+// entityTag names the version of an entry (RFC 9110 §8.8.3): its number, and for what the configuration file says, which is version 0 whatever it
+// says, its digest too.
+func entityTag(e partners.Entry) string {
+	if e.Version == 0 && e.FileSHA256 != "" {
+		return fmt.Sprintf(`"0-%s"`, e.FileSHA256)
+	}
+	return fmt.Sprintf(`"%d"`, e.Version)
+}
 
 // condition reads for which version a change was made: If-Match with the entity tag of one that is there, or If-None-Match: * for one that
 // is new (RFC 9110 §13.1). One of them is required (RFC 6585 §3), so that nobody writes over what he has not seen.
-func (s *server) condition(c echo.Context, before partners.Entry, there bool) (base uint64, err error) {
+func (s *server) condition(c echo.Context, before partners.Entry, there bool) (base uint64, file string, err error) {
 	header := c.Request().Header
 	match, none := header.Get("If-Match"), header.Get("If-None-Match")
 	switch {
 	case match != "" && none != "":
-		return 0, problem(CodeParameter, "If-Match and If-None-Match exclude each other")
+		return 0, "", problem(CodeParameter, "If-Match and If-None-Match exclude each other")
 	case none == "*" && there:
-		return 0, problem(CodeStale, fmt.Sprintf("there is %s %q already", before.Kind, before.ID))
+		return 0, "", problem(CodeStale, fmt.Sprintf("there is %s %q already", before.Kind, before.ID))
 	case none == "*":
-		return baseOf(before.Version), nil
+		return baseOf(before.Version), "", nil
 	case none != "":
-		return 0, problem(CodeParameter, "If-None-Match takes * alone")
+		return 0, "", problem(CodeParameter, "If-None-Match takes * alone")
 	case match == "":
-		return 0, problem(CodeUnconditional, "If-Match with the ETag of the version that is to be changed, or If-None-Match: * for a new one")
+		return 0, "", problem(CodeUnconditional, "If-Match with the ETag of the version that is to be changed, or If-None-Match: * for a new one")
 	}
 	number, quoted := strings.CutPrefix(match, `"`)
 	number, closed := strings.CutSuffix(number, `"`)
+	number, file, _ = strings.Cut(number, "-")
 	version, err := strconv.ParseUint(number, 10, 63)
-	if !quoted || !closed || err != nil {
-		return 0, problem(CodeParameter, fmt.Sprintf("If-Match %q is not an ETag of this path, such as \"3\" in quotes", match))
+	if !quoted || !closed || err != nil || file != "" && version != 0 {
+		return 0, "", problem(CodeParameter, fmt.Sprintf("If-Match %q is not an ETag of this path, such as \"3\" in quotes", match))
 	}
-	return baseOf(version), nil
+	return baseOf(version), file, nil
 }
 
 // baseOf is a version as partners.Edit.Base.

@@ -96,7 +96,8 @@ func TestEntryIsChangedForItsVersion(t *testing.T) {
 	}
 	put(412, "If-Match", `"1"`)
 	put(412, "If-None-Match", "*")
-	for _, wrong := range []string{"0", `"x"`, `W/"0"`, `"0", "1"`, "*"} {
+	put(412, "If-Match", `"0-`+strings.Repeat("0", 64)+`"`) // what the file does not say any more
+	for _, wrong := range []string{"0", `"1-0"`, `"x"`, `W/"0"`, `"0", "1"`, "*"} {
 		put(400, "If-Match", wrong)
 	}
 	put(400, "If-None-Match", `"0"`)

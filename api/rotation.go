@@ -199,6 +199,7 @@ func (s *server) partnerStep(c echo.Context) error {
 		return err
 	}
 	now := s.Now()
+	edit.Withdraws = in.withdraws(step)
 	answer := CredentialChange{SHA256: in.SHA256}
 	do := func(p *partners.PartnerConfig) error { return take(p, step, in, now) }
 	if step == StepStage {
@@ -236,6 +237,7 @@ func (s *server) nodeStep(c echo.Context) error {
 		return err
 	}
 	now := s.Now()
+	edit.Withdraws = in.withdraws(step)
 	answer := CredentialChange{SHA256: in.SHA256}
 	do := func(k *partners.NodeKeys) error { return take(k, step, in, now) }
 	if step == StepStage {
@@ -271,6 +273,11 @@ type rotated interface {
 	Retire(fingerprint string, at, now time.Time, uses ...partners.Use) error
 	RollBack(fingerprint string, now time.Time) error
 	Distrust(fingerprint string, since, now time.Time) error
+}
+
+// withdraws tells whether a step does nothing but take trust away, at once.
+func (in *CredentialStep) withdraws(step Step) bool {
+	return step == StepDistrust || step == StepRetire && in.At.IsZero()
 }
 
 func take(document rotated, step Step, in CredentialStep, now time.Time) error {
@@ -433,6 +440,9 @@ func (s *server) rotate(c echo.Context, kind partners.Kind, id string, step Step
 	answer.Version, answer.DryRun = entry.Version, e.DryRun
 	answer.Before, answer.After = states(d.Before), states(d.After)
 	answer.Warnings = append(append([]string{}, answer.Warnings...), d.Warnings...)
+	if entry.Unconfirmed {
+		answer.Warnings = append(answer.Warnings, "this takes trust away and waits for no second operator, who is to look at it afterwards; proposals for the version before cannot be confirmed any more")
+	}
 	answer.whole()
 	if step == StepDistrust {
 		if answer.Affected, err = s.countAffected(c.Request().Context(), answer.After); err != nil {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -179,6 +180,57 @@ func TestStepWaitsForASecondOperator(t *testing.T) {
 	})
 	if err != nil || len(r.directory.Registry.Awaiting("TW", partners.UseMessageSignature, now)) != 1 {
 		t.Error(err)
+	}
+}
+
+// What takes trust away only is in force at once, whoever is asked for otherwise, and what was proposed before cannot be confirmed after it.
+func TestWithdrawalWaitsForNoSecondOperator(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		step  api.Step
+		in    api.CredentialStep
+		waits bool
+	}{
+		{"distrust", api.StepDistrust, api.CredentialStep{}, false},
+		{"distrust since", api.StepDistrust, api.CredentialStep{Since: now.Add(-time.Hour)}, false},
+		{"retire at once", api.StepRetire, api.CredentialStep{}, false},
+		{"retire at a time", api.StepRetire, api.CredentialStep{At: now.Add(time.Hour)}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRotating(t, func(c *partners.Config) { c.SecondOperator = true })
+			staged := r.stage()
+			test.in.SHA256 = r.old
+			if dry := r.take(test.step, test.in, api.Change{DryRun: true}); dry.Proposal != 0 || r.counting("TW", now) != "old" {
+				t.Errorf("dry run %+v", dry)
+			}
+			got := r.take(test.step, test.in, api.Change{Why: "stolen"})
+			e, err := r.directory.Current(partners.KindPartner, "TW")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.waits {
+				if got.Proposal != 2 || e.Version != 0 || r.counting("TW", now) != "old" {
+					t.Errorf("%+v, version %d, and %s count", got, e.Version, r.counting("TW", now))
+				}
+				return
+			}
+			if got.Proposal != 0 || got.Version != 1 || r.counting("TW", now) != "" || !strings.Contains(strings.Join(got.Warnings, "\n"), "waits for no second operator") {
+				t.Errorf("%+v, and %q count", got, r.counting("TW", now))
+			}
+			if !e.Unconfirmed || e.Detail() != fmt.Sprintf("version 1, in force without a second operator: %s %s: stolen", test.step, r.old) || !slices.Contains(r.audited(), "night-shift partner.changed TW") {
+				t.Errorf("entry %+v, audit log %q", e, r.audited())
+			}
+			if _, err := r.directory.Confirm(t.Context(), staged.Proposal, "day-shift", ""); !errors.Is(err, partners.ErrStale) {
+				t.Errorf("what was proposed before: %v", err)
+			}
+			// It comes back by two operators only.
+			if _, err := r.client(operatorSecret).RestoreEntry(t.Context(), partners.KindPartner, "TW", api.Change{Version: 1}, 0); err != nil || r.counting("TW", now) != "" {
+				t.Errorf("restored: %v, and %q count", err, r.counting("TW", now))
+			}
+			if e, err := r.directory.Confirm(t.Context(), 2, "day-shift", ""); err != nil || e.Unconfirmed || r.counting("TW", now) != "old" {
+				t.Errorf("confirmed: %+v, %v", e, err)
+			}
+		})
 	}
 }
 

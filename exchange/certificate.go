@@ -214,7 +214,7 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 		return nil, nil, err
 	}
 	data, checked := n.checked(data, eco.Quirks{}, r.request.Received)
-	kin, err := n.checkKinOf(ctx, data)
+	kin, err := n.checkKinOf(ctx, data, r.agreement.Mode)
 	if err != nil {
 		return nil, nil, err
 	}

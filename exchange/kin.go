@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // Bounds on the work that the relations of one certificate can cause.
@@ -17,8 +18,9 @@ const (
 
 // checkKin compares a certificate with those that it names and that this node has, whichever way they went: dates, numbers and
 // issuers, that a copy says what its original says, and that a back-to-back certificate draws no more than its original has. It does
-// not count what other certificates draw on the same original, which takes a ledger.
-func (n *Node) checkKin(ctx context.Context, c eco.Certificate) ([]eco.Finding, error) {
+// not count what other certificates draw on the same original, which takes a ledger. Those that do not count, because they were exchanged in
+// partners.ModeTest, are compared among themselves.
+func (n *Node) checkKin(ctx context.Context, c eco.Certificate, mode partners.Mode) ([]eco.Finding, error) {
 	if len(c.Related) == 0 {
 		return nil, nil
 	}
@@ -33,6 +35,9 @@ func (n *Node) checkKin(ctx context.Context, c eco.Certificate) ([]eco.Finding, 
 			return nil, fmt.Errorf("looking for related certificate %q: %w", related.Reference, err)
 		}
 		for _, f := range found {
+			if f.Key != f.Key.in(mode) {
+				continue
+			}
 			other, err := json.Marshal(f.Data.ForPartner())
 			if err != nil {
 				return nil, err
@@ -47,8 +52,8 @@ func (n *Node) checkKin(ctx context.Context, c eco.Certificate) ([]eco.Finding, 
 
 // checkKinOf is checkKin for a certificate of a partner. What its relatives are held to is for an officer to judge, since what
 // this node has may not be all: nothing of it is an error.
-func (n *Node) checkKinOf(ctx context.Context, c eco.Certificate) ([]eco.Finding, error) {
-	findings, err := n.checkKin(ctx, c)
+func (n *Node) checkKinOf(ctx context.Context, c eco.Certificate, mode partners.Mode) ([]eco.Finding, error) {
+	findings, err := n.checkKin(ctx, c, mode)
 	if err != nil {
 		return nil, &storeError{err}
 	}

@@ -1,8 +1,11 @@
 package exchange_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/partners"
@@ -69,4 +72,29 @@ func (w *world) goes(mode partners.Mode) {
 		s.config.Partners[0].Mode = mode
 		w.must(s.registry.Reload(s.config.Registry()))
 	}
+}
+
+// What came or went in a test is nobody's original: a certificate that counts is not held to it, so that no test system can have one refused.
+func TestCertificateIsNotHeldToOneOfATest(t *testing.T) {
+	t.Parallel()
+	inTest := func(c *config.Config) { c.Partners[0].Mode = partners.ModeTest }
+	bubble(t, setup{kr: inTest, tw: inTest}, func(w *world) {
+		original := w.arrived()
+		again := original
+		again.Status = eco.StatusReplacement
+		again.Reference = strings.Replace(original.Reference, "1", "2", 1)
+		again.Related = []eco.RelatedCertificate{{
+			Relation: eco.RelationReplaces, Reference: original.Reference, Country: original.IssuingCountry, Date: original.IssuedAt.AddDays(-3),
+		}}
+		var invalid *exchange.InvalidError
+		if _, err := w.KR.Submit(w.Context(), "issuer", "TW", again); !errors.As(err, &invalid) {
+			t.Errorf("within the test: %v", err)
+		}
+		w.goes(partners.ModeLive)
+		s, err := w.KR.Submit(w.Context(), "issuer", "TW", again)
+		w.must(err)
+		if m := w.settled(s.Message.MessageID); m.State != exchange.StateDelivered {
+			t.Errorf("%s %+v", m.State, m.Reason)
+		}
+	})
 }

@@ -52,7 +52,7 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 		findings = append(findings, eco.Finding{Code: eco.CodeRelated, Severity: eco.SeverityError, Path: "status",
 			Text: "a cancellation is not submitted as a certificate", Fix: "cancel the certificate by its reference"})
 	}
-	kin, kinErr := n.checkKin(ctx, c)
+	kin, kinErr := n.checkKin(ctx, c, agreement.Mode)
 	if findings = append(findings, kin...); eco.HasErrors(findings) {
 		return Submission{}, &InvalidError{Findings: findings}
 	}

@@ -36,6 +36,11 @@ func (c Config) Examine(candidate Candidate, at time.Time) (Examination, error) 
 	if err != nil {
 		return Examination{}, err
 	}
+	return c.examine(before, candidate, at)
+}
+
+// examine is Examine with what c is before.
+func (c Config) examine(before *Registry, candidate Candidate, at time.Time) (Examination, error) {
 	with, err := c.with(candidate)
 	if err != nil {
 		return Examination{}, err

@@ -28,6 +28,10 @@ type Config struct {
 	// Rest judges another Config beside the rest of the file that this one stands in, whose limits it has to keep to; nil for no rest.
 	// A Directory asks it of what it puts together.
 	Rest func(Config) []Problem
+
+	// tokens are those that are open where this Config is in force: who tries a change of it does not open them again, as a token has few
+	// sessions. Nil opens each.
+	tokens map[tokenName]*signing.Token
 }
 
 // NodeConfig is this administration's own node.

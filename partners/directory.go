@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ecogate/ecogate/signing"
 )
 
 // Directory joins the configuration file with the entries of a Store and keeps a Registry in step with the two. An entry of the store
@@ -58,7 +60,8 @@ type entryKey struct {
 func (e Entry) key() entryKey { return entryKey{e.Kind, e.ID} }
 
 // NewDirectory reads the entries of the store and brings Registry in step with them and with file. What is wrong with the two together is a
-// *ConfigError, in which what is wrong with an entry of the store has its kind and id before its key.
+// *ConfigError, in which what is wrong with an entry of the store has its kind and id before its key; if there is such an entry, the error is
+// an *InvalidEntries, which wraps it.
 func NewDirectory(ctx context.Context, file Config, o DirectoryOptions) (*Directory, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -69,7 +72,7 @@ func NewDirectory(ctx context.Context, file Config, o DirectoryOptions) (*Direct
 		return nil, err
 	}
 	if err := d.take(state{file: file, entries: entries}, nil); err != nil {
-		return nil, err
+		return nil, invalidEntries(err, entries)
 	}
 	d.warn()
 	return d, nil
@@ -93,7 +96,7 @@ func (d *Directory) Reload(file Config) error {
 	d.changing.Lock()
 	defer d.changing.Unlock()
 	if err := d.take(state{file: file, entries: d.state.entries}, nil); err != nil {
-		return err
+		return invalidEntries(err, d.state.entries)
 	}
 	d.warn()
 	return nil
@@ -105,23 +108,11 @@ func (d *Directory) Config() Config { return *d.effective.Load() }
 // take brings s in force, if it can be loaded and durable, which is called between the two, has no objection. Under durable tokens are not
 // opened again.
 func (d *Directory) take(s state, durable func() error) error {
-	j := s.join()
-	if len(j.problems) > 0 {
-		return &ConfigError{Problems: j.problems}
-	}
-	var before *data
+	var tokens map[tokenName]*signing.Token
 	if durable != nil {
-		before = d.Registry.data.Load()
+		tokens = d.Registry.data.Load().tokens
 	}
-	loaded, err := loadAfter(j.config, before)
-	if err == nil && s.file.Rest != nil {
-		if problems := s.file.Rest(j.config); len(problems) > 0 {
-			err = &ConfigError{Problems: problems}
-		}
-	}
-	if wrong := (*ConfigError)(nil); errors.As(err, &wrong) {
-		return &ConfigError{Problems: j.placed(wrong.Problems)}
-	}
+	j, loaded, err := s.load(tokens)
 	if err != nil {
 		return err
 	}
@@ -131,12 +122,32 @@ func (d *Directory) take(s state, durable func() error) error {
 		}
 	}
 	d.state = s
+	j.config.tokens = loaded.tokens
 	d.effective.Store(&j.config)
 	d.Registry.take(loaded)
 	if d.Changed != nil {
 		d.Changed()
 	}
 	return nil
+}
+
+// load loads the effective configuration with tokens that are open already. Problems have the places where they stand.
+func (s state) load(tokens map[tokenName]*signing.Token) (joined, *data, error) {
+	j := s.join()
+	if len(j.problems) > 0 {
+		return j, nil, &ConfigError{Problems: j.problems}
+	}
+	j.config.tokens = tokens
+	loaded, err := load(j.config)
+	if err == nil && s.file.Rest != nil {
+		if problems := s.file.Rest(j.config); len(problems) > 0 {
+			err = &ConfigError{Problems: problems}
+		}
+	}
+	if wrong := (*ConfigError)(nil); errors.As(err, &wrong) {
+		err = &ConfigError{Problems: j.placed(wrong.Problems)}
+	}
+	return j, loaded, err
 }
 
 // joined is a file with entries in it.
@@ -262,6 +273,7 @@ func (s state) fileEntry(kind Kind, id string) (Entry, bool, error) {
 	if e.Text, err = settled(found[0]); err != nil {
 		return e, false, fmt.Errorf("%s %s of the configuration file: %w", kind, id, err)
 	}
+	e.FileSHA256 = digest(e.Text)
 	return e, true, nil
 }
 
@@ -273,7 +285,7 @@ func (d *Directory) warn() {
 			d.Log.Warn("configuration: this entry cannot be read, and plays no part: the registry has one in its place", "kind", key.kind, "id", key.id, "error", err)
 			continue
 		}
-		if there && digest(own.Text) != e.FileSHA256 {
+		if there && own.FileSHA256 != e.FileSHA256 {
 			d.Log.Warn("configuration: this entry was changed in the file, and plays no part: the registry has one in its place",
 				"kind", key.kind, "id", key.id, "registry_version", e.Version)
 		}

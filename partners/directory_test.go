@@ -455,6 +455,34 @@ func TestNodeKeysAreEdited(t *testing.T) {
 	}
 }
 
+// What the file says has version 0, whatever it says: who has seen it before a reload does not write over it.
+func TestEditOfAFileThatChangedIsStale(t *testing.T) {
+	d := newDesk(t)
+	seen, err := d.Current(partners.KindPartner, "tw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.world.config.Partners[0].Mode = partners.ModeTest
+	if err := d.Reload(d.world.config); err != nil {
+		t.Fatal(err)
+	}
+	e := byOperator
+	e.Base, e.File = partners.BaseFile, seen.FileSHA256
+	if _, err := d.Put(t.Context(), e, partners.KindPartner, "tw", seen.Text); !errors.Is(err, partners.ErrStale) {
+		t.Errorf("%v, want ErrStale", err)
+	}
+	if p, _ := d.registry.Partner("tw"); p.Mode != partners.ModeTest {
+		t.Errorf("mode %s", p.Mode)
+	}
+	if seen, err = d.Current(partners.KindPartner, "tw"); err != nil {
+		t.Fatal(err)
+	}
+	e.File = seen.FileSHA256
+	if _, err := d.rename(t, e, "Taiwan"); err != nil {
+		t.Error(err)
+	}
+}
+
 // Whoever stages a key names files of the node's machine: none that does not end, and no library that its administrator has not named.
 func TestStagedKeyIsReadWithinBounds(t *testing.T) {
 	d := newDesk(t)

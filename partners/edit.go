@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -17,12 +16,23 @@ type Edit struct {
 	By, Why string
 	// Base is the version that the change was made for; 0 is whatever is current, BaseFile that of the file, or none.
 	Base uint64
+	// File is, with BaseFile, the Entry.FileSHA256 of what the file said when the change was made for it; "" is whatever it says.
+	File string
 	// DryRun checks everything and changes nothing.
 	DryRun bool
+	// Withdraws: the change does nothing but take trust away. It waits for no second operator, since meanwhile somebody else may sign with the
+	// key; where one would have been asked, the entry is Unconfirmed, and the log warns. The caller vouches for it.
+	Withdraws bool
 }
 
-func (e Edit) fits(current uint64) bool {
-	return e.Base == 0 || e.Base == current || e.Base == BaseFile && current == 0
+func (e Edit) fits(current Entry) bool {
+	switch e.Base {
+	case 0, current.Version:
+		return true
+	case BaseFile:
+		return current.Version == 0 && (e.File == "" || e.File == current.FileSHA256)
+	}
+	return false
 }
 
 // EditPartner changes a partner. The first change of one that stands in the file copies it into the store, with the contents of the
@@ -114,7 +124,10 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 	if err != nil {
 		return Entry{}, err
 	}
-	if !e.fits(current.Version) {
+	if !e.fits(current) {
+		if current.Version == 0 {
+			return Entry{}, fmt.Errorf("%w: what the configuration file says of %s %q", ErrStale, kind, id)
+		}
 		return Entry{}, fmt.Errorf("%w: %s %q is at version %d", ErrStale, kind, id, current.Version)
 	}
 	next, err := change(current, there)
@@ -128,22 +141,20 @@ func (d *Directory) edit(ctx context.Context, e Edit, kind Kind, id string, chan
 		return Entry{}, err
 	}
 	next.Version, next.At, next.By, next.Why, next.ConfirmedBy = current.Version+1, d.Now().UTC(), e.By, e.Why, ""
-	if current.Version == 0 {
-		next.FileSHA256 = fileDigest(current, there)
-	}
-	waits := d.state.file.SecondOperator && e.By != ByNode
-	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun || !waits {
+	second := d.state.file.SecondOperator && e.By != ByNode
+	waits := second && !e.Withdraws
+	next.Unconfirmed = second && e.Withdraws
+	if err := d.bring(ctx, next, e.DryRun || waits, func(ctx context.Context) error { return d.Store.PutEntry(ctx, next) }); err != nil || e.DryRun {
 		return next, err
 	}
-	return next, d.propose(ctx, current, next)
-}
-
-// fileDigest is Entry.FileSHA256 of a first version that takes the place of own, what the file says, if that is there.
-func fileDigest(own Entry, there bool) string {
-	if !there {
-		return ""
+	if waits {
+		return next, d.propose(ctx, current, next)
 	}
-	return digest(own.Text)
+	if next.Unconfirmed {
+		d.Log.Warn("one operator took trust away, which is in force; a second operator has to look at it, and can restore the version before",
+			"kind", kind, "id", id, "registry_version", next.Version, "by", next.By, "why", next.Why)
+	}
+	return next, nil
 }
 
 var errDryRun = errors.New("dry run")
@@ -254,20 +265,19 @@ func (d *Directory) Entries(kind Kind) []Entry {
 	return out
 }
 
-// Versions gives all versions of an entry, oldest first; what the file says now comes first, as version 0. The error wraps ErrUnknownEntry
-// if there is none.
+// Versions gives all versions of an entry without their texts, oldest first; what the file says now comes first, as version 0. The error wraps
+// ErrUnknownEntry if there is none.
 func (d *Directory) Versions(ctx context.Context, kind Kind, id string) ([]Entry, error) {
 	list, err := d.Store.EntryVersions(ctx, kind, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the registry: %w", err)
 	}
-	d.changing.Lock()
-	own, there, err := d.state.fileEntry(kind, id)
-	d.changing.Unlock()
+	own, there, err := d.ofFile(kind, id)
 	switch {
 	case err != nil && len(list) == 0:
 		return nil, err
 	case err == nil && there:
+		own.Text = ""
 		list = append([]Entry{own}, list...)
 	case len(list) == 0:
 		return nil, fmt.Errorf("%w: %s %q", ErrUnknownEntry, kind, id)
@@ -275,17 +285,29 @@ func (d *Directory) Versions(ctx context.Context, kind Kind, id string) ([]Entry
 	return list, nil
 }
 
-// Version gives one of Versions.
+func (d *Directory) ofFile(kind Kind, id string) (e Entry, there bool, err error) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	return d.state.fileEntry(kind, id)
+}
+
+// Version gives one of Versions with its text.
 func (d *Directory) Version(ctx context.Context, kind Kind, id string, version uint64) (Entry, error) {
-	list, err := d.Versions(ctx, kind, id)
-	if err != nil {
-		return Entry{}, err
+	if version == 0 {
+		own, there, err := d.ofFile(kind, id)
+		if err == nil && !there {
+			err = fmt.Errorf("%w: version 0 of %s %q", ErrUnknownEntry, kind, id)
+		}
+		return own, err
 	}
-	i := slices.IndexFunc(list, func(e Entry) bool { return e.Version == version })
-	if i < 0 {
+	e, err := d.Store.EntryVersion(ctx, kind, id, version)
+	switch {
+	case errors.Is(err, ErrUnknownEntry):
 		return Entry{}, fmt.Errorf("%w: version %d of %s %q", ErrUnknownEntry, version, kind, id)
+	case err != nil:
+		return Entry{}, fmt.Errorf("reading the registry: %w", err)
 	}
-	return list[i], nil
+	return e, nil
 }
 
 // Current gives the current version of an entry; that of a removed one has Removed set. The error wraps ErrUnknownEntry if there never

@@ -39,11 +39,14 @@ type Entry struct {
 	Why string    `json:"why,omitempty"`
 	// ConfirmedBy is who confirmed it; "" if no second operator was needed.
 	ConfirmedBy string `json:"confirmed_by,omitempty"`
+	// Unconfirmed: a second operator was to confirm it, and it was in force without, since it takes trust away only.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 	// Removed: there is no such partner or agreement, whatever the file says. Text is "" then.
 	Removed bool `json:"removed,omitempty"`
 	// Text is the document in YAML as strictyaml.Encode writes it. Credentials stand in it; private keys never do.
 	Text string `json:"text,omitempty"`
-	// FileSHA256 is the digest, in hex, of the text of the file's entry whose place the first version took; "" if there was none.
+	// FileSHA256 is the digest, in hex, of the text of the file's entry whose place the first version took; "" if there was none. Of version 0
+	// it is that of its own text.
 	FileSHA256 string `json:"file_sha256,omitempty"`
 }
 
@@ -61,6 +64,9 @@ func (e Entry) Detail() string {
 	if e.ConfirmedBy != "" {
 		detail += ", confirmed by " + e.ConfirmedBy
 	}
+	if e.Unconfirmed {
+		detail += ", in force without a second operator"
+	}
 	if e.Why != "" {
 		detail += ": " + e.Why
 	}
@@ -71,8 +77,10 @@ func (e Entry) Detail() string {
 type Store interface {
 	// Entries gives the newest version of every entry, removed ones too, ordered by kind and ID.
 	Entries(ctx context.Context) ([]Entry, error)
-	// EntryVersions gives all versions of one entry, oldest first; none for an unknown one.
+	// EntryVersions gives all versions of one entry without their texts, oldest first; none for an unknown one. EntryVersion gives one of them
+	// whole; its error wraps ErrUnknownEntry if there is none.
 	EntryVersions(ctx context.Context, kind Kind, id string) ([]Entry, error)
+	EntryVersion(ctx context.Context, kind Kind, id string, version uint64) (Entry, error)
 	// PutEntry makes e durable as the newest version of its entry, together with an entry of the audit log: e.At, e.By, e.Event, e.ID
 	// and e.Detail. If e.Version does not follow the newest one it returns ErrStale and writes nothing. A store that is full
 	// takes it all the same.

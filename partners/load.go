@@ -26,10 +26,8 @@ type loader struct {
 
 type owner struct{ partner, key, file string }
 
-func load(cfg Config) (*data, error) { return loadAfter(cfg, nil) }
-
-// loadAfter is load with the tokens that are open for before, if that is not nil: each that is opened stays so.
-func loadAfter(cfg Config, before *data) (*data, error) {
+// load reads the files that cfg names. Of its tokens those that are open stay so.
+func load(cfg Config) (*data, error) {
 	if problems := cfg.Check(); len(problems) > 0 {
 		return nil, &ConfigError{Problems: problems}
 	}
@@ -38,10 +36,8 @@ func loadAfter(cfg Config, before *data) (*data, error) {
 		owners: map[[sha256.Size]byte]owner{},
 		tokens: map[tokenName]*signing.Token{},
 	}
-	if before != nil {
-		maps.Copy(l.tokens, before.tokens)
-		maps.DeleteFunc(l.tokens, func(_ tokenName, token *signing.Token) bool { return token == nil })
-	}
+	maps.Copy(l.tokens, cfg.tokens)
+	maps.DeleteFunc(l.tokens, func(_ tokenName, token *signing.Token) bool { return token == nil })
 	l.data.tokens = l.tokens
 	l.self(cfg.Node)
 	for i, p := range cfg.Partners {

@@ -100,11 +100,11 @@ func (d *Directory) Confirm(ctx context.Context, number uint64, by, why string) 
 	if err != nil {
 		return Entry{}, err
 	}
-	current, there, err := d.state.current(p.Entry.Kind, p.Entry.ID)
+	current, _, err := d.state.current(p.Entry.Kind, p.Entry.ID)
 	if err != nil {
 		return Entry{}, err
 	}
-	if current.Version == 0 && fileDigest(current, there) != p.Entry.FileSHA256 {
+	if current.Version == 0 && current.FileSHA256 != p.Entry.FileSHA256 {
 		return Entry{}, fmt.Errorf("%w: %s %q was changed in the configuration file after proposal %d was made; reject it and propose again", ErrStale, p.Entry.Kind, p.Entry.ID, number)
 	}
 	if p.Entry.Version != current.Version+1 {

@@ -192,3 +192,17 @@ func TestNoPartnerIsCalledAsTheProgram(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Where one operator takes trust away the log tells the other; who asks for no second operator is told nothing.
+func TestWithdrawalLeavesANoteForTheSecondOperator(t *testing.T) {
+	for _, d := range []*desk{newDeskOfTwo(t), newDesk(t)} {
+		second := d.world.config.SecondOperator
+		e, err := d.rename(t, partners.Edit{By: "first", Withdraws: true}, "Taiwan")
+		if err != nil || e.Unconfirmed != second || d.nameOf("tw") != "Taiwan" {
+			t.Errorf("second operator %t: %+v, %v", second, e, err)
+		}
+		if got := strings.Contains(d.log.String(), "a second operator has to look at it"); got != second {
+			t.Errorf("second operator %t: log\n%s", second, d.log)
+		}
+	}
+}

@@ -112,8 +112,12 @@ func (c Config) ExamineStaging(partner string, s Staging, now time.Time) (Examin
 	if len(uses) == 0 {
 		whole.Refused = []string{"it has no use; name one or more of " + listed(partnerUses)}
 	}
+	before, err := New(c)
+	if err != nil {
+		return Examination{}, err
+	}
 	for _, use := range uses {
-		e, err := c.Examine(Candidate{CredentialConfig: s.Credential, Partner: partner, Use: use, Body: s.Body}, now)
+		e, err := c.examine(before, Candidate{CredentialConfig: s.Credential, Partner: partner, Use: use, Body: s.Body}, now)
 		if err != nil {
 			return Examination{}, err
 		}

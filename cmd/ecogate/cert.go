@@ -37,10 +37,10 @@ func (c *cli) certList() *cobra.Command {
 		Short: "List credentials with their state, the one that ends first first",
 		Long: "List every credential of the configuration with its state: staged (not yet), active, retiring (still counts for what is under way, a\n" +
 			"newer one has taken its place), retired (over), revoked (distrusted), or withheld (would count, but no chain to an anchor of its partner\n" +
-			"holds). No node is asked, and so nothing is known of revocations; \"partner revocation\" tells what a node knows. Own credentials have\n" +
-			"no partner.\n" +
-			"With --node the running node is asked in place of the configuration: it knows what was revoked, and when each credential of a\n" +
-			"partner last verified a message.",
+			"holds). Own credentials have no partner.\n" +
+			"Only the configuration file is read. A running node may have newer partners, agreements and keys in its registry, which stand in no file, and\n" +
+			"knows of revocations: with --node it is asked in place of the configuration, and tells when each credential of a partner last verified\n" +
+			"a message.",
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" && !node {

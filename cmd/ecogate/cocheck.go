@@ -58,9 +58,9 @@ func (c *cli) coCheck() *cobra.Command {
 		Short: "Say what is wrong with certificates, before they are submitted",
 		Long: "Check the certificates of a file against the rules of their forms and, with --to, against what PARTNER is known to refuse under\n" +
 			"the agreement in force. FILE is what \"co submit\" takes: a certificate in JSON (- reads standard input), in the JSON of UN/CEFACT, or\n" +
-			"a spreadsheet (XLSX, CSV); its extension tells, or --from. No node is asked: --to needs the configuration only, --form not even\n" +
-			"that. --form states the form of a certificate that does not; one that states another is refused. Errors keep a certificate from\n" +
-			"being submitted, warnings do not.\n" + formSourceHelp,
+			"a spreadsheet (XLSX, CSV); its extension tells, or --from. No node is asked: --to reads the configuration file only, and a\n" +
+			"running node may have a newer agreement in its registry (\"agreement show\"); --form needs not even the file. It states the form of a\n" +
+			"certificate that does not; one that states another is refused. Errors keep a certificate from being submitted, warnings do not.\n" + formSourceHelp,
 		Args: arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			checked, forms, err := c.checkFile(args[0], check)

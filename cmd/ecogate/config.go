@@ -50,7 +50,9 @@ func (c *cli) configCheck() *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Say whether a node would start with a configuration",
 		Long: "Read the configuration with the environment over it, open every key and credential that it names, and say what is wrong.\n" +
-			"Secrets that others can read, and forms that nobody issues, are warnings.",
+			"Secrets that others can read, and forms that nobody issues, are warnings.\n" +
+			"Only the configuration file is read. A running node may have newer partners, agreements and keys in its registry, which a\n" +
+			"start checks together with the file: \"partner show\", \"agreement show\" and \"cert list --node\" ask it.",
 		Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.check(file)

@@ -407,7 +407,7 @@ func (i *cpaImport) put(ctx context.Context, client *api.Client, answer *importe
 	current, err := client.Entry(ctx, kind, id)
 	switch {
 	case err == nil:
-		change.Version = current.Version
+		change.Version, change.File = current.Version, current.FileSHA256
 	case errors.Is(err, partners.ErrUnknownEntry):
 		change.New = true
 	default:

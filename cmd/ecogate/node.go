@@ -83,7 +83,7 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &runningNode{started: cfg, now: o.Now, log: o.Log, done: make(chan struct{})}
+	n = &runningNode{started: cfg, now: o.Now, log: o.Log, done: make(chan struct{}), Registry: new(partners.Registry)}
 	n.current.Store(&cfg)
 	defer func() {
 		if err != nil {
@@ -91,9 +91,6 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 			n = nil
 		}
 	}()
-	if n.Registry, err = partners.New(cfg.Registry()); err != nil {
-		return n, cfg.PartnerProblems(err)
-	}
 	if n.apiKeys, err = apiKeys(cfg); err != nil {
 		return n, err
 	}
@@ -103,11 +100,12 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if err = makeSpillDir(cfg.Limits.SpillDir); err != nil {
 		return n, err
 	}
+	// The file counts with the entries of the store in it alone: a key or a credential that was replaced there may be gone.
 	n.Directory, err = partners.NewDirectory(ctx, cfg.Registry(), partners.DirectoryOptions{
 		Store: n.Store, Registry: n.Registry, Now: o.Now, Log: o.Log, Changed: n.registryChanged,
 	})
 	if err != nil {
-		return n, cfg.PartnerProblems(err)
+		return n, invalidEntries(cfg, err)
 	}
 	n.poster = newPoster(cfg.Delivery, n.Registry, o.Now)
 	n.fetcher = newFetcher(cfg, n)

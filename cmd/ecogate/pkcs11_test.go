@@ -19,6 +19,7 @@ import (
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pkitest"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // TestPKCS11KeySignsTheMessagesOfANode runs two nodes, where the message key of KR and the key of its issuing bodies lie in
@@ -69,6 +70,19 @@ func TestPKCS11KeySignsTheMessagesOfANode(t *testing.T) {
 		if err := kr.Reload(loadSide(t, two.KR, toTW)); err != nil {
 			t.Fatal(err)
 		}
+	}
+
+	// Whoever tries a change, as each announcement of a partner does, uses the token that is open: it needs no PIN.
+	if err := os.Remove(filepath.Join(two.KR.Dir, "pin")); err != nil {
+		t.Fatal(err)
+	}
+	text, err = os.ReadFile(filepath.Join(two.TW.Dir, "pki", "node.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	staging := partners.Staging{Credential: partners.CredentialConfig{Uses: []partners.Use{partners.UseTLSClient}, PEM: string(text)}}
+	if e, err := kr.Directory.Config().ExamineStaging("TW", staging, scriptTime); err != nil || len(e.Refused) > 0 {
+		t.Errorf("%q, %v", e.Refused, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/internal/strictyaml"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -265,8 +266,8 @@ func (r registry) edit() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if change.Version = current.Version; given {
-				change.Version = number
+			if change.Version, change.File = current.Version, current.FileSHA256; given {
+				change.Version, change.File = number, ""
 			}
 			source := file
 			if source == "" {
@@ -320,13 +321,19 @@ func (r registry) editText(ctx context.Context, e partners.Entry) (string, error
 
 func (r registry) remove() *cobra.Command {
 	var change api.Change
+	var off storeFlags
 	cmd := &cobra.Command{
 		Use:   "remove " + r.name,
 		Short: fmt.Sprintf("Remove one %s", r.kind),
 		Long: fmt.Sprintf("Remove one %s, wherever it stands: one of the configuration file is not used any more, though it stays there. Its versions are kept, and\n", r.kind) +
-			"\"restore\" brings it back. What others need, such as a partner with an agreement, is not removed.",
+			"\"restore\" brings it back. What others need, such as a partner with an agreement, is not removed.\n\n" + offlineHelp,
 		Args: arguments(r.name),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if off.asked {
+				return r.mend(cmd, off, func(ctx context.Context, m *partners.Mender) (partners.Mended, error) {
+					return m.Remove(ctx, partners.Edit{Why: change.Why, DryRun: change.DryRun}, r.kind, args[0])
+				})
+			}
 			return r.changeCurrent(cmd.Context(), args[0], &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
 				removed, err := client.RemoveEntry(ctx, r.kind, args[0], change)
 				var p *api.Problem
@@ -338,20 +345,27 @@ func (r registry) remove() *cobra.Command {
 		},
 	}
 	changeFlags(cmd, &change)
+	off.flags(cmd)
 	return cmd
 }
 
 func (r registry) restore() *cobra.Command {
 	var change api.Change
+	var off storeFlags
 	cmd := &cobra.Command{
 		Use:   r.usage("restore", "VERSION"),
 		Short: "Make an earlier version the newest one",
-		Long:  "Make the document of an earlier version the newest one; version 0 is what the configuration file says now.",
+		Long:  "Make the document of an earlier version the newest one; version 0 is what the configuration file says now.\n\n" + offlineHelp,
 		Args:  arguments(r.arguments("VERSION")...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			version, _, err := versionFlag(cmd, args[len(args)-1])
 			if err != nil {
 				return err
+			}
+			if off.asked {
+				return r.mend(cmd, off, func(ctx context.Context, m *partners.Mender) (partners.Mended, error) {
+					return m.Restore(ctx, partners.Edit{Why: change.Why, DryRun: change.DryRun}, r.kind, r.entry(args), version)
+				})
 			}
 			return r.changeCurrent(cmd.Context(), r.entry(args), &change, func(ctx context.Context, client *api.Client) (api.RegistryChange, error) {
 				return client.RestoreEntry(ctx, r.kind, r.entry(args), change, version)
@@ -359,6 +373,7 @@ func (r registry) restore() *cobra.Command {
 		},
 	}
 	changeFlags(cmd, &change)
+	off.flags(cmd)
 	return cmd
 }
 
@@ -410,18 +425,15 @@ func outcome(made api.RegistryChange) string {
 }
 
 func (r registry) versions() *cobra.Command {
-	return &cobra.Command{
+	var off storeFlags
+	cmd := &cobra.Command{
 		Use:   r.usage("versions"),
 		Short: "List the versions of " + r.what(),
-		Long:  "List the versions of " + r.what() + ", oldest first. Version 0 is what the configuration file says now.",
-		Args:  arguments(r.arguments()...),
+		Long: "List the versions of " + r.what() + ", oldest first. Version 0 is what the configuration file says now. With --offline\n" +
+			"they are read in the store of a node that does not run.",
+		Args: arguments(r.arguments()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel, client, err := r.connect(cmd.Context(), answerTime)
-			if err != nil {
-				return err
-			}
-			defer cancel()
-			list, err := client.EntryVersions(ctx, r.kind, r.entry(args))
+			list, err := r.versionsOf(cmd, off, r.entry(args))
 			if err != nil {
 				return err
 			}
@@ -432,11 +444,35 @@ func (r registry) versions() *cobra.Command {
 					if e.Removed {
 						state = "removed"
 					}
+					if e.Unconfirmed {
+						state += ", no second operator"
+					}
 					w.row(strconv.FormatUint(e.Version, 10), instant(e.At), e.By, state, e.Why)
 				}
 			})
 		},
 	}
+	off.flags(cmd)
+	return cmd
+}
+
+func (r registry) versionsOf(cmd *cobra.Command, off storeFlags, id string) (list []partners.Entry, err error) {
+	if off.asked {
+		err = r.withStore(cmd, off, func(ctx context.Context, _ config.Config, m *partners.Mender) error {
+			list, err = m.Versions(ctx, r.kind, id)
+			for i := range list {
+				list[i].Text = ""
+			}
+			return err
+		})
+		return list, err
+	}
+	ctx, cancel, client, err := r.connect(cmd.Context(), answerTime)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	return client.EntryVersions(ctx, r.kind, id)
 }
 
 func (r registry) diff() *cobra.Command {

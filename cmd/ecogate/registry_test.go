@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -26,6 +31,37 @@ func TestRegistryEditsUnderLoadLoseNothing(t *testing.T) {
 }
 
 var soakEdit = partners.Edit{By: "soak"}
+
+// What the registry has taken the place of may be gone from the disk when the node starts again: keys that were replaced are destroyed.
+func TestNodeStartsWithoutWhatWasReplaced(t *testing.T) {
+	two := newPair(t)
+	pki := pkitest.NewTest(t, pkitest.Options{Country: "KR", Organisation: "Demonstration Korea"})
+	_, keyFile, chainFile := pki.IssueFiles("next", pkitest.Request{Name: "next", Use: pkitest.MessageSignature})
+	cfg := loadSide(t, two.KR)
+	i := slices.IndexFunc(cfg.Node.Keys, func(k partners.KeyConfig) bool { return slices.Contains(k.Uses, partners.UseMessageSignature) })
+	old := cfg.Node.Keys[i]
+	start := func() *runningNode {
+		t.Helper()
+		n, err := startNode(t.Context(), cfg, nodeOptions{Now: func() time.Time { return scriptTime }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	n := start()
+	_, err := n.Directory.EditNode(t.Context(), soakEdit, func(k *partners.NodeKeys) error {
+		k.Keys[i].KeyFile, k.Keys[i].ChainFile = keyFile, chainFile
+		return nil
+	})
+	if err := errors.Join(err, n.Close(), os.Remove(old.KeyFile), os.Remove(old.ChainFile)); err != nil {
+		t.Fatal(err)
+	}
+	n = start()
+	own, err := n.Registry.Key(partners.UseMessageSignature, "", scriptTime)
+	if err := errors.Join(err, n.Close()); err != nil || own.Chain[0].Subject.CommonName != "next" {
+		t.Errorf("%v, %v", own.Chain, err)
+	}
+}
 
 func (s *soak) rotateByEdits(t *testing.T, side *soakSide, use partners.Use) {
 	t.Helper()

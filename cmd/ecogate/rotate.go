@@ -253,7 +253,8 @@ func (r rotation) retire() *cobra.Command {
 		Use:   r.usage("retire", named),
 		Short: "End a " + r.subject() + ", at once or at a time",
 		Long: "Have a " + r.subject() + " stop to count, at once or at a time. What was received or signed while it counted stays as it is. One that has not counted\n" +
-			"yet is forgotten. One that does several things ends for all of them, or for those that --use names. " + namedHelp,
+			"yet is forgotten. One that does several things ends for all of them, or for those that --use names. Without --at it waits for no second\n" +
+			"operator, whom the node's log tells. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := api.CredentialStep{At: time.Time(at)}
@@ -293,7 +294,8 @@ func (r rotation) distrust() *cobra.Command {
 		Short: "Believe nothing any more that a key signed, for one that was lost or stolen",
 		Long: "Believe nothing that the key of this credential signed, however it is certified, from now on or since the time that is given. What was received\n" +
 			"since then was believed and has to be looked at again: how much that is is told, with the command that lists it, \"cert affected\". What was\n" +
-			"received before stays as it is. With --dry-run nothing is changed, and the same is told. " + namedHelp,
+			"received before stays as it is. It is in force at once, also where changes wait for a second operator, whom the node's log tells. With\n" +
+			"--dry-run nothing is changed, and the same is told. " + namedHelp,
 		Args: arguments(r.arguments(named)...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.step(cmd, api.StepDistrust, api.CredentialStep{Since: time.Time(since)}, args, change)

@@ -173,6 +173,7 @@ func (l *loader) apiKeys(keys []APIKey) {
 			rule{k.Name == "", at + ".name", "is required"},
 			rule{names[k.Name] && k.Name != "", at + ".name", fmt.Sprintf("%q stands here twice; audit records could not tell the two apart", k.Name)},
 			rule{k.Name == partners.ByNode, at + ".name", fmt.Sprintf("%q is the program itself in the audit log; give the key another name", k.Name)},
+			rule{k.Name == partners.ByOffline, at + ".name", fmt.Sprintf("%q is who works on the store of a stopped node in the audit log; give the key another name", k.Name)},
 			rule{!slices.Contains(Roles(), k.Role), at + ".role", fmt.Sprintf("%q is not one of %q", k.Role, Roles())},
 			rule{(k.KeySHA256 == "") == (k.KeyFile == ""), at, "takes exactly one of key_sha256 and key_file"},
 			rule{k.KeySHA256 != "" && !digestPattern.MatchString(k.KeySHA256), at + ".key_sha256", "is not 64 lower-case hexadecimal digits"},

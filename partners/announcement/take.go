@@ -19,6 +19,7 @@ const (
 	toldUnproven = "the announcement has no signature of this credential's key"
 	toldUnfit    = "this credential cannot be taken here; the operators of this node can say why"
 	toldNumber   = "another announcement had this number"
+	toldMany     = "this node keeps no more credentials of this partner; its operators have to remove old ones"
 	toldOver     = "this credential has retired or is revoked here"
 )
 
@@ -60,6 +61,9 @@ func judge(c partners.Config, partner string, a Announcement, now time.Time) (ju
 		if err != nil {
 			return judged{}, err
 		}
+		if o.Result == ResultStaged && !o.there && kept(p)+len(j.take) >= maxKept {
+			o.Outcome = Outcome{Result: ResultRefused, Told: toldMany, Reasons: []string{fmt.Sprintf("the partner's entry has %d credentials, and announcements add none from %d on", kept(p), maxKept)}}
+		}
 		if o.Result == ResultStaged && (!o.there || o.otherDate) {
 			j.take = append(j.take, taken{credential, o.there})
 		}
@@ -69,6 +73,18 @@ func judge(c partners.Config, partner string, a Announcement, now time.Time) (ju
 		}
 	}
 	return j, nil
+}
+
+// maxKept is how many credentials an entry has to which announcements add none, so that no partner fills the registry with its own: each of them is
+// verified whenever anything in the registry changes. With keys of all uses that are replaced each year it takes decades.
+const maxKept = 200
+
+func kept(p partners.PartnerConfig) int {
+	n := len(p.Credentials)
+	for _, issuer := range p.Issuers {
+		n += len(issuer.Credentials)
+	}
+	return n
 }
 
 // decision is an outcome, whether the credential is there already, and whether it waits for another date.

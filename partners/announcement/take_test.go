@@ -346,3 +346,19 @@ func pemOf(chain []*x509.Certificate) (string, error) {
 	}
 	return out.String(), nil
 }
+
+// A partner's announcements do not fill the registry.
+func TestAnnouncementsAddNoMoreThanIsKept(t *testing.T) {
+	d := newDesk(t)
+	p := &d.config.Partners[0]
+	for i := len(p.Credentials) + len(p.Issuers[0].Credentials); i < 199; i++ {
+		one := p.Credentials[0]
+		one.Until = now.AddDate(0, 0, -i)
+		p.Credentials = append(p.Credentials, one)
+	}
+	first, second := d.next("tw", "first"), d.next("tw", "second")
+	d.want(d.announce(10, first, second), "staged", "refused: has 199 credentials")
+	d.want(d.announce(11, second), "refused: has 200 credentials")
+	first.From = first.From.AddDate(0, 0, 1)
+	d.want(d.announce(12, first), "staged") // another date adds none
+}

@@ -254,7 +254,14 @@ func (im *importer) agreement(i int, pairs []pair) partners.AgreementConfig {
 	a := partners.AgreementConfig{Forms: forms}
 	var base *partners.AgreementConfig
 	for n, there := range im.o.Base {
-		if there.CPAID == im.c.ID && there.Service == first.own.service {
+		if there.CPAID != im.c.ID {
+			continue
+		}
+		if im.o.Partner != "" && there.Partner != im.o.Partner { // whose agreement it would take the place of
+			im.refuse(im.c.root, "cpaid", "the agreement %q is one with partner %q; another CPA needs another cpaid", there.CPAID, there.Partner)
+			continue
+		}
+		if there.Service == first.own.service {
 			base = &im.o.Base[n]
 			a = there
 		}

@@ -172,6 +172,21 @@ func TestActionsAreGivenTheirMeaning(t *testing.T) {
 	}
 }
 
+// A CPA that bears the CPAId of another partner's agreement does not take its place, nor over what that one excuses.
+func TestAgreementOfAnotherPartnerIsNotReplaced(t *testing.T) {
+	c := mustRead(t, shapes(t)["ordered"])
+	base := partners.AgreementConfig{CPAID: c.ID, Partner: "alpha", Service: partners.Service{Type: "urn:services", Value: "eco-exchange"}, MaxParts: 7}
+	for partner, refused := range map[string]bool{"alpha": false, "beta": true} {
+		got, err := c.Agreement(cpa.Options{Own: c.Parties[0].IDs, Partner: partner, Base: []partners.AgreementConfig{base}})
+		if err != nil || got.Refused() != refused {
+			t.Errorf("%s: refused %t, %v", partner, got.Refused(), err)
+		}
+		if taken := got.Agreements[0].MaxParts == 7; taken == refused {
+			t.Errorf("%s: what the agreement has is taken over: %t", partner, taken)
+		}
+	}
+}
+
 // docs/cpa.md says of each path what becomes of it, and of none that there is not.
 func TestEveryPathIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/cpa.md")

@@ -57,15 +57,30 @@ func newestVersion(tx *bbolt.Tx, prefix []byte) (version uint64, err error) {
 	return version, err
 }
 
-// Entries implements partners.Store.
+// Entries implements partners.Store. Its work grows with the entries, not with their versions.
 func (s *Store) Entries(ctx context.Context) ([]partners.Entry, error) {
 	var entries []partners.Entry
-	err := s.registry(ctx, nil, func(e partners.Entry) {
-		if last := len(entries) - 1; last >= 0 && entries[last].Kind == e.Kind && entries[last].ID == e.ID {
-			entries[last] = e // versions of one entry lie side by side, oldest first
-			return
+	err := s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(bucketRegistry)).Cursor()
+		for key, _ := c.First(); key != nil; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			prefix := bytes.Clone(key[:max(len(key)-8, 0)])
+			newest, err := newestVersion(tx, prefix)
+			if err != nil {
+				return err
+			}
+			last := append(prefix, number(newest)...)
+			var e partners.Entry
+			if _, err := loadKeyed(tx, bucketRegistry, last, &e); err != nil {
+				return err
+			}
+			entries = append(entries, e)
+			c.Seek(last)
+			key, _ = c.Next()
 		}
-		entries = append(entries, e)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the registry: %w", err)
@@ -77,16 +92,8 @@ func (s *Store) Entries(ctx context.Context) ([]partners.Entry, error) {
 // EntryVersions implements partners.Store.
 func (s *Store) EntryVersions(ctx context.Context, kind partners.Kind, id string) ([]partners.Entry, error) {
 	var entries []partners.Entry
-	err := s.registry(ctx, registryPrefix(kind, id), func(e partners.Entry) { entries = append(entries, e) })
-	if err != nil {
-		return nil, fmt.Errorf("reading %s %q of the registry: %w", kind, id, err)
-	}
-	return entries, nil
-}
-
-// registry visits the entries whose keys begin with prefix.
-func (s *Store) registry(ctx context.Context, prefix []byte, visit func(partners.Entry)) error {
-	return s.view(func(tx *bbolt.Tx) error {
+	prefix := registryPrefix(kind, id)
+	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket([]byte(bucketRegistry)).Cursor()
 		for key, _ := c.Seek(prefix); key != nil && bytes.HasPrefix(key, prefix); key, _ = c.Next() {
 			if err := ctx.Err(); err != nil {
@@ -96,10 +103,33 @@ func (s *Store) registry(ctx context.Context, prefix []byte, visit func(partners
 			if _, err := loadKeyed(tx, bucketRegistry, key, &e); err != nil {
 				return err
 			}
-			visit(e)
+			e.Text = ""
+			entries = append(entries, e)
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s %q of the registry: %w", kind, id, err)
+	}
+	return entries, nil
+}
+
+// EntryVersion implements partners.Store.
+func (s *Store) EntryVersion(ctx context.Context, kind partners.Kind, id string, version uint64) (e partners.Entry, err error) {
+	if err := ctx.Err(); err != nil {
+		return e, err
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		found, err := loadKeyed(tx, bucketRegistry, append(registryPrefix(kind, id), number(version)...), &e)
+		if err == nil && !found {
+			err = partners.ErrUnknownEntry
+		}
+		return err
+	})
+	if err != nil {
+		return partners.Entry{}, fmt.Errorf("reading version %d of %s %q of the registry: %w", version, kind, id, err)
+	}
+	return e, nil
 }
 
 // registry verifies that every entry of the registry lies under its own key and that its versions have no gaps.

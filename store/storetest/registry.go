@@ -31,11 +31,25 @@ func (s *suite) entries() []partners.Entry {
 	return list
 }
 
+// versions are those of an entry with their texts.
 func (s *suite) versions(kind partners.Kind, id string) []partners.Entry {
 	s.Helper()
 	list, err := s.EntryVersions(s.Context(), kind, id)
 	if err != nil {
 		s.Fatal(err)
+	}
+	for i, e := range list {
+		if list[i], err = s.EntryVersion(s.Context(), kind, id, e.Version); err != nil {
+			s.Fatal(err)
+		}
+		whole := list[i]
+		whole.Text = ""
+		same(s, "a version among all", e, whole)
+	}
+	for _, unknown := range []uint64{0, uint64(len(list)) + 1} {
+		if e, err := s.EntryVersion(s.Context(), kind, id, unknown); !errors.Is(err, partners.ErrUnknownEntry) {
+			s.Errorf("version %d: %+v, %v", unknown, e, err)
+		}
 	}
 	return list
 }
