@@ -110,6 +110,7 @@ func invalidEntries(cfg config.Config, err error) error {
 	for _, e := range wrong.Entries {
 		names = append(names, fmt.Sprintf("version %d of %s %s", e.Version, e.Kind, e.ID))
 		if e.Kind == partners.KindNode {
+			verbs = append(verbs, "ecogate key restore VERSION --offline --config FILE")
 			continue
 		}
 		verbs = append(verbs, fmt.Sprintf("ecogate %s restore %s VERSION --offline --config FILE", e.Kind, e.ID))
