@@ -20,7 +20,7 @@ import (
 type Announcer interface {
 	Announce(ctx context.Context, actor, partner string) (exchange.Announced, error)
 	AnnouncementFile() ([]byte, announcement.Summary, error)
-	TakeAnnouncement(ctx context.Context, partner string, file []byte, dryRun bool) (exchange.Taken, error)
+	TakeAnnouncement(ctx context.Context, actor, partner string, file []byte, dryRun bool) (exchange.Taken, error)
 	Trials() []exchange.Trial
 }
 
@@ -84,7 +84,7 @@ func (s *server) takeAnnouncement(c echo.Context) error {
 	if err := s.audit(c, event, id, fmt.Sprintf("file of %d bytes", len(file))); err != nil {
 		return err
 	}
-	taken, err := s.Announcer.TakeAnnouncement(c.Request().Context(), id, file, dryRun == "true")
+	taken, err := s.Announcer.TakeAnnouncement(c.Request().Context(), callOf(c).key.Name, id, file, dryRun == "true")
 	if err != nil {
 		return fmt.Errorf("announcement of %s: %w", id, err)
 	}

@@ -31,7 +31,7 @@ func (a *announcer) AnnouncementFile() ([]byte, announcement.Summary, error) {
 	return []byte("\x30\x00"), summary, a.err
 }
 
-func (a *announcer) TakeAnnouncement(_ context.Context, partner string, file []byte, dryRun bool) (exchange.Taken, error) {
+func (a *announcer) TakeAnnouncement(_ context.Context, _, partner string, file []byte, dryRun bool) (exchange.Taken, error) {
 	a.asked = append(a.asked, fmt.Sprintf("%s announces %q, dry run %v", partner, file, dryRun))
 	return exchange.Taken{Partner: partner, Announcement: summary, Outcomes: []announcement.Outcome{{SHA256: "ab12", Result: announcement.ResultStaged}}}, a.err
 }

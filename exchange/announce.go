@@ -91,7 +91,7 @@ type Taken struct {
 // TakeAnnouncement takes an announcement that came as a file: CMS, signed by a credential that counts now for the partner's messages. What
 // becomes of each credential is decided as for one that came in a message; a dry run changes nothing. The errors wrap partners.ErrUnknownPartner, or
 // announcement.ErrRefused where the file is not the partner's announcement or an old one.
-func (n *Node) TakeAnnouncement(ctx context.Context, partner string, file []byte, dryRun bool) (Taken, error) {
+func (n *Node) TakeAnnouncement(ctx context.Context, actor, partner string, file []byte, dryRun bool) (Taken, error) {
 	if n.announced == nil {
 		return Taken{}, fmt.Errorf("%w: this node takes none", announcement.ErrRefused)
 	}
@@ -104,8 +104,8 @@ func (n *Node) TakeAnnouncement(ctx context.Context, partner string, file []byte
 	if err != nil {
 		return Taken{}, err
 	}
-	outcomes, err := n.announced(ctx, partner, a, dryRun)
-	if errors.Is(err, announcement.ErrOld) {
+	outcomes, err := n.announced(ctx, actor, partner, a, dryRun)
+	if errors.Is(err, announcement.ErrOld) || errors.Is(err, announcement.ErrAhead) {
 		err = fmt.Errorf("%w: %w", announcement.ErrRefused, err)
 	}
 	if err != nil {
@@ -151,9 +151,9 @@ func (n *Node) recordAnnouncement(ctx context.Context, r *reception) (Accepted, 
 	if err != nil {
 		return Accepted{}, err
 	}
-	outcomes, err := n.announced(ctx, r.agreement.Partner, a, false)
+	outcomes, err := n.announced(ctx, r.agreement.Partner, r.agreement.Partner, a, false)
 	switch {
-	case errors.Is(err, announcement.ErrOld), errors.Is(err, announcement.ErrParty):
+	case errors.Is(err, announcement.ErrOld), errors.Is(err, announcement.ErrAhead), errors.Is(err, announcement.ErrParty):
 		return Accepted{}, ebms.NewInconsistent(location, err)
 	case err != nil:
 		return Accepted{}, &storeError{fmt.Errorf("announcement of %s: %w", r.agreement.Partner, err)}

@@ -52,11 +52,11 @@ func (w *world) nextKey(after time.Duration) (chainFile string) {
 }
 
 // decision is exchange.Options.Announced.
-type decision = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error)
+type decision = func(context.Context, string, string, announcement.Announcement, bool) ([]announcement.Outcome, error)
 
 // stages is what a node does that stages whatever its partner KR announces; chainFile is where its credential lies.
 func (w *world) stages(chainFile string) decision {
-	return func(_ context.Context, partner string, a announcement.Announcement, _ bool) ([]announcement.Outcome, error) {
+	return func(_ context.Context, _, partner string, a announcement.Announcement, _ bool) ([]announcement.Outcome, error) {
 		c := a.Credentials[0]
 		if partner != "KR" || !c.Proven || len(a.Credentials) != 1 {
 			w.Errorf("%s announces %+v", partner, a)
@@ -73,8 +73,8 @@ func (w *world) stages(chainFile string) decision {
 // decide has the announcements that TW receives decided by what *f is then.
 func decide(f *decision) func(*exchange.Options) {
 	return func(o *exchange.Options) {
-		o.Announced = func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error) {
-			return (*f)(ctx, partner, a, dryRun)
+		o.Announced = func(ctx context.Context, by, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error) {
+			return (*f)(ctx, by, partner, a, dryRun)
 		}
 	}
 }
@@ -239,7 +239,7 @@ func TestAnnouncementIsRefused(t *testing.T) {
 			var taken decision
 			w := newWorld(t, setup{kr: test.kr, tw: test.tw, options: decide(&taken)})
 			w.nextKey(24 * time.Hour)
-			taken = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
+			taken = func(context.Context, string, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
 				return nil, test.taken
 			}
 			said, err := w.KR.Announce(context.Background(), "operator", "TW")

@@ -20,7 +20,7 @@ func TestAnnouncementComesAsAFile(t *testing.T) {
 	taken = w.stages(w.nextKey(24 * time.Hour))
 	file, summary, err := w.KR.AnnouncementFile()
 	w.must(err)
-	got, err := w.TW.TakeAnnouncement(context.Background(), "KR", file, false)
+	got, err := w.TW.TakeAnnouncement(context.Background(), "operator", "KR", file, false)
 	w.must(err)
 	signer := w.KR.key(w, partners.UseMessageSignature, "").Chain[0]
 	if got.Signer != signing.Fingerprint(signer) || got.Announcement.Number != summary.Number || got.Outcomes[0].Result != announcement.ResultStaged {
@@ -33,7 +33,7 @@ func TestAnnouncementFileIsRefused(t *testing.T) {
 	var taken decision
 	w := newWorld(t, setup{options: decide(&taken)})
 	w.nextKey(24 * time.Hour)
-	taken = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
+	taken = func(context.Context, string, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
 		t.Error("a refused file was decided on")
 		return nil, nil
 	}
@@ -64,19 +64,19 @@ func TestAnnouncementFileIsRefused(t *testing.T) {
 		{"no CMS", "CMS", "KR", []byte("x")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := w.TW.TakeAnnouncement(context.Background(), test.partner, test.file, false)
+			_, err := w.TW.TakeAnnouncement(context.Background(), "operator", test.partner, test.file, false)
 			if !errors.Is(err, announcement.ErrRefused) || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("error %v, want one with %q", err, test.text)
 			}
 		})
 	}
-	if _, err := w.TW.TakeAnnouncement(context.Background(), "XX", file, false); !errors.Is(err, partners.ErrUnknownPartner) {
+	if _, err := w.TW.TakeAnnouncement(context.Background(), "operator", "XX", file, false); !errors.Is(err, partners.ErrUnknownPartner) {
 		t.Errorf("of nobody: %v", err)
 	}
-	taken = func(context.Context, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
+	taken = func(context.Context, string, string, announcement.Announcement, bool) ([]announcement.Outcome, error) {
 		return nil, announcement.ErrOld
 	}
-	if _, err := w.TW.TakeAnnouncement(context.Background(), "KR", file, false); !errors.Is(err, announcement.ErrRefused) || !errors.Is(err, announcement.ErrOld) {
+	if _, err := w.TW.TakeAnnouncement(context.Background(), "operator", "KR", file, false); !errors.Is(err, announcement.ErrRefused) || !errors.Is(err, announcement.ErrOld) {
 		t.Errorf("an old one: %v", err)
 	}
 }

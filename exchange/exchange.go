@@ -65,7 +65,7 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
-	announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
+	announced func(ctx context.Context, by, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	trials    trials
 	activate  func(context.Context, FirstUse) error
 	// cpus holds a token for each message that is being signed, verified or mapped.

@@ -55,9 +55,10 @@ type Options struct {
 	// most, and a certificate no longer than the agreement's RetryInterval).
 	BackoffMax time.Duration
 	// Announced says what becomes of the credentials that a partner announces, and unless it is a dry run may stage them, durably, before
-	// it returns; asked again for the same announcement it says the same. Nil is a node that takes no announcements. An error that wraps
-	// announcement.ErrParty or announcement.ErrOld refuses the message; with any other the partner sends it again.
-	Announced func(ctx context.Context, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
+	// it returns; asked again for the same announcement it says the same. By is who brought it: the partner, in a message, or an operator,
+	// in a file. Nil is a node that takes no announcements. An error that wraps announcement.ErrParty, announcement.ErrOld or
+	// announcement.ErrAhead refuses the message; with any other the partner sends it again.
+	Announced func(ctx context.Context, by, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	// Limits bound what is read from a message.
 	Limits ebms.Limits
 }

@@ -24,7 +24,8 @@ const MediaType = "application/xml"
 type Announcement struct {
 	// Party are ids of the party that announces; at least one.
 	Party []partners.PartyID
-	// Number rises with every announcement of the party: one with a lower number than the last is old.
+	// Number rises with every announcement of the party: one with a lower number than the last is old. It is not more than a day ahead of
+	// the time of issue in seconds since 1970, so that nobody makes every later one old.
 	Number uint64
 	Issued time.Time
 	// Credentials are 1 to MaxCredentials.

@@ -16,4 +16,6 @@ var (
 	ErrParty = errors.New("the announcing party is another one")
 	// ErrOld: a later announcement of the party was taken already.
 	ErrOld = errors.New("a later announcement was taken already")
+	// ErrAhead: the number is that of an announcement of another day.
+	ErrAhead = errors.New("the announcement's number lies ahead of the time")
 )

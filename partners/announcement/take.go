@@ -21,7 +21,12 @@ const (
 	toldNumber   = "another announcement had this number"
 	toldMany     = "this node keeps no more credentials of this partner; its operators have to remove old ones"
 	toldOver     = "this credential has retired or is revoked here"
+
+	toldWithoutProof = "its key may not sign, and so cannot prove that it is the partner's: compare its SHA-256 with the partner, and stage it by hand"
 )
+
+// maxAhead is how far the number of an announcement may be ahead of the clock here.
+const maxAhead = 24 * time.Hour
 
 // judged is what becomes of an announcement.
 type judged struct {
@@ -37,7 +42,7 @@ type taken struct {
 
 // judge says what becomes of each credential that a partner announces, at the instant now. A credential that is there already and has not
 // begun may get another date by a later announcement; the same announcement may come again. The error wraps partners.ErrUnknownPartner,
-// ErrParty or ErrOld, or is that of a configuration at fault.
+// ErrParty, ErrOld or ErrAhead, or is that of a configuration at fault.
 func judge(c partners.Config, partner string, a Announcement, now time.Time) (judged, error) {
 	i := slices.IndexFunc(c.Partners, func(p partners.PartnerConfig) bool { return p.ID == partner })
 	if i < 0 {
@@ -49,6 +54,8 @@ func judge(c partners.Config, partner string, a Announcement, now time.Time) (ju
 		return judged{}, fmt.Errorf("%w: %q is not %s", ErrParty, a.Party, partner)
 	case int64(a.Number) < p.Announced:
 		return judged{}, fmt.Errorf("%w: number %d, and this is %d", ErrOld, p.Announced, a.Number)
+	case int64(a.Number) > now.Add(maxAhead).Unix():
+		return judged{}, fmt.Errorf("%w: %d, and here it is %d", ErrAhead, a.Number, now.Unix())
 	}
 	registry, err := partners.New(c)
 	if err != nil {
@@ -63,6 +70,10 @@ func judge(c partners.Config, partner string, a Announcement, now time.Time) (ju
 		}
 		if o.Result == ResultStaged && !o.there && kept(p)+len(j.take) >= maxKept {
 			o.Outcome = Outcome{Result: ResultRefused, Told: toldMany, Reasons: []string{fmt.Sprintf("the partner's entry has %d credentials, and announcements add none from %d on", kept(p), maxKept)}}
+		}
+		if o.Result == ResultStaged && !o.there && !credential.Proven {
+			// Whoever has the partner's key for messages could announce the credential of another one with the same CA.
+			o.Outcome = Outcome{Result: ResultTold, Reasons: append(o.Reasons, toldWithoutProof)}
 		}
 		if o.Result == ResultStaged && (!o.there || o.otherDate) {
 			j.take = append(j.take, taken{credential, o.there})
@@ -189,9 +200,9 @@ type Desk struct {
 }
 
 // Take judges an announcement of a partner and, unless it is a dry run, stages what can be; what is left to an operator waits as a proposal
-// where a second operator confirms changes. The error wraps partners.ErrUnknownPartner, ErrParty or ErrOld, or is that of Edit or of a
-// configuration at fault.
-func (d *Desk) Take(ctx context.Context, partner string, a Announcement, dryRun bool) ([]Outcome, error) {
+// where a second operator confirms changes, and not the operator by who brought it. The error wraps partners.ErrUnknownPartner, ErrParty,
+// ErrOld or ErrAhead, or is that of Edit or of a configuration at fault.
+func (d *Desk) Take(ctx context.Context, by, partner string, a Announcement, dryRun bool) ([]Outcome, error) {
 	d.taking.Lock()
 	defer d.taking.Unlock()
 	now, c := d.Now().UTC(), d.Config()
@@ -208,7 +219,7 @@ func (d *Desk) Take(ctx context.Context, partner string, a Announcement, dryRun 
 	}
 	edit := partners.Edit{By: partners.ByNode, Why: fmt.Sprintf("announcement %d of %s", a.Number, partner)}
 	if tell {
-		edit.By = partner
+		edit.By = by
 	}
 	_, err = d.Edit(ctx, edit, partner, func(p *partners.PartnerConfig) error {
 		if int64(a.Number) < p.Announced {

@@ -96,7 +96,7 @@ func (d *desk) next(id, name string) partners.Successor {
 // want holds what becomes of an announcement to results, each with a part of its reasons, such as "refused: chain".
 func (d *desk) want(a announcement.Announcement, results ...string) {
 	d.t.Helper()
-	outcomes, err := d.Take(context.Background(), "tw", a, false)
+	outcomes, err := d.Take(context.Background(), "tw", "tw", a, false)
 	if err != nil || len(outcomes) != len(results) {
 		d.t.Fatalf("outcomes %+v, %v, want %q", outcomes, err, results)
 	}
@@ -144,12 +144,12 @@ func TestAnnouncedCredentialCountsFromItsDate(t *testing.T) {
 		}
 	}
 	d.want(a, "staged")
-	if _, err := d.Take(context.Background(), "tw", d.announce(9, d.next("tw", "new")), false); !errors.Is(err, announcement.ErrOld) {
+	if _, err := d.Take(context.Background(), "tw", "tw", d.announce(9, d.next("tw", "new")), false); !errors.Is(err, announcement.ErrOld) {
 		t.Errorf("older number: %v", err)
 	}
 	older := a
 	older.Number = 9
-	if _, err := d.Take(context.Background(), "tw", older, true); !errors.Is(err, announcement.ErrOld) {
+	if _, err := d.Take(context.Background(), "tw", "tw", older, true); !errors.Is(err, announcement.ErrOld) {
 		t.Errorf("older number about what is there: %v", err)
 	}
 	if d.edits != 1 || d.config.Partners[0].Announced != 10 {
@@ -194,7 +194,7 @@ func TestOperatorIsToldOfAnAnnouncement(t *testing.T) {
 		d := newDesk(t)
 		d.config.Partners[0].Announcements, d.config.SecondOperator = test.setting, test.second
 		a := d.announce(10, d.next("tw", "new"))
-		if _, err := d.Take(context.Background(), "tw", a, true); err != nil || d.edits != 0 {
+		if _, err := d.Take(context.Background(), "tw", "tw", a, true); err != nil || d.edits != 0 {
 			t.Errorf("dry run: %v, %d edits", err, d.edits)
 		}
 		d.want(a, test.want)
@@ -228,14 +228,50 @@ func TestAnnouncedCredentialIsRefused(t *testing.T) {
 	}
 
 	a := d.announce(9, d.next("tw", "old number"))
-	if _, err := d.Take(context.Background(), "tw", a, false); !errors.Is(err, announcement.ErrOld) {
+	if _, err := d.Take(context.Background(), "tw", "tw", a, false); !errors.Is(err, announcement.ErrOld) {
 		t.Errorf("older number: %v", err)
 	}
-	if _, err := d.Take(context.Background(), "my", d.announce(12, d.next("my", "x")), false); !errors.Is(err, announcement.ErrParty) {
+	if _, err := d.Take(context.Background(), "my", "my", d.announce(12, d.next("my", "x")), false); !errors.Is(err, announcement.ErrParty) {
 		t.Errorf("of another party: %v", err)
 	}
-	if _, err := d.Take(context.Background(), "xx", a, false); !errors.Is(err, partners.ErrUnknownPartner) {
+	if _, err := d.Take(context.Background(), "xx", "xx", a, false); !errors.Is(err, partners.ErrUnknownPartner) {
 		t.Errorf("of nobody: %v", err)
+	}
+	ahead := d.announce(now.Add(25*time.Hour).Unix(), d.next("tw", "ahead"))
+	if _, err := d.Take(context.Background(), "tw", "tw", ahead, false); !errors.Is(err, announcement.ErrAhead) {
+		t.Errorf("a number of another day: %v", err)
+	}
+}
+
+// A key that may not sign proves nothing: whoever has the partner's key for messages could announce it for somebody else with the same CA.
+func TestKeyWithoutProofIsLeftToAnOperator(t *testing.T) {
+	for _, second := range []bool{false, true} {
+		d := newDesk(t)
+		d.config.SecondOperator, d.config.Partners[0].Announcements = second, partners.AnnouncementsStage
+		s := d.next("tw", "new")
+		s.Key, s.Uses = keyOf(t, d.pki["tw"], "for encryption", pkitest.Encryption), []partners.Use{partners.UseEncryption}
+		a := d.announce(10, s, d.next("tw", "beside"))
+		if a.Credentials[0].CanSign() {
+			t.Fatal("the key may sign")
+		}
+		d.want(a, "told: stage it by hand", "staged")
+		if registry, err := partners.New(d.config); err != nil || len(registry.Credentials("tw", partners.UseEncryption, from)) != 0 {
+			t.Errorf("it counts, %v", err)
+		}
+	}
+}
+
+// Who brings a file waits for another operator, whoever wrote the file.
+func TestWhoBringsAnAnnouncementAsksForIt(t *testing.T) {
+	d := newDesk(t)
+	d.config.SecondOperator = true
+	edit, by := d.Edit, ""
+	d.Edit = func(ctx context.Context, e partners.Edit, partner string, change func(*partners.PartnerConfig) error) (partners.Entry, error) {
+		by = e.By
+		return edit(ctx, e, partner, change)
+	}
+	if _, err := d.Take(context.Background(), "night-shift", "tw", d.announce(10, d.next("tw", "new")), false); err != nil || by != "night-shift" {
+		t.Errorf("asked for by %q, %v", by, err)
 	}
 }
 
@@ -255,7 +291,7 @@ func TestCopiesOfAnAnnouncementAreStagedOnce(t *testing.T) {
 	results := make(chan []announcement.Outcome)
 	for range 8 {
 		go func() {
-			outcomes, _ := d.Take(context.Background(), "tw", a, false)
+			outcomes, _ := d.Take(context.Background(), "tw", "tw", a, false)
 			results <- outcomes
 		}()
 	}
