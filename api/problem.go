@@ -69,6 +69,7 @@ const (
 	CodeDropped           Code = "bytes_dropped"
 	CodeUnknownProposal   Code = "unknown_proposal"
 	CodeDecided           Code = "already_decided"
+	CodeManyProposals     Code = "many_proposals"
 	CodeSameOperator      Code = "second_operator_required"
 	CodeStale             Code = "stale"
 	CodeUnconditional     Code = "precondition_required"
@@ -134,6 +135,7 @@ var kinds = []kind{
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNotNow, status: http.StatusConflict, title: "The credential's state does not allow this; nothing was changed", cause: partners.ErrNotNow, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
+	{code: CodeManyProposals, status: http.StatusConflict, title: "Too many proposals wait", cause: partners.ErrManyProposals, tell: true},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},

@@ -23,14 +23,23 @@ func ReadKey(k KeyConfig) (signing.Key, error) {
 	return l.openKey(k)
 }
 
-// ReadTokenKey finds a private key in a token, before there is a credential for it. The token stays open and errors are as for ReadKey.
-func ReadTokenKey(k TokenKeyConfig) (crypto.Signer, error) {
-	l := &loader{tokens: map[tokenName]*signing.Token{}}
+// OpenToken opens the token that k names. It stays open and errors are as for ReadKey.
+func OpenToken(k TokenKeyConfig) (*signing.Token, error) {
 	check := new(checker)
 	if check.tokenKey("key.pkcs11", k); len(check.problems) > 0 {
 		return nil, &ConfigError{Problems: check.problems}
 	}
-	return l.tokenSigner(k)
+	l := &loader{tokens: map[tokenName]*signing.Token{}}
+	return l.openToken(tokenName{k.Module, k.TokenLabel, k.PINFile})
+}
+
+// ReadTokenKey finds a private key in a token, before there is a credential for it. The token stays open and errors are as for ReadKey.
+func ReadTokenKey(k TokenKeyConfig) (crypto.Signer, error) {
+	token, err := OpenToken(k)
+	if err != nil {
+		return nil, err
+	}
+	return k.in(token)
 }
 
 // openKey reads a private key with its credentials. An error about another key of the entry than the one that names the private
@@ -145,6 +154,11 @@ func (l *loader) tokenSigner(k TokenKeyConfig) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return k.in(token)
+}
+
+// in finds the key in its token.
+func (k TokenKeyConfig) in(token *signing.Token) (crypto.Signer, error) {
 	id, err := hex.DecodeString(k.KeyID)
 	if err != nil {
 		return nil, &placed{"pkcs11.key_id", err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -53,10 +54,16 @@ func invalidEntries(err error, entries map[entryKey]Entry) error {
 	return &InvalidEntries{ConfigError: &ConfigError{Problems: problems}, Entries: list}
 }
 
-// owns tells whether a problem is that of the entry.
+// owns tells whether a problem is that of the entry. The node's keys are told of under the names that they have in the file; the file's own,
+// in whose place the entry stands, are not read.
 func (e Entry) owns(p Problem) bool {
+	if e.Kind == KindNode && nodeKeyPattern.MatchString(p.Key) {
+		return true
+	}
 	return p.Key == e.place() || strings.HasPrefix(p.Key, e.place()+".")
 }
+
+var nodeKeyPattern = regexp.MustCompile(`^node\.(issuers\[\d+\]\.)?keys\b`)
 
 // Mender changes entries of the store of a node that does not run, where NewDirectory refuses what stands in it. A change that leaves less
 // wrong than before, or nothing, is made; all of it need not be mended at once. No second operator is asked: who can write to the
@@ -109,6 +116,9 @@ func (m *Mender) change(ctx context.Context, e Edit, kind Kind, id string, to En
 	current, there, err := d.state.current(kind, id)
 	if err != nil {
 		return Mended{}, err
+	}
+	if e, stored := d.state.entries[entryKey{kind, id}]; kind == KindNode && (!stored || e.Removed) {
+		there = false // what the file says cannot be removed, and is in use
 	}
 	if to.Removed && !there {
 		return Mended{}, fmt.Errorf("%w: %s %q", ErrUnknownEntry, kind, id)

@@ -71,8 +71,13 @@ func (p *Proposed) Error() string {
 	return fmt.Sprintf("the change of %s %q waits as proposal %d for another operator", p.Proposal.Entry.Kind, p.Proposal.Entry.ID, p.Proposal.Number)
 }
 
+// maxOpen is how many proposals of one who proposes, who may be a partner that announces, may wait for one entry.
+const maxOpen = 20
+
 // Errors of proposals.
 var (
+	// ErrManyProposals: too many proposals of the same origin for the entry wait already.
+	ErrManyProposals = errors.New("too many proposals wait")
 	// ErrUnknownProposal: there is no proposal with this number.
 	ErrUnknownProposal = errors.New("no such proposal")
 	// ErrDecided: the proposal was confirmed or rejected before.
@@ -160,6 +165,15 @@ func (d *Directory) propose(ctx context.Context, before, next Entry) error {
 	}
 	if i := slices.IndexFunc(list, same); i >= 0 {
 		return &Proposed{Proposal: list[i], Before: before}
+	}
+	open := 0
+	for _, p := range list {
+		if p.State == ProposalOpen && p.Entry.key() == next.key() && p.Entry.By == next.By {
+			open++
+		}
+	}
+	if open >= maxOpen {
+		return fmt.Errorf("%w: %d of %s are open for %s %q; confirm or reject some of them", ErrManyProposals, open, next.By, next.Kind, next.ID)
 	}
 	p, err := d.Store.Propose(ctx, next)
 	if err != nil {

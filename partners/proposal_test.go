@@ -2,6 +2,7 @@ package partners_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -205,4 +206,20 @@ func TestWithdrawalLeavesANoteForTheSecondOperator(t *testing.T) {
 			t.Errorf("second operator %t: log\n%s", second, d.log)
 		}
 	}
+}
+
+// A partner whose announcements wait for an operator cannot fill the store with them.
+func TestProposalsThatWaitAreCounted(t *testing.T) {
+	d := newDeskOfTwo(t)
+	for i := range 20 {
+		d.propose(t, "first", fmt.Sprint("name ", i))
+	}
+	if _, err := d.rename(t, partners.Edit{By: "first"}, "one more"); !errors.Is(err, partners.ErrManyProposals) {
+		t.Errorf("%v", err)
+	}
+	d.propose(t, "second", "of another")
+	if _, err := d.Reject(t.Context(), 1, "second", ""); err != nil {
+		t.Fatal(err)
+	}
+	d.propose(t, "first", "one more")
 }

@@ -1,11 +1,16 @@
 package signing
 
-import "crypto"
+import (
+	"crypto"
+	"crypto/elliptic"
+)
 
 // Token is a PKCS #11 token (a hardware security module, a smart card, SoftHSM) that is logged in to. Its sessions are given
 // back when neither the token nor a key from it is in use any more.
 type Token struct {
-	find func(id, label []byte) ([]crypto.Signer, error)
+	find      func(id, label []byte) ([]crypto.Signer, error)
+	makeRSA   func(id, label []byte, bits int) error
+	makeECDSA func(id, label []byte, curve elliptic.Curve) error
 }
 
 // OpenToken loads a PKCS #11 module, the path of a shared library, and logs in to the token with this label as its user. It
@@ -33,4 +38,34 @@ func (t *Token) Key(id []byte, label string) (crypto.Signer, error) {
 	}
 	_, err = keyAlgorithm(keys[0].Public())
 	return keys[0], err
+}
+
+// MakeRSA makes a key pair in the token, which never leaves it, under an id (CKA_ID) and a label (CKA_LABEL), both of which are needed and no
+// key of the token has yet. The error is an [*Error] of kind ErrKey or ErrPolicy.
+func (t *Token) MakeRSA(id []byte, label string, bits int) (crypto.Signer, error) {
+	return t.make(id, label, func() error { return t.makeRSA(id, []byte(label), bits) })
+}
+
+// MakeECDSA is MakeRSA for a key on a curve that [NewKey] takes.
+func (t *Token) MakeECDSA(id []byte, label string, curve elliptic.Curve) (crypto.Signer, error) {
+	return t.make(id, label, func() error { return t.makeECDSA(id, []byte(label), curve) })
+}
+
+func (t *Token) make(id []byte, label string, make func() error) (crypto.Signer, error) {
+	if len(id) == 0 || label == "" {
+		return nil, fail(ErrKey, "a key that is made in a token needs an id and a label")
+	}
+	for _, taken := range []struct{ id, label []byte }{{id, nil}, {nil, []byte(label)}} {
+		found, err := t.find(taken.id, taken.label)
+		if err != nil {
+			return nil, &Error{Kind: ErrKey, Reason: "looking for keys in the token", Cause: err}
+		}
+		if len(found) > 0 {
+			return nil, fail(ErrKey, "the token has a key with id %x or label %q already", id, label)
+		}
+	}
+	if err := make(); err != nil {
+		return nil, &Error{Kind: ErrKey, Reason: "making a key in the token", Cause: err}
+	}
+	return t.Key(id, label)
 }

@@ -4,6 +4,7 @@ package signing
 
 import (
 	"crypto"
+	"crypto/elliptic"
 	"errors"
 	"io"
 	"runtime"
@@ -36,6 +37,14 @@ func openToken(module, label string, pin []byte) (*Token, error) {
 			keys[i] = &tokenKey{key, session}
 		}
 		return keys, err
+	}
+	token.makeRSA = func(id, label []byte, bits int) error {
+		_, err := session.GenerateRSAKeyPairWithLabel(id, label, bits)
+		return err
+	}
+	token.makeECDSA = func(id, label []byte, curve elliptic.Curve) error {
+		_, err := session.GenerateECDSAKeyPairWithLabel(id, label, curve)
+		return err
 	}
 	return token, nil
 }

@@ -94,6 +94,27 @@ func TestPKCS11KeysSignInTheToken(t *testing.T) {
 		})
 	}
 
+	for _, made := range []func() (crypto.Signer, error){
+		func() (crypto.Signer, error) { return token.MakeRSA([]byte{0x11}, "made rsa", 2048) },
+		func() (crypto.Signer, error) { return token.MakeECDSA([]byte{0x12}, "made ec", elliptic.P384()) },
+	} {
+		signer, err := made()
+		if err != nil {
+			t.Fatal(err)
+		}
+		signsInTheToken(t, signer)
+	}
+	for name, made := range map[string]func() (crypto.Signer, error){
+		"id is taken":    func() (crypto.Signer, error) { return token.MakeRSA([]byte{1}, "new", 2048) },
+		"label is taken": func() (crypto.Signer, error) { return token.MakeECDSA([]byte{0x13}, "rsa", elliptic.P256()) },
+		"no id":          func() (crypto.Signer, error) { return token.MakeRSA(nil, "new", 2048) },
+		"no label":       func() (crypto.Signer, error) { return token.MakeRSA([]byte{0x13}, "", 2048) },
+	} {
+		if _, err := made(); !errors.Is(err, signing.ErrKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
 	signer, err := token.Key(nil, "p-256")
 	if err != nil {
 		t.Fatal(err)

@@ -247,7 +247,7 @@ func TestKeyIsChangedByAFileBetweenTwoNodes(t *testing.T) {
 	if out := r.run(r.tw, r.two.TW, 4, "cert", "announced", forged, "--partner", "KR"); !strings.Contains(out, "not what was signed") {
 		t.Errorf("forged: %s", out)
 	}
-	if out := r.run(r.kr, r.two.KR, 4, "key", "announce", "--partner", "TW"); !strings.Contains(out, `put the next key into node.keys with "from"`) {
+	if out := r.run(r.kr, r.two.KR, 4, "key", "announce", "--partner", "TW"); !strings.Contains(out, `"ecogate key stage" takes the next key`) {
 		t.Errorf("nothing to announce: %s", out)
 	}
 	r.run(r.kr, r.two.KR, 2, "key", "announce")

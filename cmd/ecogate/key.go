@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-const keyHelp = `Make and look at private keys and credentials in files, offline: for "new", "csr", "import" and "show" no node and no configuration are
-needed. "announce" has a running node tell a partner of its next keys; the other commands tell it which of its keys to use, and from when on.
+const keyHelp = `Make and look at private keys and credentials in files, and make keys in PKCS #11 tokens, offline: for "new", "csr", "import" and
+"show" no node and no configuration are needed, and "reset" works on the store of a node that does not run. "announce" has a running node tell a
+partner of its next keys; the other commands tell it which of its keys to use, and from when on.
 
 Files are written for their owner alone (mode 0600), and none that is there is ever overwritten. A passphrase is read from a
 file that holds it on its only line, never from the command line, where other users of the machine may see it.`
@@ -35,6 +37,7 @@ func (c *cli) keyCommand() *cobra.Command {
 			c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyAnnounce(), own.versions(), own.diff(), own.restore(),
 		}, rotation{c, true}.verbs()...)...)
 	g.Long = keyHelp
+	g.AddCommand(c.keyReset())
 	return g
 }
 
@@ -42,17 +45,31 @@ func (c *cli) keyCommand() *cobra.Command {
 var keyTypes = []struct {
 	name string
 	make func() (crypto.Signer, error)
+	// inToken is nil for keys that tokens do not sign with for us.
+	inToken func(token *signing.Token, id []byte, label string) (crypto.Signer, error)
 }{
-	{"RSA-2048", newRSA(2048)},
-	{"RSA-3072", newRSA(3072)},
-	{"RSA-4096", newRSA(4096)},
-	{"P-256", newECDSA(elliptic.P256())},
-	{"P-384", newECDSA(elliptic.P384())},
-	{"P-521", newECDSA(elliptic.P521())},
+	{"RSA-2048", newRSA(2048), tokenRSA(2048)},
+	{"RSA-3072", newRSA(3072), tokenRSA(3072)},
+	{"RSA-4096", newRSA(4096), tokenRSA(4096)},
+	{"P-256", newECDSA(elliptic.P256()), tokenECDSA(elliptic.P256())},
+	{"P-384", newECDSA(elliptic.P384()), tokenECDSA(elliptic.P384())},
+	{"P-521", newECDSA(elliptic.P521()), tokenECDSA(elliptic.P521())},
 	{"Ed25519", func() (crypto.Signer, error) {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
-	}},
+	}, nil},
+}
+
+func tokenRSA(bits int) func(*signing.Token, []byte, string) (crypto.Signer, error) {
+	return func(token *signing.Token, id []byte, label string) (crypto.Signer, error) {
+		return token.MakeRSA(id, label, bits)
+	}
+}
+
+func tokenECDSA(curve elliptic.Curve) func(*signing.Token, []byte, string) (crypto.Signer, error) {
+	return func(token *signing.Token, id []byte, label string) (crypto.Signer, error) {
+		return token.MakeECDSA(id, label, curve)
+	}
 }
 
 func newRSA(bits int) func() (crypto.Signer, error) {
@@ -96,19 +113,30 @@ func (c *cli) tellKey(k madeKey) error {
 
 func (c *cli) keyNew() *cobra.Command {
 	var kind, out, passphraseFile string
+	var token partners.TokenKeyConfig
 	cmd := &cobra.Command{
-		Use:   "new --type TYPE --out FILE",
+		Use:   "new --type TYPE --out FILE|--pkcs11-module LIBRARY",
 		Short: "Make a private key",
 		Long: "Make a private key and write it as PEM (PKCS #8), encrypted with --passphrase-file. TYPE is one of\n" + keyTypeNames() + `.
 
-Ask the partners first what they take: RSA-2048 and RSA-3072 are taken everywhere. The next step is "ecogate key csr".`,
+Ask the partners first what they take: RSA-2048 and RSA-3072 are taken everywhere. The next step is "ecogate key csr".
+
+With --pkcs11-module the key is made in a PKCS #11 token, which it never leaves, and there is no FILE: --token-label and --pin-file say which
+token, --key-label and --key-id under which names, which no key there has yet. Tokens make no Ed25519.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := requireFlags(cmd, "type", "out"); err != nil {
+			if err := requireFlags(cmd, "type"); err != nil {
 				return err
 			}
 			for _, t := range keyTypes {
-				if strings.EqualFold(t.name, kind) {
+				switch {
+				case !strings.EqualFold(t.name, kind):
+				case token != (partners.TokenKeyConfig{}):
+					return c.makeTokenKey(cmd, t.inToken, token)
+				default:
+					if err := requireFlags(cmd, "out"); err != nil {
+						return err
+					}
 					return c.makeKey(t.make, out, passphraseFile)
 				}
 			}
@@ -119,7 +147,39 @@ Ask the partners first what they take: RSA-2048 and RSA-3072 are taken everywher
 	flags.StringVar(&kind, "type", "", "`kind` of key: "+keyTypeNames())
 	flags.StringVar(&out, "out", "", "`file` to write, which must not be there yet")
 	passphraseFlag(cmd, &passphraseFile, "encrypt the key under the passphrase in this `file`")
+	tokenFlags(cmd, &token, "shared `library` of a PKCS #11 token to make the key in, in place of --out")
 	return cmd
+}
+
+func (c *cli) makeTokenKey(cmd *cobra.Command, make func(*signing.Token, []byte, string) (crypto.Signer, error), token partners.TokenKeyConfig) error {
+	for _, name := range []string{"out", "passphrase-file"} {
+		if cmd.Flags().Changed(name) {
+			return &usageError{text: "--" + name + " excludes a key in a token", command: cmd.CommandPath()}
+		}
+	}
+	if make == nil {
+		return &usageError{text: "a token does not make keys of this type", command: cmd.CommandPath()}
+	}
+	if err := requireFlags(cmd, "key-label", "key-id"); err != nil {
+		return err
+	}
+	opened, err := partners.OpenToken(token)
+	if err := keyUsage(cmd, err); err != nil {
+		return err
+	}
+	id, err := hex.DecodeString(token.KeyID)
+	if err != nil {
+		return &usageError{text: fmt.Sprintf("--key-id %q: %v", token.KeyID, err), command: cmd.CommandPath()}
+	}
+	signer, err := make(opened, id, token.KeyLabel)
+	if err != nil {
+		return fmt.Errorf("token %q: %w", token.TokenLabel, err)
+	}
+	digest, err := publicFingerprint(signer.Public())
+	if err != nil {
+		return err
+	}
+	return c.tellKey(madeKey{Token: token.TokenLabel, Key: publicKind(signer.Public()), KeySHA256: digest})
 }
 
 func (c *cli) makeKey(make func() (crypto.Signer, error), out, passphraseFile string) error {

@@ -87,7 +87,10 @@ func (k *keyFlags) read(cmd *cobra.Command) (signing.Key, error) {
 	}
 	key, err := partners.ReadKey(config)
 	if err := keyUsage(cmd, err); err != nil {
-		return key, err
+		if errors.As(err, new(*usageError)) {
+			return key, err
+		}
+		return key, &unreadable{err}
 	}
 	if key, err = key.With(k.algorithm); err != nil {
 		return key, &usageError{text: fmt.Sprintf("--algorithm: %v", err), command: cmd.CommandPath()}
@@ -107,5 +110,5 @@ func keyUsage(cmd *cobra.Command, err error) error {
 	if errors.Is(err, signing.ErrPassphrase) {
 		err = &hinted{err, "--passphrase-file FILE, or --pin-file for a token, names a file with the secret on its only line"}
 	}
-	return &unreadable{fmt.Errorf("key: %w", err)}
+	return fmt.Errorf("key: %w", err)
 }

@@ -71,6 +71,9 @@ func (r registry) mend(cmd *cobra.Command, off storeFlags, change func(context.C
 		made, err := change(ctx, m)
 		switch {
 		case errors.Is(err, partners.ErrUnknownEntry):
+			if r.kind == partners.KindNode {
+				return &hinted{&notFound{err}, "the node uses the keys of the configuration file already"}
+			}
 			return &hinted{&notFound{err}, fmt.Sprintf(`"ecogate %s versions ID --offline --config FILE" lists the versions`, r.kind)}
 		case errors.As(err, new(*partners.ConfigError)):
 			return &hinted{&refused{cfg.PartnerProblems(err)}, "the change itself would break these places; nothing was changed"}
@@ -99,6 +102,26 @@ func (r registry) mend(cmd *cobra.Command, off storeFlags, change func(context.C
 	})
 }
 
+func (c *cli) keyReset() *cobra.Command {
+	off := storeFlags{asked: true}
+	var change api.Change
+	cmd := &cobra.Command{
+		Use:   "reset --config FILE",
+		Short: "Have a node that does not run use the keys of its configuration file again",
+		Long: "Forget, in the store of a node that does not run, which keys \"key stage\" and the steps after it have the node use, so that it uses those of the\n" +
+			"configuration file again: for a node that does not start, since a key is not there any more. The audit log says \"offline\".",
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return registry{c, partners.KindNode, ""}.mend(cmd, off, func(ctx context.Context, m *partners.Mender) (partners.Mended, error) {
+				return m.Remove(ctx, partners.Edit{Why: change.Why, DryRun: change.DryRun}, partners.KindNode, partners.NodeID)
+			})
+		},
+	}
+	configFlag(cmd, &off.file)
+	changeFlags(cmd, &change)
+	return cmd
+}
+
 // invalidEntries says which entries of the registry keep a node from starting, and what to do.
 func invalidEntries(cfg config.Config, err error) error {
 	told := cfg.PartnerProblems(err)
@@ -110,14 +133,11 @@ func invalidEntries(cfg config.Config, err error) error {
 	for _, e := range wrong.Entries {
 		names = append(names, fmt.Sprintf("version %d of %s %s", e.Version, e.Kind, e.ID))
 		if e.Kind == partners.KindNode {
-			verbs = append(verbs, "ecogate key restore VERSION --offline --config FILE")
+			verbs = append(verbs, "ecogate key reset --config FILE")
 			continue
 		}
-		verbs = append(verbs, fmt.Sprintf("ecogate %s restore %s VERSION --offline --config FILE", e.Kind, e.ID))
+		verbs = append(verbs, fmt.Sprintf("ecogate %s restore %s VERSION --offline --config FILE (or remove in place of restore; versions lists the versions)", e.Kind, e.ID))
 	}
-	hint := "undo what was changed in the configuration or in the files that these entries name"
-	if len(verbs) > 0 {
-		hint += "; or mend them in the store: " + strings.Join(verbs, ", ") + ", or remove in place of restore; versions lists the versions"
-	}
-	return &hinted{fmt.Errorf("the registry in the store holds what is not valid any more (%s):\n%w", strings.Join(names, ", "), told), hint}
+	return &hinted{fmt.Errorf("the registry in the store holds what is not valid any more (%s):\n%w", strings.Join(names, ", "), told),
+		"undo what was changed in the configuration or in the files that these entries name; or mend them in the store: " + strings.Join(verbs, ", ")}
 }

@@ -22,10 +22,24 @@ import (
 	"github.com/ecogate/ecogate/partners"
 )
 
-// TestPKCS11KeySignsTheMessagesOfANode runs two nodes, where the message key of KR and the key of its issuing bodies lie in
-// SoftHSM and nowhere else. It delivers before and after a reload, which logs in to the token anew.
-func TestPKCS11KeySignsTheMessagesOfANode(t *testing.T) {
+// TestPKCS11 has one token for all: SoftHSM reads where it lies once in a process.
+func TestPKCS11(t *testing.T) {
 	hsm := pkitest.NewToken(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *pkitest.Token)
+	}{
+		{"a key signs the messages of a node", signsMessagesOfANode},
+		{"a key signs XML", signsXML},
+		{"the key of a node is replaced", replacesTheKeyOfANode},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, hsm) })
+	}
+}
+
+// signsMessagesOfANode runs two nodes, where the message key of KR and the key of its issuing bodies lie in
+// SoftHSM and nowhere else. It delivers before and after a reload, which logs in to the token anew.
+func signsMessagesOfANode(t *testing.T, hsm *pkitest.Token) {
 	two := newPair(t)
 	text, err := os.ReadFile(two.KR.ConfigFile)
 	if err != nil {
@@ -86,9 +100,8 @@ func TestPKCS11KeySignsTheMessagesOfANode(t *testing.T) {
 	}
 }
 
-// TestXMLSignWithAKeyInAToken signs a document with a key that lies in SoftHSM and nowhere else.
-func TestXMLSignWithAKeyInAToken(t *testing.T) {
-	hsm := pkitest.NewToken(t)
+// signsXML signs a document with a key that lies in SoftHSM and nowhere else.
+func signsXML(t *testing.T, hsm *pkitest.Token) {
 	signer := newSigner(t, pkitest.RSA2048)
 	hsm.Import(t, signer.key, "offline", "0a07")
 	if err := os.Remove(signer.key); err != nil {
@@ -110,10 +123,9 @@ func TestXMLSignWithAKeyInAToken(t *testing.T) {
 	}
 }
 
-// TestPKCS11KeyOfANodeIsReplaced replaces the message key of a running node by one in SoftHSM: a request and the CA's answer, staged,
+// replacesTheKeyOfANode replaces the message key of a running node by one in SoftHSM: a request and the CA's answer, staged,
 // and active from a date on.
-func TestPKCS11KeyOfANodeIsReplaced(t *testing.T) {
-	hsm := pkitest.NewToken(t)
+func replacesTheKeyOfANode(t *testing.T, hsm *pkitest.Token) {
 	two := newPair(t)
 	kr := startSide(t, two.KR, nil)
 	dir := t.TempDir()
@@ -142,11 +154,11 @@ func TestPKCS11KeyOfANodeIsReplaced(t *testing.T) {
 		return append(args, "--pkcs11-module", hsm.Module, "--token-label", hsm.Label, "--pin-file", at("pin"), "--key-id", "0b01")
 	}
 
-	do(exitOK, "key", "new", "--type", "RSA-3072", "--out", at("new.key"))
-	hsm.Import(t, at("new.key"), "next", "0b01")
-	if err := os.Remove(at("new.key")); err != nil {
-		t.Fatal(err)
-	}
+	tell(do(exitUsage, token("key", "new", "--type", "RSA-3072")...), "--key-label is missing")
+	tell(do(exitUsage, token("key", "new", "--type", "Ed25519", "--key-label", "next")...), "does not make keys of this type")
+	tell(do(exitUsage, token("key", "new", "--type", "P-256", "--key-label", "next", "--out", at("new.key"))...), "--out excludes")
+	tell(do(exitOK, token("key", "new", "--type", "RSA-3072", "--key-label", "next")...), "RSA 3072")
+	tell(do(exitFailure, token("key", "new", "--type", "P-256", "--key-label", "other")...), "already")
 	tell(do(exitOK, token("key", "csr", "--subject", "CN=KR Gateway 2027,C=KR", "--out", at("new.csr"))...), "CN=KR Gateway 2027")
 	tell(do(exitUsage, "key", "csr", "--subject", "CN=X", "--out", at("no.csr"), "--pkcs11-module", hsm.Module), "--token-label is required")
 	writeAnswer(t, at("new.csr"), at("answer.pem"))

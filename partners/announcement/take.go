@@ -220,7 +220,7 @@ func (d *Desk) Take(ctx context.Context, partner string, a Announcement, dryRun 
 	switch {
 	case errors.As(err, &waits):
 		return j.change(func(o *Outcome) { o.Reasons = append(o.Reasons, waits.Error()) }), nil
-	case errors.As(err, &broken), errors.Is(err, partners.ErrNotNow): // each can be taken alone, and not all together
+	case errors.As(err, &broken), errors.Is(err, partners.ErrNotNow), errors.Is(err, partners.ErrManyProposals): // each can be taken alone, and not all together
 		return j.change(func(o *Outcome) { o.Result, o.Told, o.Reasons = ResultRefused, toldUnfit, []string{err.Error()} }), nil
 	}
 	return j.outcomes, err
