@@ -24,7 +24,7 @@ import (
 )
 
 const keyHelp = `Make and look at private keys and credentials in files, and make keys in PKCS #11 tokens, offline: for "new", "csr", "import" and
-"show" no node and no configuration are needed, and "reset" works on the store of a node that does not run. "announce" has a running node tell a
+"show" no node and no configuration are needed, and "restore --offline" works on the store of a node that does not run. "announce" has a running node tell a
 partner of its next keys; the other commands tell it which of its keys to use, and from when on.
 
 Files are written for their owner alone (mode 0600), and none that is there is ever overwritten. A passphrase is read from a
@@ -37,7 +37,6 @@ func (c *cli) keyCommand() *cobra.Command {
 			c.keyNew(), c.keyCSR(), c.keyImport(), c.keyShow(), c.keyList(), c.keyAnnounce(), own.versions(), own.diff(), own.restore(),
 		}, rotation{c, true}.verbs()...)...)
 	g.Long = keyHelp
-	g.AddCommand(c.keyReset())
 	return g
 }
 

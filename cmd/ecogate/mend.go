@@ -72,7 +72,7 @@ func (r registry) mend(cmd *cobra.Command, off storeFlags, change func(context.C
 		switch {
 		case errors.Is(err, partners.ErrUnknownEntry):
 			if r.kind == partners.KindNode {
-				return &hinted{&notFound{err}, "the node uses the keys of the configuration file already"}
+				return &hinted{&notFound{err}, `"ecogate key versions --offline --config FILE" lists the versions; without any the node uses the keys of the configuration file`}
 			}
 			return &hinted{&notFound{err}, fmt.Sprintf(`"ecogate %s versions ID --offline --config FILE" lists the versions`, r.kind)}
 		case errors.As(err, new(*partners.ConfigError)):
@@ -102,26 +102,6 @@ func (r registry) mend(cmd *cobra.Command, off storeFlags, change func(context.C
 	})
 }
 
-func (c *cli) keyReset() *cobra.Command {
-	off := storeFlags{asked: true}
-	var change api.Change
-	cmd := &cobra.Command{
-		Use:   "reset --config FILE",
-		Short: "Have a node that does not run use the keys of its configuration file again",
-		Long: "Forget, in the store of a node that does not run, which keys \"key stage\" and the steps after it have the node use, so that it uses those of the\n" +
-			"configuration file again: for a node that does not start, since a key is not there any more. The audit log says \"offline\".",
-		Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return registry{c, partners.KindNode, ""}.mend(cmd, off, func(ctx context.Context, m *partners.Mender) (partners.Mended, error) {
-				return m.Remove(ctx, partners.Edit{Why: change.Why, DryRun: change.DryRun}, partners.KindNode, partners.NodeID)
-			})
-		},
-	}
-	configFlag(cmd, &off.file)
-	changeFlags(cmd, &change)
-	return cmd
-}
-
 // invalidEntries says which entries of the registry keep a node from starting, and what to do.
 func invalidEntries(cfg config.Config, err error) error {
 	told := cfg.PartnerProblems(err)
@@ -133,7 +113,7 @@ func invalidEntries(cfg config.Config, err error) error {
 	for _, e := range wrong.Entries {
 		names = append(names, fmt.Sprintf("version %d of %s %s", e.Version, e.Kind, e.ID))
 		if e.Kind == partners.KindNode {
-			verbs = append(verbs, "ecogate key reset --config FILE")
+			verbs = append(verbs, "ecogate key restore VERSION --offline --config FILE")
 			continue
 		}
 		verbs = append(verbs, fmt.Sprintf("ecogate %s restore %s VERSION --offline --config FILE (or remove in place of restore; versions lists the versions)", e.Kind, e.ID))

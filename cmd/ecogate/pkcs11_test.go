@@ -127,12 +127,23 @@ func signsXML(t *testing.T, hsm *pkitest.Token) {
 // and active from a date on.
 func replacesTheKeyOfANode(t *testing.T, hsm *pkitest.Token) {
 	two := newPair(t)
-	kr := startSide(t, two.KR, nil)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := os.WriteFile(at("pin"), []byte(hsm.PIN+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// The node has a key in the token from the beginning, so that its configuration names the token's library.
+	hsm.Import(t, filepath.Join(two.KR.Dir, "pki", "body-MOIC.key"), "first", "0b02")
+	text, err := os.ReadFile(two.KR.ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inToken := "pkcs11: {module: " + hsm.Module + ", token_label: " + hsm.Label + ", pin_file: " + at("pin") + ", key_id: 0b02}"
+	text = bytes.Replace(text, []byte("key_file: pki/body-MOIC.key"), []byte(inToken), 1)
+	if err := os.WriteFile(two.KR.ConfigFile, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kr := startSide(t, two.KR, nil)
 	t.Setenv("ECOGATE_API_URL", kr.APIURL)
 	t.Setenv("ECOGATE_API_KEY_FILE", two.KR.KeyFile("operator"))
 	do := func(want int, args ...string) string {
