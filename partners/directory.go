@@ -155,7 +155,9 @@ type joined struct {
 	config Config
 	// places tell where an item of the effective configuration, such as "partners[2]", stands: in the file under another number, or in
 	// the store.
-	places   map[string]string
+	places map[string]string
+	// keys is the place of the store's entry of our own keys, "" if those of the file count.
+	keys     string
 	problems []Problem
 }
 
@@ -166,7 +168,7 @@ func (s state) join() joined {
 	if e, ok := s.entries[entryKey{KindNode, NodeID}]; ok && !e.Removed {
 		keys, problems := decodeEntry[NodeKeys](e.Text)
 		node, more := s.file.withNode(keys)
-		j.config.Node = node
+		j.config.Node, j.keys = node, e.place()
 		j.add(e, append(problems, more...))
 	}
 	return j
@@ -236,9 +238,15 @@ func (j joined) placed(problems []Problem) []Problem {
 	}
 	for i, p := range problems {
 		out[i] = Problem{Key: place(p.Key), Text: place(p.Text)}
+		if j.keys != "" && ownKeyPattern.MatchString(p.Key) {
+			out[i].Key = j.keys + p.Key[len("node"):]
+		}
 	}
 	return out
 }
+
+// ownKeyPattern matches the keys of the configuration that an entry of KindNode takes the place of.
+var ownKeyPattern = regexp.MustCompile(`^node\.(keys|issuers\[\d+\]\.keys)\b`)
 
 var itemPattern = regexp.MustCompile(`\b(partners|agreements)\[\d+\]`)
 
