@@ -186,7 +186,7 @@ func TestEditThatBreaksTheConfigurationWritesNothing(t *testing.T) {
 				return nil
 			})
 		}},
-		{"the node's key", "node.issuers[0]", "", func() (partners.Entry, error) {
+		{"the node's key", "node node.issuers[0]", "", func() (partners.Entry, error) {
 			return d.EditNode(t.Context(), byOperator, func(k *partners.NodeKeys) error {
 				k.Issuers[0].Keys[0].KeyFile = d.world.file("kr", "tls-client.key")
 				return nil
