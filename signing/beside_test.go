@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"errors"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -34,6 +35,41 @@ func TestSecondSignatureIsVerifiedBesideTheFirst(t *testing.T) {
 	}
 	if i, err := signing.InspectMessage(signed, parts, signing.Policy{}); err != nil || i.Refused != nil || len(i.References) != 3 {
 		t.Errorf("inspected: %+v, %v", i, err)
+	}
+}
+
+// TestXmlsecVerifiesBothSignatures asks an independent implementation: the first must look like that of any message, and the second be
+// what its transforms say.
+func TestXmlsecVerifiesBothSignatures(t *testing.T) {
+	xmlsec := tool(t, "xmlsec1")
+	key, next := keyOf(t, rsaKey), keyOf(t, p256Key)
+	signed, _, err := signing.SignMessageBeside([]byte(envelope), parts, key, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := write(t, "message.xml", signed)
+	for _, test := range []struct {
+		name, id string
+		key, not signing.Key
+	}{{"first", `not(@Id)`, key, next}, {"second", `@Id="beside"`, next, key}} {
+		verify := func(k signing.Key) (string, error) {
+			_, credential := keyFiles(t, k)
+			arguments := []string{
+				"--verify", "--enabled-key-data", "x509", "--trusted-pem", credential,
+				"--node-xpath", `//*[local-name()="Signature"][` + test.id + `]`,
+			}
+			for _, part := range parts {
+				arguments = append(arguments, "--url-map:"+part.URI, write(t, "part", octetsOf(part)))
+			}
+			out, err := exec.Command(xmlsec, append(arguments, message)...).CombinedOutput()
+			return string(out), err
+		}
+		if out, err := verify(test.key); err != nil {
+			t.Errorf("%s: %v\n%s", test.name, err, out)
+		}
+		if out, err := verify(test.not); err == nil {
+			t.Errorf("%s is verified by the other's credential\n%s", test.name, out)
+		}
 	}
 }
 
