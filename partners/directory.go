@@ -124,11 +124,33 @@ func (d *Directory) take(s state, durable func() error) error {
 	d.state = s
 	j.config.tokens = loaded.tokens
 	d.effective.Store(&j.config)
+	for _, t := range believedAgain(d.Registry.data.Load(), loaded) {
+		d.Log.Warn("what was distrusted is believed again", "partner", t.Partner, "use", t.Use, "sha256", signing.Fingerprint(t.X509Cert), "distrusted", instant(t.Distrusted))
+	}
 	d.Registry.take(loaded)
 	if d.Changed != nil {
 		d.Changed()
 	}
 	return nil
+}
+
+// believedAgain are the credentials of before that were distrusted, and are there in after and are not, or from a later time only.
+func believedAgain(before, after *data) []*trusted {
+	if before == nil {
+		return nil
+	}
+	var out []*trusted
+	for owner, list := range before.credentials {
+		for _, t := range list {
+			again := func(now *trusted) bool {
+				return now.Use == t.Use && now.Issuer == t.Issuer && now.X509Cert.Equal(t.X509Cert) && (now.Distrusted.IsZero() || now.Distrusted.After(t.Distrusted))
+			}
+			if !t.Distrusted.IsZero() && slices.ContainsFunc(after.credentials[owner], again) {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
 }
 
 // load loads the effective configuration with tokens that are open already. Problems have the places where they stand.

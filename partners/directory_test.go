@@ -588,3 +588,26 @@ func TestAgreementsWithOneCPAIdNeedAnID(t *testing.T) {
 		t.Errorf("a file in which both have the id of one entry: %v", err)
 	}
 }
+
+// A version of before a key was lost has to be restored with open eyes.
+func TestRestoringTrustIsTold(t *testing.T) {
+	d := newDesk(t)
+	if _, err := d.rename(t, byOperator, "Taiwan"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.EditPartner(t.Context(), byOperator, "tw", func(p *partners.PartnerConfig) error {
+		p.Credentials[0].Distrusted = spring
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if text := d.log.String(); strings.Contains(text, "believed again") {
+		t.Errorf("log of distrusting\n%s", text)
+	}
+	if _, err := d.Restore(t.Context(), byOperator, partners.KindPartner, "tw", 1); err != nil {
+		t.Fatal(err)
+	}
+	if text := d.log.String(); strings.Count(text, "believed again") != 1 || !strings.Contains(text, "partner=tw") {
+		t.Errorf("log of restoring\n%s", text)
+	}
+}
