@@ -17,7 +17,7 @@ import (
 
 func (c *cli) certCommand() *cobra.Command {
 	return group("cert", "Credentials of the node and of its partners", append([]*cobra.Command{
-		c.certList(), c.certCheck(), c.certAffected(), c.certNeedsRenewal(), c.certAnnounced(), c.certTrials(),
+		c.certList(), c.certInspect(), c.certCheck(), c.certAffected(), c.certNeedsRenewal(), c.certAnnounced(), c.certTrials(),
 	}, rotation{c, false}.verbs()...)...)
 }
 
