@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -88,6 +89,30 @@ func BenchmarkCertificateByReference(b *testing.B) {
 		found, err := s.Certificates(b.Context(), exchange.CertificateQuery{Reference: reference})
 		if err != nil || len(found) != 1 {
 			b.Fatalf("%s: %d records, %v", reference, len(found), err)
+		}
+	}
+}
+
+// BenchmarkSigned reads a page of what one of ten credentials signed since the last hundredth of a store's time.
+func BenchmarkSigned(b *testing.B) {
+	const records, batch = 200_000, 500
+	s := open(b, b.TempDir(), bolt.Options{})
+	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }
+	for i := 0; i < records; i += batch {
+		var arrivals []exchange.Arrival
+		for n := i; n < i+batch; n++ {
+			a := arrival(fmt.Sprintf("m%d@th", n))
+			a.Message.Created, a.Message.Signer, a.Raw = at(n), fmt.Sprintf("signer %d", n%10), nil
+			arrivals = append(arrivals, a)
+		}
+		if _, err := s.Accept(b.Context(), arrivals); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		found, err := s.Messages(b.Context(), exchange.MessageQuery{Signer: "signer 3", Since: at(records - records/100), Limit: 100})
+		if err != nil || len(found) != 100 {
+			b.Fatalf("%d records, %v", len(found), err)
 		}
 	}
 }
