@@ -71,7 +71,7 @@ if [ -n "${ECOGATE_FUZZ:-}" ]; then
 	for package in $(go list ./...); do
 		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
 			echo "-- $package $target"
-			go test -run '^$' -fuzz "^$target\$" -fuzztime "$ECOGATE_FUZZ" "$package"
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$ECOGATE_FUZZ" -fuzzminimizetime 10x "$package"
 		done
 	done
 fi
