@@ -271,25 +271,9 @@ func (n *Node) recordAnnouncementAnswer(ctx context.Context, r *reception) (Acce
 	arrival.Message.State, arrival.Message.Business = StateAccepted, &Business{AnnouncementAnswer: &answer}
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "credentials.answered", Subject: r.agreement.Partner,
 		Detail: fmt.Sprintf("announcement %d, message %s", answer.Number, r.record.MessageID)}}
-	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
-		return Accepted{}, err
-	}
-	if arrival.Reply, err = n.acknowledgment(r); err != nil {
-		return Accepted{}, &storeError{err}
-	}
-	fault.Point("answer.verified")
-	accepted, err := n.accept(ctx, arrival)
-	if err != nil {
-		return Accepted{}, &storeError{err}
-	}
-	fault.Point("answer.committed")
-	if accepted.Fresh && !accepted.Conflict {
+	return n.acceptAnswer(ctx, r, sent, arrival, func() {
 		n.learn(r.agreement.Partner, answer)
 		n.step("answered", sent, "", fmt.Sprintf("the partner answers announcement %d", answer.Number))
 		n.tellOutcomes("a partner answers an announced credential", r.agreement.Partner, answer.Outcomes)
-	}
-	if accepted.Settled {
-		n.reportSettled(sent, arrival.Settles)
-	}
-	return accepted, nil
+	})
 }

@@ -104,6 +104,18 @@ func (n *Node) recordAnswer(ctx context.Context, r *reception) (Accepted, error)
 		arrival.Audit = append(arrival.Audit, AuditEntry{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.answered",
 			Subject: sent.Certificate.String(), Detail: told(string(a.Kind)+", message "+r.record.MessageID, r.record)})
 	}
+	return n.acceptAnswer(ctx, r, sent, arrival, func() {
+		for _, a := range answers {
+			n.step("answered", sent, sent.Certificate.Reference, "the partner says: "+string(a.Kind))
+			n.log.Info("certificate answered", "message_id", sent.MessageID, "partner", sent.Partner, "answer", a.Kind)
+		}
+	})
+}
+
+// acceptAnswer records an answer to what was sent, with the acknowledgment that is bundled with it and our own; heard is called if it was
+// not heard before.
+func (n *Node) acceptAnswer(ctx context.Context, r *reception, sent Message, arrival Arrival, heard func()) (Accepted, error) {
+	var err error
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return Accepted{}, err
 	}
@@ -117,10 +129,7 @@ func (n *Node) recordAnswer(ctx context.Context, r *reception) (Accepted, error)
 	}
 	fault.Point("answer.committed")
 	if accepted.Fresh && !accepted.Conflict {
-		for _, a := range answers {
-			n.step("answered", sent, sent.Certificate.Reference, "the partner says: "+string(a.Kind))
-			n.log.Info("certificate answered", "message_id", sent.MessageID, "partner", sent.Partner, "answer", a.Kind)
-		}
+		heard()
 	}
 	if accepted.Settled {
 		n.reportSettled(sent, arrival.Settles)

@@ -4,6 +4,8 @@ package plainxml
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -143,6 +145,28 @@ func (r *Reader) Leaf(e *Node, attributes ...string) string {
 	}
 	r.checkAttributes(e, attributes)
 	return strings.TrimSpace(e.Text)
+}
+
+// X509Chain reads the next children named X509Certificate, at most that many: X.509 certificates in base64.
+func (r *Reader) X509Chain(most int) (chain []*x509.Certificate) {
+	for e, found := r.Next("X509Certificate"); found; e, found = r.Next("X509Certificate") {
+		der, err := base64.StdEncoding.DecodeString(r.Leaf(e))
+		if err != nil {
+			r.Fail("X509Certificate %d is not base64: %v", len(chain)+1, err)
+			return chain
+		}
+		x509Cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			r.Fail("X509Certificate %d: %v", len(chain)+1, err)
+			return chain
+		}
+		if len(chain) == most {
+			r.Fail("more than %d X.509 certificates", most)
+			return chain
+		}
+		chain = append(chain, x509Cert)
+	}
+	return chain
 }
 
 // Optional gives the text of the next child if it has that name, or "".

@@ -2,7 +2,6 @@ package announcement
 
 import (
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
@@ -85,23 +84,7 @@ func readCredential(r *plainxml.Reader) (c Credential) {
 	if e, found := r.Next("IssuingBody"); found {
 		c.Body = r.Leaf(e)
 	}
-	for e, found := r.Next("X509Certificate"); found; e, found = r.Next("X509Certificate") {
-		der, err := base64.StdEncoding.DecodeString(r.Leaf(e))
-		if err != nil {
-			r.Fail("X509Certificate %d is not base64: %v", len(c.Chain)+1, err)
-			return c
-		}
-		x509Cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			r.Fail("X509Certificate %d: %v", len(c.Chain)+1, err)
-			return c
-		}
-		if len(c.Chain) == MaxChain {
-			r.Fail("more than %d X.509 certificates", MaxChain)
-			return c
-		}
-		c.Chain = append(c.Chain, x509Cert)
-	}
+	c.Chain = r.X509Chain(MaxChain)
 	c.ActiveFrom = r.Instant(r.Take("ActiveFrom"))
 	if e, found := r.Next("OldRetires"); found {
 		c.OldRetires = r.Instant(e)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
@@ -147,23 +146,7 @@ func readOffices(r *plainxml.Reader) (ids []string) {
 }
 
 func readCredential(r *plainxml.Reader) (c partners.BodyCredential) {
-	for e, found := r.Next("X509Certificate"); found; e, found = r.Next("X509Certificate") {
-		der, err := base64.StdEncoding.DecodeString(r.Leaf(e))
-		if err != nil {
-			r.Fail("X509Certificate %d is not base64: %v", len(c.Chain)+1, err)
-			return c
-		}
-		x509Cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			r.Fail("X509Certificate %d: %v", len(c.Chain)+1, err)
-			return c
-		}
-		if len(c.Chain) == MaxChain {
-			r.Fail("more than %d X.509 certificates", MaxChain)
-			return c
-		}
-		c.Chain = append(c.Chain, x509Cert)
-	}
+	c.Chain = r.X509Chain(MaxChain)
 	c.Offices, c.Forms = readOffices(r), readForms(r)
 	c.From, c.Until = r.OptionalInstant("From"), r.OptionalInstant("Until")
 	r.End()
