@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/partners/announcement"
 )
@@ -165,16 +168,8 @@ func (c *cli) certTrials() *cobra.Command {
 			"is decided by it.",
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
-			if err != nil {
-				return err
-			}
-			defer cancel()
-			list, err := client.Trials(ctx)
-			if err != nil {
-				return err
-			}
-			return c.print(list, func(w *columns) {
+			question := func(ctx context.Context, client *api.Client) ([]exchange.Trial, error) { return client.Trials(ctx) }
+			return deal(cmd.Context(), c, answerTime, "", question, func(w *columns, list []exchange.Trial) {
 				w.row("PARTNER", "SHA-256", "VERIFIED", "FAILED", "LAST", "PROBLEM")
 				for _, t := range list {
 					w.row(t.Partner, t.SHA256[:16], strconv.FormatUint(t.Verified, 10), strconv.FormatUint(t.Failed, 10), instant(t.Last), t.Problem)

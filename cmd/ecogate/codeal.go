@@ -29,7 +29,7 @@ func namedFlags(cmd *cobra.Command, n *api.Named) {
 	cmd.Flags().StringVar(&n.Partner, "partner", "", "`partner` that sent or received it")
 }
 
-// deal asks the node for something and prints it.
+// deal asks the node for something and prints it. An error names the subject, if there is one.
 func deal[T any](ctx context.Context, c *cli, wait time.Duration, subject string, ask func(context.Context, *api.Client) (T, error), show func(*columns, T)) error {
 	ctx, cancel, client, err := c.connect(ctx, wait)
 	if err != nil {
@@ -37,8 +37,11 @@ func deal[T any](ctx context.Context, c *cli, wait time.Duration, subject string
 	}
 	defer cancel()
 	answer, err := ask(ctx, client)
-	if err != nil {
+	switch {
+	case err != nil && subject != "":
 		return fmt.Errorf("%s: %w", subject, err)
+	case err != nil:
+		return err
 	}
 	return c.print(answer, func(w *columns) { show(w, answer) })
 }

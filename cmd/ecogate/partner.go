@@ -25,16 +25,10 @@ func (c *cli) partnerList() *cobra.Command {
 		Short: "List partners and how deliveries to them stand",
 		Args:  arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
-			if err != nil {
-				return err
+			question := func(ctx context.Context, client *api.Client) ([]exchange.PartnerStatus, error) {
+				return client.Partners(ctx)
 			}
-			defer cancel()
-			list, err := client.Partners(ctx)
-			if err != nil {
-				return err
-			}
-			return c.print(list, func(w *columns) { listPartners(w, list) })
+			return deal(cmd.Context(), c, answerTime, "", question, listPartners)
 		},
 	}
 }

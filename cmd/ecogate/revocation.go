@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/internal/config"
 	"github.com/ecogate/ecogate/partners/revocation"
 )
@@ -39,16 +41,10 @@ func (c *cli) partnerRevocation() *cobra.Command {
 			"and why the last attempt failed.",
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
-			if err != nil {
-				return err
+			question := func(ctx context.Context, client *api.Client) ([]revocation.SourceStatus, error) {
+				return client.Revocation(ctx)
 			}
-			defer cancel()
-			list, err := client.Revocation(ctx)
-			if err != nil {
-				return err
-			}
-			return c.print(list, func(w *columns) {
+			return deal(cmd.Context(), c, answerTime, "", question, func(w *columns, list []revocation.SourceStatus) {
 				w.row("PARTNERS", "KIND", "SOURCE", "SAYS", "AGE", "NEXT UPDATE", "PROBLEM")
 				for _, s := range list {
 					says, age := string(s.Status), ""

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -312,16 +313,10 @@ func (c *cli) keyList() *cobra.Command {
 		Short: "List the keys of a running node with their state",
 		Args:  arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel, client, err := c.connect(cmd.Context(), answerTime)
-			if err != nil {
-				return err
+			question := func(ctx context.Context, client *api.Client) ([]api.CredentialState, error) {
+				return client.NodeKeys(ctx)
 			}
-			defer cancel()
-			list, err := client.NodeKeys(ctx)
-			if err != nil {
-				return err
-			}
-			return c.print(list, func(w *columns) {
+			return deal(cmd.Context(), c, answerTime, "", question, func(w *columns, list []api.CredentialState) {
 				w.row("USE", "BODY", "STATE", "FROM", "UNTIL", "SUBJECT", "SHA-256")
 				for _, k := range list {
 					w.row(string(k.Use), k.IssuingBody, string(k.State), instant(k.From), instant(k.Until), k.Subject, k.SHA256[:16])
