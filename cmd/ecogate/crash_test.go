@@ -324,9 +324,17 @@ func (l *ledger) settle() {
 	issuer, broker := l.kr.client("issuer"), l.tw.client("broker")
 	for _, reference := range l.all() {
 		until(l.t, func() error { return has(l.t.Context(), issuer, reference, exchange.CertificateReceipted) })
-		// What KR has a receipt for TW has.
+		// What KR has a receipt for TW has. In order it is receipted when it came, and available when those before it have come.
+		if l.ordered && has(l.t.Context(), broker, reference, exchange.CertificateReceived) == nil {
+			continue
+		}
 		if err := has(l.t.Context(), broker, reference, exchange.CertificateAvailable); err != nil {
 			l.t.Errorf("receipted at KR, at TW: %v", err)
+		}
+	}
+	for _, reference := range l.all() {
+		if err := has(l.t.Context(), broker, reference, exchange.CertificateAvailable); err != nil {
+			l.t.Errorf("all are receipted at KR, at TW: %v", err)
 		}
 	}
 	l.kr.stop()
