@@ -25,6 +25,9 @@ const (
 	RoleOperator Role = "operator" // runs the node; reads everything, submits nothing
 )
 
+// Roles lists every role.
+func Roles() []Role { return []Role{RoleIssuer, RoleBroker, RoleOfficer, RoleOperator} }
+
 // Key is one user's secret, known here only by its digest.
 type Key struct {
 	// Name is who: it is the actor in the audit log.
@@ -78,10 +81,8 @@ func digestKeys(keys []Key) ([]digestedKey, error) {
 		if k.Name == "" {
 			return nil, fmt.Errorf("api key %d: name is missing", i+1)
 		}
-		switch k.Role {
-		case RoleIssuer, RoleBroker, RoleOfficer, RoleOperator:
-		default:
-			return nil, fmt.Errorf("api key %q: role %q is none of issuer, broker, officer, operator", k.Name, k.Role)
+		if !slices.Contains(Roles(), k.Role) {
+			return nil, fmt.Errorf("api key %q: role %q is none of %q", k.Name, k.Role, Roles())
 		}
 		d := digestedKey{Key: k}
 		sum, err := hex.DecodeString(k.SHA256)
