@@ -12,7 +12,7 @@
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
 //	GET  /api/v1/certificate-schema          all                         200, the JSON Schema of a certificate
 //	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
-//	                                         broker, officer: imported;
+//	                                         broker, officer, customs: imported;
 //	                                         operator: all
 //	GET  /api/v1/certificates/{reference}/pdf  the same             200, the certificate on its form as PDF
 //	GET  /api/v1/documents/{seq}             the same                    200, the signed UBL document as stored
@@ -187,7 +187,7 @@ func New(o Options) (http.Handler, error) {
 	e.Use(s.authenticate)
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
 	e.GET(base+"/certificate-schema", s.schema)
-	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator)
+	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator, RoleCustoms)
 	e.GET(base+"/certificates/*", s.certificate, lookup)
 	e.GET(base+"/documents/:seq", s.document, lookup)
 	issue, decide := s.allow(RoleIssuer), s.allow(RoleOfficer)
