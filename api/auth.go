@@ -29,7 +29,9 @@ const (
 )
 
 // Roles lists every role.
-func Roles() []Role { return []Role{RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms} }
+func Roles() []Role {
+	return []Role{RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms}
+}
 
 // Key is one user's secret, known here only by its digest.
 type Key struct {

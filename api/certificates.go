@@ -320,6 +320,9 @@ func withheld(c exchange.Certificate, role Role) bool {
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
 func (s *server) document(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	text, err := param(c, "seq")
 	if err != nil {
 		return err
