@@ -152,6 +152,9 @@ func (c *contract) judge(r *http.Request, body *tee, a *recording, noted bool) e
 	}); err != nil {
 		return err
 	}
+	if codes, isProblem := response.Value.Extensions["x-codes"].([]any); isProblem && !slices.Contains(codes, any(string(a.code()))) {
+		return fmt.Errorf("the code %q is none of %q", a.code(), codes)
+	}
 	for name := range response.Value.Headers {
 		if name == api.HeaderCorrelationID && a.Header().Get(name) == "" {
 			return fmt.Errorf("the answer has no field %s", name)
