@@ -175,13 +175,13 @@ func (s *server) certificateRoutes() []route {
 			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
 			operation: operation{
 				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
-				parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
+				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
 			},
 		},
 		{
 			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
 			operation: operation{
-				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF",
+				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF", lax: true,
 				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
 				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
 				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong},

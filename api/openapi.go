@@ -24,6 +24,8 @@ const (
 	extensionRoles = "x-roles"
 	// extensionCodes has the codes of the problems with a status. They are no enum of a schema, so that every problem has one type.
 	extensionCodes = "x-codes"
+	// extensionLax marks the operations that ignore query parameters which they do not know; the others refuse them.
+	extensionLax = "x-ignores-parameters"
 	// extensionRest marks the path parameter that takes slashes as they are.
 	extensionRest = "x-takes-slashes"
 )
@@ -137,6 +139,9 @@ func (d *drawing) operation(r route) (*openapi3.Operation, error) {
 		o.Security = openapi3.NewSecurityRequirements()
 	} else {
 		o.Extensions = map[string]any{extensionRoles: r.roles}
+	}
+	if r.lax {
+		o.Extensions[extensionLax] = true
 	}
 	for _, p := range r.parameters {
 		drawn, err := d.parameter(p)

@@ -42,6 +42,8 @@ type nodeOptions struct {
 	Log *slog.Logger
 	// Observe is called at each step of the two flows; nil is allowed.
 	Observe func(exchange.Event)
+	// Users puts something around the handler of the users' listener; nil for nothing.
+	Users func(http.Handler) http.Handler
 }
 
 // runningNode is one administration's gateway with its listeners.
@@ -254,6 +256,9 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	if credential != nil {
 		n.apiCredential.Store(credential)
 		door.tls = apiTLS(&n.apiCredential)
+	}
+	if o.Users != nil {
+		users = o.Users(users)
 	}
 	door.serve(users, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "api")))
 	n.APIURL = door.url()
