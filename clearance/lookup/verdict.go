@@ -2,7 +2,6 @@ package lookup
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -141,7 +140,7 @@ func balances(c clearance.Imported) []Balance {
 }
 
 func balance(b eco.Balance) Balance {
-	return Balance{Item: b.Item, Declared: known(b.Declared), Used: known(b.Used), Free: known(b.Left()), Denied: b.Denied}
+	return Balance{Item: b.Item, Declared: known(b.Declared), Reserved: known(b.Reserved), Used: known(b.Used), Free: known(b.Free()), Denied: b.Denied}
 }
 
 func known(m eco.Measure) *eco.Measure {
@@ -151,11 +150,21 @@ func known(m eco.Measure) *eco.Measure {
 	return &m
 }
 
-// chain begins with the arrival and ends with the present state.
+// chain begins with the arrival and ends with the present state. What moves the record alone, such as a conflict, leaves no instant.
 func chain(c clearance.Imported) []Step {
 	steps := []Step{{State: eco.StateReceived, At: c.Recorded.UTC()}}
-	if c.State != eco.StateReceived {
-		steps = append(steps, Step{State: c.State, At: c.Life.Changed})
+	add := func(state eco.State, at time.Time) {
+		if last := steps[len(steps)-1]; last.State != state {
+			steps = append(steps, Step{State: state, At: at})
+		}
 	}
-	return slices.Clip(steps)
+	for _, step := range c.Life.Steps {
+		add(step.State, step.At.UTC())
+	}
+	at := time.Time{}
+	if len(c.Life.Steps) == 0 && c.State == eco.StateAvailable {
+		at = c.Recorded.UTC()
+	}
+	add(c.State, at)
+	return steps
 }
