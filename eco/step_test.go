@@ -36,9 +36,9 @@ func TestLifeKeepsItsSteps(t *testing.T) {
 	if len(before.Steps) != 2 {
 		t.Errorf("a life of before has %d steps", len(before.Steps))
 	}
+	happen(eco.Event{Kind: eco.EventWithdraw, At: at(4), Reference: "D2"})
 	for n := range eco.MaxSteps {
 		happen(eco.Event{Kind: eco.EventWithdraw, At: at(10 + n), Reference: "D1"})
-		happen(eco.Event{Kind: eco.EventWithdraw, At: at(10 + n), Reference: "D2"})
 		happen(eco.Event{Kind: eco.EventCite, At: at(11 + n), Reference: "D1"})
 	}
 	if len(life.Steps) != eco.MaxSteps || life.Steps[eco.MaxSteps-1] != (eco.Step{State: eco.StateCited, At: at(10 + eco.MaxSteps)}) {
