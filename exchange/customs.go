@@ -181,5 +181,5 @@ func (n *Node) judgeResponse(ctx context.Context, r *reception, s said) (verdict
 		return verdict{}, err
 	}
 	change.Was = was
-	return verdict{changes: []Change{change}}, nil
+	return verdict{changes: []Change{change}, audit: refusals(c, response, r.record)}, nil
 }
