@@ -73,6 +73,9 @@ func newBuilder(r *Reader, m *Message) *builder {
 // take reads one segment, or lists it as skipped.
 func (b *builder) take(s segment) {
 	b.seg = s
+	if s.tag == "" {
+		return // its fault says so
+	}
 	if b.message.Segments == 2 && s.tag != "BGM" {
 		b.missing("BGM", "BGM after UNH")
 	}

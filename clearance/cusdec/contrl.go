@@ -3,6 +3,7 @@ package cusdec
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,11 @@ func Report(i Interchange, outcomes []Outcome, reference string, now time.Time) 
 		w.parts(reference))
 	w.segment("UNH", w.parts("1"), w.parts(contrlType(version)...))
 	rejected := len(i.Faults) > 0
-	w.service("UCI", [][]string{{i.Reference}, w.address(i.Sender), w.address(i.Recipient)}, rejected, first(i.Faults, "UNA", "UNB", "UNZ"))
+	head := first(i.Faults, interchangeTags...)
+	if rejected && head == nil { // what stands outside of messages is told by its code alone
+		head = &Fault{Code: i.Faults[0].Code}
+	}
+	w.service("UCI", [][]string{{i.Reference}, w.address(i.Sender), w.address(i.Recipient)}, rejected, head)
 	for _, o := range outcomes {
 		if !rejected { // with the interchange all its messages are
 			w.message(o)
@@ -49,6 +54,12 @@ func Report(i Interchange, outcomes []Outcome, reference string, now time.Time) 
 	w.segment("UNZ", w.parts("1"), w.parts(reference))
 	return w.out.Bytes()
 }
+
+// The segments of which 0135 says that the fault of UCI or UCM is in them.
+var (
+	interchangeTags = []string{"UNA", "UNB", "UNZ"}
+	messageTags     = []string{"UNH", "UNT"}
+)
 
 // contrlType is S009 of CONTRL.
 func contrlType(version int) []string {
@@ -61,7 +72,7 @@ func contrlType(version int) []string {
 // message writes UCM with what is wrong in the message.
 func (w *writer) message(o Outcome) {
 	m := o.Message
-	head := first(m.Faults, "UNH", "UNT")
+	head := first(m.Faults, messageTags...)
 	if o.Refused {
 		head = &Fault{Code: CodeUnspecified}
 	}
@@ -69,7 +80,7 @@ func (w *writer) message(o Outcome) {
 	w.service("UCM", [][]string{{m.Reference}, {t.Type, t.Version, t.Release, t.Agency, t.Association}}, o.Refused || len(m.Faults) > 0, head)
 	last := 0
 	for _, f := range m.Faults {
-		if f.Tag == "UNH" || f.Tag == "UNT" || f.Segment == 0 {
+		if slices.Contains(messageTags, f.Tag) {
 			continue
 		}
 		if f.Segment != last || f.Element == 0 {
@@ -84,12 +95,8 @@ func (w *writer) message(o Outcome) {
 
 // first is the first fault whose segment is one of tags; nil if there is none.
 func first(faults []Fault, tags ...string) *Fault {
-	for i, f := range faults {
-		for _, tag := range tags {
-			if f.Tag == tag {
-				return &faults[i]
-			}
-		}
+	if i := slices.IndexFunc(faults, func(f Fault) bool { return slices.Contains(tags, f.Tag) }); i >= 0 {
+		return &faults[i]
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func (f Fault) Place() string {
 	}
 	switch {
 	case f.Segment > 0:
-		parts = append(parts, fmt.Sprintf("segment %d %s", f.Segment, f.Tag))
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("segment %d %s", f.Segment, f.Tag)))
 	case f.Tag != "":
 		parts = append(parts, f.Tag)
 	}

@@ -3,7 +3,6 @@ package cusdec
 import (
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -112,14 +111,15 @@ func (r *Reader) body(m *Message, parse bool) error {
 	}
 }
 
-// broken takes note of why a message has no end, and returns an error of the input.
+// broken takes note of why a message has no end, and returns an error of the input. What cannot be read on is the interchange's fault, told
+// with its place in the message.
 func (r *Reader) broken(m *Message, err error) error {
-	f := Fault{Code: CodeMissing, Tag: "UNT", Expected: "UNT at the end of the message", Found: "the end of the data"}
+	found := "the end of the data"
 	if halted := (*halt)(nil); errors.As(err, &halted) {
-		f, err = halted.fault, io.EOF
+		found = "what cannot be read on"
+		halted.fault.Message, halted.fault.Segment = m.Reference, m.Segments+1
 	}
-	f.Message, f.Segment = m.Reference, m.Segments+1
-	r.keep(&m.Faults, f)
+	r.keep(&m.Faults, Fault{Code: CodeMissing, Message: m.Reference, Segment: m.Segments + 1, Tag: "UNT", Expected: "UNT at the end of the message", Found: found})
 	return r.end(err)
 }
 

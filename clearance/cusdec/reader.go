@@ -2,6 +2,7 @@ package cusdec
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -98,7 +99,7 @@ func (r *Reader) Next() (*Message, error) {
 		}
 		switch {
 		case r.trailer:
-			r.fault(Fault{Code: CodeOutside, Tag: s.tag, Expected: "the end of the data after UNZ", Found: s.tag})
+			r.fault(Fault{Code: CodeOutside, Tag: s.tag, Expected: "the end of the data after UNZ", Found: cmp.Or(s.tag, "a segment without tag")})
 			r.ended = true
 		case !r.header:
 			r.begin(s)
@@ -110,7 +111,7 @@ func (r *Reader) Next() (*Message, error) {
 			r.fault(Fault{Code: CodeEnvelope, Tag: s.tag, Expected: "messages without functional groups and packages", Found: s.tag})
 			r.ended = true
 		default:
-			r.fault(Fault{Code: CodeOutside, Tag: s.tag, Expected: "UNH or UNZ", Found: s.tag})
+			r.fault(Fault{Code: CodeOutside, Tag: s.tag, Expected: "UNH or UNZ", Found: cmp.Or(s.tag, "a segment without tag")})
 		}
 	}
 	return nil, io.EOF
@@ -182,12 +183,16 @@ func (r *Reader) begin(s segment) {
 		r.fault(Fault{Code: code, Tag: "UNB", Element: e, Component: c, Expected: expected, Found: found})
 	}
 	if s.tag != "UNB" {
-		r.fault(Fault{Code: CodeMissing, Tag: "UNB", Expected: "UNB", Found: s.tag})
+		r.fault(Fault{Code: CodeMissing, Tag: "UNB", Expected: "UNB", Found: cmp.Or(s.tag, "a segment without tag")})
 		r.ended = true
 		return
 	}
 	r.header = true
 	i.Syntax = s.value(1, 1)
+	i.Sender = Address{s.value(2, 1), s.value(2, 2), s.value(2, 3)}
+	i.Recipient = Address{s.value(3, 1), s.value(3, 2), s.value(3, 3)}
+	i.Prepared = s.value(4, 1) + ":" + s.value(4, 2)
+	i.Reference = s.value(5, 1)
 	if _, known := charsetOf(i.Syntax); !known {
 		wrong(CodeCharacterSet, 1, 1, "a character set that this node reads: UNOA to UNOK, UNOY", quoted(i.Syntax))
 		r.ended = true
@@ -202,10 +207,6 @@ func (r *Reader) begin(s segment) {
 	i.SyntaxVersion = version
 	r.scan.service = r.scan.service.forVersion(version)
 	r.octets(&i.Faults, s, "", 0)
-	i.Sender = Address{s.value(2, 1), s.value(2, 2), s.value(2, 3)}
-	i.Recipient = Address{s.value(3, 1), s.value(3, 2), s.value(3, 3)}
-	i.Prepared = s.value(4, 1) + ":" + s.value(4, 2)
-	i.Reference = s.value(5, 1)
 	for _, p := range []struct {
 		e     int
 		value string

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// segment is one segment. Its elements do not count the tag.
+// segment is one segment. Its elements do not count the tag, which is "" if it is none.
 type segment struct {
 	tag      string
 	elements []element
@@ -109,7 +109,7 @@ func (s *scanner) next() (segment, error) {
 	if err != nil {
 		return segment{}, err
 	}
-	return s.decode(raw)
+	return s.decode(raw), nil
 }
 
 // rawElement is an element as octets, by occurrence and component.
@@ -185,11 +185,11 @@ func isTag(tag string) bool {
 }
 
 // decode turns octets into text. The tag's element may hold numbers of explicit nesting, which CUSDEC does not use.
-func (s *scanner) decode(raw []rawElement) (segment, error) {
+func (s *scanner) decode(raw []rawElement) segment {
 	out := segment{tag: tagOf(raw)}
 	if out.tag == "" {
-		first, _ := s.charset.decode(raw[0][0][0])
-		return out, stop(CodeInvalidValue, "", "the tag of a segment: three capital letters or digits", quoted(first))
+		out.faults = append(out.faults, Fault{Code: CodeInvalidValue, Expected: "the tag of a segment: three capital letters or digits",
+			Found: quoted(string(raw[0][0][0]))})
 	}
 	if out.tag == "UNB" && len(raw) > 1 { // it names the character set in which it stands itself
 		if set, ok := charsetOf(string(raw[1][0][0])); ok {
@@ -214,7 +214,7 @@ func (s *scanner) decode(raw []rawElement) (segment, error) {
 		}
 		out.elements = append(out.elements, decoded)
 	}
-	return out, nil
+	return out
 }
 
 // repeated is the number of an occurrence, 0 of an element that does not repeat.

@@ -30,16 +30,16 @@ func advice(six []byte) (service, *Fault) {
 		switch {
 		case mayBeNone && b == ' ':
 			continue
-		case i == 2 && (b == '.' || b == ','):
+		case i == 2 && b != '.' && b != ',':
+			return s, unfit(". or , as decimal mark", fmt.Sprintf("%q", string(rune(b))))
+		case i == 2:
 			continue
 		case !mayServe(b):
-			return s, &Fault{Code: CodeServiceCharacter, Tag: "UNA", Expected: "a printable character that is no letter, digit or space as " +
-				serviceNames[i], Found: fmt.Sprintf("%q", string(rune(b)))}
+			return s, unfit("a printable character that is no letter, digit or space as "+serviceNames[i], fmt.Sprintf("%q", string(rune(b))))
 		}
 		for j := range i {
-			if six[j] == b && j != 2 && i != 2 {
-				return s, &Fault{Code: CodeServiceCharacter, Tag: "UNA", Expected: "different characters as " + serviceNames[j] + " and " +
-					serviceNames[i], Found: fmt.Sprintf("%q as both", string(rune(b)))}
+			if six[j] == b && j != 2 { // a decimal mark separates nothing
+				return s, unfit("different characters as "+serviceNames[j]+" and "+serviceNames[i], fmt.Sprintf("%q as both", string(rune(b))))
 			}
 		}
 	}
@@ -50,6 +50,11 @@ func advice(six []byte) (service, *Fault) {
 		s.repetition = 0
 	}
 	return s, nil
+}
+
+// unfit is the fault of a service character.
+func unfit(expected, found string) *Fault {
+	return &Fault{Code: CodeServiceCharacter, Tag: "UNA", Expected: expected, Found: found}
 }
 
 // mayServe: a printable character of ISO 646, or one of its four information separators, that is not common in data.
