@@ -67,7 +67,7 @@ var readings = []reading{
 	row(inHeader, "MOA", "CUX", 1, 1, []string{"2"}, "lines.value.currency", readCurrency),
 	row(inHeader, "", "DOC", 1, 1, []string{"430"}, "guarantee.number", readGuarantee),
 	row(inHeader, "DOC", "DTM", 1, 1, []string{"36"}, "guarantee.until", readGuaranteeEnd),
-	row(inHeader, "", "DOC", 1, 1, certificateCodes, "lines.citations", readHeaderCertificate),
+	row(inHeader, "", "DOC", 1, 1, certificateCodes, "lines.citations.reference, lines.citations.form", readHeaderCertificate),
 	row([]string{string(header), string(item), string(line)}, "DOC", "LOC", 1, 1, []string{"91"}, "lines.citations.country", readIssuingCountry),
 
 	row(inItem, "", "CST", 0, 0, nil, "lines.number, lines.hs", readItem),
@@ -85,7 +85,7 @@ var readings = []reading{
 	row(inGoods, "", "MOA", 1, 1, []string{"63", "38", "66", "40"}, "lines.value", readValue),
 	row(inItem, "", "RFF", 1, 1, []string{"HS", "ABD"}, "lines.hs", readTariffReference),
 	row(inItem, "", "RFF", 0, 0, nil, "lines.citations.item", readItemReference),
-	row(inGoods, "", "DOC", 1, 1, certificateCodes, "lines.citations", readCertificate),
+	row(inGoods, "", "DOC", 1, 1, certificateCodes, "lines.citations.reference, lines.citations.form", readCertificate),
 }
 
 // row makes a row; e and c are the place of the qualifier.
