@@ -17,13 +17,16 @@ type Filing struct {
 	// Declaration is the declaration's number, Version counts its versions from 1.
 	Declaration string
 	Version     int
-	// Accepted is the instant of its acceptance.
-	Accepted time.Time
-	// Body is the declaration as it was accepted, in JSON.
+	// Occasion is why; empty for OccasionAccepted.
+	Occasion Occasion
+	// At is the instant of the occasion.
+	At time.Time
+	// Body is the declaration as it was then, in JSON.
 	Body json.RawMessage
 	// Original are the octets of the UN/EDIFACT interchange that it came in; nil if it came otherwise.
 	Original []byte
-	// Certificates are those that it cites, with the lives that the acceptance gives them.
+	// Certificates are those that it cites and that have come, with the lives that the occasion gives them; none for a declaration on
+	// guarantee whose certificates are awaited.
 	Certificates []clearance.Imported
 }
 
@@ -38,20 +41,25 @@ type content struct {
 // maxCited bounds the certificates of one declaration.
 const maxCited = 1000
 
-// Dockets are the dockets of a filing, to be filed in the transaction that accepts the declaration. The first one is of Kind, due at
-// once. Filing the same version of a declaration twice is clearance.ErrChanged.
+// Dockets are the dockets of a filing, to be filed in the transaction of the occasion. The first one is of Kind, due at once. Filing
+// the same version of a declaration twice on one occasion is clearance.ErrChanged.
 func Dockets(f Filing) ([]clearance.Docket, error) {
+	if f.Occasion == "" {
+		f.Occasion = OccasionAccepted
+	}
 	switch {
 	case f.Declaration == "" || f.Version < 1:
 		return nil, fmt.Errorf("handover of declaration %q: want a number and a version from 1, found version %d", f.Declaration, f.Version)
 	case !json.Valid(f.Body):
 		return nil, fmt.Errorf("handover of declaration %q: its body is no JSON", f.Declaration)
-	case len(f.Certificates) == 0 || len(f.Certificates) > maxCited:
-		return nil, fmt.Errorf("handover of declaration %q: want 1 to %d certificates, found %d", f.Declaration, maxCited, len(f.Certificates))
+	case f.Occasion != OccasionAccepted && f.Occasion != OccasionCompleted:
+		return nil, fmt.Errorf("handover of declaration %q: occasion %q is unknown", f.Declaration, f.Occasion)
+	case len(f.Certificates) > maxCited:
+		return nil, fmt.Errorf("handover of declaration %q: want at most %d certificates, found %d", f.Declaration, maxCited, len(f.Certificates))
 	}
 	h := Handover{
-		ID: IDOf(f.Declaration, f.Version), Declaration: f.Declaration, Version: f.Version,
-		State: StateWaiting, Accepted: f.Accepted.UTC(), Round: 1,
+		ID: IDOf(f.Declaration, f.Version, f.Occasion), Declaration: f.Declaration, Version: f.Version, Occasion: f.Occasion,
+		State: StateWaiting, At: f.At.UTC(), Round: 1,
 	}
 	made := content{Body: f.Body, Original: f.Original}
 	for _, c := range f.Certificates {
@@ -60,7 +68,7 @@ func Dockets(f Filing) ([]clearance.Docket, error) {
 		h.Certificates = append(h.Certificates, Cited{Key: c.Key, Seq: c.Seq, SHA256: c.Document.SHA256, State: c.State})
 		made.Lives = append(made.Lives, life)
 	}
-	first, err := clearance.Docket{Kind: Kind, ID: h.ID, Due: h.Accepted, Terms: h.terms()}.With(h)
+	first, err := clearance.Docket{Kind: Kind, ID: h.ID, Due: h.At, Terms: h.terms()}.With(h)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +79,9 @@ func Dockets(f Filing) ([]clearance.Docket, error) {
 	return []clearance.Docket{first, second}, nil
 }
 
-// IDOf is the ID of the handover of a version of a declaration: 26 letters and digits, whatever the number is made of.
-func IDOf(declaration string, version int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", declaration, version))
+// IDOf is the ID of the handover of a version of a declaration on an occasion: 26 letters and digits, whatever the number is made of.
+func IDOf(declaration string, version int, o Occasion) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s", declaration, version, o))
 	return "ho" + hex.EncodeToString(sum[:12])
 }
 

@@ -49,16 +49,26 @@ const (
 // States lists the states in the order of a usual life.
 func States() []State { return []State{StateWaiting, StateDelivered, StateConfirmed, StateRefused} }
 
+// Occasion is why something is handed over.
+type Occasion string
+
+// The occasions.
+const (
+	OccasionAccepted  Occasion = "accepted"  // the gateway accepted this version of the declaration
+	OccasionCompleted Occasion = "completed" // certificates that the declaration cites have come after it was accepted on guarantee
+)
+
 // Handover is the record of one version of a declaration on its way to the customs system.
 type Handover struct {
 	// ID is that of the docket: it follows from Declaration and Version.
 	ID          string `json:"id"`
 	Declaration string `json:"declaration"`
 	// Version counts the versions of the declaration from 1.
-	Version int   `json:"version"`
-	State   State `json:"state"`
-	// Accepted is when the declaration was accepted.
-	Accepted time.Time `json:"accepted"`
+	Version  int      `json:"version"`
+	Occasion Occasion `json:"occasion"`
+	State    State    `json:"state"`
+	// At is the instant of the occasion.
+	At time.Time `json:"at"`
 	// Certificates are those that the declaration cites, in its order.
 	Certificates []Cited `json:"certificates"`
 	// Parcel is what travels; nil until it is made.
@@ -86,7 +96,7 @@ type Cited struct {
 	// Seq is the number of its record, SHA256 the digest of its signed document in hex.
 	Seq    uint64 `json:"seq"`
 	SHA256 string `json:"sha256"`
-	// State is where it stood when the declaration was accepted.
+	// State is where it stood at the occasion.
 	State eco.State `json:"state"`
 }
 
@@ -119,6 +129,7 @@ type Parcel struct {
 	ID          string
 	Declaration string
 	Version     int
+	Occasion    Occasion
 	SHA256      string // of Content, in hex
 	Content     []byte // a ZIP, see Manifest
 	// Again: it was delivered before.
@@ -163,7 +174,7 @@ func (e *LaterError) Error() string { return e.Err.Error() }
 // Unwrap is the error itself.
 func (e *LaterError) Unwrap() error { return e.Err }
 
-// Documents makes what accompanies a certificate. Both are given the certificate as it stood when the declaration was accepted.
+// Documents makes what accompanies a certificate. Both are given the certificate as it stood at the occasion.
 type Documents interface {
 	// Rendition is the certificate on its form, as PDF.
 	Rendition(ctx context.Context, c clearance.Imported) ([]byte, error)

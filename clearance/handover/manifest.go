@@ -25,8 +25,9 @@ type Manifest struct {
 	ID          string    `json:"id"`
 	Declaration string    `json:"declaration"`
 	Version     int       `json:"version"`
-	Accepted    time.Time `json:"accepted"`
-	// Certificates are those that the declaration cites, in its order.
+	Occasion    Occasion  `json:"occasion"`
+	At          time.Time `json:"at"` // the instant of the occasion
+	// Certificates are those that the declaration cites and that have come, in its order.
 	Certificates []ManifestCertificate `json:"certificates"`
 	// Files are the other entries of the parcel, in their order.
 	Files []File `json:"files"`
@@ -35,7 +36,7 @@ type Manifest struct {
 // ManifestCertificate is a certificate that the declaration cites.
 type ManifestCertificate struct {
 	clearance.Key
-	// State is where it stood when the declaration was accepted.
+	// State is where it stood at the occasion.
 	State string `json:"state"`
 	// Partner sent it, in the message with this id, at the instant of its receipt.
 	Partner  string    `json:"partner"`
@@ -111,14 +112,16 @@ func (m Manifest) check() error {
 	switch {
 	case m.Format != Format:
 		return fmt.Errorf("format: want %q, found %q", Format, m.Format)
-	case !idPattern.MatchString(m.ID) || m.ID != IDOf(m.Declaration, m.Version):
-		return fmt.Errorf("id: %q is not that of version %d of declaration %q", m.ID, m.Version, m.Declaration)
+	case !idPattern.MatchString(m.ID) || m.ID != IDOf(m.Declaration, m.Version, m.Occasion):
+		return fmt.Errorf("id: %q is not that of version %d of declaration %q, %s", m.ID, m.Version, m.Declaration, m.Occasion)
 	case m.Declaration == "" || m.Version < 1:
 		return fmt.Errorf("declaration: want a number and a version from 1, found %q and %d", m.Declaration, m.Version)
-	case len(m.Certificates) == 0 || len(m.Certificates) > maxCited:
-		return fmt.Errorf("certificates: want 1 to %d, found %d", maxCited, len(m.Certificates))
+	case m.Occasion != OccasionAccepted && m.Occasion != OccasionCompleted:
+		return fmt.Errorf("occasion: want %s or %s, found %q", OccasionAccepted, OccasionCompleted, m.Occasion)
+	case len(m.Certificates) > maxCited:
+		return fmt.Errorf("certificates: want at most %d, found %d", maxCited, len(m.Certificates))
 	}
-	want := layout(len(m.Certificates), len(m.Files) > 0 && hasOriginal(m.Files))
+	want := layout(len(m.Certificates), hasOriginal(m.Files))
 	if len(want) != len(m.Files) {
 		return fmt.Errorf("files: want %d with %d certificates, found %d", len(want), len(m.Certificates), len(m.Files))
 	}

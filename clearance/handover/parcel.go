@@ -43,11 +43,11 @@ func pack(m Manifest, contents [][]byte) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	if err := add(w, ManifestName, m.Accepted, append(manifest, '\n')); err != nil {
+	if err := add(w, ManifestName, m.At, append(manifest, '\n')); err != nil {
 		return nil, err
 	}
 	for i, f := range m.Files {
-		if err := add(w, f.Name, m.Accepted, contents[i]); err != nil {
+		if err := add(w, f.Name, m.At, contents[i]); err != nil {
 			return nil, err
 		}
 	}
