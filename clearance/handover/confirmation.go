@@ -34,6 +34,8 @@ type Confirmation struct {
 	Reference string `json:"reference,omitempty"`
 	// Reason is why it was refused.
 	Reason string `json:"reason,omitempty"`
+	// note is what was odd about an answer that took the parcel.
+	note string
 }
 
 // MaxConfirmation bounds a confirmation as it travels, in octets.

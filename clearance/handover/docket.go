@@ -122,12 +122,6 @@ func read(d clearance.Docket) (Handover, error) {
 	return h, nil
 }
 
-// next is the docket with h in the place of what it was, to be looked at when it is due.
-func next(d clearance.Docket, h Handover, due time.Time) (clearance.Docket, error) {
-	d.Terms, d.Due = h.terms(), due
-	return d.With(h)
-}
-
 // record adds an attempt to the log.
 func (h *Handover) record(a Attempt) {
 	h.Log = append(h.Log, a)

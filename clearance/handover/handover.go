@@ -116,9 +116,10 @@ const MaxLog = 50
 
 // Attempt is one attempt at a delivery, or one question whether it was confirmed that found a fault.
 type Attempt struct {
-	Began   time.Time `json:"began"`
-	Ended   time.Time `json:"ended"`
-	Problem string    `json:"problem,omitempty"` // empty for one that succeeded
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+	// Problem is why it failed, or what was odd about the answer to one that succeeded; usually empty for that.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Parcel is what travels.
