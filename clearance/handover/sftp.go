@@ -48,9 +48,16 @@ func KnownHosts(files ...string) (HostKeys, error) {
 	return HostKeys{check, func(address string) []string { return knownAlgorithms(check, address) }}, nil
 }
 
-// Fingerprints takes a server whose key has one of these fingerprints, "SHA256:" and base64 as ssh-keygen -l prints them.
+// preferred are the host keys that a server of which only fingerprints are known is asked for, in the order that OpenSSH asks in.
+var preferred = []string{
+	ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+}
+
+// Fingerprints takes a server whose key has one of these fingerprints, "SHA256:" and base64 as ssh-keygen -l prints them. A server that has
+// several keys shows its Ed25519 one first, then ECDSA, then RSA; that one has to be among them.
 func Fingerprints(list ...string) HostKeys {
-	return HostKeys{check: func(host string, _ net.Addr, key ssh.PublicKey) error {
+	order := func(string) []string { return preferred }
+	return HostKeys{algorithms: order, check: func(host string, _ net.Addr, key ssh.PublicKey) error {
 		if found := ssh.FingerprintSHA256(key); !slices.Contains(list, found) {
 			return fmt.Errorf("host key of %s: %s key %s is not one that is configured", host, key.Type(), found)
 		}
