@@ -397,7 +397,7 @@ func (otherDocuments) Rendition(_ context.Context, c clearance.Imported) ([]byte
 	return fmt.Appendf(nil, "%%PDF-2.0 %s", c.Key), nil
 }
 
-func TestOneVersionIsHandedOverOnce(t *testing.T) {
+func TestOneRevisionIsHandedOverOnce(t *testing.T) {
 	w := newWorld(t, handover.Options{Deliverer: &customs{}})
 	f := w.filing("26/0001", "K0012500001")
 	w.file(f)
@@ -408,9 +408,9 @@ func TestOneVersionIsHandedOverOnce(t *testing.T) {
 	if err := w.store.File(t.Context(), clearance.Batch{Dockets: again}); !errors.Is(err, clearance.ErrChanged) {
 		t.Errorf("filed twice: %v", err)
 	}
-	f.Version = 2
+	f.Version, f.Revision = 2, 2
 	w.file(f)
-	f.Occasion = handover.OccasionCompleted
+	f.Revision, f.Occasion = 3, handover.OccasionCompleted
 	w.file(f)
 	w.look()
 	found, err := w.desk.List(t.Context(), handover.Query{Declaration: "26/0001"})
@@ -437,6 +437,7 @@ func TestFilingThatIsNoneIsRefused(t *testing.T) {
 		"no number":        func(f *handover.Filing) { f.Declaration = "" },
 		"no version":       func(f *handover.Filing) { f.Version = 0 },
 		"body of nonsense": func(f *handover.Filing) { f.Body = []byte("{") },
+		"no revision":      func(f *handover.Filing) { f.Revision = 0 },
 		"other occasion":   func(f *handover.Filing) { f.Occasion = "sold" },
 		"too many":         func(f *handover.Filing) { f.Certificates = make([]clearance.Imported, 1001) },
 	} {

@@ -14,11 +14,12 @@ import (
 
 // Filing is what is handed over when a declaration is accepted.
 type Filing struct {
-	// Declaration is the declaration's number, Version counts its versions from 1.
+	// Declaration is the declaration's number, Version counts its versions from 1, and Revision is that of its record, from 1: it tells
+	// apart what is handed over of one version.
 	Declaration string
 	Version     int
-	// Occasion is why; empty for OccasionAccepted.
-	Occasion Occasion
+	Revision    uint64
+	Occasion    Occasion
 	// At is the instant of the occasion.
 	At time.Time
 	// Body is the declaration as it was then, in JSON.
@@ -42,14 +43,11 @@ type content struct {
 const maxCited = 1000
 
 // Dockets are the dockets of a filing, to be filed in the transaction of the occasion. The first one is of Kind, due at once. Filing
-// the same version of a declaration twice on one occasion is clearance.ErrChanged.
+// one revision of a declaration twice is clearance.ErrChanged.
 func Dockets(f Filing) ([]clearance.Docket, error) {
-	if f.Occasion == "" {
-		f.Occasion = OccasionAccepted
-	}
 	switch {
-	case f.Declaration == "" || f.Version < 1:
-		return nil, fmt.Errorf("handover of declaration %q: want a number and a version from 1, found version %d", f.Declaration, f.Version)
+	case f.Declaration == "" || f.Version < 1 || f.Revision < 1:
+		return nil, fmt.Errorf("handover of declaration %q: want a number, a version and a revision from 1, found version %d, revision %d", f.Declaration, f.Version, f.Revision)
 	case !json.Valid(f.Body):
 		return nil, fmt.Errorf("handover of declaration %q: its body is no JSON", f.Declaration)
 	case f.Occasion != OccasionAccepted && f.Occasion != OccasionCompleted:
@@ -58,7 +56,7 @@ func Dockets(f Filing) ([]clearance.Docket, error) {
 		return nil, fmt.Errorf("handover of declaration %q: want at most %d certificates, found %d", f.Declaration, maxCited, len(f.Certificates))
 	}
 	h := Handover{
-		ID: IDOf(f.Declaration, f.Version, f.Occasion), Declaration: f.Declaration, Version: f.Version, Occasion: f.Occasion,
+		ID: IDOf(f.Declaration, f.Revision), Declaration: f.Declaration, Version: f.Version, Revision: f.Revision, Occasion: f.Occasion,
 		State: StateWaiting, At: f.At.UTC(), Round: 1,
 	}
 	made := content{Body: f.Body, Original: f.Original}
@@ -79,9 +77,9 @@ func Dockets(f Filing) ([]clearance.Docket, error) {
 	return []clearance.Docket{first, second}, nil
 }
 
-// IDOf is the ID of the handover of a version of a declaration on an occasion: 26 letters and digits, whatever the number is made of.
-func IDOf(declaration string, version int, o Occasion) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s", declaration, version, o))
+// IDOf is the ID of the handover of a revision of a declaration: 26 letters and digits, whatever the number is made of.
+func IDOf(declaration string, revision uint64) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", declaration, revision))
 	return "ho" + hex.EncodeToString(sum[:12])
 }
 

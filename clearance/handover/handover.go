@@ -1,6 +1,6 @@
 // Package handover gives the customs system what it needs to clear goods under a declaration: the declaration, the signed certificates that
-// it cites, their renditions on paper, and a report of how each was verified and where it stood. All of it is one parcel per version
-// of a declaration.
+// it cites, their renditions on paper, and a report of how each was verified and where it stood. All of it is one parcel for each occasion:
+// a version of a declaration that was accepted, and certificates that came after it.
 //
 // It takes the filing from whoever accepts declarations (Dockets), in the transaction that accepts them. It does not judge
 // declarations, verify signatures or print: rendition and report come from Documents. How parcels travel is a Deliverer's.
@@ -12,7 +12,7 @@
 //     refused it. Its octets are durable (Vault) before the first delivery begins, so that a crash at any point repeats them.
 //   - Twice: after a crash between delivery and record, after an answer that was lost, and after Options.Resend without a confirmation.
 //     The receiver knows repetitions by Parcel.Key.
-//   - In any order. Versions of one declaration are handed over side by side; the manifest has the number of each.
+//   - In any order. What is handed over of one declaration travels side by side; the manifest has version and revision of each.
 //
 // Read handover.go, docket.go (what is kept), parcel.go with manifest.go (what travels), desk.go with look.go and retry.go (the queue), confirmation.go
 // (what is heard), then the ways: spool.go, sftp.go, push.go with sign.go.
@@ -60,11 +60,12 @@ const (
 
 // Handover is the record of one version of a declaration on its way to the customs system.
 type Handover struct {
-	// ID is that of the docket: it follows from Declaration and Version.
+	// ID is that of the docket: it follows from Declaration and Revision.
 	ID          string `json:"id"`
 	Declaration string `json:"declaration"`
-	// Version counts the versions of the declaration from 1.
+	// Version counts the versions of the declaration from 1, Revision the changes of its record.
 	Version  int      `json:"version"`
+	Revision uint64   `json:"revision"`
 	Occasion Occasion `json:"occasion"`
 	State    State    `json:"state"`
 	// At is the instant of the occasion.
@@ -180,7 +181,8 @@ type Documents interface {
 	// Rendition is the certificate on its form, as PDF.
 	Rendition(ctx context.Context, c clearance.Imported) ([]byte, error)
 	// Report says what was verified when and with which credentials, and where the certificate stood, as JSON.
-	Report(ctx context.Context, c clearance.Imported) ([]byte, error)
+	// It is a report as of an instant, and comes out the same each time.
+	Report(ctx context.Context, c clearance.Imported, at time.Time) ([]byte, error)
 }
 
 // Vault keeps the octets of parcels under their digests.

@@ -96,13 +96,13 @@ func (d *Desk) make(ctx context.Context, h Handover) ([]byte, error) {
 	if len(made.Lives) != len(h.Certificates) {
 		return nil, &Refusal{fmt.Sprintf("handover %s: %d certificates with %d lives", h.ID, len(h.Certificates), len(made.Lives))}
 	}
-	m := Manifest{ID: h.ID, Declaration: h.Declaration, Version: h.Version, Occasion: h.Occasion, At: h.At}
+	m := Manifest{ID: h.ID, Declaration: h.Declaration, Version: h.Version, Revision: h.Revision, Occasion: h.Occasion, At: h.At}
 	contents := [][]byte{made.Body}
 	if made.Original != nil {
 		contents = append(contents, made.Original)
 	}
 	for i, cited := range h.Certificates {
-		c, documents, err := d.certificate(ctx, cited, made.Lives[i])
+		c, documents, err := d.certificate(ctx, cited, made.Lives[i], h.At)
 		if err != nil {
 			return nil, fmt.Errorf("certificate %s: %w", cited.Key, err)
 		}
@@ -115,7 +115,7 @@ func (d *Desk) make(ctx context.Context, h Handover) ([]byte, error) {
 }
 
 // certificate are the signed octets of a certificate, its rendition and its report, as it stood.
-func (d *Desk) certificate(ctx context.Context, cited Cited, life eco.Life) (clearance.Imported, [][]byte, error) {
+func (d *Desk) certificate(ctx context.Context, cited Cited, life eco.Life, at time.Time) (clearance.Imported, [][]byte, error) {
 	found, err := d.Store.Imported(ctx, clearance.ImportedQuery{Seq: cited.Seq, Limit: 1})
 	if err == nil && len(found) == 0 {
 		err = clearance.ErrNotFound
@@ -136,7 +136,7 @@ func (d *Desk) certificate(ctx context.Context, cited Cited, life eco.Life) (cle
 	if err != nil {
 		return c, nil, fmt.Errorf("rendition: %w", err)
 	}
-	report, err := d.Documents.Report(ctx, c)
+	report, err := d.Documents.Report(ctx, c, at)
 	if err != nil {
 		return c, nil, fmt.Errorf("report: %w", err)
 	}

@@ -25,6 +25,7 @@ type Manifest struct {
 	ID          string    `json:"id"`
 	Declaration string    `json:"declaration"`
 	Version     int       `json:"version"`
+	Revision    uint64    `json:"revision"` // of the declaration's record; of two parcels of one declaration the higher one is newer
 	Occasion    Occasion  `json:"occasion"`
 	At          time.Time `json:"at"` // the instant of the occasion
 	// Certificates are those that the declaration cites and that have come, in its order.
@@ -75,10 +76,7 @@ type File struct {
 // maxManifest bounds a manifest, in octets; that of 1000 certificates has less than a fifth.
 const maxManifest = 8 << 20
 
-var (
-	digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	idPattern     = regexp.MustCompile(`^ho[0-9a-f]{24}$`)
-)
+var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // ReadManifest reads a manifest, strictly: what it does not say rightly it does not say.
 func ReadManifest(data []byte) (Manifest, error) {
@@ -112,10 +110,10 @@ func (m Manifest) check() error {
 	switch {
 	case m.Format != Format:
 		return fmt.Errorf("format: want %q, found %q", Format, m.Format)
-	case !idPattern.MatchString(m.ID) || m.ID != IDOf(m.Declaration, m.Version, m.Occasion):
-		return fmt.Errorf("id: %q is not that of version %d of declaration %q, %s", m.ID, m.Version, m.Declaration, m.Occasion)
-	case m.Declaration == "" || m.Version < 1:
-		return fmt.Errorf("declaration: want a number and a version from 1, found %q and %d", m.Declaration, m.Version)
+	case m.Declaration == "" || m.Version < 1 || m.Revision < 1:
+		return fmt.Errorf("declaration: want a number, a version and a revision from 1, found %q, %d and %d", m.Declaration, m.Version, m.Revision)
+	case m.ID != IDOf(m.Declaration, m.Revision):
+		return fmt.Errorf("id: want %q, that of revision %d of declaration %q, found %q", IDOf(m.Declaration, m.Revision), m.Revision, m.Declaration, m.ID)
 	case m.Occasion != OccasionAccepted && m.Occasion != OccasionCompleted:
 		return fmt.Errorf("occasion: want %s or %s, found %q", OccasionAccepted, OccasionCompleted, m.Occasion)
 	case len(m.Certificates) > maxCited:

@@ -45,7 +45,7 @@ func (d documents) Rendition(_ context.Context, c clearance.Imported) ([]byte, e
 	return fmt.Appendf(nil, "%%PDF-1.7 %s", c.Key), d.err
 }
 
-func (d documents) Report(_ context.Context, c clearance.Imported) ([]byte, error) {
+func (d documents) Report(_ context.Context, c clearance.Imported, _ time.Time) ([]byte, error) {
 	return fmt.Appendf(nil, `{"certificate":%q,"state":%q}`, c.Key, c.State), d.err
 }
 
@@ -158,7 +158,7 @@ func (w *world) imported(reference string) clearance.Imported {
 // filing is a declaration that cites the certificates.
 func (w *world) filing(number string, references ...string) handover.Filing {
 	w.Helper()
-	f := handover.Filing{Declaration: number, Version: 1, At: w.clock.Now(), Body: json.RawMessage(`{"number":"` + number + `"}`)}
+	f := handover.Filing{Declaration: number, Version: 1, Revision: 1, Occasion: handover.OccasionAccepted, At: w.clock.Now(), Body: json.RawMessage(`{"number":"` + number + `"}`)}
 	for _, r := range references {
 		f.Certificates = append(f.Certificates, w.imported(r))
 	}
