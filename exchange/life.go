@@ -142,7 +142,7 @@ func reasonsOf(r eco.CustomsResponse, status eco.CustomsStatus) (reasons []eco.R
 func merged(items []ItemStanding, r eco.CustomsResponse, message string) []ItemStanding {
 	all := slices.Clone(items)
 	for _, outcome := range r.Items {
-		now := ItemStanding{ItemOutcome: outcome, Said: r.IssueTime, Message: message}
+		now := ItemStanding{ItemOutcome: outcome, Declaration: r.Declaration, Said: r.IssueTime, Message: message}
 		at := slices.IndexFunc(all, func(s ItemStanding) bool { return s.Item == outcome.Item })
 		switch {
 		case at < 0:

@@ -488,9 +488,10 @@ func (d Dealings) Verifying() bool {
 	return slices.ContainsFunc(d.Verifications, func(v Verification) bool { return v.Reply == "" })
 }
 
-// ItemStanding is what customs said last of an item, when and in which message.
+// ItemStanding is what customs said last of an item, when, by which declaration and in which message.
 type ItemStanding struct {
 	eco.ItemOutcome
+	Declaration string `json:"declaration,omitempty"`
 	Said    time.Time `json:"said"`
 	Message string    `json:"message_id"`
 }
