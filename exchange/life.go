@@ -7,9 +7,9 @@ import (
 	"github.com/ecogate/ecogate/eco"
 )
 
-// lifeOf is where a certificate stands in its life cycle. Deliveries and conflicts move the record's State alone, so that is what holds.
+// Life is where a certificate stands in its life cycle. Deliveries and conflicts move the record's State alone, so that is what holds.
 // When a certificate ends its validity is for the importing customs to judge: no end is set.
-func lifeOf(c Certificate) eco.Life {
+func (c Certificate) Life() eco.Life {
 	life := eco.Life{Side: eco.SideImporting, Content: c.Content}
 	if c.Direction == Outbound {
 		life.Side = eco.SideExporting
@@ -31,7 +31,7 @@ func lifeOf(c Certificate) eco.Life {
 // Deadlines lists what either side still has to do about a certificate of that form, and until when, the earliest first. Clocks of
 // the certificate run from its record here. What customs or this node doubt by themselves asks nobody for a reply.
 func (c Certificate) Deadlines(form eco.Form) []eco.Deadline {
-	life := lifeOf(c)
+	life := c.Life()
 	life.Began = c.Recorded
 	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(r eco.Verification) bool { return r.ID == customsDoubt || r.ID == issuerDoubt })
 	return form.Deadlines(c.Data.IssuedAt, life)
@@ -40,7 +40,7 @@ func (c Certificate) Deadlines(form eco.Form) []eco.Deadline {
 // moved is the change that events make to a certificate, and dealings says what else is known of it then. The error is an
 // *eco.IllegalMove.
 func moved(c Certificate, dealings Dealings, events ...eco.Event) (Change, error) {
-	life := lifeOf(c)
+	life := c.Life()
 	for _, e := range events {
 		next, err := eco.Next(life, e)
 		if err != nil {
@@ -91,7 +91,7 @@ func responseEvents(c Certificate, before, after tally, r eco.CustomsResponse, b
 		e.At, e.By = at, by
 		events = append(events, e)
 	}
-	for _, request := range lifeOf(c).Requests {
+	for _, request := range c.Life().Requests {
 		if request.ID == customsDoubt && !after.suspended || request.ID != customsDoubt && c.Direction == Inbound && !request.Replied.IsZero() {
 			add(eco.Event{Kind: eco.EventClose, Reference: request.ID})
 		}

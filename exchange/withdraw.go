@@ -252,7 +252,7 @@ func (n *Node) Resend(ctx context.Context, actor string, q CertificateQuery) (Sa
 	if failed {
 		event.Kind = eco.EventRelease
 	}
-	if _, err := eco.Next(lifeOf(c), event); err != nil {
+	if _, err := eco.Next(c.Life(), event); err != nil {
 		return Said{}, err
 	}
 	carrier, err := n.carrying(ctx, c)

@@ -1,4 +1,4 @@
-// Package bolt is exchange.Store, exchange.Keeper and partners.Store on local files, for one process: records in one go.etcd.io/bbolt file, and the
+// Package bolt is exchange.Store, exchange.Keeper, clearance.Store and partners.Store on local files, for one process: records in one go.etcd.io/bbolt file, and the
 // bytes of messages in one append-only file per month, or in files of their own if they are many. It knows how records, indexes,
 // the delivery queue and the audit log lie on disk and when they are durable. What a message means, when it is tried again and
 // who may ask is left to exchange.
@@ -34,7 +34,7 @@
 //
 // Read bolt.go (open, close), commit.go (the committer), raw.go and large.go (content), index.go (what is found how), record.go, then
 // enqueue.go, accept.go, change.go and queue.go for the four writing methods, order.go for messages that have an order, query.go for the
-// reading methods, keeper.go for those of exchange.Keeper, registry.go for those of partners.Store, audit.go, and check.go.
+// reading methods, keeper.go for those of exchange.Keeper, clearance.go and docket.go for those of clearance.Store, registry.go for those of partners.Store, audit.go, and check.go.
 package bolt
 
 import (
@@ -85,7 +85,7 @@ type Options struct {
 	Point func(name string)
 }
 
-// Store is an exchange.Store, an exchange.Keeper and a partners.Store. It is safe for concurrent use. Make it with Open; call Close.
+// Store is an exchange.Store, an exchange.Keeper, a clearance.Store and a partners.Store. It is safe for concurrent use. Make it with Open; call Close.
 type Store struct {
 	path       string // of state.db
 	db         *bbolt.DB
@@ -115,8 +115,9 @@ const (
 	// former for damaged and the latter for accepted. Version 3 has certificates with dealings, which an older program would drop.
 	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
 	// it brought, and has the index of signers, which Open adds to what an older program wrote; and it has the partners' registry, and
-	// certificates that do not count: an older program would trust what the registry does not trust any more, and count them.
-	schemaVersion = 4
+	// certificates that do not count: an older program would trust what the registry does not trust any more, and count them. Version 5 has
+	// dockets, and lives that keep to them: an older program would give away what declarations have reserved.
+	schemaVersion = 5
 	defaultLarge  = 1 << 20
 )
 

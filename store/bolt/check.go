@@ -31,7 +31,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil {
 		err = s.view(func(tx *bbolt.Tx) error {
 			c.tx = tx
-			for _, step := range []func() error{c.messages, c.certificates, c.indexes, c.waiting, c.lines, c.pauses, c.registry, c.proposals, c.rawFiles, c.largeFiles, c.auditChain} {
+			for _, step := range []func() error{c.messages, c.certificates, c.dockets, c.indexes, c.waiting, c.lines, c.pauses, c.registry, c.proposals, c.rawFiles, c.largeFiles, c.auditChain} {
 				if err := step(); err != nil {
 					return err
 				}

@@ -14,7 +14,7 @@ import (
 )
 
 // The buckets of state.db. messages, certificates and audit hold records under their number; entries in ids, references,
-// states, signers, due and leases follow from the records by messageEntries and certificateEntries alone, which Check uses to
+// states, signers, due and leases follow from the records by messageEntries and certificateEntries, those in filed by docketEntries alone, which Check uses to
 // compare the two; raw, months and large say where raw bytes lie.
 const (
 	bucketMeta          = "meta"          // "schema" -> decimal version
@@ -36,16 +36,18 @@ const (
 	bucketLarge         = "large"         // month, digest -> size: content in files of their own
 	bucketRegistry      = "registry"      // kind, id, version -> sealed partners.Entry
 	bucketProposals     = "proposals"     // number -> sealed partners.Proposal
+	bucketDockets       = "dockets"       // kind, id -> sealed clearance.Docket; its sequence numbers them
+	bucketFiled         = "filed"         // what dockets are found by; see docket.go
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
-	bucketWaiting, bucketPauses, bucketRegistry, bucketProposals,
+	bucketWaiting, bucketPauses, bucketRegistry, bucketProposals, bucketDockets, bucketFiled,
 }
 
 // derivedBuckets follow from the records.
-var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue, bucketLeases}
+var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue, bucketLeases, bucketFiled}
 
 // What an id or reference is used for; the byte that follows it in a key.
 const (

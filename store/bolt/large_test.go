@@ -627,8 +627,8 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, dir, func(tx *bbolt.Tx) error {
-		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "4" {
-			t.Errorf("schema version %q, want 4: a program of version 1 must not open it", version)
+		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "5" {
+			t.Errorf("schema version %q, want 5: a program of version 1 must not open it", version)
 		}
 		return nil
 	})

@@ -1,9 +1,9 @@
-// Package storetest is the contract of exchange.Store, exchange.Keeper and partners.Store as a test suite that every store passes: each sentence of the
+// Package storetest is the contract of exchange.Store, exchange.Keeper, clearance.Store and partners.Store as a test suite that every store passes: each sentence of the
 // interfaces' comments is a test here, and a model test compares random sequences of calls with a plain in-memory store.
 // What only one store promises (files, locks, leases after a restart) is left to that store's own tests.
 //
 // Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, order.go those of messages that have
-// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, registry.go those of partners.Store, model.go the model.
+// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, registry.go those of partners.Store, clearance.go those of clearance.Store, model.go the model.
 package storetest
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
@@ -28,6 +29,7 @@ type Store interface {
 	exchange.Store
 	exchange.Keeper
 	partners.Store
+	clearance.Store
 }
 
 // Opener opens the store that is kept in dir, an empty directory at first, and returns it with the function that closes it.
@@ -98,6 +100,14 @@ var contract = []struct {
 	{"EntriesFollowTheNewest", entriesFollowTheNewest},
 	{"EntriesTogetherOneWins", entriesTogetherOneWins},
 	{"ProposalsAreDecidedOnce", proposalsAreDecidedOnce},
+	{"DocketsAreFiledAndFound", docketsAreFiledAndFound},
+	{"DocketsByDueAndPage", docketsByDueAndPage},
+	{"DocketsFollowTheNewest", docketsFollowTheNewest},
+	{"FileIsAllOrNothing", fileIsAllOrNothing},
+	{"FileTogetherOneWins", fileTogetherOneWins},
+	{"MovesChangeCertificates", movesChangeCertificates},
+	{"ImportedFilters", importedFilters},
+	{"HappeningsAreTheAuditLog", happeningsAreTheAuditLog},
 	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
 	{"ClaimLetsPartnersTakeTurns", claimLetsPartnersTakeTurns},
