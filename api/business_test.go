@@ -31,7 +31,7 @@ func TestBusinessMessagesAreSentForThoseWhoMay(t *testing.T) {
 		{"cancellations", `{` + named + `, "reason": "error"}`, []string{issuerSecret}, "cancels R 1 KR ATIGA-D KR: error"},
 		{"retransmissions", `{` + named + `}`, []string{issuerSecret}, "resends R 1 KR ATIGA-D KR: "},
 		{"customs-responses", `{` + named + `, "declaration": "D1", "items": [{"item": 1, "status": "used-up"}]}`, []string{officerSecret},
-			"responds to R 1 KR ATIGA-D KR: {Declaration:D1 Items:[{Item:1 Status:used-up Quantity:<nil> Reasons:[]}] Note:}"},
+			"responds to R 1 KR ATIGA-D KR: {Declaration:D1 Items:[{Item:1 Status:used-up Quantity:<nil> Reasons:[] Refund:false}] Note: ID:}"},
 		{"verification-requests", `{` + named + `, "ground": "random"}`, []string{officerSecret}, "doubts R 1 KR ATIGA-D KR: random"},
 		{"verification-replies", `{` + named + `, "result": "confirmed"}`, []string{issuerSecret, officerSecret}, "clarifies R 1 KR ATIGA-D KR: confirmed"},
 	} {
