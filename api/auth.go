@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
 
@@ -20,10 +21,17 @@ type Role string
 // The roles.
 const (
 	RoleIssuer   Role = "issuer"   // submits issued certificates and follows them
-	RoleBroker   Role = "broker"   // looks up received certificates
+	RoleBroker   Role = "broker"   // looks up received certificates of importers that mandated him, or of which he knows enough
+	RoleImporter Role = "importer" // looks up received certificates that are for its own parties, and mandates brokers
 	RoleOfficer  Role = "officer"  // looks up received certificates, reads messages
 	RoleOperator Role = "operator" // runs the node; reads everything, submits nothing
+	RoleCustoms  Role = "customs"  // the customs system: looks up received certificates, takes what was declared
 )
+
+// Roles lists every role.
+func Roles() []Role {
+	return []Role{RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms}
+}
 
 // Key is one user's secret, known here only by its digest.
 type Key struct {
@@ -33,6 +41,8 @@ type Key struct {
 	// SHA256 is the digest of the secret's octets, in hex. The secret should have 128 random bits or more, and CheckSecret
 	// refuses what cannot; the digest is not stretched.
 	SHA256 string
+	// Parties are who the holder is or works for: only RoleBroker and RoleImporter have any.
+	Parties []eco.PartyName
 }
 
 // MinSecret is the number of octets that the secret of a key has at least.
@@ -78,10 +88,8 @@ func digestKeys(keys []Key) ([]digestedKey, error) {
 		if k.Name == "" {
 			return nil, fmt.Errorf("api key %d: name is missing", i+1)
 		}
-		switch k.Role {
-		case RoleIssuer, RoleBroker, RoleOfficer, RoleOperator:
-		default:
-			return nil, fmt.Errorf("api key %q: role %q is none of issuer, broker, officer, operator", k.Name, k.Role)
+		if !slices.Contains(Roles(), k.Role) {
+			return nil, fmt.Errorf("api key %q: role %q is none of %q", k.Name, k.Role, Roles())
 		}
 		d := digestedKey{Key: k}
 		sum, err := hex.DecodeString(k.SHA256)
@@ -167,7 +175,7 @@ func (r Role) sees(d exchange.Direction) bool {
 		return true
 	case RoleIssuer:
 		return d == exchange.Outbound
-	case RoleBroker, RoleOfficer:
+	case RoleBroker, RoleImporter, RoleOfficer, RoleCustoms:
 		return d == exchange.Inbound
 	}
 	return false

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/internal/config"
 )
 
@@ -19,6 +20,13 @@ func apiKeys(cfg config.Config) (*api.KeySet, error) {
 	keys := make([]api.Key, len(digests))
 	for i, k := range cfg.APIKeys {
 		keys[i] = api.Key{Name: k.Name, Role: api.Role(k.Role), SHA256: digests[i]}
+		for _, party := range k.Parties {
+			name, err := eco.ParsePartyName(party)
+			if err != nil {
+				return nil, fmt.Errorf("api_keys[%d].parties: %w", i, err)
+			}
+			keys[i].Parties = append(keys[i].Parties, name)
+		}
 	}
 	set, err := api.NewKeySet(keys)
 	if err != nil {

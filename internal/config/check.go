@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/intake"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -180,6 +181,21 @@ func (l *loader) apiKeys(keys []APIKey) {
 			rule{k.KeySHA256 != "" && digests[k.KeySHA256], at + ".key_sha256", sharedKey},
 		)
 		names[k.Name], digests[k.KeySHA256] = true, true
+		l.parties(at, k)
+	}
+}
+
+// parties judges those of an API key.
+func (l *loader) parties(at string, k APIKey) {
+	l.rules(
+		rule{len(k.Parties) > 0 && !k.Role.HasParties(), at + ".parties", fmt.Sprintf("are for the roles %s and %s", RoleBroker, RoleImporter)},
+		rule{k.Role == RoleImporter && len(k.Parties) == 0, at + ".parties", "is required for an importer: who it is"},
+		rule{len(k.Parties) > MaxParties, at + ".parties", fmt.Sprintf("has %d entries; %d are the most", len(k.Parties), MaxParties)},
+	)
+	for i, party := range k.Parties {
+		if _, err := eco.ParsePartyName(party); err != nil {
+			l.rules(rule{true, fmt.Sprintf("%s.parties[%d]", at, i), err.Error()})
+		}
 	}
 }
 

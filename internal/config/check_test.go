@@ -57,6 +57,13 @@ agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'
 		{"two API keys of one name", "api_keys: [{name: a, role: operator, key_file: f}, {name: a, role: issuer, key_file: g}]", `node.yaml:6: api_keys[1].name: "a" stands here twice`},
 		{"one API key under two names", "api_keys: [{name: a, role: operator, key_sha256: " + digest + "}, {name: b, role: issuer, key_sha256: " + digest + "}]", "node.yaml:6: api_keys[1].key_sha256: is another"},
 
+		{"broker with parties", "api_keys: [{name: a, role: broker, key_file: f, parties: ['TAX:1', 'name: Acme Ltd.']}]", ""},
+		{"broker without parties", "api_keys: [{name: a, role: broker, key_file: f}]", ""},
+		{"customs system", "api_keys: [{name: a, role: customs, key_file: f}]", ""},
+		{"officer with parties", "api_keys: [{name: a, role: officer, key_file: f, parties: ['TAX:1']}]", "node.yaml:6: api_keys[0].parties: are for the roles broker and importer"},
+		{"importer without parties", "api_keys: [{name: a, role: importer, key_file: f}]", "node.yaml:6: api_keys[0].parties: is required for an importer"},
+		{"party without scheme", "api_keys: [{name: a, role: importer, key_file: f, parties: [Acme]}]", `node.yaml:6: api_keys[0].parties[0]: party "Acme" is not written SCHEME:VALUE`},
+
 		{"no workers", "delivery: {workers: 0}", "node.yaml:6: delivery.workers"},
 		{"more per partner than workers", "delivery: {workers: 2, per_partner: 3}", "node.yaml:6: delivery.per_partner: 3 is not between 1 and workers (2)"},
 		{"poll without end", "delivery: {poll: 0s}", "node.yaml:6: delivery.poll"},

@@ -145,6 +145,8 @@ type APIKey struct {
 	// Name stands in audit records as the actor.
 	Name string `yaml:"name"`
 	Role Role   `yaml:"role"`
+	// Parties are who the holder is or works for, each as eco.ParsePartyName reads it; roles broker and importer only.
+	Parties []string `yaml:"parties"`
 	// KeySHA256 is the SHA-256, in hex, of the key without the newline after it.
 	KeySHA256 string `yaml:"key_sha256" secret:"true"`
 	// KeyFile is a file that holds the key itself; white space around it does not count.
@@ -157,13 +159,23 @@ type Role string
 // The roles.
 const (
 	RoleIssuer   Role = "issuer"   // submits issued certificates
-	RoleBroker   Role = "broker"   // looks up
+	RoleBroker   Role = "broker"   // looks up what concerns the importers that mandated him
+	RoleImporter Role = "importer" // looks up what concerns its own parties, and mandates brokers
 	RoleOfficer  Role = "officer"  // looks up, reads messages
 	RoleOperator Role = "operator" // runs the node
+	RoleCustoms  Role = "customs"  // the customs system: looks up, takes what was declared
 )
 
+// MaxParties is the most that APIKey.Parties may have.
+const MaxParties = 100
+
+// HasParties reports whether keys of this role may state APIKey.Parties.
+func (r Role) HasParties() bool { return r == RoleBroker || r == RoleImporter }
+
 // Roles lists every role.
-func Roles() []Role { return []Role{RoleIssuer, RoleBroker, RoleOfficer, RoleOperator} }
+func Roles() []Role {
+	return []Role{RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms}
+}
 
 // Delivery paces the outbound flow.
 type Delivery struct {
