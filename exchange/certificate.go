@@ -81,8 +81,13 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return n.unavailable(err), false
 	}
-	if arrival.Reply, err = n.replyTo(ctx, r, certificate); err != nil {
+	if arrival.Reply, err = n.replyTo(ctx, r, certificate, changes); err != nil {
 		return n.unavailable(err), false
+	}
+	if r.record.Kind == KindCertificate {
+		if err := n.tellConflict(ctx, r, certificate, changes); err != nil {
+			return n.unavailable(err), false
+		}
 	}
 	fault.Point("receive.composed")
 	accepted, err := n.accept(ctx, arrival)
@@ -111,9 +116,9 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 
 // replyTo composes what answers a certificate: its acknowledgment or, where the agreement has business answers travel in the
 // HTTP response, those with the acknowledgment. nil is nothing.
-func (n *Node) replyTo(ctx context.Context, r *reception, c *Certificate) (*Departure, error) {
+func (n *Node) replyTo(ctx context.Context, r *reception, c *Certificate, changes []Change) (*Departure, error) {
 	if r.record.Kind == KindCertificate && r.answersInResponse() && r.agreement.SyncReply != partners.SyncReplySignals {
-		return n.answerTo(ctx, r, c)
+		return n.answerTo(ctx, r, c, changes)
 	}
 	return n.acknowledgment(r)
 }
