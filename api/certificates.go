@@ -106,8 +106,12 @@ type Dealings struct {
 	Predecessor *exchange.CertificateKey `json:"predecessor,omitempty"`
 }
 
-// dealings are those of a certificate, nil if nothing was said.
-func dealings(d exchange.Dealings) *Dealings {
+// dealings are those of a certificate, nil if nothing was said. A withdrawal that the partner refused is none.
+func dealings(c exchange.Certificate) *Dealings {
+	d := c.Dealings
+	if c.State != exchange.CertificateCancelled && c.State != exchange.CertificateReplaced {
+		d.Withdrawn, d.Successor = "", nil
+	}
 	if d.Items == nil && d.Verifications == nil && d.Withdrawn == "" && d.Predecessor == nil {
 		return nil
 	}
@@ -301,7 +305,7 @@ func match(c exchange.Certificate, role Role) Match {
 	}
 	m.Certificate = &c.Data
 	m.Findings = c.Findings
-	m.Dealings = dealings(c.Dealings)
+	m.Dealings = dealings(c)
 	m.Document = &Document{
 		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner, SignerRevoked: c.SignerRevoked,
 	}

@@ -343,7 +343,7 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 // routes are all rows of the table but those of health, which have a listener of their own too.
 func (s *server) routes() []route {
 	return slices.Concat(
-		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
+		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
 	)
 }
