@@ -337,7 +337,7 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 func (s *server) routes() []route {
 	return slices.Concat(
 		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
-		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
+		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(), s.declarationRoutes(), s.dutyRoutes(),
 	)
 }
 
@@ -345,6 +345,7 @@ func (s *server) routes() []route {
 const (
 	tagCertificates = "Certificates"
 	tagBusiness     = "Business messages"
+	tagClearance    = "Declarations"
 	tagMessages     = "Messages"
 	tagPartners     = "Partners"
 	tagIssuers      = "Issuing bodies"
@@ -353,4 +354,4 @@ const (
 	tagService      = "Service"
 )
 
-var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagService}
+var tags = []string{tagCertificates, tagBusiness, tagClearance, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagService}
