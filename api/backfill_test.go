@@ -28,7 +28,9 @@ func TestBackfillMarksWhatIsSubmitted(t *testing.T) {
 	if _, err := f.client(issuerSecret).Submit(t.Context(), "KR", certificateJSON(t)); err != nil {
 		t.Fatal(err)
 	}
-	own := func(c eco.Certificate, reason string) eco.PaperIssue { return eco.PaperIssue{Number: c.Reference, IssuedAt: c.IssuedAt, Reason: reason} }
+	own := func(c eco.Certificate, reason string) eco.PaperIssue {
+		return eco.PaperIssue{Number: c.Reference, IssuedAt: c.IssuedAt, Reason: reason}
+	}
 	if len(taken) != 4 {
 		t.Fatalf("%d certificates were taken", len(taken))
 	}
