@@ -343,7 +343,10 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 // routes are all rows of the table but those of health, which have a listener of their own too.
 func (s *server) routes() []route {
 	return slices.Concat(
-		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
+		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(),
+		s.declarationRoutes(),
+		s.dutyRoutes(),
+		s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
 	)
 }
@@ -352,6 +355,7 @@ func (s *server) routes() []route {
 const (
 	tagCertificates = "Certificates"
 	tagBusiness     = "Business messages"
+	tagClearance    = "Declarations"
 	tagMessages     = "Messages"
 	tagPartners     = "Partners"
 	tagIssuers      = "Issuing bodies"
@@ -364,6 +368,7 @@ const (
 var tags = openapi3.Tags{
 	{Name: tagCertificates, Description: "Certificates of origin: submitting, finding and reading them."},
 	{Name: tagBusiness, Description: "What is said of a certificate that is there, and asked about it."},
+	{Name: tagClearance, Description: "Import declarations that cite certificates, decisions about them, and what is to be done until when."},
 	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
 	{Name: tagPartners, Description: "Partners, and how deliveries to them stand."},
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},
