@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -286,7 +288,7 @@ func (c *Client) Parcel(ctx context.Context, id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.Parcel == nil || sum(content) != h.Parcel.SHA256 {
+	if sum := sha256.Sum256(content); h.Parcel == nil || hex.EncodeToString(sum[:]) != h.Parcel.SHA256 {
 		return nil, fmt.Errorf("handover %s: %w", id, handover.ErrOtherContent)
 	}
 	return content, nil

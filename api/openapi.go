@@ -13,6 +13,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/clearance/handover"
 )
 
 // OpenAPIVersion is that of the specification that the document follows. 3.0 is what generators of clients read everywhere.
@@ -274,12 +276,13 @@ func headerRef(name string) *openapi3.HeaderRef {
 
 // answerHeaders are the fields of answers that the document tells of.
 var answerHeaders = map[string]string{
-	HeaderCorrelationID: "The number of this request in the node's log: the caller's own if the request had a usable one.",
-	HeaderFindings:      "The characters that could not be printed: a JSON array of findings in ASCII.",
-	"ETag":              "Entity tag (RFC 9110 §8.8.3).",
-	"Location":          "Path of what was made.",
-	"Retry-After":       "Seconds to wait before the request is repeated.",
-	"WWW-Authenticate":  "The challenge (RFC 6750 §3).",
+	HeaderCorrelationID:           "The number of this request in the node's log: the caller's own if the request had a usable one.",
+	HeaderFindings:                "The characters that could not be printed: a JSON array of findings in ASCII.",
+	"ETag":                        "Entity tag (RFC 9110 §8.8.3).",
+	"Location":                    "Path of what was made.",
+	handover.HeaderIdempotencyKey: "The key that repetitions of the parcel have, in quotes.",
+	"Retry-After":                 "Seconds to wait before the request is repeated.",
+	"WWW-Authenticate":            "The challenge (RFC 6750 §3).",
 }
 
 // problems adds what an operation answers in error: one response for each status, shared by all operations with the same codes.
@@ -341,6 +344,7 @@ func (s *server) routes() []route {
 	return slices.Concat(
 		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
+		s.handoverRoutes(),
 	)
 }
 
@@ -353,7 +357,8 @@ const (
 	tagIssuers      = "Issuing bodies"
 	tagCredentials  = "Credentials"
 	tagRegistry     = "Registry"
+	tagHandovers    = "Handovers"
 	tagService      = "Service"
 )
 
-var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagService}
+var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagHandovers, tagService}

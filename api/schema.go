@@ -11,6 +11,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -55,6 +57,10 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[handover.State]():    enumOf("HandoverState", handover.States()...),
+	reflect.TypeFor[handover.Occasion](): enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
+	reflect.TypeFor[handover.Verdict]():  enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
+
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
 		partners.StateRetired, partners.StateRevoked, partners.StateWithheld),
@@ -90,6 +96,13 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[exchange.Part]():      "MessagePart",
 	reflect.TypeFor[exchange.Announced](): "SentAnnouncement",
 	reflect.TypeFor[exchange.Taken]():     "TakenAnnouncement",
+
+	reflect.TypeFor[handover.Attempt]():      "HandoverAttempt",
+	reflect.TypeFor[handover.Listed]():       "ListedHandover",
+	reflect.TypeFor[handover.Cited]():        "CitedCertificate",
+	reflect.TypeFor[handover.ParcelInfo]():   "Parcel",
+	reflect.TypeFor[handover.Confirmation](): "ParcelConfirmation",
+	reflect.TypeFor[clearance.Key]():         "ImportedKey",
 
 	reflect.TypeFor[eco.VerificationRequest](): "SaidVerificationRequest",
 	reflect.TypeFor[eco.VerificationReply]():   "SaidVerificationReply",

@@ -111,6 +111,9 @@ func decode(data []byte, out any) error {
 
 var namePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
 
+// maxDepth bounds how objects and lists lie in each other.
+const maxDepth = 8
+
 // checkNames refuses members that are there twice, and names in another spelling than ours: encoding/json takes the last of several and
 // any case, and another reader the first.
 func checkNames(data []byte) error {
@@ -126,6 +129,9 @@ func checkNames(data []byte) error {
 			return err
 		}
 		last := len(open) - 1
+		if last >= maxDepth {
+			return fmt.Errorf("want at most %d objects and lists in each other, found more", maxDepth)
+		}
 		switch token {
 		case json.Delim('{'):
 			open, isName = append(open, map[string]bool{}), true
