@@ -343,7 +343,7 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 func (s *server) routes() []route {
 	return slices.Concat(
 		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
-		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
+		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(), s.declarationRoutes(), s.dutyRoutes(),
 		s.handoverRoutes(),
 	)
 }
@@ -352,6 +352,7 @@ func (s *server) routes() []route {
 const (
 	tagCertificates = "Certificates"
 	tagBusiness     = "Business messages"
+	tagClearance    = "Declarations"
 	tagMessages     = "Messages"
 	tagPartners     = "Partners"
 	tagIssuers      = "Issuing bodies"
@@ -361,4 +362,4 @@ const (
 	tagService      = "Service"
 )
 
-var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagHandovers, tagService}
+var tags = []string{tagCertificates, tagBusiness, tagClearance, tagHandovers, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagService}
