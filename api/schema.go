@@ -113,10 +113,9 @@ var names = map[reflect.Type]string{
 
 	reflect.TypeFor[handover.Attempt]():      "HandoverAttempt",
 	reflect.TypeFor[handover.Listed]():       "ListedHandover",
-	reflect.TypeFor[handover.Cited]():        "CitedCertificate",
+	reflect.TypeFor[handover.Cited]():        "HandedCertificate",
 	reflect.TypeFor[handover.ParcelInfo]():   "Parcel",
 	reflect.TypeFor[handover.Confirmation](): "ParcelConfirmation",
-	reflect.TypeFor[clearance.Key]():         "ImportedKey",
 
 	reflect.TypeFor[eco.VerificationRequest](): "SaidVerificationRequest",
 	reflect.TypeFor[eco.VerificationReply]():   "SaidVerificationReply",
