@@ -233,6 +233,7 @@ func (l *loader) clearance(c Config) {
 		rule{c.Clearance.WarnDays < 0 || c.Clearance.WarnDays > 365, "clearance.warn_days", fmt.Sprintf("%d is not between 0 and 365", c.Clearance.WarnDays)},
 		rule{c.Clearance.EscalateTo != "officer" && c.Clearance.EscalateTo != "operator", "clearance.escalate_to", fmt.Sprintf("%q is neither officer nor operator", c.Clearance.EscalateTo)},
 	)
+	l.customsSystem(c.Clearance.CustomsSystem)
 }
 
 // maxTransfer is how long the largest message may take at the least rate. Beyond it the time that is added to timeouts
