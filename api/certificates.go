@@ -2,20 +2,26 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/intake"
+	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -117,6 +123,80 @@ type Document struct {
 	Signer string `json:"signer,omitempty"`
 	// SignerRevoked says that this credential is known to be revoked, before the document was received or after.
 	SignerRevoked *exchange.SignerRevoked `json:"signer_revoked,omitempty"`
+}
+
+// certificateRoutes are the paths of certificates: submitting, finding and reading them.
+func (s *server) certificateRoutes() []route {
+	seen := []parameter{
+		query[exchange.Direction]("direction", "Imported or exported ones; all that the role sees without it."),
+		query[string]("country", "Issuing country, two letters in any case."),
+		query[eco.FormCode]("form", "Code of the form."),
+	}
+	finders := slices.DeleteFunc(Roles(), func(r Role) bool { return r == RoleImporter })
+	byReference := append([]parameter{pathText("reference", "The certificate's number in any spelling; it may hold slashes.")}, seen...)
+	return []route{
+		{
+			method: http.MethodPost, path: base + "/certificates", roles: []Role{RoleIssuer}, handle: s.submit,
+			operation: operation{
+				id: "submitCertificate", tag: tagCertificates, summary: "Submits an issued certificate, or with the parameter partner a file of certificates",
+				parameters: []parameter{
+					query[string](paramPartner, "Id of the partner; the body is a file then."),
+					query[intake.Format](paramFormat, "What a file is; otherwise its media type says it."),
+				},
+				takes: []body{
+					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[submissionRequest]()},
+					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[eco.Certificate]()},
+					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[foreignCertificate]()},
+					{media: echo.MIMEMultipartForm, parts: []formPart{
+						{name: fieldSubmission, of: reflect.TypeFor[submissionRequest]()}, {name: fieldAttachment, list: true},
+					}},
+					{media: mediaXLSX}, {media: mediaCSV},
+				},
+				answers: []answer{
+					answersJSON[Submission](http.StatusCreated, "Taken; it is durable.", echo.HeaderLocation),
+					answersJSON[TakenFile](http.StatusCreated, ""),
+					answersJSON[Submission](http.StatusOK, "The same was submitted before.", echo.HeaderLocation),
+					answersJSON[TakenFile](http.StatusOK, ""),
+				},
+				problems: []Code{
+					CodeUnknownPartner, CodeInvalid, CodeFaultyFile, CodeNoAgreement, CodeNotInForce, CodeNotAuthorised, CodeNoTimeStamp, CodeConflict, CodeIllegalMove,
+					CodeOverAgreement, CodeNotAgreed, CodeNotFound, CodeAmbiguous, CodeUnderway, CodeFull,
+				},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificate-schema", roles: Roles(), handle: s.schema,
+			operation: operation{
+				id: "certificateSchema", tag: tagCertificates, summary: "The JSON Schema of a certificate, draft 2020-12",
+				answers: []answer{{status: http.StatusOK, about: "The schema.", media: schema.MediaType, of: reflect.TypeFor[json.RawMessage]()}},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
+			operation: operation{
+				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
+				parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
+			operation: operation{
+				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF",
+				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
+				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
+				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/documents/{seq}", roles: finders, handle: s.document,
+			operation: operation{
+				id: "readDocument", tag: tagCertificates, summary: "The signed UBL document of a certificate as it is stored",
+				parameters: append([]parameter{pathNumber("seq", "Number of the certificate's record.")}, downloadHeaders()...),
+				answers:    downloads(echo.MIMEApplicationXML, "The octets that the document's signature holds for."),
+				problems:   []Code{CodeNotFound, CodeInConflict, CodeDropped, CodeDamaged},
+			},
+		},
+	}
 }
 
 // submit answers POST /certificates. It may be repeated: the same certificate gives the same message.
@@ -240,6 +320,9 @@ func withheld(c exchange.Certificate, role Role) bool {
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
 func (s *server) document(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	text, err := param(c, "seq")
 	if err != nil {
 		return err

@@ -114,6 +114,18 @@ type ImportedQuery struct {
 	Country   string
 	Form      eco.FormCode
 	Partner   string
+	State     eco.State
+	// Invoice is the number of one of its invoices, Transport that of one of its transport documents (TransportDocuments), each in any
+	// spelling, as references are.
+	Invoice, Transport string
+	// Exporter is a name of its exporter; Importers selects those for which one of them is a name of importer, consignee or party to notify
+	// (eco.Certificate.ImporterNames).
+	Exporter  eco.PartyName
+	Importers []eco.PartyName
+	// IssuedFrom and IssuedUntil are the first and the last day of issue.
+	IssuedFrom, IssuedUntil eco.Date
+	// Recorded is not before ReceivedFrom and before ReceivedUntil.
+	ReceivedFrom, ReceivedUntil time.Time
 	// Before returns only records with a smaller Seq, for paging. Limit defaults to 100.
 	Before uint64
 	Limit  int

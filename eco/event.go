@@ -25,15 +25,18 @@ const (
 
 	EventReceive  EventKind = "receive"  // Content; Declared, ValidUntil and SingleUse if known
 	EventAdmit    EventKind = "admit"    // may be used from now on
-	EventRefuse   EventKind = "refuse"   // rejected at the door; Reasons
-	EventSettle   EventKind = "settle"   // a person decided that this one of two documents in conflict holds
-	EventCite     EventKind = "cite"     // Reference of the import declaration
-	EventWithdraw EventKind = "withdraw" // Reference of a declaration that does not cite it any more
+	EventRefuse   EventKind = "refuse"   // rejected at the door; Reasons. On the exporting side: by a partner who had accepted it
+	EventSettle   EventKind = "settle"   // a person decided that this one of two documents in conflict holds. On the exporting side: the partner's
+	EventCite     EventKind = "cite"     // Reference of the import declaration; Items that it reserves, and HoldUntil if that may lapse
+	EventWithdraw EventKind = "withdraw" // Reference of a declaration that does not cite it any more: what it reserved is free
+	EventLapse    EventKind = "lapse"    // Reference of a declaration that has not used it by HoldUntil: as withdrawn
+	EventDraw     EventKind = "draw"     // Reference of a back-to-back certificate that took Items of it
+	EventReturn   EventKind = "return"   // Reference of a back-to-back certificate that gives Items back, or all without
 
 	// On both sides.
 
 	EventUse     EventKind = "use"     // written off: Items, or Exhausts, or neither where no quantities are told; Reference of the declaration
-	EventReverse EventKind = "reverse" // a use is undone: Items, or every use without
+	EventReverse EventKind = "reverse" // uses are undone, of the declaration Reference or of any: Items, or all without
 	EventDeny    EventKind = "deny"    // Reasons; Items if it is about some of them only
 	EventReopen  EventKind = "reopen"  // denial withdrawn after clarification; Items if it is about some of them only
 	EventVerify  EventKind = "verify"  // Reference of the request; Reasons
@@ -50,6 +53,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventIssue, EventRelease, EventSend, EventReceipt, EventFail, EventAccept, EventReject,
 		EventReceive, EventAdmit, EventRefuse, EventSettle, EventCite, EventWithdraw,
+		EventLapse, EventDraw, EventReturn,
 		EventUse, EventReverse, EventDeny, EventReopen, EventVerify, EventReply, EventClose,
 		EventCancel, EventReplace, EventExpire, EventResend,
 	}
@@ -68,11 +72,14 @@ type Event struct {
 	Reference string `json:"reference,omitempty"`
 	// Reasons say why, with codes of Reasons().
 	Reasons []Reason `json:"reasons,omitempty"`
-	// Items are the quantities that are written off or given back; for a denial and its withdrawal the items alone count.
+	// Items are the quantities that are reserved, written off or given back, each more than zero and in a unit that converts into the
+	// item's; for a denial and its withdrawal the items alone count.
 	Items []ItemQuantity `json:"items,omitempty"`
+	// HoldUntil is the instant from which a reservation may lapse; zero sets no end.
+	HoldUntil time.Time `json:"hold_until,omitzero"`
 	// Exhausts: nothing is left after this use, whatever the quantities. UNCL 1373 codes 12 and 14.
 	Exhausts bool `json:"exhausts,omitempty"`
-	// Override is an officer's reason to cite or write off a certificate after its validity, or to write off one that was
+	// Override is an officer's reason to cite, draw on or write off a certificate after its validity, or to write off one that was
 	// cancelled. ATIGA OCP Rule 14 allows belated presentation for goods that arrived in time, and for force majeure.
 	Override string `json:"override,omitempty"`
 
@@ -94,14 +101,14 @@ type ItemQuantity struct {
 }
 
 // Reopens reports whether events of this kind lead back from a terminal state: a denial that is withdrawn, and a use that is
-// undone. No other does.
-func (k EventKind) Reopens() bool { return k == EventReopen || k == EventReverse }
+// undone or a back-to-back certificate's share that is given back. No other does.
+func (k EventKind) Reopens() bool { return k == EventReopen || k == EventReverse || k == EventReturn }
 
 // needs are the fields that an event cannot be without.
 var needs = map[string][]EventKind{
 	"content":    {EventIssue, EventReceive},
 	"message_id": {EventSend, EventReceipt, EventFail, EventAccept, EventReject, EventResend},
-	"reference":  {EventCite, EventWithdraw, EventVerify, EventReply, EventClose, EventReplace},
+	"reference":  {EventCite, EventWithdraw, EventLapse, EventDraw, EventReturn, EventVerify, EventReply, EventClose, EventReplace},
 	"reasons":    {EventReject, EventRefuse, EventDeny, EventVerify},
 }
 

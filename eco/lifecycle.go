@@ -78,7 +78,8 @@ func (s State) Terminal() bool {
 type Life struct {
 	Side  Side  `json:"side"`
 	State State `json:"state"`
-	// Resume is the state that a suspended certificate, one in conflict and a denied one go back to.
+	// Resume is the state that a suspended certificate, one in conflict and a denied one go back to, and one that was used up after
+	// it was cancelled or had expired.
 	Resume State `json:"resume,omitempty"`
 	// Content identifies what the certificate says, as the Content of the event that began its life.
 	Content string `json:"content,omitempty"`
@@ -86,11 +87,14 @@ type Life struct {
 	ValidUntil Date `json:"valid_until,omitzero"`
 	// SingleUse: one declaration uses it up, whatever the quantities.
 	SingleUse bool `json:"single_use,omitempty"`
-	// Items are the balances of the items whose quantity is known, in the order of the certificate.
+	// Items are the balances of the items, in the order of the certificate: what Draws add up to.
 	Items []Balance `json:"items,omitempty"`
+	// Draws are what declarations and back-to-back certificates have reserved and written off, in the order of their first: at
+	// most MaxDraws.
+	Draws []Draw `json:"draws,omitempty"`
 	// Messages are the ids of the messages that carried it, oldest first. The exporting side holds answers to them.
 	Messages []string `json:"messages,omitempty"`
-	// Declarations are the import declarations that cite it and have not used or dropped it.
+	// Declarations are the import declarations that cite it and have not used or dropped it: at most MaxDraws.
 	Declarations []string `json:"declarations,omitempty"`
 	// Requests are the verifications that are open.
 	Requests []Verification `json:"requests,omitempty"`
@@ -101,40 +105,9 @@ type Life struct {
 	// Began is the instant of its issue or receipt, Changed that of the last move.
 	Began   time.Time `json:"began,omitzero"`
 	Changed time.Time `json:"changed,omitzero"`
+	// Steps are the states that it went through since moves are kept, oldest first, at most MaxSteps; the last is State.
+	Steps []Step `json:"steps,omitempty"`
 }
-
-// Balance is what is left of one item.
-type Balance struct {
-	// Item is Item.Number.
-	Item int `json:"item"`
-	// Declared is the quantity on the certificate; without a value nothing can be counted against the item.
-	Declared Measure `json:"declared,omitzero"`
-	// Used is the sum of what was written off, in the unit that Declared's is a multiple of (BaseUnit), so that it is exact.
-	Used Measure `json:"used,omitzero"`
-	// Denied: the importing customs denied the preference for this item.
-	Denied bool `json:"denied,omitempty"`
-}
-
-// Left is the quantity that may still be used, never below zero: in Declared's unit, or in that of Used where no decimal
-// would be exact. The zero Measure is an unknown quantity.
-func (b Balance) Left() Measure {
-	if b.Used.Value == "" || b.Declared.Value == "" {
-		return b.Declared
-	}
-	declared, _ := Convert(b.Declared, b.Used.Unit)
-	value, err := declared.Value.Sub(b.Used.Value)
-	if err != nil || value.Sign() < 0 {
-		value = "0"
-	}
-	left := Measure{Value: value, Unit: b.Used.Unit}
-	if inDeclared, err := Convert(left, b.Declared.Unit); err == nil {
-		return inDeclared
-	}
-	return left
-}
-
-// spent reports whether nothing is left of a known quantity.
-func (b Balance) spent() bool { return b.Declared.Value != "" && b.Left().Value.Sign() == 0 }
 
 // Verification is a request to verify a certificate. OCP Rule 18 of ATIGA; domain: 90 days for the reply, 180 in all.
 type Verification struct {
@@ -169,7 +142,8 @@ func (e *IllegalMove) Error() string {
 
 // Next is the life of a certificate after an event. An event that tells what is known already, such as a second receipt
 // or a copy of a partner's answer, changes nothing and is no error. Uses and what undoes them add up, so that a copy of
-// one is to be found before it comes here.
+// one is to be found before it comes here; what is reserved, and what a back-to-back certificate draws, takes the place of what the
+// same document reserved or drew before.
 //
 // An event that may not happen gives an *IllegalMove and l as it was. The rules are the tables of lifecycle_moves.go; the
 // life cycle behind them is that of the ATIGA Operational Certification Procedure, Rules 10 to 18 and 29 to 30, with what
@@ -200,6 +174,7 @@ func Next(l Life, e Event) (Life, error) {
 		}
 		if next.State != l.State {
 			next.Changed = e.At
+			next.Steps = stepped(l.Steps, Step{next.State, e.At})
 		}
 		return next, nil
 	}
@@ -211,11 +186,15 @@ func Next(l Life, e Event) (Life, error) {
 func (l Life) clone() Life {
 	l.Items, l.Messages = slices.Clone(l.Items), slices.Clone(l.Messages)
 	l.Declarations, l.Requests = slices.Clone(l.Declarations), slices.Clone(l.Requests)
+	l.Draws = slices.Clone(l.Draws)
+	for i := range l.Draws {
+		l.Draws[i].Items = slices.Clone(l.Draws[i].Items)
+	}
 	return l
 }
 
 // used reports whether anything was written off.
 func (l Life) used() bool {
 	return l.State == StateUsedInPart || l.State == StateUsedUp || l.Resume == StateUsedInPart || l.Resume == StateUsedUp ||
-		l.Exhausted || slices.ContainsFunc(l.Items, func(b Balance) bool { return b.Used.Value.Sign() > 0 })
+		l.Exhausted || l.drawn() || slices.ContainsFunc(l.Items, func(b Balance) bool { return b.Used.Value.Sign() > 0 })
 }

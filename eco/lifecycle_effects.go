@@ -119,42 +119,45 @@ func (l *Life) late(e Event) bool {
 	return !l.ValidUntil.IsZero() && DateOf(e.At.UTC()).After(l.ValidUntil)
 }
 
-// cite adds a declaration. What is presented after the last day needs an officer's reason.
+// cite adds a declaration, and holds the quantities that it states. What is presented after the last day needs an officer's reason.
 func (l *Life) cite(e Event) *refusal {
 	others := slices.DeleteFunc(slices.Clone(l.Declarations), func(d string) bool { return d == e.Reference })
 	switch {
 	case len(others) < len(l.Declarations):
-		return nil // It cites it already.
+		return l.reserve(e) // It cites it already.
 	case (l.State == StateExpired || l.late(e)) && e.Override == "":
 		return refuse(ReasonExpired, "presented after its validity, which ended on %s", l.ValidUntil)
 	case l.SingleUse && (len(others) > 0 || l.used()):
 		return refuse(ReasonExhausted, "one declaration uses it up, and another cites it or has used it")
+	case len(l.Declarations) >= MaxDraws:
+		return refuse(ReasonTooLarge, "%d declarations cite it, and no more are kept", MaxDraws)
+	}
+	if refused := l.reserve(e); refused != nil {
+		return refused
 	}
 	l.Declarations = append(l.Declarations, e.Reference)
 	l.citing()
 	return nil
 }
 
+// standing is the state that uses and citations change: of one that is suspended, in conflict or denied the one that it goes back to.
+func (l *Life) standing() *State {
+	switch l.State {
+	case StateSuspended, StateInConflict, StateDenied:
+		return &l.Resume
+	}
+	return &l.State
+}
+
 // citing lets the state of an unused certificate follow its declarations.
 func (l *Life) citing() {
-	state := &l.State
-	if l.State == StateSuspended {
-		state = &l.Resume
-	}
+	state := l.standing()
 	switch {
 	case *state == StateAvailable && len(l.Declarations) > 0:
 		*state = StateCited
 	case *state == StateCited && len(l.Declarations) == 0:
 		*state = StateAvailable
 	}
-}
-
-func (l *Life) withdraw(e Event) *refusal {
-	if !l.drop(e.Reference) {
-		return refuse(ReasonOther, "declaration %q does not cite it", e.Reference)
-	}
-	l.citing()
-	return nil
 }
 
 // drop forgets a declaration and reports whether it cited the certificate.
@@ -202,38 +205,19 @@ func (l *Life) useHere(e Event) *refusal {
 	return nil
 }
 
-// writeOff writes quantities off.
-func (l *Life) writeOff(e Event) *refusal {
-	for _, taken := range e.Items {
-		b := l.item(taken.Item)
-		switch {
-		case b == nil:
-			return refuse(CodeQuantity, "it has no item %d", taken.Item)
-		case b.Denied:
-			return refuse(ReasonOther, "the preference was denied for item %d", taken.Item)
-		}
-		if refused := b.take(taken.Quantity); refused != nil {
-			return refused
-		}
-	}
-	l.Exhausted = l.Exhausted || e.Exhausts || l.SingleUse
-	l.follow(true)
-	return nil
-}
-
 // follow lets the state follow the balances; used tells that something was written off of which no quantity is known. One
 // that was cancelled or has expired stays so until nothing is left of it, one that is suspended stays suspended.
 func (l *Life) follow(used bool) {
 	open := slices.DeleteFunc(slices.Clone(l.Items), func(b Balance) bool { return b.Denied })
 	left := slices.ContainsFunc(open, func(b Balance) bool { return !b.spent() })
-	state := &l.State
-	if l.State == StateSuspended {
-		state = &l.Resume
-	}
+	state := l.standing()
 	switch {
 	case len(l.Items) > 0 && len(open) == 0:
 		l.allDenied()
 	case l.Exhausted || len(open) > 0 && !left:
+		if l.State == StateCancelled || l.State == StateExpired {
+			l.Resume = l.State
+		}
 		*state = StateUsedUp
 	case l.State == StateCancelled || l.State == StateExpired:
 	case used || l.used():
@@ -243,10 +227,11 @@ func (l *Life) follow(used bool) {
 
 // allDenied ends the preference, and keeps where a re-opening leads back to.
 func (l *Life) allDenied() {
-	if l.State == StateDenied {
+	switch {
+	case l.State == StateDenied:
 		return
-	}
-	if l.State != StateSuspended {
+	case l.State == StateUsedUp && (l.Resume == StateCancelled || l.Resume == StateExpired):
+	case l.State != StateSuspended:
 		l.Resume = l.State
 	}
 	l.State = StateDenied
@@ -254,11 +239,14 @@ func (l *Life) allDenied() {
 
 // goOn leads back to where a suspension, a conflict or a denial began, and suspends again while a verification is open.
 func (l *Life) goOn() {
-	l.State, l.Resume = cmp.Or(l.Resume, l.untouched()), StateNone
-	if l.State == StateUsedUp || l.State == StateUsedInPart {
-		before := l.State
+	before := cmp.Or(l.Resume, l.untouched())
+	l.State, l.Resume = before, StateNone
+	switch before {
+	case StateUsedUp, StateUsedInPart:
 		l.State = l.untouched()
 		l.follow(before == StateUsedInPart)
+	case StateCancelled, StateExpired:
+		l.follow(false)
 	}
 	if l.Side == SideImporting && len(l.Requests) > 0 && slices.Contains(admitted, l.State) {
 		l.Resume, l.State = l.State, StateSuspended
@@ -271,76 +259,6 @@ func (l *Life) item(number int) *Balance {
 			return &l.Items[i]
 		}
 	}
-	return nil
-}
-
-// take writes a quantity off an item.
-func (b *Balance) take(m Measure) *refusal {
-	sum, refused := b.change(m, Decimal.Add)
-	if refused != nil {
-		return refused
-	}
-	if order, ok := CompareMeasures(sum, b.Declared); !ok || order > 0 {
-		left := b.Left()
-		return refuse(ReasonExhausted, "item %d: %s %s are left of %s %s, and %s %s were to be written off",
-			b.Item, left.Value, left.Unit, b.Declared.Value, b.Declared.Unit, m.Value, m.Unit)
-	}
-	b.Used = sum
-	return nil
-}
-
-// giveBack undoes take.
-func (b *Balance) giveBack(m Measure) *refusal {
-	rest, refused := b.change(m, Decimal.Sub)
-	if refused != nil {
-		return refused
-	}
-	if rest.Value.Sign() < 0 {
-		return refuse(CodeQuantity, "item %d: more is given back than was written off", b.Item)
-	}
-	b.Used = rest
-	return nil
-}
-
-// change is what was used of an item, changed by a quantity above zero.
-func (b *Balance) change(m Measure, by func(Decimal, Decimal) (Decimal, error)) (Measure, *refusal) {
-	if b.Declared.Value == "" {
-		return Measure{}, refuse(CodeQuantity, "item %d declares no quantity, so none can be counted against it", b.Item)
-	}
-	base := BaseUnit(b.Declared.Unit)
-	converted, err := Convert(m, base)
-	if err != nil {
-		return Measure{}, refuse(CodeQuantity, "item %d, declared in %s: %v", b.Item, b.Declared.Unit, err)
-	}
-	if converted.Value.Sign() <= 0 {
-		return Measure{}, refuse(CodeQuantity, "item %d: want more than 0, found %s", b.Item, m.Value)
-	}
-	value, err := by(b.Used.Value, converted.Value)
-	if err != nil {
-		return Measure{}, refuse(CodeQuantity, "item %d: %v", b.Item, err)
-	}
-	return Measure{Value: value, Unit: base}, nil
-}
-
-// reverse gives back what was written off.
-func (l *Life) reverse(e Event) *refusal {
-	for _, returned := range e.Items {
-		b := l.item(returned.Item)
-		if b == nil {
-			return refuse(CodeQuantity, "it has no item %d", returned.Item)
-		}
-		if refused := b.giveBack(returned.Quantity); refused != nil {
-			return refused
-		}
-	}
-	for i := range l.Items {
-		if len(e.Items) == 0 {
-			l.Items[i].Used = Measure{}
-		}
-	}
-	l.Exhausted = false
-	l.State = l.untouched()
-	l.follow(false)
 	return nil
 }
 
@@ -401,7 +319,9 @@ func (l *Life) reopen(e Event) *refusal {
 	case StateDenied:
 		l.goOn()
 	case StateUsedUp: // All but what was denied was used.
-		l.Resume = StateUsedUp
+		if l.Resume != StateCancelled && l.Resume != StateExpired {
+			l.Resume = StateUsedUp
+		}
 		l.goOn()
 	}
 	return nil

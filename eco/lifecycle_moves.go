@@ -49,6 +49,10 @@ var (
 	admitted = []State{StateAvailable, StateCited, StateUsedInPart}
 	// ended are the terminal states.
 	ended = []State{StateUsedUp, StateDenied, StateCancelled, StateReplaced, StateExpired}
+	// held: declarations may cite it, or did when it came to this.
+	held = slices.Concat(admitted, ended, []State{StateSuspended, StateInConflict})
+	// drawn: something may have been written off.
+	drawn = []State{StateUsedInPart, StateUsedUp, StateDenied, StateCancelled, StateExpired}
 )
 
 // exportMoves is the life of a certificate that our own issuing body issued.
@@ -65,13 +69,15 @@ var exportMoves = []move{
 	{EventAccept, decided, effected, (*Life).mustKnow},
 	{EventReject, away, StateRejected, (*Life).mustKnow},
 	{EventReject, []State{StateRejected}, effected, (*Life).mustKnow},
+	{EventSettle, []State{StateRejected}, StateAccepted, nil}, // What the partner rejected because of another one holds after all.
+	{EventRefuse, []State{StateAccepted}, StateRejected, (*Life).mustBeUnused},
 	{EventUse, append([]State{StateAccepted, StateUsedInPart}, away...), effected, (*Life).useAbroad},
 	{EventUse, []State{StateCancelled, StateExpired}, effected, (*Life).useAbroad},
 	{EventDeny, append([]State{StateAccepted, StateUsedInPart, StateUsedUp, StateDenied, StateExpired}, away...), effected, (*Life).deny},
 	{EventVerify, append([]State{StateReceipted, StateSent, StateReleased, StateFailed, StateRejected}, decided...), effected, (*Life).ask},
 	{EventResend, []State{StateSent, StateReceipted, StateAccepted, StateUsedInPart, StateUsedUp, StateDenied, StateExpired}, effected, (*Life).carried},
 
-	{EventReverse, []State{StateUsedInPart, StateUsedUp}, effected, (*Life).reverse},
+	{EventReverse, drawn, effected, (*Life).reverse},
 	{EventReopen, States(SideExporting), effected, (*Life).reopen},
 	{EventReply, States(SideExporting), effected, (*Life).reply},
 	{EventClose, States(SideExporting), effected, (*Life).closeRequest},
@@ -95,13 +101,16 @@ var importMoves = []move{
 	{EventRefuse, []State{StateRefused}, effected, nil},
 	{EventSettle, []State{StateInConflict}, effected, (*Life).settleConflict},
 	{EventCite, append([]State{StateSuspended, StateExpired}, admitted...), effected, (*Life).cite},
-	{EventWithdraw, append([]State{StateSuspended, StateExpired, StateUsedUp}, admitted...), effected, (*Life).withdraw},
+	{EventWithdraw, held, effected, (*Life).withdraw},
+	{EventLapse, held, effected, (*Life).lapse},
+	{EventDraw, append([]State{StateExpired, StateUsedUp}, admitted...), effected, (*Life).drawForChild},
+	{EventReturn, append([]State{StateSuspended, StateInConflict}, drawn...), effected, (*Life).returnFromChild},
 	{EventUse, []State{StateCited, StateUsedInPart, StateCancelled, StateExpired}, effected, (*Life).useHere},
 	{EventDeny, append([]State{StateSuspended, StateUsedUp, StateDenied, StateExpired}, admitted...), effected, (*Life).deny},
 	{EventVerify, admitted, effected, (*Life).suspend},
 	{EventVerify, append([]State{StateSuspended, StateInConflict}, ended...), effected, (*Life).ask},
 
-	{EventReverse, []State{StateUsedInPart, StateUsedUp}, effected, (*Life).reverse},
+	{EventReverse, append([]State{StateSuspended, StateInConflict}, drawn...), effected, (*Life).reverse},
 	{EventReopen, States(SideImporting), effected, (*Life).reopen},
 	{EventReply, States(SideImporting), effected, (*Life).reply},
 	{EventClose, States(SideImporting), effected, (*Life).closeRequest},
@@ -123,7 +132,7 @@ type cause struct {
 
 var (
 	withdrawing = []EventKind{EventCancel, EventReplace}
-	using       = []EventKind{EventUse}
+	using       = []EventKind{EventUse, EventDraw}
 )
 
 var causes = []cause{
@@ -141,7 +150,7 @@ var causes = []cause{
 	{[]EventKind{EventReject}, decided, ReasonOther, "the partner accepted it; what its customs decide afterwards is a denial"},
 	{[]EventKind{EventAccept}, []State{StateRejected}, ReasonOther, "the partner rejected it; release it again, and its answer to that message counts"},
 	{[]EventKind{EventFail}, nil, ReasonOther, "the partner has answered it, so it was delivered"},
-	{[]EventKind{EventReverse}, nil, ReasonOther, "nothing that was written off could be given back"},
+	{[]EventKind{EventReverse, EventReturn}, nil, ReasonOther, "nothing that was written off could be given back"},
 }
 
 // whyNot says why no move of the tables leads on from a state, and which reason code fits.

@@ -40,8 +40,10 @@ func happening(kind eco.EventKind, change ...func(*eco.Event)) eco.Event {
 		e.Message, e.Reasons = "m1", becauses
 	case eco.EventRefuse, eco.EventDeny:
 		e.Reasons = becauses
-	case eco.EventCite, eco.EventWithdraw:
+	case eco.EventCite, eco.EventWithdraw, eco.EventLapse:
 		e.Reference = "D1"
+	case eco.EventDraw, eco.EventReturn:
+		e.Reference, e.Items = "B1", []eco.ItemQuantity{{Item: 1, Quantity: kg("1")}}
 	case eco.EventUse:
 		e.Reference, e.Items = "D1", []eco.ItemQuantity{{Item: 1, Quantity: kg("1")}}
 	case eco.EventVerify:

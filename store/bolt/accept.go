@@ -330,7 +330,10 @@ func (t *transaction) confirm(seq uint64, c *certificateRecord, document blob, m
 	if !unusable(held.State) || held.State == exchange.CertificateReceived && waits {
 		return nil
 	}
-	before := certificateEntries(&held.Certificate)
+	if err := held.data(); err != nil { // another version of this program may have read the same octets differently
+		return err
+	}
+	before := append(certificateEntries(&held.Certificate), dataEntries(&held.Certificate)...)
 	record := *c
 	record.Seq, record.Revision, record.Dealings = seq, held.Revision, held.Dealings
 	record.Dealings.Life = c.Dealings.Life
@@ -344,5 +347,5 @@ func (t *transaction) confirm(seq uint64, c *certificateRecord, document blob, m
 	if err := t.writeCertificate(&record); err != nil {
 		return err
 	}
-	return t.reindex(before, certificateEntries(&record.Certificate))
+	return t.reindex(before, append(certificateEntries(&record.Certificate), dataEntries(&record.Certificate)...))
 }

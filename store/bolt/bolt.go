@@ -34,7 +34,7 @@
 //
 // Read bolt.go (open, close), commit.go (the committer), raw.go and large.go (content), index.go (what is found how), record.go, then
 // enqueue.go, accept.go, change.go and queue.go for the four writing methods, order.go for messages that have an order, query.go for the
-// reading methods, keeper.go for those of exchange.Keeper, clearance.go and docket.go for those of clearance.Store, registry.go for those of partners.Store, audit.go, and check.go.
+// reading methods, keeper.go for those of exchange.Keeper, clearance.go, found.go and docket.go for those of clearance.Store, registry.go for those of partners.Store, audit.go, and check.go.
 package bolt
 
 import (
@@ -92,6 +92,7 @@ type Store struct {
 	raw        *rawFiles
 	maxBytes   int64
 	largeBytes int64
+	manyDays   int // see the constant
 	point      func(string)
 
 	// entry guards closed and sending on requests: senders hold it shared, Close alone.
@@ -116,7 +117,8 @@ const (
 	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
 	// it brought, and has the index of signers, which Open adds to what an older program wrote; and it has the partners' registry, and
 	// certificates that do not count: an older program would trust what the registry does not trust any more, and count them. Version 5 has
-	// dockets, and lives that keep to them: an older program would give away what declarations have reserved.
+	// dockets, and lives that keep to them: an older program would give away what declarations have reserved. It has the index of imported
+	// certificates too, which Open adds to what an older program wrote.
 	schemaVersion = 5
 	defaultLarge  = 1 << 20
 )
@@ -139,7 +141,7 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
 	s := &Store{
-		path: path, db: db, raw: newRawFiles(dir), maxBytes: o.MaxBytes, largeBytes: o.LargeBytes, point: o.Point,
+		path: path, db: db, raw: newRawFiles(dir), maxBytes: o.MaxBytes, largeBytes: o.LargeBytes, manyDays: manyDays, point: o.Point,
 		requests: make(chan *request, maxBatch), stopped: make(chan struct{}),
 	}
 	if s.largeBytes == 0 {
@@ -149,6 +151,9 @@ func Open(dir string, o Options) (*Store, error) {
 		s.point = func(string) {}
 	}
 	if err := s.recover(o.Now().UTC()); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.raw.close(), db.Close())
+	}
+	if err := s.indexFound(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.raw.close(), db.Close())
 	}
 	go s.run()
@@ -252,11 +257,13 @@ func (t *transaction) prepareBuckets() error {
 	version, err := strconv.Atoi(string(stored))
 	switch {
 	case stored == nil, err == nil && 1 <= version && version < schemaVersion:
-		if err := t.nameWaiting(); err != nil {
-			return err
-		}
-		if err := t.indexSigners(); err != nil {
-			return err
+		if version < 4 {
+			if err := t.nameWaiting(); err != nil {
+				return err
+			}
+			if err := t.indexSigners(); err != nil {
+				return err
+			}
 		}
 		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:

@@ -159,7 +159,7 @@ func (c *check) certificates() error {
 				return err
 			}
 		}
-		if err := c.entries(certificateEntries(&r)); err != nil {
+		if err := c.entries(append(certificateEntries(&r), dataEntries(&r)...)); err != nil {
 			return err
 		}
 		return c.reference(fmt.Sprintf("certificate %d", seq), r.Document)

@@ -15,25 +15,6 @@ import (
 
 var _ clearance.Store = (*Store)(nil)
 
-// Imported implements clearance.Store. Seq and Reference are found by index, the first that is set in this order; what is left filters
-// while walking records newest first.
-func (s *Store) Imported(ctx context.Context, q clearance.ImportedQuery) ([]clearance.Imported, error) {
-	if eco.NormaliseReference(q.Reference) == "" && q.Reference != "" {
-		return nil, nil // no certificate has it, and an empty one would match all
-	}
-	found, err := s.Certificates(ctx, exchange.CertificateQuery{
-		Direction: exchange.Inbound, Seq: q.Seq, Reference: q.Reference, Country: q.Country, Form: q.Form, Partner: q.Partner, Before: q.Before, Limit: q.Limit,
-	})
-	if err != nil {
-		return nil, err
-	}
-	list := make([]clearance.Imported, len(found))
-	for i, c := range found {
-		list[i] = imported(c)
-	}
-	return list, nil
-}
-
 // imported is a record as clearance sees it.
 func imported(c exchange.Certificate) clearance.Imported {
 	key := func(k *exchange.CertificateKey) *clearance.Key {

@@ -14,8 +14,8 @@ import (
 )
 
 // The buckets of state.db. messages, certificates and audit hold records under their number; entries in ids, references,
-// states, signers, due and leases follow from the records by messageEntries and certificateEntries, those in filed by docketEntries alone, which Check uses to
-// compare the two; raw, months and large say where raw bytes lie.
+// states, signers, due, leases and found follow from the records by messageEntries, certificateEntries and dataEntries, those in filed by docketEntries
+// alone, which Check uses to compare the two; raw, months and large say where raw bytes lie.
 const (
 	bucketMeta          = "meta"          // "schema" -> decimal version
 	bucketMessages      = "messages"      // seq -> sealed exchange.Message
@@ -38,16 +38,18 @@ const (
 	bucketProposals     = "proposals"     // number -> sealed partners.Proposal
 	bucketDockets       = "dockets"       // kind, id -> sealed clearance.Docket; its sequence numbers them
 	bucketFiled         = "filed"         // what dockets are found by; see docket.go
+	bucketFound         = "found"         // what imported certificates are found by beside their references; see found.go
 )
 
 var allBuckets = []string{
 	bucketMeta, bucketMessages, bucketCertificates, bucketAudit, bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue,
 	bucketLeases, bucketRaw, bucketMonths, bucketLarge, bucketConversations, bucketLines,
 	bucketWaiting, bucketPauses, bucketRegistry, bucketProposals, bucketDockets, bucketFiled,
+	bucketFound,
 }
 
 // derivedBuckets follow from the records.
-var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue, bucketLeases, bucketFiled}
+var derivedBuckets = []string{bucketIDs, bucketReferences, bucketStates, bucketSigners, bucketDue, bucketLeases, bucketFiled, bucketFound}
 
 // What an id or reference is used for; the byte that follows it in a key.
 const (
@@ -110,7 +112,7 @@ func expelled(m *exchange.Message) bool {
 	return m.State == exchange.StateQuarantined && !m.Settled.IsZero()
 }
 
-// certificateEntries are the index entries of a certificate.
+// certificateEntries are the index entries of a certificate but for its dataEntries: they do not follow from what it says.
 func certificateEntries(c *exchange.Certificate) []entry {
 	seq := number(c.Seq)
 	entries := []entry{
@@ -127,7 +129,7 @@ func certificateEntries(c *exchange.Certificate) []entry {
 	if c.Dealings.OnHold() {
 		entries = append(entries, entry{bucketReferences, append(onHold(), seq...), nil})
 	}
-	return entries
+	return append(entries, standingEntries(c)...)
 }
 
 // verifying is the prefix of the entries of all certificates of which a verification is open. No certificate has the reference "".

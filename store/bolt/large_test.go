@@ -601,9 +601,10 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 	dir := written(t)
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		var errs []error
-		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "signers", "registry", "proposals"} {
+		for _, name := range []string{"large", "conversations", "lines", "waiting", "pauses", "signers", "registry", "proposals", "found"} {
 			errs = append(errs, tx.DeleteBucket([]byte(name)))
 		}
+		errs = append(errs, tx.Bucket([]byte("meta")).Delete([]byte("found")))
 		return errors.Join(append(errs, tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1")))...)
 	})
 	s := open(t, dir, smallFrames)

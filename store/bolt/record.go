@@ -148,7 +148,7 @@ func (t *transaction) addCertificate(c *certificateRecord) error {
 	if err := t.writeCertificate(c); err != nil {
 		return err
 	}
-	return t.reindex(nil, certificateEntries(&c.Certificate))
+	return t.reindex(nil, append(certificateEntries(&c.Certificate), dataEntries(&c.Certificate)...))
 }
 
 // changeCertificate moves a certificate to state if it is in one of from.
@@ -159,8 +159,7 @@ func (t *transaction) changeCertificate(seq uint64, state exchange.CertificateSt
 	}
 	for _, f := range from {
 		if c.State == f {
-			c.State = state
-			return t.writeCertificate(&c) // no index holds the state
+			return t.moveCertificate(&c, state)
 		}
 	}
 	return nil
@@ -179,8 +178,17 @@ func (t *transaction) conflict(seq uint64) (counts bool, err error) {
 	case exchange.CertificateInConflict:
 		return true, nil
 	}
-	c.State = exchange.CertificateInConflict
-	return true, t.writeCertificate(&c)
+	return true, t.moveCertificate(&c, exchange.CertificateInConflict)
+}
+
+// moveCertificate writes a certificate that was read in another state.
+func (t *transaction) moveCertificate(c *certificateRecord, state exchange.CertificateState) error {
+	before := certificateEntries(&c.Certificate)
+	c.State = state
+	if err := t.writeCertificate(c); err != nil {
+		return err
+	}
+	return t.reindex(before, certificateEntries(&c.Certificate))
 }
 
 func (t *transaction) writeCertificate(c *certificateRecord) error {

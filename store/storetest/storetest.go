@@ -3,7 +3,7 @@
 // What only one store promises (files, locks, leases after a restart) is left to that store's own tests.
 //
 // Read Run first; enqueue.go, accept.go, queue.go and query.go hold the tests of those methods, order.go those of messages that have
-// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, registry.go those of partners.Store, clearance.go those of clearance.Store, model.go the model.
+// an order, change.go those of changes to certificates, keeper.go those of exchange.Keeper and of large content, registry.go those of partners.Store, clearance.go and found.go those of clearance.Store, model.go the model.
 package storetest
 
 import (
@@ -107,6 +107,8 @@ var contract = []struct {
 	{"FileTogetherOneWins", fileTogetherOneWins},
 	{"MovesChangeCertificates", movesChangeCertificates},
 	{"ImportedFilters", importedFilters},
+	{"ImportedByEveryField", importedByEveryField},
+	{"ImportedByStateFollowsMoves", importedByStateFollowsMoves},
 	{"HappeningsAreTheAuditLog", happeningsAreTheAuditLog},
 	{"LargeContent", largeContent},
 	{"ClaimLeasesOldestDueFirst", claimLeasesOldestDueFirst},
