@@ -37,14 +37,13 @@ type world struct {
 	recipients []notice.Recipient
 	keys       map[string][]eco.PartyName
 	exported   []notice.Exported
-	reasons    map[string][]notice.Reason
 	serial     int
 }
 
 // newWorld opens a world; set changes the service's options.
 func newWorld(t *testing.T, set func(*notice.Options)) *world {
 	t.Helper()
-	w := &world{T: t, dir: filepath.Join(t.TempDir(), "store"), now: noon, keys: map[string][]eco.PartyName{}, reasons: map[string][]notice.Reason{}}
+	w := &world{T: t, dir: filepath.Join(t.TempDir(), "store"), now: noon, keys: map[string][]eco.PartyName{}}
 	templates, err := notice.NewTemplates("Customs of Taiwan", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -112,11 +111,6 @@ func (w *world) Exported(_ context.Context, key clearance.Key) (out []notice.Exp
 		}
 	}
 	return out, nil
-}
-
-// Reasons implements notice.Books.
-func (w *world) Reasons(_ context.Context, message string) ([]notice.Reason, error) {
-	return w.reasons[message], nil
 }
 
 // Parties implements notice.Keys.

@@ -153,14 +153,21 @@ func (s *Server) Log() string {
 	return out.String()
 }
 
-// Mails are those that were delivered, as they lie in the maildir, in the order of their names, which is that of their delivery.
+// Mails are those that were delivered, as they lie in the maildir, in the order of their delivery.
 func (s *Server) Mails(tb TB) []string {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(s.dir, "mail", "inbox", "new", "*"))
 	if err != nil {
 		tb.Fatalf("maildir: %v", err)
 	}
-	slices.Sort(files)
+	written := func(file string) time.Time {
+		info, err := os.Stat(file)
+		if err != nil {
+			tb.Fatalf("maildir: %v", err)
+		}
+		return info.ModTime()
+	}
+	slices.SortFunc(files, func(a, b string) int { return written(a).Compare(written(b)) })
 	var out []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
