@@ -119,7 +119,7 @@ func TestImporterIsMailedOnArrival(t *testing.T) {
 				"From": `"Customs of Taiwan" <eco@customs.example>`, "To": "<import@importers.example>", "Reply-To": "<desk@customs.example>",
 				"Auto-Submitted": "auto-generated", "Date": "Sun, 29 Nov 2026 12:00:00 +0000", "Content-Language": "en",
 				"List-Unsubscribe": "<mailto:desk@customs.example?subject=unsubscribe%20formosa>",
-				"Message-Id":       "<" + w.only().ID + "@customs.example>",
+				"Message-Id":       "<" + w.only().Mark() + "@customs.example>",
 			} {
 				if got := m.Get(field); got != want {
 					t.Errorf("%s: %q, want %q", field, got, want)

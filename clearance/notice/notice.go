@@ -15,6 +15,7 @@ package notice
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -87,6 +88,10 @@ type Notice struct {
 	// Same is equal in notices that say the same to the same recipient; empty in what somebody asked for.
 	Same string `json:"same,omitempty"`
 }
+
+// Mark is how mails and webhooks name the notice, in every attempt and no other one: its ID, which a store that begins anew gives again, with the
+// entry's instant.
+func (n Notice) Mark() string { return n.ID + "-" + strconv.FormatInt(n.At.UnixMilli(), 10) }
 
 // Facts are what a notice may say. Nothing in it is confidential between exporter and importer: no value, no producer, no invoice number
 // (which opens a look-up, so that whoever reads the mail would have it). Every text is one line that shows all it holds.

@@ -140,7 +140,7 @@ func TestWebhookIsSignedAndSaysWhatHappened(t *testing.T) {
 		if err := json.Unmarshal(h.bodies[i], &payload); err != nil || !payload.Timestamp.Equal(noon) || payload.Data.Entry == 0 {
 			t.Errorf("payload %s, %v", h.bodies[i], err)
 		}
-		if id := request.Header.Get("webhook-id"); !slices.ContainsFunc(w.notices(), func(n notice.Notice) bool { return n.ID == id && n.Event == payload.Type && n.State == notice.Sent }) {
+		if id := request.Header.Get("webhook-id"); !slices.ContainsFunc(w.notices(), func(n notice.Notice) bool { return n.Mark() == id && n.Event == payload.Type && n.State == notice.Sent }) {
 			t.Errorf("webhook-id %q of %s", id, payload.Type)
 		}
 	}
