@@ -76,6 +76,11 @@ type Options struct {
 	Proposals Proposals
 	// Issuers takes partners' lists of issuers; without one there are no such paths.
 	Issuers IssuerDesk
+	// Declarations takes import declarations, Decisions what officers decide about them, Duties lists what must be done and until when;
+	// without the first there are no paths for the first two, without the last none for duties.
+	Declarations Declarations
+	Decisions    Decisions
+	Duties       Duties
 	// Rotator is where credentials are replaced; without one there are no such paths.
 	Rotator Rotator
 	Store   Reader

@@ -68,6 +68,9 @@ type Match struct {
 	MessageID string `json:"message_id"`
 	// Recorded is the instant of receipt or submission.
 	Recorded time.Time `json:"recorded"`
+	// IssuedOnPaper: it was issued on paper while its issuer's system was down, and handed in later. Goods may have been declared under
+	// the paper's number meanwhile.
+	IssuedOnPaper *eco.PaperIssue `json:"issued_on_paper,omitempty"`
 	// Certificate and Document are absent where the reader may not rely on them: for brokers, when it is in conflict.
 	Certificate *eco.Certificate `json:"certificate,omitempty"`
 	Document    *Document        `json:"document,omitempty"`
@@ -136,6 +139,7 @@ func (s *server) certificateRoutes() []route {
 		query[string]("country", "Issuing country, two letters in any case."),
 		query[eco.FormCode]("form", "Code of the form."),
 	}
+	finders := slices.DeleteFunc(Roles(), func(r Role) bool { return r == RoleImporter })
 	byReference := append([]parameter{pathText("reference", "The certificate's number in any spelling; it may hold slashes.")}, seen...)
 	return []route{
 		{
@@ -145,6 +149,8 @@ func (s *server) certificateRoutes() []route {
 				parameters: []parameter{
 					query[string](paramPartner, "Id of the partner; the body is a file then."),
 					query[intake.Format](paramFormat, "What a file is; otherwise its media type says it."),
+					query[string](paramBackfill, "Why the certificate was issued on paper, of one that is handed in after an outage."),
+					query[string](paramPaperNumber, "With it: the paper's number, if it is not the certificate's. Not with several certificates."),
 				},
 				takes: []body{
 					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[submissionRequest]()},
@@ -175,23 +181,23 @@ func (s *server) certificateRoutes() []route {
 			},
 		},
 		{
-			method: http.MethodGet, path: base + "/certificates/{reference}", roles: Roles(), handle: s.lookup,
+			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
 			operation: operation{
 				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
-				parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
+				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
 			},
 		},
 		{
-			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: Roles(), handle: s.rendition,
+			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
 			operation: operation{
-				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF",
+				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF", lax: true,
 				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
 				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
 				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong},
 			},
 		},
 		{
-			method: http.MethodGet, path: base + "/documents/{seq}", roles: Roles(), handle: s.document,
+			method: http.MethodGet, path: base + "/documents/{seq}", roles: finders, handle: s.document,
 			operation: operation{
 				id: "readDocument", tag: tagCertificates, summary: "The signed UBL document of a certificate as it is stored",
 				parameters: append([]parameter{pathNumber("seq", "Number of the certificate's record.")}, downloadHeaders()...),
@@ -215,6 +221,9 @@ func (s *server) submit(c echo.Context) error {
 	if len(in.attachments) > 0 {
 		s.extend(c, s.timeFor(in.size()))
 	}
+	if in.certificate, err = backfilled(c, in.certificate); err != nil {
+		return err
+	}
 	answer, err := s.submitOne(c, in.partner, in.certificate, in.attachments...)
 	if err != nil {
 		return err
@@ -225,6 +234,29 @@ func (s *server) submit(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderLocation, certificatePath(answer.Reference))
 	return c.JSON(status, answer)
+}
+
+// The query parameters of a submission after an outage.
+const (
+	paramBackfill    = "backfill"
+	paramPaperNumber = "paper_number"
+)
+
+// backfilled puts the mark of issue on paper on a certificate if the query says so.
+func backfilled(c echo.Context, certificate eco.Certificate) (eco.Certificate, error) {
+	query := c.QueryParams()
+	switch {
+	case query.Has(paramBackfill):
+	case query.Has(paramPaperNumber):
+		return certificate, problem(CodeParameter, paramPaperNumber+" goes with "+paramBackfill)
+	default:
+		return certificate, nil
+	}
+	marked, err := certificate.MarkIssuedOnPaper(eco.PaperIssue{Number: query.Get(paramPaperNumber), Reason: query.Get(paramBackfill)})
+	if err != nil {
+		return certificate, problem(CodeParameter, err.Error())
+	}
+	return marked, nil
 }
 
 // submitOne hands one certificate to the node. A refusal is in the audit log before it is answered.
@@ -303,6 +335,7 @@ func match(c exchange.Certificate, role Role) Match {
 		return m
 	}
 	m.Certificate = &c.Data
+	m.IssuedOnPaper = c.Data.IssuedOnPaper()
 	m.Findings = c.Findings
 	m.Dealings = dealings(c)
 	m.Document = &Document{
@@ -323,6 +356,9 @@ func withheld(c exchange.Certificate, role Role) bool {
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
 func (s *server) document(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	text, err := param(c, "seq")
 	if err != nil {
 		return err

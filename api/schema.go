@@ -11,6 +11,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -55,6 +56,21 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[eco.DifferenceClass](): enumOf("DifferenceClass", eco.DifferenceIdentical, eco.DifferenceTypographic, eco.DifferenceConvertible, eco.DifferenceMaterial),
+
+	reflect.TypeFor[clearance.LodgementState](): enumOf("DeclarationState", clearance.LodgementStates()...),
+	reflect.TypeFor[clearance.Standing](): enumOf("ClaimStanding", clearance.StandingAwaited, clearance.StandingReserved, clearance.StandingSuspended,
+		clearance.StandingVerifying, clearance.StandingAccepted, clearance.StandingPart, clearance.StandingDenied, clearance.StandingWithdrawn),
+	reflect.TypeFor[clearance.Verdict]():       enumOf("OfficerVerdict", clearance.Verdicts()...),
+	reflect.TypeFor[clearance.DecisionState](): enumOf("DecisionState", clearance.DecisionProposed, clearance.DecisionMade, clearance.DecisionRejected),
+	reflect.TypeFor[clearance.Outcome]():       enumOf("ComparisonOutcome", clearance.OutcomeNone, clearance.OutcomeMaterial),
+	reflect.TypeFor[clearance.DutyKind](): enumOf("DutyKind", clearance.DutyValidity, clearance.DutyRejectNotice, clearance.DutyVerificationReply,
+		clearance.DutyVerificationTotal, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
+	reflect.TypeFor[clearance.DutyState](): enumOf("DutyState", clearance.DutyOpen, clearance.DutyWarned, clearance.DutyEscalated, clearance.DutyDone),
+	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
+	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
+	reflect.TypeFor[dutyQuestion]():        enumOf("DutyQuestion", dutiesOpen, dutiesDone),
+
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
 		partners.StateRetired, partners.StateRevoked, partners.StateWithheld),
@@ -90,9 +106,17 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[exchange.Part]():      "MessagePart",
 	reflect.TypeFor[exchange.Announced](): "SentAnnouncement",
 	reflect.TypeFor[exchange.Taken]():     "TakenAnnouncement",
+	// The enum of Certificate.status is CertificateStatus in generated Go.
+	reflect.TypeFor[exchange.CertificateStatus](): "StatusAnswer",
 
 	reflect.TypeFor[eco.VerificationRequest](): "SaidVerificationRequest",
 	reflect.TypeFor[eco.VerificationReply]():   "SaidVerificationReply",
+
+	reflect.TypeFor[clearance.Declaration](): "ImportDeclaration",
+	reflect.TypeFor[clearance.Line]():        "DeclarationLine",
+	reflect.TypeFor[clearance.Key]():         "CitedCertificate",
+	reflect.TypeFor[clearance.Entry]():       "HistoryEntry",
+	reflect.TypeFor[clearance.Arrived]():     "LateCertificate",
 
 	reflect.TypeFor[announcement.Summary]():   "Announcement",
 	reflect.TypeFor[announcement.Answer]():    "AnnouncementAnswer",

@@ -130,7 +130,7 @@ func TestAPIReferenceHasTheRolesOfEveryRoute(t *testing.T) {
 			case len(names) == 1:
 				want = "Role: " + names[0]
 			}
-			if end := strings.TrimPrefix(text, want); end == text || !strings.ContainsAny(end[:1], ".,") {
+			if end := strings.TrimPrefix(text, want); end == text || !strings.ContainsAny(end[:1], ".,;") {
 				t.Errorf("api.md, %s %s: want it to begin with %q, found %.60q", method, path, want, text)
 			}
 		}
