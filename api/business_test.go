@@ -125,7 +125,7 @@ func TestOpenVerificationsAreListed(t *testing.T) {
 	results, err := f.store.Enqueue(t.Context(), []exchange.Departure{{
 		Message: exchange.Message{Kind: exchange.KindVerificationRequest, MessageID: "v1@la", Partner: "KR", Created: now, Due: now, Business: &exchange.Business{VerificationRequest: &request}},
 		Changes: []exchange.Change{{Seq: c.Seq, Was: c.State, State: exchange.CertificateSuspended, Dealings: exchange.Dealings{
-			Life: &eco.Life{Side: eco.SideImporting, State: eco.StateSuspended, Requests: []eco.Verification{{ID: "V1", Asked: now.AddDate(0, 0, -9), ReplyBy: eco.DateOf(now.AddDate(0, 0, -1))}}},
+			Life:          &eco.Life{Side: eco.SideImporting, State: eco.StateSuspended, Requests: []eco.Verification{{ID: "V1", Asked: now.AddDate(0, 0, -9), ReplyBy: eco.DateOf(now.AddDate(0, 0, -1))}}},
 			Verifications: []exchange.Verification{{Request: "v1@la", ID: "V1", Asked: now}, {Request: "v0@la", ID: "V0", Asked: now, Reply: "r@kr"}}}}},
 	}})
 	if err != nil || results[0].Err != nil {
