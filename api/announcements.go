@@ -127,6 +127,9 @@ func (s *server) takeAnnouncement(c echo.Context) error {
 	if err != nil {
 		return fmt.Errorf("announcement of %s: %w", id, err)
 	}
+	if taken.Outcomes == nil {
+		taken.Outcomes = []announcement.Outcome{}
+	}
 	return c.JSON(http.StatusOK, taken)
 }
 

@@ -70,21 +70,22 @@ func TestBusinessMessagesAreSentForThoseWhoMay(t *testing.T) {
 
 func TestRefusedBusinessMessagesTellWhy(t *testing.T) {
 	for _, test := range []struct {
+		path   string
 		err    error
 		code   api.Code
 		status int
 		detail string
 	}{
-		{fmt.Errorf("partner KR: %w", &eco.IllegalMove{Side: eco.SideExporting, State: eco.StateUsedUp, Event: eco.EventCancel, Code: "C06", Why: "goods were written off against it"}), api.CodeIllegalMove, 409, "goods were written off"},
-		{fmt.Errorf("%w: 2", exchange.ErrAmbiguous), api.CodeAmbiguous, 409, ""},
-		{fmt.Errorf("%w KR: wait", exchange.ErrUnderway), api.CodeUnderway, 409, "wait"},
-		{fmt.Errorf("%w: none", exchange.ErrNotOpen), api.CodeNotOpen, 409, "none"},
-		{fmt.Errorf("%w: cancellation, KR", exchange.ErrNotAgreed), api.CodeNotAgreed, 422, "cancellation, KR"},
-		{exchange.ErrNotFound, api.CodeNotFound, 404, ""},
-		{&exchange.InvalidError{Findings: []eco.Finding{{Code: "D15", Severity: eco.SeverityError, Path: "items", Text: "none"}}}, api.CodeInvalid, 422, ""},
+		{"cancellations", fmt.Errorf("partner KR: %w", &eco.IllegalMove{Side: eco.SideExporting, State: eco.StateUsedUp, Event: eco.EventCancel, Code: "C06", Why: "goods were written off against it"}), api.CodeIllegalMove, 409, "goods were written off"},
+		{"cancellations", fmt.Errorf("%w: 2", exchange.ErrAmbiguous), api.CodeAmbiguous, 409, ""},
+		{"cancellations", fmt.Errorf("%w KR: wait", exchange.ErrUnderway), api.CodeUnderway, 409, "wait"},
+		{"verification-replies", fmt.Errorf("%w: none", exchange.ErrNotOpen), api.CodeNotOpen, 409, "none"},
+		{"cancellations", fmt.Errorf("%w: cancellation, KR", exchange.ErrNotAgreed), api.CodeNotAgreed, 422, "cancellation, KR"},
+		{"cancellations", exchange.ErrNotFound, api.CodeNotFound, 404, ""},
+		{"cancellations", &exchange.InvalidError{Findings: []eco.Finding{{Code: "D15", Severity: eco.SeverityError, Path: "items", Text: "none"}}}, api.CodeInvalid, 422, ""},
 	} {
 		f, _ := dealt(t, test.err)
-		got := f.request(issuerSecret, "POST", "/api/v1/cancellations", `{"reference": "R1"}`)
+		got := f.request(issuerSecret, "POST", "/api/v1/"+test.path, `{"reference": "R1"}`)
 		if p := got.problem(t); p.Code != test.code || got.status != test.status || !strings.Contains(p.Detail, test.detail) {
 			t.Errorf("%v: %d %s %q", test.err, got.status, p.Code, p.Detail)
 		}

@@ -135,6 +135,7 @@ func (s *server) certificateRoutes() []route {
 		query[string]("country", "Issuing country, two letters in any case."),
 		query[eco.FormCode]("form", "Code of the form."),
 	}
+	finders := slices.DeleteFunc(Roles(), func(r Role) bool { return r == RoleImporter })
 	byReference := append([]parameter{pathText("reference", "The certificate's number in any spelling; it may hold slashes.")}, seen...)
 	return []route{
 		{
@@ -176,14 +177,14 @@ func (s *server) certificateRoutes() []route {
 			},
 		},
 		{
-			method: http.MethodGet, path: base + "/certificates/{reference}", roles: Roles(), handle: s.lookup,
+			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
 			operation: operation{
 				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
 				parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
 			},
 		},
 		{
-			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: Roles(), handle: s.rendition,
+			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
 			operation: operation{
 				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF",
 				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
@@ -192,7 +193,7 @@ func (s *server) certificateRoutes() []route {
 			},
 		},
 		{
-			method: http.MethodGet, path: base + "/documents/{seq}", roles: Roles(), handle: s.document,
+			method: http.MethodGet, path: base + "/documents/{seq}", roles: finders, handle: s.document,
 			operation: operation{
 				id: "readDocument", tag: tagCertificates, summary: "The signed UBL document of a certificate as it is stored",
 				parameters: append([]parameter{pathNumber("seq", "Number of the certificate's record.")}, downloadHeaders()...),
@@ -351,6 +352,9 @@ func withheld(c exchange.Certificate, role Role) bool {
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
 func (s *server) document(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	text, err := param(c, "seq")
 	if err != nil {
 		return err

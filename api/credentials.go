@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -208,16 +207,16 @@ func (s *server) checkCredential(c echo.Context) error {
 
 // tried joins what was found of a candidate with what it does to stored messages. There is no signature of TLS to try.
 func (s *server) tried(ctx context.Context, candidate partners.Candidate, found partners.Examination, last int) (CredentialCheck, error) {
-	answer := CredentialCheck{Refused: slices.Concat([]string{}, found.Refused), Warnings: slices.Concat([]string{}, found.Warnings), Tried: []exchange.Rehearsed{}}
+	answer := CredentialCheck{Refused: append([]string{}, found.Refused...), Warnings: append([]string{}, found.Warnings...), Tried: []exchange.Rehearsed{}}
 	if x509Cert := found.Credential.X509Cert; x509Cert != nil {
 		answer.Subject, answer.SHA256 = x509Cert.Subject.String(), found.Credential.Fingerprint()
 		answer.From, answer.Until = found.Credential.From, found.Credential.Until
 		if candidate.Use == partners.UseMessageSignature || candidate.Use == partners.UseDocumentSignature {
-			var err error
-			rehearsal := exchange.Rehearsal{Partner: candidate.Partner, Use: candidate.Use, X509Cert: x509Cert, Last: last}
-			if answer.Tried, err = s.Examiner.Rehearse(ctx, rehearsal); err != nil {
+			list, err := s.Examiner.Rehearse(ctx, exchange.Rehearsal{Partner: candidate.Partner, Use: candidate.Use, X509Cert: x509Cert, Last: last})
+			if err != nil {
 				return answer, fmt.Errorf("trying a credential of %s: %w", candidate.Partner, err)
 			}
+			answer.Tried = append(answer.Tried, list...)
 		}
 	}
 	answer.judge()

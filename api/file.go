@@ -160,5 +160,8 @@ func fileProblem(err error) error {
 
 // schema answers GET /certificate-schema.
 func (s *server) schema(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	return c.Blob(http.StatusOK, schema.MediaType, schema.Certificate)
 }

@@ -212,6 +212,9 @@ func extension(mediaType string) string {
 
 // findMessage finds the message that the path names, and audits that it was read.
 func (s *server) findMessage(c echo.Context, event, detail string) (exchange.Message, error) {
+	if err := onlyParameters(c); err != nil {
+		return exchange.Message{}, err
+	}
 	id, err := param(c, "id")
 	if err != nil {
 		return exchange.Message{}, err

@@ -69,6 +69,9 @@ func (s *server) openAPIRoutes() []route {
 
 // openAPI answers GET /openapi.json.
 func (s *server) openAPI(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	s.serveContent(c, download{content: bytes.NewReader(s.described), mediaType: echo.MIMEApplicationJSON, name: "openapi.json", tag: s.describedTag})
 	return nil
 }

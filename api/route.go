@@ -18,7 +18,8 @@ type route struct {
 	// roles are who may use it; nil is anybody, without a key.
 	roles  []Role
 	handle echo.HandlerFunc
-	// absent: this node is without the part of the program that the route asks. It is in the document and not routed.
+	// absent: this node is without the part of the program that the route asks, as is the one that the document is made of. The route is
+	// documented, with CodeNoPath, and not mounted.
 	absent bool
 	operation
 }
@@ -147,6 +148,9 @@ func (r route) codes() []Code {
 	codes = append(codes, CodeUnauthenticated, CodeParameter, CodeUnavailable, CodeTimedOut, CodeInternal)
 	if len(r.roles) < len(Roles()) {
 		codes = append(codes, CodeForbidden)
+	}
+	if r.absent {
+		codes = append(codes, CodeNoPath)
 	}
 	if len(r.takes) > 0 {
 		codes = append(codes, CodeMalformed, CodeTooLarge, CodeTooSlow, CodeMediaType)

@@ -105,6 +105,8 @@ type Life struct {
 	// Began is the instant of its issue or receipt, Changed that of the last move.
 	Began   time.Time `json:"began,omitzero"`
 	Changed time.Time `json:"changed,omitzero"`
+	// Steps are the states that it went through since moves are kept, oldest first, at most MaxSteps; the last is State.
+	Steps []Step `json:"steps,omitempty"`
 }
 
 // Verification is a request to verify a certificate. OCP Rule 18 of ATIGA; domain: 90 days for the reply, 180 in all.
@@ -172,6 +174,7 @@ func Next(l Life, e Event) (Life, error) {
 		}
 		if next.State != l.State {
 			next.Changed = e.At
+			next.Steps = stepped(l.Steps, Step{next.State, e.At})
 		}
 		return next, nil
 	}

@@ -98,7 +98,22 @@ func (n *Node) recordAnswer(ctx context.Context, r *reception) (Accepted, error)
 	if err != nil {
 		return Accepted{}, err
 	}
-	arrival := Arrival{Message: r.record, Raw: r.request.Body, Held: r.answersInResponse()}
+	for range maxTurns {
+		accepted, err := n.acceptAnswers(ctx, r, sent, answers)
+		if err != nil || !accepted.Stale {
+			return accepted, err
+		}
+	}
+	return Accepted{}, &storeError{errTurns}
+}
+
+// acceptAnswers records answers, and what they do to the certificate as it stands now.
+func (n *Node) acceptAnswers(ctx context.Context, r *reception, sent Message, answers []eco.Answer) (Accepted, error) {
+	changes, audit, err := n.answeredBy(ctx, r, sent, answers)
+	if err != nil {
+		return Accepted{}, err
+	}
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Held: r.answersInResponse(), Changes: changes, Audit: audit}
 	arrival.Message.State, arrival.Message.Answers, arrival.Message.Certificate = StateAccepted, answers, sent.Certificate
 	for _, a := range answers {
 		arrival.Audit = append(arrival.Audit, AuditEntry{At: r.record.Created, Actor: r.agreement.Partner, Event: "certificate.answered",
@@ -128,6 +143,9 @@ func (n *Node) acceptAnswer(ctx context.Context, r *reception, sent Message, arr
 		return Accepted{}, &storeError{err}
 	}
 	fault.Point("answer.committed")
+	if accepted.Stale {
+		return accepted, nil
+	}
 	if accepted.Fresh && !accepted.Conflict {
 		heard()
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecogate/ecogate/ebms"
@@ -125,15 +126,24 @@ func (n *Node) respond(ctx context.Context, actor string, d Decision, find func(
 	return done, err
 }
 
-// undeclared refuses to decide past declarations that wait for a decision: what they hold would never come free.
+// undeclared refuses to decide past declarations: what those hold would never come free, and what they wrote off would be counted anew.
 func undeclared(c Certificate) error {
 	life := c.Dealings.Life
-	if life == nil || len(life.Declarations) == 0 {
+	if life == nil {
+		return nil
+	}
+	holders := slices.Clone(life.Declarations)
+	for _, draw := range life.Draws {
+		if !draw.Child && len(draw.Items) > 0 && !slices.Contains(holders, draw.Document) { // a use without quantities is one of Respond
+			holders = append(holders, draw.Document)
+		}
+	}
+	if len(holders) == 0 {
 		return nil
 	}
 	return &eco.IllegalMove{
-		Side: eco.SideImporting, State: life.State, Event: eco.EventUse, Code: eco.ReasonOther,
-		Why: fmt.Sprintf("declaration %s cites it: decide on the declaration", strings.Join(life.Declarations, ", ")),
+		Side: eco.SideImporting, State: eco.State(c.State), Event: eco.EventUse, Code: eco.ReasonOther,
+		Why: fmt.Sprintf("declaration %s cites it: decide on the declaration", strings.Join(holders, ", ")),
 	}
 }
 
@@ -181,5 +191,5 @@ func (n *Node) judgeResponse(ctx context.Context, r *reception, s said) (verdict
 		return verdict{}, err
 	}
 	change.Was = was
-	return verdict{changes: []Change{change}}, nil
+	return verdict{changes: []Change{change}, audit: refusals(c, response, r.record)}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange/fault"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -114,6 +115,12 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 	outcome := Outcome{Seq: m.Seq, Fence: m.Fence}
 	if m.over(began) {
 		n.conclude(&outcome, m, began)
+		refused, err := n.undelivered(ctx, m, "node", began, eco.Reason{Code: outcome.Reason.Code, Text: outcome.Reason.Cause})
+		if err != nil {
+			n.log.Error("finding the certificate of a message that was not delivered", "message_id", m.MessageID, "error", err)
+			return // its lease ends, and the attempt is made again
+		}
+		outcome.Audit = append(outcome.Audit, refused...)
 	} else {
 		n.send(ctx, job, &outcome, began)
 	}

@@ -187,11 +187,15 @@ func asking(c Certificate, r eco.VerificationRequest, message, by string) (Chang
 	dealings.Verifications = append(slices.Clone(dealings.Verifications), Verification{
 		Request: message, ID: r.ID, Asked: r.IssueTime, ReplyBy: r.ReplyBy,
 	})
-	reasons := r.Reasons
-	if len(reasons) == 0 {
-		reasons = []eco.Reason{{Code: eco.ReasonOther, Text: "verified at random"}}
+	return moved(c, dealings, eco.Event{Kind: eco.EventVerify, At: r.IssueTime, By: by, Reference: r.ID, Reasons: doubts(r), ReplyBy: r.ReplyBy})
+}
+
+// doubts are the reasons of a verification request; one at random has the one that says so.
+func doubts(r eco.VerificationRequest) []eco.Reason {
+	if len(r.Reasons) == 0 {
+		return []eco.Reason{{Code: eco.ReasonOther, Text: "verified at random"}}
 	}
-	return moved(c, dealings, eco.Event{Kind: eco.EventVerify, At: r.IssueTime, By: by, Reference: r.ID, Reasons: reasons, ReplyBy: r.ReplyBy})
+	return r.Reasons
 }
 
 // replied is the change that a verification reply makes. On the importing side a certificate that is not confirmed stays suspended until

@@ -15,14 +15,7 @@ import (
 func (w *world) ledger(events ...eco.Event) {
 	w.Helper()
 	c := w.TW.certificate(w)
-	life := eco.Life{Side: eco.SideImporting, State: eco.State(c.State), Content: c.Content, Messages: []string{c.Message}}
-	if known := c.Dealings.Life; known != nil {
-		life = *known
-	} else {
-		for _, q := range eco.DeclaredQuantities(c.Data) {
-			life.Items = append(life.Items, eco.Balance{Item: q.Item, Declared: q.Quantity})
-		}
-	}
+	life := c.Life()
 	for _, e := range events {
 		var err error
 		e.At, e.By = w.now(), "officer"
@@ -164,7 +157,11 @@ func TestCitedCertificateIsDecidedOnItsDeclaration(t *testing.T) {
 	if _, err := w.TW.Respond(t.Context(), "officer", byReference, used(eco.CustomsUsedUp)); !errors.As(err, &illegal) || illegal.Why != "declaration CX/26/1 cites it: decide on the declaration" {
 		t.Errorf("%v", err)
 	}
-	w.ledger(eco.Event{Kind: eco.EventWithdraw, Reference: "CX/26/1"})
+	w.ledger(eco.Event{Kind: eco.EventUse, Reference: "CX/26/1", Items: []eco.ItemQuantity{{Item: 2, Quantity: eco.Measure{Value: "1", Unit: "C62"}}}})
+	if _, err := w.TW.Respond(t.Context(), "officer", byReference, used(eco.CustomsUsedUp)); !errors.As(err, &illegal) {
+		t.Errorf("after a declaration wrote off: %v", err)
+	}
+	w.ledger(eco.Event{Kind: eco.EventReverse, Reference: "CX/26/1"})
 	if _, err := w.TW.Respond(t.Context(), "officer", byReference, used(eco.CustomsUsedUp)); err != nil {
 		t.Error(err)
 	}

@@ -29,7 +29,7 @@ type Store interface {
 	// Enqueue records outbound messages with their certificates, due at Message.Due. Results come in the order of the
 	// arguments. If a certificate with the same Key is already exported to the same partner with equal Content, nothing is
 	// written for that Departure and the result is the message that carries it, with Fresh false; unless that delivery
-	// failed (CertificateFailed): then the Departure is recorded, and the certificate's record tells of its new message. Each partner gets
+	// failed (CertificateFailed) or the partner rejected it (CertificateRejected): then the Departure is recorded, and the certificate's record tells of its new message. Each partner gets
 	// its own message and certificate record, whose State follows that message alone. If a certificate with the same Key
 	// is exported with other Content, to whichever partner, the result's Err is ErrConflict and nothing is written for it.
 	// Where both hold, which an undone replacement under the same number can bring about, what is repeated counts.
@@ -421,6 +421,8 @@ const (
 	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
 	CertificateSent       CertificateState = "sent"      // exported: the partner took it and no acknowledgment was agreed
 	CertificateFailed     CertificateState = "failed"    // exported: delivery ended without an acknowledgment, or the partner refused it
+	CertificateAccepted   CertificateState = "accepted"  // exported: the partner answered that it may be used
+	CertificateRejected   CertificateState = "rejected"  // exported: the partner answered that it may not be used
 	CertificateReceived   CertificateState = "received"  // imported: verified and stored, not to be used before those before it
 	CertificateAvailable  CertificateState = "available" // imported: verified and stored
 	CertificateRefused    CertificateState = "refused"   // imported: those before it did not come in time, and the partner was told
@@ -491,9 +493,9 @@ func (d Dealings) Verifying() bool {
 // ItemStanding is what customs said last of an item, when, by which declaration and in which message.
 type ItemStanding struct {
 	eco.ItemOutcome
-	Declaration string `json:"declaration,omitempty"`
-	Said    time.Time `json:"said"`
-	Message string    `json:"message_id"`
+	Declaration string    `json:"declaration,omitempty"`
+	Said        time.Time `json:"said"`
+	Message     string    `json:"message_id"`
 }
 
 // Verification is one that was asked for.

@@ -103,7 +103,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 		return Submission{}, fmt.Errorf("%w; looking for an earlier submission: %w", missing, err)
 	}
 	for _, before := range found {
-		if before.Key != keyOf(c).in(before.Mode) || before.Content != content || before.State == CertificateFailed {
+		if before.Key != keyOf(c).in(before.Mode) || before.Content != content || before.State == CertificateFailed || before.State == CertificateRejected {
 			continue
 		}
 		messages, err := n.store.Messages(ctx, MessageQuery{MessageID: before.Message, Direction: Outbound, Limit: 1})

@@ -227,7 +227,8 @@ func (n *Node) toReplace(ctx context.Context, a partners.Agreement, c eco.Certif
 }
 
 // Resend sends a certificate to a partner once more: the same document and attachments, octet for octet, in a message of its own
-// (ATIGA OCP Rule 29.3). q names the certificate; its Direction plays no part. One whose delivery failed is released again.
+// (ATIGA OCP Rule 29.3). q names the certificate; its Direction plays no part. One whose delivery failed, or that the partner rejected, is
+// released again.
 //
 // Errors: ErrNotFound, ErrAmbiguous if it went to several partners and q names none, ErrUnderway, ErrNotAgreed, *eco.IllegalMove if it was
 // cancelled or replaced, those of partners.Registry.Outbound and of Store.Raw.
@@ -247,7 +248,7 @@ func (n *Node) Resend(ctx context.Context, actor string, q CertificateQuery) (Sa
 	case c.State == CertificateReleased:
 		return Said{}, fmt.Errorf("%w %s", ErrUnderway, c.Partner)
 	}
-	failed := c.State == CertificateFailed
+	failed := c.State == CertificateFailed || c.State == CertificateRejected
 	event := eco.Event{Kind: eco.EventResend, At: now, By: actor, Message: c.Message}
 	if failed {
 		event.Kind = eco.EventRelease

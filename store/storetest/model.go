@@ -150,7 +150,7 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 			case held.Content != d.Certificate.Content && replaced:
 			case held.Content != d.Certificate.Content:
 				conflict = true
-			case held.Partner == d.Message.Partner && held.State == exchange.CertificateFailed:
+			case held.Partner == d.Message.Partner && (held.State == exchange.CertificateFailed || held.State == exchange.CertificateRejected):
 				failed = held
 			case held.Partner == d.Message.Partner:
 				return m.outbound(held.Message).Seq, false, false
