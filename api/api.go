@@ -83,7 +83,9 @@ type Options struct {
 	Duties       Duties
 	// Rotator is where credentials are replaced; without one there are no such paths.
 	Rotator Rotator
-	Store   Reader
+	// Handovers are what the customs system is given; without them there are no such paths.
+	Handovers Handovers
+	Store     Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor

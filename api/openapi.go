@@ -13,6 +13,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/clearance/handover"
 )
 
 // OpenAPIVersion is that of the specification that the document follows. 3.0 is what generators of clients read everywhere.
@@ -279,12 +281,13 @@ func headerRef(name string) *openapi3.HeaderRef {
 
 // answerHeaders are the fields of answers that the document tells of.
 var answerHeaders = map[string]string{
-	HeaderCorrelationID: "The number of this request in the node's log: the caller's own if the request had a usable one.",
-	HeaderFindings:      "The characters that could not be printed: a JSON array of findings in ASCII.",
-	"ETag":              "Entity tag (RFC 9110 §8.8.3).",
-	"Location":          "Path of what was made.",
-	"Retry-After":       "Seconds to wait before the request is repeated.",
-	"WWW-Authenticate":  "The challenge (RFC 6750 §3).",
+	HeaderCorrelationID:           "The number of this request in the node's log: the caller's own if the request had a usable one.",
+	HeaderFindings:                "The characters that could not be printed: a JSON array of findings in ASCII.",
+	"ETag":                        "Entity tag (RFC 9110 §8.8.3).",
+	"Location":                    "Path of what was made.",
+	handover.HeaderIdempotencyKey: "The key that repetitions of the parcel have, in quotes.",
+	"Retry-After":                 "Seconds to wait before the request is repeated.",
+	"WWW-Authenticate":            "The challenge (RFC 6750 §3).",
 }
 
 // problems adds what an operation answers in error: one response for each status, shared by all operations with the same codes.
@@ -346,6 +349,7 @@ func (s *server) routes() []route {
 		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(),
 		s.declarationRoutes(),
 		s.dutyRoutes(),
+		s.handoverRoutes(),
 		s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
 	)
@@ -361,6 +365,7 @@ const (
 	tagIssuers      = "Issuing bodies"
 	tagCredentials  = "Credentials"
 	tagRegistry     = "Registry"
+	tagHandovers    = "Handovers"
 	tagService      = "Service"
 )
 
@@ -369,6 +374,7 @@ var tags = openapi3.Tags{
 	{Name: tagCertificates, Description: "Certificates of origin: submitting, finding and reading them."},
 	{Name: tagBusiness, Description: "What is said of a certificate that is there, and asked about it."},
 	{Name: tagClearance, Description: "Import declarations that cite certificates, decisions about them, and what is to be done until when."},
+	{Name: tagHandovers, Description: "What the customs system gets of a declaration, and how it confirms that it has it."},
 	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
 	{Name: tagPartners, Description: "Partners, and how deliveries to them stand."},
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},

@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -56,6 +57,9 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
+	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
+	reflect.TypeFor[handover.Verdict]():    enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
 	reflect.TypeFor[eco.DifferenceClass](): enumOf("DifferenceClass", eco.DifferenceIdentical, eco.DifferenceTypographic, eco.DifferenceConvertible, eco.DifferenceMaterial),
 
 	reflect.TypeFor[clearance.LodgementState](): enumOf("DeclarationState", clearance.LodgementStates()...),
@@ -108,6 +112,12 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[exchange.Taken]():     "TakenAnnouncement",
 	// The enum of Certificate.status is CertificateStatus in generated Go.
 	reflect.TypeFor[exchange.CertificateStatus](): "StatusAnswer",
+
+	reflect.TypeFor[handover.Attempt]():      "HandoverAttempt",
+	reflect.TypeFor[handover.Listed]():       "ListedHandover",
+	reflect.TypeFor[handover.Cited]():        "HandedCertificate",
+	reflect.TypeFor[handover.ParcelInfo]():   "Parcel",
+	reflect.TypeFor[handover.Confirmation](): "ParcelConfirmation",
 
 	reflect.TypeFor[eco.VerificationRequest](): "SaidVerificationRequest",
 	reflect.TypeFor[eco.VerificationReply]():   "SaidVerificationReply",
