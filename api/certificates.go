@@ -109,8 +109,12 @@ type Dealings struct {
 	Predecessor *exchange.CertificateKey `json:"predecessor,omitempty"`
 }
 
-// dealings are those of a certificate, nil if nothing was said.
-func dealings(d exchange.Dealings) *Dealings {
+// dealings are those of a certificate, nil if nothing was said. A withdrawal that the partner refused is none.
+func dealings(c exchange.Certificate) *Dealings {
+	d := c.Dealings
+	if c.State != exchange.CertificateCancelled && c.State != exchange.CertificateReplaced {
+		d.Withdrawn, d.Successor = "", nil
+	}
 	if d.Items == nil && d.Verifications == nil && d.Withdrawn == "" && d.Predecessor == nil {
 		return nil
 	}
@@ -180,13 +184,13 @@ func (s *server) certificateRoutes() []route {
 			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
 			operation: operation{
 				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
-				parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
+				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
 			},
 		},
 		{
 			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
 			operation: operation{
-				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF",
+				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF", lax: true,
 				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
 				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
 				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong},
@@ -333,7 +337,7 @@ func match(c exchange.Certificate, role Role) Match {
 	m.Certificate = &c.Data
 	m.IssuedOnPaper = c.Data.IssuedOnPaper()
 	m.Findings = c.Findings
-	m.Dealings = dealings(c.Dealings)
+	m.Dealings = dealings(c)
 	m.Document = &Document{
 		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner, SignerRevoked: c.SignerRevoked,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -83,6 +84,9 @@ const (
 	CodeListRefused       Code = "issuer_list_refused"
 	CodeNotOnHold         Code = "not_on_hold"
 	CodeChanged           Code = "changed_meanwhile"
+	CodeSettled           Code = "handover_settled"
+	CodeOtherParcel       Code = "other_parcel"
+	CodeNotMade           Code = "parcel_not_made"
 	CodeTooLarge          Code = "too_large"
 	CodeMediaType         Code = "unsupported_media_type"
 	CodeInvalid           Code = "invalid_certificate"
@@ -152,6 +156,8 @@ var kinds = []kind{
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
 	{code: CodeManyProposals, status: http.StatusConflict, title: "Too many proposals wait", cause: partners.ErrManyProposals, tell: true},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
+	{code: CodeSettled, status: http.StatusConflict, title: "The customs system has confirmed the handover already", cause: handover.ErrSettled, tell: true},
+	{code: CodeOtherParcel, status: http.StatusConflict, title: "The digest is not that of the parcel; nothing was confirmed", cause: handover.ErrOtherContent, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
@@ -166,6 +172,7 @@ var kinds = []kind{
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
+	{code: CodeNotMade, status: http.StatusUnprocessableEntity, title: "The parcel cannot be made"},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
 	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},

@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -42,7 +43,7 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[exchange.CertificateState](): enumOf("CertificateState", exchange.CertificateReleased, exchange.CertificateReceipted,
 		exchange.CertificateSent, exchange.CertificateFailed, exchange.CertificateReceived, exchange.CertificateAvailable, exchange.CertificateRefused,
 		exchange.CertificateInConflict, exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
-		exchange.CertificateSuspended, exchange.CertificateCancelled, exchange.CertificateReplaced),
+		exchange.CertificateSuspended, exchange.CertificateAccepted, exchange.CertificateRejected, exchange.CertificateCited, exchange.CertificateExpired, exchange.CertificateCancelled, exchange.CertificateReplaced),
 
 	reflect.TypeFor[eco.Severity]():      enumOf("Severity", eco.SeverityError, eco.SeverityWarning),
 	reflect.TypeFor[eco.Side]():          enumOf("Side", eco.SideExporting, eco.SideImporting),
@@ -56,6 +57,9 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
+	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
+	reflect.TypeFor[handover.Verdict]():    enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
 	reflect.TypeFor[eco.DifferenceClass](): enumOf("DifferenceClass", eco.DifferenceIdentical, eco.DifferenceTypographic, eco.DifferenceConvertible, eco.DifferenceMaterial),
 
 	reflect.TypeFor[clearance.LodgementState](): enumOf("DeclarationState", clearance.LodgementStates()...),
@@ -106,6 +110,14 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[exchange.Part]():      "MessagePart",
 	reflect.TypeFor[exchange.Announced](): "SentAnnouncement",
 	reflect.TypeFor[exchange.Taken]():     "TakenAnnouncement",
+	// The enum of Certificate.status is CertificateStatus in generated Go.
+	reflect.TypeFor[exchange.CertificateStatus](): "StatusAnswer",
+
+	reflect.TypeFor[handover.Attempt]():      "HandoverAttempt",
+	reflect.TypeFor[handover.Listed]():       "ListedHandover",
+	reflect.TypeFor[handover.Cited]():        "HandedCertificate",
+	reflect.TypeFor[handover.ParcelInfo]():   "Parcel",
+	reflect.TypeFor[handover.Confirmation](): "ParcelConfirmation",
 
 	reflect.TypeFor[eco.VerificationRequest](): "SaidVerificationRequest",
 	reflect.TypeFor[eco.VerificationReply]():   "SaidVerificationReply",

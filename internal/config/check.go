@@ -48,6 +48,7 @@ func (l *loader) check(c Config) {
 	l.clearance(c)
 	l.intake(c)
 	l.limits(c)
+	l.notices(c)
 	l.rules(
 		rule{len(c.Paper.Fonts) > MaxFonts, "paper.fonts", fmt.Sprintf("has %d entries, at most %d are allowed", len(c.Paper.Fonts), MaxFonts)},
 		rule{c.Paper.VerifyURL != "" && !isWebAddress(c.Paper.VerifyURL), "paper.verify_url", fmt.Sprintf("%q is not an https or http address of at most %d characters", c.Paper.VerifyURL, maxVerifyURL)},
@@ -233,6 +234,7 @@ func (l *loader) clearance(c Config) {
 		rule{c.Clearance.WarnDays < 0 || c.Clearance.WarnDays > 365, "clearance.warn_days", fmt.Sprintf("%d is not between 0 and 365", c.Clearance.WarnDays)},
 		rule{c.Clearance.EscalateTo != "officer" && c.Clearance.EscalateTo != "operator", "clearance.escalate_to", fmt.Sprintf("%q is neither officer nor operator", c.Clearance.EscalateTo)},
 	)
+	l.customsSystem(c.Clearance.CustomsSystem)
 }
 
 // maxTransfer is how long the largest message may take at the least rate. Beyond it the time that is added to timeouts
