@@ -80,6 +80,7 @@ func TestScripts(t *testing.T) {
 			"reborn":  rebornCommand,
 			"issue":   issueCommand,
 			"exits":   exitsCommand,
+			"until":   untilCommand,
 			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
 			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },
 			"sigterm": func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).terminate(ts, args[0]) },
