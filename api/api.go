@@ -64,6 +64,10 @@ type Options struct {
 	Node     Submitter
 	Operator Operator
 	Dealer   Dealer
+	// Settler settles conflicts; without one there is no path for it.
+	Settler Settler
+	// Happenings is the audit log, to tell of refusals from; without it there is no path for them.
+	Happenings Happenings
 	// Announcer is asked about the change of credentials; nil has no paths for it.
 	Announcer Announcer
 	// Registry is where partners and agreements are changed; without one there are no such paths.

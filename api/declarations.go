@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/cusdec"
 	"github.com/ecogate/ecogate/eco"
 )
 
@@ -48,8 +49,13 @@ func (s *server) declarationRoutes() []route {
 	}
 	return []route{
 		row(http.MethodPost, "", "lodgeDeclaration", "Takes an import declaration that cites received certificates, and reserves what it claims", lodge, s.lodgeDeclaration, operation{
-			takes: takesJSON[clearance.Declaration](), problems: []Code{CodeRefusedDeclaration, CodeNumberTaken, CodeBusy, CodeFull},
-			answers: []answer{one(http.StatusCreated, "It was taken."), one(http.StatusOK, "It was there already; nothing was written.")},
+			takes:    append(takesJSON[clearance.Declaration](), body{media: cusdec.MediaType}),
+			problems: []Code{CodeRefusedDeclaration, CodeNumberTaken, CodeFaultyFile, CodeBusy, CodeFull},
+			answers: []answer{
+				one(http.StatusCreated, "It was taken."), one(http.StatusOK, "It was there already; nothing was written."),
+				answersJSON[TakenInterchange](http.StatusCreated, ""), answersJSON[TakenInterchange](http.StatusOK, ""),
+				{status: http.StatusCreated, media: cusdec.MediaType}, {status: http.StatusOK, media: cusdec.MediaType},
+			},
 		}),
 		row(http.MethodGet, "", "listDeclarations", "The declarations in the order in which they came; a broker's own alone", read, s.declarations, operation{
 			parameters: []parameter{
@@ -129,6 +135,9 @@ func (s *server) declared(c echo.Context, number string, cause error) error {
 func (s *server) lodgeDeclaration(c echo.Context) error {
 	if err := onlyParameters(c); err != nil {
 		return err
+	}
+	if isEDIFACT(c) {
+		return s.lodgeInterchange(c)
 	}
 	d, original, err := readDeclaration(c)
 	if err != nil {

@@ -110,6 +110,8 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[exchange.Part]():      "MessagePart",
 	reflect.TypeFor[exchange.Announced](): "SentAnnouncement",
 	reflect.TypeFor[exchange.Taken]():     "TakenAnnouncement",
+	// The enum of Certificate.status is CertificateStatus in generated Go.
+	reflect.TypeFor[exchange.CertificateStatus](): "StatusAnswer",
 
 	reflect.TypeFor[handover.Attempt]():      "HandoverAttempt",
 	reflect.TypeFor[handover.Listed]():       "ListedHandover",

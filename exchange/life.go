@@ -24,6 +24,9 @@ func (c Certificate) Life() eco.Life {
 	if !slices.Contains(life.Messages, c.Message) {
 		life.Messages = append(slices.Clone(life.Messages), c.Message)
 	}
+	if conflict := c.State == CertificateInConflict; conflict && life.State != eco.StateSuspended && life.State != eco.StateInConflict {
+		life.Resume = life.State // where a settlement leads back to
+	}
 	life.State = eco.State(c.State)
 	return life
 }

@@ -44,6 +44,8 @@ type nodeOptions struct {
 	Log *slog.Logger
 	// Observe is called at each step of the two flows; nil is allowed.
 	Observe func(exchange.Event)
+	// Users puts something around the handler of the users' listener; nil for nothing.
+	Users func(http.Handler) http.Handler
 }
 
 // runningNode is one administration's gateway with its listeners.
@@ -215,9 +217,11 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
-		Declarations: n.clearing, Decisions: n.clearing, Duties: n.clearing, Handovers: n.handovers,
-		Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Settler: n.Node, Happenings: n.Store, Announcer: n.Node,
+		Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Declarations: n.clearing, Decisions: n.clearing, Duties: n.clearing,
+		Handovers: n.handovers,
+		Registry:  n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
@@ -267,6 +271,9 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 	if credential != nil {
 		n.apiCredential.Store(credential)
 		door.tls = apiTLS(&n.apiCredential)
+	}
+	if o.Users != nil {
+		users = o.Users(users)
 	}
 	door.serve(users, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "api")))
 	n.APIURL = door.url()
