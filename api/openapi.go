@@ -374,7 +374,7 @@ var tags = openapi3.Tags{
 	{Name: tagCertificates, Description: "Certificates of origin: submitting, finding and reading them."},
 	{Name: tagBusiness, Description: "What is said of a certificate that is there, and asked about it."},
 	{Name: tagClearance, Description: "Import declarations that cite certificates, decisions about them, and what is to be done until when."},
-	{Name: tagHandovers, Description: "What the customs system is given with each declaration."},
+	{Name: tagHandovers, Description: "What the customs system gets of a declaration, and how it confirms that it has it."},
 	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
 	{Name: tagPartners, Description: "Partners, and how deliveries to them stand."},
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},

@@ -13,7 +13,7 @@ import (
 )
 
 // Lodge takes a declaration: it is compared with the certificates that it cites, and what it claims of them is reserved, in one
-// transaction with its docket. original are the octets that it came in. The same declaration again, under the same number and by the same
+// transaction with its docket. original are the octets of one that did not come in JSON. The same declaration again, under the same number and by the same
 // key, answers the first with fresh false.
 //
 // Errors: *RefusedError with everything that is wrong, ErrNumberTaken, ErrBusy.
