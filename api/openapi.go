@@ -341,6 +341,7 @@ func (s *server) routes() []route {
 	return slices.Concat(
 		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
+		s.noticeRoutes(),
 	)
 }
 
@@ -353,7 +354,8 @@ const (
 	tagIssuers      = "Issuing bodies"
 	tagCredentials  = "Credentials"
 	tagRegistry     = "Registry"
+	tagNotices      = "Notices"
 	tagService      = "Service"
 )
 
-var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagService}
+var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagNotices, tagService}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -92,9 +94,14 @@ const (
 	CodeDamaged           Code = "stored_bytes_damaged"
 	CodeNoAnswer          Code = "no_answer"
 	CodeFull              Code = "store_full"
-	CodeUnavailable       Code = "unavailable"
-	CodeNotReady          Code = "not_ready"
-	CodeTimedOut          Code = "timed_out"
+	// About notices.
+	CodeInvalidSubscription Code = "invalid_subscription"
+	CodeManySubscriptions   Code = "many_subscriptions"
+	CodeNotConfirmed        Code = "not_confirmed"
+	CodeMailNotSent         Code = "mail_not_sent"
+	CodeUnavailable         Code = "unavailable"
+	CodeNotReady            Code = "not_ready"
+	CodeTimedOut            Code = "timed_out"
 )
 
 // kind is one row of the table that server and client share.
@@ -137,6 +144,7 @@ var kinds = []kind{
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
 	{code: CodeManyProposals, status: http.StatusConflict, title: "Too many proposals wait", cause: partners.ErrManyProposals, tell: true},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
+	{code: CodeManySubscriptions, status: http.StatusConflict, title: "The key has too many subscriptions", cause: notice.ErrManySubscriptions, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
@@ -150,6 +158,8 @@ var kinds = []kind{
 	{code: CodeOverAgreement, status: http.StatusUnprocessableEntity, title: "The message would be larger than the agreement allows", cause: exchange.ErrTooLarge, tell: true},
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
+	{code: CodeInvalidSubscription, status: http.StatusUnprocessableEntity, title: "The subscription or the notice cannot be as it is asked for", cause: notice.ErrInvalid, tell: true},
+	{code: CodeNotConfirmed, status: http.StatusUnprocessableEntity, title: "The subscription was not confirmed", cause: notice.ErrNotConfirmed, tell: true},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
 	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
@@ -158,6 +168,7 @@ var kinds = []kind{
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
 	{code: CodeNoAnswer, status: http.StatusBadGateway, title: "The partner gave no answer that could be used", cause: exchange.ErrNoAnswer, tell: true},
+	{code: CodeMailNotSent, status: http.StatusBadGateway, title: "The mail server did not take the mail", cause: notice.ErrNotSent, tell: true},
 	{code: CodeNoTimeStamp, status: http.StatusServiceUnavailable, title: "The time-stamp authority gave no time-stamp; nothing was queued", cause: exchange.ErrNoTimeStamp},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
 	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
@@ -233,6 +244,9 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &tooLarge) {
 		return problem(CodeTooLarge, fmt.Sprintf("the limit is %d bytes", tooLarge.Limit))
 	}
+	if errors.Is(err, clearance.ErrNotFound) {
+		return problem(CodeNotFound, "")
+	}
 	for _, k := range kinds {
 		if k.cause == nil || !errors.Is(err, k.cause) {
 			continue
@@ -282,7 +296,7 @@ func (s *server) writeProblem(err error, c echo.Context) {
 	call := callOf(c)
 	p.Instance = c.Request().URL.EscapedPath()
 	p.CorrelationID = call.correlation
-	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer { // that a partner is silent is no fault of this node
+	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer && p.Code != CodeMailNotSent { // that others are silent is no fault of this node
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "correlation_id", call.correlation, "actor", call.key.Name,
 			"path", p.Instance, "error", err)
 	}

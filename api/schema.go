@@ -11,6 +11,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -55,6 +56,12 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[notice.Event]():    enumOf("NoticeEvent", noticeEvents()...),
+	reflect.TypeFor[notice.Audience](): enumOf("NoticeAudience", notice.Audiences()...),
+	reflect.TypeFor[notice.State]():    enumOf("NoticeState", notice.States()...),
+	reflect.TypeFor[notice.Channel]():  enumOf("NoticeChannel", notice.Mail, notice.Webhook),
+	reflect.TypeFor[notice.Pace]():     enumOf("NoticePace", notice.Hourly, notice.Daily),
+
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
 		partners.StateRetired, partners.StateRevoked, partners.StateWithheld),
@@ -64,6 +71,14 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[announcement.Result]():    enumOf("AnnouncementResult", announcement.ResultStaged, announcement.ResultTold, announcement.ResultRefused),
 	reflect.TypeFor[revocation.Status]():      enumOf("RevocationStatus", revocation.Good, revocation.Revoked, revocation.Unknown),
 	reflect.TypeFor[intake.Format]():          enumOf("FileFormat", intake.Formats()...),
+}
+
+func noticeEvents() []notice.Event {
+	events := []notice.Event{notice.AddressConfirm, notice.TestNotice}
+	for _, r := range notice.Events() {
+		events = append(events, r.Event)
+	}
+	return events
 }
 
 func enumOf[T ~string](name string, values ...T) enum {
@@ -78,6 +93,11 @@ func enumOf[T ~string](name string, values ...T) enum {
 var names = map[reflect.Type]string{
 	reflect.TypeFor[health]():            "Health",
 	reflect.TypeFor[givenWhy]():          "Why",
+	reflect.TypeFor[givenCode]():         "ConfirmationCode",
+	reflect.TypeFor[givenAddress]():      "AddressToTest",
+	reflect.TypeFor[notice.Subscribed](): "Subscription",
+	reflect.TypeFor[notice.Facts]():      "NoticeFacts",
+	reflect.TypeFor[notice.Reason]():     "NoticeReason",
 	reflect.TypeFor[givenCPA]():          "PingRequest",
 	reflect.TypeFor[givenMessage]():      "MessageQuestion",
 	reflect.TypeFor[submissionRequest](): "SubmissionRequest",
