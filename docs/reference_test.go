@@ -21,6 +21,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners/issuerlist"
@@ -172,6 +173,7 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
 		reflect.TypeFor[exchange.HeldCredential](), reflect.TypeFor[api.AffectedPage](), reflect.TypeFor[api.CredentialCheck](),
+		reflect.TypeFor[notice.SubscriptionRequest](), reflect.TypeFor[notice.Subscribed](), reflect.TypeFor[api.NoticePage](), reflect.TypeFor[api.TestedAddress](),
 		reflect.TypeFor[exchange.Announced](), reflect.TypeFor[exchange.Taken](), reflect.TypeFor[exchange.Trial](),
 	}
 	for _, answer := range answers {

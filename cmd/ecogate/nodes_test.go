@@ -65,6 +65,7 @@ func (w *world) startNode(ts *testscript.TestScript, side pair.Side, environ ...
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(n.Close()) })
 	ts.Setenv(side.ID+"_URL", n.APIURL)
+	ts.Setenv(side.ID+"_ADMIN_URL", n.AdminURL)
 	key, err := os.ReadFile(side.KeyFile("operator"))
 	ts.Check(err)
 	ts.Setenv(side.ID+"_OPERATOR_KEY", strings.TrimSpace(string(key)))

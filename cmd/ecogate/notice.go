@@ -115,7 +115,7 @@ func (c *cli) noticeTemplates() *cobra.Command {
 			}
 			var m mailSample
 			if m.Subject, m.Text, m.HTML, err = templates.Sample(notice.Event(show), language); err != nil {
-				return err
+				return &refused{err}
 			}
 			return c.print(m, func(w *columns) {
 				w.row(m.Subject)
