@@ -102,7 +102,7 @@ const (
 // Missing says what keeps a server from running here; nil if nothing does.
 func Missing() error {
 	if os.Getuid() != 0 {
-		return errors.New("Postfix needs root")
+		return errors.New("it takes root: Postfix changes users")
 	}
 	for file, debian := range map[string]string{"/usr/sbin/postfix": "postfix", dovecot: "dovecot-core"} {
 		if _, err := os.Stat(file); err != nil {
