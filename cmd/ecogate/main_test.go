@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
 )
 
@@ -77,6 +78,8 @@ func TestScripts(t *testing.T) {
 			"await": func(ts *testscript.TestScript, _ bool, args []string) {
 				worldOf(ts).steps.await(ts, args[0], strings.Join(args[1:], " "))
 			},
+			"as":      asCommand,
+			"reborn":  rebornCommand,
 			"issue":   issueCommand,
 			"exits":   exitsCommand,
 			"until":   untilCommand,
@@ -96,6 +99,9 @@ type worldKey struct{}
 // world is what one script has running.
 type world struct {
 	steps   steps
+	sides   pair.Pair
+	kr, tw  *runningNode
+	ofTW    []string       // variables over TW's configuration
 	process *exec.Cmd      // of serve
 	log     *bufio.Scanner // its standard error
 	logged  strings.Builder
