@@ -163,6 +163,9 @@ func (d Duty) follows() string {
 func dutiesOf(c Imported, form eco.Form) []Duty {
 	life := c.Life
 	life.Began = c.Recorded
+	if life.ValidUntil == lastDay(c, form) {
+		life.ValidUntil = eco.Date{} // the form says it too, and whether it is sure
+	}
 	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(v eco.Verification) bool { return v.ID == doubtOfCustoms || v.ID == doubtOfIssuer })
 	var all []Duty
 	for _, deadline := range form.Deadlines(c.Data.IssuedAt, life) {
