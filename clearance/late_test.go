@@ -232,7 +232,8 @@ func (w *world) cancel(reference string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}}); err != nil {
+	told := clearance.Happening{At: noon, Actor: "PARTNER", Event: "certificate.cancelled", Subject: w.imported(reference).Key.String()}
+	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}, Audit: []clearance.Happening{told}}); err != nil {
 		w.Fatal(err)
 	}
 }
