@@ -71,7 +71,7 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[clearance.DecisionState](): enumOf("DecisionState", clearance.DecisionProposed, clearance.DecisionMade, clearance.DecisionRejected),
 	reflect.TypeFor[clearance.Outcome]():       enumOf("ComparisonOutcome", clearance.OutcomeNone, clearance.OutcomeMaterial),
 	reflect.TypeFor[clearance.DutyKind](): enumOf("DutyKind", clearance.DutyValidity, clearance.DutyRejectNotice, clearance.DutyVerificationReply,
-		clearance.DutyVerificationTotal, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
+		clearance.DutyVerificationTotal, clearance.DutyVoid, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
 	reflect.TypeFor[clearance.DutyState](): enumOf("DutyState", clearance.DutyOpen, clearance.DutyWarned, clearance.DutyEscalated, clearance.DutyDone),
 	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
 	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
