@@ -5,16 +5,30 @@
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
 // Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with
+// certificates.go with submission.go, upload.go and file.go, lookup.go with batch.go, watches.go, notreceived.go and report.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with
 // proposals.go, credentials.go, rotation.go, announcements.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
 //
 //	method and path                          roles                       answer
 //	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
 //	GET  /api/v1/certificate-schema          all                         200, the JSON Schema of a certificate
 //	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
-//	                                         broker, officer, customs: imported;
+//	                                         officer, customs: imported;
+//	                                         broker, importer: those that they
+//	                                         may see;
 //	                                         operator: all
 //	GET  /api/v1/certificates/{reference}/pdf  the same             200, the certificate on its form as PDF
+//	GET  /api/v1/certificates/{reference}/verification  the same    200, lookup.Report
+//	GET  /api/v1/certificates                all but issuer              200, FoundPage
+//	POST /api/v1/lookups                     all but issuer              200, BatchAnswers, or CSV
+//	POST /api/v1/not-received                broker, importer, officer,  200, the signed statement
+//	                                         customs
+//	POST /api/v1/watches                     the same                    201, lookup.Watch
+//	GET  /api/v1/watches                     the same                    200, WatchPage
+//	DELETE /api/v1/watches/{id}              the same                    200, Removed
+//	POST /api/v1/mandates                    importer, officer           201, lookup.Mandate
+//	GET  /api/v1/mandates                    broker, importer, officer,  200, MandatePage
+//	                                         operator
+//	DELETE /api/v1/mandates/{id}             importer, officer           200, lookup.Mandate
 //	GET  /api/v1/documents/{seq}             the same                    200, the signed UBL document as stored
 //	GET  /api/v1/messages                    officer, operator           200, MessagePage
 //	GET  /api/v1/messages/{id}               officer, operator           200, exchange.Message
@@ -76,6 +90,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -148,6 +163,13 @@ type Options struct {
 	TestPartner func(partner string) bool
 	// Revocation tells where revocations are learned from; nil for nowhere.
 	Revocation func() []revocation.SourceStatus
+	// Lookups says who may see which received certificates, and keeps mandates and watches. Without a desk brokers and importers find nothing, and
+	// the paths of these are left out.
+	Lookups *lookup.Desk
+	// CredentialOf tells of a partner's credential with a fingerprint in verification reports; nil tells nothing but the fingerprint.
+	CredentialOf func(partner, sha256 string) lookup.Credential
+	// MaxLines bounds the lines of one request for many look-ups; 0 means DefaultMaxLines.
+	MaxLines int
 	// Examiner answers what is asked about credentials. Nil leaves out those paths, and what is known of signers that were revoked.
 	Examiner Examiner
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
@@ -187,9 +209,9 @@ func New(o Options) (http.Handler, error) {
 	e.Use(s.authenticate)
 	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
 	e.GET(base+"/certificate-schema", s.schema)
-	lookup := s.allow(RoleIssuer, RoleBroker, RoleOfficer, RoleOperator, RoleCustoms)
-	e.GET(base+"/certificates/*", s.certificate, lookup)
-	e.GET(base+"/documents/:seq", s.document, lookup)
+	find := s.allow(RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms)
+	e.GET(base+"/certificates/*", s.certificate, find)
+	e.GET(base+"/documents/:seq", s.document, find)
 	issue, decide := s.allow(RoleIssuer), s.allow(RoleOfficer)
 	e.POST(base+"/cancellations", s.cancel, issue)
 	e.POST(base+"/retransmissions", s.resend, issue)
@@ -229,6 +251,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s.routeRegistry(e)
 	s.routeRotation(e)
+	s.routeLookups(e)
 	return e, nil
 }
 
@@ -271,6 +294,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MinRate == 0 {
 		o.MinRate = DefaultMinRate
+	}
+	if o.MaxLines == 0 {
+		o.MaxLines = DefaultMaxLines
 	}
 	if o.Ready == nil {
 		o.Ready = storeAnswers(o.Store)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
@@ -70,6 +71,9 @@ type Match struct {
 	Dealings *Dealings `json:"dealings,omitempty"`
 	// Deadlines are what either side still has to do about it, the earliest first.
 	Deadlines []Deadline `json:"deadlines,omitempty"`
+	// Verdict is what a received certificate is worth on the day that was asked about, Downloads where what belongs to it is.
+	Verdict   *lookup.Verdict `json:"verdict,omitempty"`
+	Downloads *Downloads      `json:"downloads,omitempty"`
 }
 
 // Deadline is a thing to do, and whether its last day was over at the instant of the answer.
@@ -166,6 +170,10 @@ func (s *server) lookup(c echo.Context) error {
 	}
 	found, err := s.find(c, reference, "certificate.looked_up")
 	if err != nil {
+		return s.unknown(c, reference, err)
+	}
+	j, err := s.judge(c, c.QueryParam("on"))
+	if err != nil {
 		return err
 	}
 	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
@@ -176,6 +184,11 @@ func (s *server) lookup(c echo.Context) error {
 		m := match(certificate, callOf(c).key.Role)
 		if m.Certificate != nil {
 			m.Deadlines = deadlines(certificate, s.Forms(), answer.Checked)
+			if m.Direction == exchange.Inbound {
+				imported := importedOf(certificate)
+				verdict := j.verdict(imported)
+				m.Verdict, m.Downloads = &verdict, downloadsOf(imported.Seq, imported.Key)
+			}
 		}
 		answer.Matches = append(answer.Matches, m)
 	}
@@ -189,22 +202,28 @@ func (s *server) find(c echo.Context, reference, event string) ([]exchange.Certi
 	if err != nil {
 		return nil, err
 	}
+	role, absent := callOf(c).key.Role, "no certificate with this reference"
+	direction, seen := role.narrowed(direction)
+	empty := eco.NormaliseReference(reference) == "" // it would match everything
+	query := exchange.CertificateQuery{
+		Reference: reference, Direction: direction,
+		Country: strings.ToUpper(c.QueryParam("country")), Form: eco.FormCode(c.QueryParam("form")),
+	}
+	if role.restricted() && seen && !empty {
+		return s.shown(c, query, lookup.Question{Reference: reference, Invoice: c.QueryParam("invoice")}, event, reference, absent)
+	}
 	if err := s.audit(c, event, reference, ""); err != nil {
 		return nil, err
 	}
-	direction, seen := callOf(c).key.Role.narrowed(direction)
-	if !seen || eco.NormaliseReference(reference) == "" { // an empty reference would match everything
-		return nil, problem(CodeNotFound, "no certificate with this reference")
+	if !seen || empty {
+		return nil, problem(CodeNotFound, absent)
 	}
-	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{
-		Reference: reference, Direction: direction,
-		Country: strings.ToUpper(c.QueryParam("country")), Form: eco.FormCode(c.QueryParam("form")),
-	})
+	found, err := s.Store.Certificates(c.Request().Context(), query)
 	if err != nil {
 		return nil, fmt.Errorf("looking up %s: %w", reference, err)
 	}
 	if len(found) == 0 {
-		return nil, problem(CodeNotFound, "no certificate with this reference")
+		return nil, problem(CodeNotFound, absent)
 	}
 	return found, nil
 }
@@ -232,10 +251,10 @@ func usable(c exchange.Certificate) bool {
 	return c.Direction == exchange.Inbound && c.State == exchange.CertificateAvailable && c.Mode != partners.ModeTest && !c.Key.Test
 }
 
-// withheld keeps the content of certificates in conflict from brokers: none of the two may be used, and a signed document in hand
+// withheld keeps the content of certificates in conflict from brokers and importers: none of the two may be used, and a signed document in hand
 // invites use.
 func withheld(c exchange.Certificate, role Role) bool {
-	return role == RoleBroker && c.State == exchange.CertificateInConflict
+	return role.restricted() && c.State == exchange.CertificateInConflict
 }
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
@@ -248,22 +267,35 @@ func (s *server) document(c echo.Context) error {
 	if err != nil || seq == 0 { // a query with number 0 would match everything
 		return problem(CodeNotFound, "no such document")
 	}
-	ctx := c.Request().Context()
-	if err := s.audit(c, "document.read", text, ""); err != nil {
-		return err
-	}
-	found, err := s.Store.Certificates(ctx, exchange.CertificateQuery{Seq: seq})
-	if err != nil {
-		return fmt.Errorf("finding document %d: %w", seq, err)
-	}
 	role := callOf(c).key.Role
-	if len(found) == 0 || !role.sees(found[0].Direction) {
-		return problem(CodeNotFound, "no such document")
+	found, err := s.bySeq(c, seq)
+	if err != nil {
+		return err
 	}
 	if withheld(found[0], role) {
 		return problem(CodeInConflict, "")
 	}
 	return s.serveRaw(c, found[0].Document, echo.MIMEApplicationXML, fmt.Sprintf("certificate-%d.xml", seq))
+}
+
+// bySeq gives the certificate with a number: one, if the reader may see it. It records the read of its document.
+func (s *server) bySeq(c echo.Context, seq uint64) ([]exchange.Certificate, error) {
+	const event, absent = "document.read", "no such document"
+	text, role := strconv.FormatUint(seq, 10), callOf(c).key.Role
+	if role.restricted() {
+		return s.shown(c, exchange.CertificateQuery{Seq: seq, Direction: exchange.Inbound}, lookup.Question{Seq: seq}, event, text, absent)
+	}
+	if err := s.audit(c, event, text, ""); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{Seq: seq})
+	if err != nil {
+		return nil, fmt.Errorf("finding document %d: %w", seq, err)
+	}
+	if len(found) == 0 || !role.sees(found[0].Direction) {
+		return nil, problem(CodeNotFound, absent)
+	}
+	return found, nil
 }
 
 // serveRaw answers with stored bytes as they are, for download.
