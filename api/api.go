@@ -168,8 +168,8 @@ type Options struct {
 	Lookups *lookup.Desk
 	// CredentialOf tells of a partner's credential with a fingerprint in verification reports; nil tells nothing but the fingerprint.
 	CredentialOf func(partner, sha256 string) lookup.Credential
-	// MaxLines bounds the lines of one request for many look-ups; 0 means DefaultMaxLines.
-	MaxLines int
+	// MaxLines bounds the lines of one request for many look-ups, at each moment; nil means DefaultMaxLines.
+	MaxLines func() int
 	// Examiner answers what is asked about credentials. Nil leaves out those paths, and what is known of signers that were revoked.
 	Examiner Examiner
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
@@ -295,8 +295,8 @@ func (o Options) withDefaults() Options {
 	if o.MinRate == 0 {
 		o.MinRate = DefaultMinRate
 	}
-	if o.MaxLines == 0 {
-		o.MaxLines = DefaultMaxLines
+	if o.MaxLines == nil {
+		o.MaxLines = func() int { return DefaultMaxLines }
 	}
 	if o.Ready == nil {
 		o.Ready = storeAnswers(o.Store)

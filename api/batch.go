@@ -185,8 +185,8 @@ func (s *server) readBatch(r *http.Request) (in LookupBatch, asCSV bool, err err
 	switch {
 	case len(in.Lines) == 0:
 		return in, asCSV, problem(CodeMalformed, "there is no line to look up")
-	case len(in.Lines) > s.MaxLines:
-		return in, asCSV, problem(CodeTooLarge, fmt.Sprintf("%d lines; %d are the most", len(in.Lines), s.MaxLines))
+	case len(in.Lines) > s.MaxLines():
+		return in, asCSV, problem(CodeTooLarge, fmt.Sprintf("%d lines; %d are the most", len(in.Lines), s.MaxLines()))
 	}
 	return in, asCSV, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
@@ -62,6 +63,7 @@ type runningNode struct {
 	poster  *poster
 	fetcher *revocation.Fetcher
 	watcher *intake.Watcher
+	lookups *lookup.Desk
 	doors   []*listener // for partners and users
 	admin   *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
@@ -111,6 +113,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	n.fetcher = newFetcher(cfg, n)
 	n.fetcher.Load() // before the first message: what was known before the restart counts on
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if n.lookups, err = newLookups(cfg, n); err != nil {
 		return n, err
 	}
 	if err = n.watch(cfg); err != nil {
@@ -210,6 +215,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			now.Forms = n.Registry.Forms()
 			return now
 		},
+		Lookups: n.lookups, CredentialOf: n.credentialOf, MaxLines: func() int { return n.current.Load().Clearance.Lookup.BatchLines },
 		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n},
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
@@ -300,6 +306,7 @@ func (n *runningNode) start(ctx context.Context) {
 		}
 	})
 	n.running.Go(func() { n.watcher.Run(run) })
+	n.running.Go(func() { n.lookups.Run(run) })
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
