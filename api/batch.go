@@ -176,7 +176,7 @@ func (s *server) readBatch(r *http.Request) (in LookupBatch, asCSV bool, err err
 		if err != nil {
 			return in, asCSV, bodyProblem("", err)
 		}
-		if in.Lines, err = readLines(data); err != nil {
+		if in.Lines, err = ReadLines(data); err != nil {
 			return in, asCSV, problem(CodeMalformed, err.Error())
 		}
 	} else if err := readStrict(r, &in); err != nil {
@@ -191,8 +191,8 @@ func (s *server) readBatch(r *http.Request) (in LookupBatch, asCSV bool, err err
 	return in, asCSV, nil
 }
 
-// readLines reads CSV (RFC 4180) with a line of names.
-func readLines(data []byte) ([]BatchLine, error) {
+// ReadLines reads look-ups from CSV (RFC 4180). The first line names the columns: reference, and any of invoice, country and form.
+func ReadLines(data []byte) ([]BatchLine, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	names, err := r.Read()
 	if err != nil {
