@@ -1,3 +1,5 @@
+//go:build linux
+
 package bolt_test
 
 import (
@@ -6,10 +8,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/eco"
@@ -92,18 +97,13 @@ func stored(b *testing.B, certificates int) (dir string) {
 		b.Fatal(err)
 	}
 	began := time.Now()
-	const batch = 500 // within a transaction bbolt inserts elsewhere in time that grows with what it has inserted
-	for n := 0; n < certificates; n += batch {
-		arrivals := make([]exchange.Arrival, min(batch, certificates-n))
-		for i := range arrivals {
-			arrivals[i] = millionth(n + i)
-		}
-		if _, err := s.Accept(b.Context(), arrivals); err != nil {
-			b.Fatal(err)
-		}
-		if done := n + batch; done%100_000 == 0 {
-			b.Logf("%d certificates after %s", done, time.Since(began).Round(time.Second))
-		}
+	err = bolt.Fill(s, certificates, func(n int) exchange.Certificate {
+		c := *millionth(n).Certificate
+		c.Direction, c.Partner, c.Message = exchange.Inbound, "KR", fmt.Sprintf("%d@kr-hub.example", n)
+		return c
+	}, func(done string) { b.Logf("%s after %s", done, time.Since(began).Round(time.Second)) })
+	if err != nil {
+		b.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
@@ -163,20 +163,32 @@ func BenchmarkLookUp(b *testing.B) {
 	}
 }
 
-// measure prints what look-ups of one kind take.
+// measure prints what look-ups of one kind take: by the clock, and on the processor, which does not depend on what else the machine does as long as the file is in memory.
 func measure(b *testing.B, s *bolt.Store, name string, query func() clearance.ImportedQuery) {
 	const rounds = 10_000
-	took := make([]time.Duration, 0, rounds)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var wall, busy []time.Duration
 	for range rounds {
 		q := query()
-		began := time.Now()
+		began, cpu := time.Now(), processorTime(b)
 		if _, err := s.Imported(context.Background(), q); err != nil {
 			b.Fatal(err)
 		}
-		took = append(took, time.Since(began))
+		wall, busy = append(wall, time.Since(began)), append(busy, processorTime(b)-cpu)
 	}
-	slices.Sort(took)
-	p50, p99, longest := took[rounds/2], took[rounds*99/100], took[rounds-1]
-	b.Logf("%-18s p50 %9s  p99 %9s  longest %9s", name, p50, p99, longest)
-	b.ReportMetric(float64(p99.Microseconds()), "us-p99-"+name)
+	slices.Sort(wall)
+	slices.Sort(busy)
+	b.Logf("%-18s clock: p50 %9s  p99 %11s  longest %11s   processor: p50 %9s  p99 %11s", name, wall[rounds/2], wall[rounds*99/100], wall[rounds-1], busy[rounds/2], busy[rounds*99/100])
+	b.ReportMetric(float64(wall[rounds*99/100].Microseconds()), "us-p99-"+name)
+	b.ReportMetric(float64(busy[rounds*99/100].Microseconds()), "us-p99-cpu-"+name)
+}
+
+// processorTime is what this thread has spent on a processor.
+func processorTime(b *testing.B) time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(t.Nano())
 }
