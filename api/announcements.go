@@ -27,6 +27,45 @@ type Announcer interface {
 // cmsMediaType is that of CMS SignedData with its content inside (RFC 8551 §3.2).
 const cmsMediaType = "application/pkcs7-mime"
 
+// announcementRoutes are the paths of telling partners of new credentials, and of being told.
+func (s *server) announcementRoutes() []route {
+	operate, partner := []Role{RoleOperator}, pathText("id", "Id of the partner.")
+	absent := s.Announcer == nil
+	return []route{
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/announcements", roles: operate, handle: s.announce, absent: absent,
+			operation: operation{
+				id: "announceCredentials", tag: tagCredentials, summary: "Announces the node's next credentials to a partner in a message", parameters: []parameter{partner},
+				answers:  []answer{answersJSON[exchange.Announced](http.StatusCreated, "The message that was queued.")},
+				problems: []Code{CodeMalformed, CodeUnknownPartner, CodeNothing, CodeNotAgreed, CodeNoAgreement, CodeNotInForce, CodeFull},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/announced", roles: operate, handle: s.takeAnnouncement, absent: absent,
+			operation: operation{
+				id: "takeAnnouncement", tag: tagCredentials, summary: "Takes a partner's announcement of its next credentials from a file",
+				parameters: []parameter{partner, query[bool]("dry_run", "Changes nothing.")}, takes: []body{{media: cmsMediaType}},
+				answers:  []answer{answersJSON[exchange.Taken](http.StatusOK, "What became of each credential.")},
+				problems: []Code{CodeUnknownPartner, CodeAnnouncement, CodeInvalidEntry, CodeStale, CodeManyProposals, CodeFull},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/announcement", roles: operate, handle: s.announcementFile, absent: absent,
+			operation: operation{
+				id: "announcementFile", tag: tagCredentials, summary: "The announcement of the node's next credentials as a signed file",
+				answers: []answer{{status: http.StatusOK, about: "CMS SignedData in DER.", media: cmsMediaType}}, problems: []Code{CodeNothing},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/trials", roles: []Role{RoleOfficer, RoleOperator}, handle: s.trials, absent: absent,
+			operation: operation{
+				id: "listTrials", tag: tagCredentials, summary: "How partners' staged credentials did on the second signatures of their messages",
+				answers: []answer{answersJSON[[]exchange.Trial](http.StatusOK, "Since the node started.")},
+			},
+		},
+	}
+}
+
 // announce answers POST /partners/{id}/announcements. The node records who announced.
 func (s *server) announce(c echo.Context) error {
 	if c.Request().ContentLength != 0 {
@@ -87,6 +126,9 @@ func (s *server) takeAnnouncement(c echo.Context) error {
 	taken, err := s.Announcer.TakeAnnouncement(c.Request().Context(), callOf(c).key.Name, id, file, dryRun == "true")
 	if err != nil {
 		return fmt.Errorf("announcement of %s: %w", id, err)
+	}
+	if taken.Outcomes == nil {
+		taken.Outcomes = []announcement.Outcome{}
 	}
 	return c.JSON(http.StatusOK, taken)
 }

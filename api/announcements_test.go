@@ -20,11 +20,13 @@ type announcer struct {
 	asked []string
 }
 
-var summary = announcement.Summary{Number: 7, Issued: now, Credentials: []announcement.Announced{{SHA256: "ab12", ActiveFrom: now}}}
+var summary = announcement.Summary{Number: 7, Issued: now, Credentials: []announcement.Announced{{SHA256: "ab12", Uses: []partners.Use{partners.UseMessageSignature}, ActiveFrom: now}}}
 
 func (a *announcer) Announce(_ context.Context, actor, partner string) (exchange.Announced, error) {
 	a.asked = append(a.asked, actor+" announces to "+partner)
-	return exchange.Announced{Message: exchange.Message{MessageID: "m7@la"}, Summary: summary}, a.err
+	return exchange.Announced{Message: exchange.Message{
+		MessageID: "m7@la", Direction: exchange.Outbound, Kind: exchange.KindAnnouncement, State: exchange.StateQueued,
+	}, Summary: summary}, a.err
 }
 
 func (a *announcer) AnnouncementFile() ([]byte, announcement.Summary, error) {
@@ -33,7 +35,7 @@ func (a *announcer) AnnouncementFile() ([]byte, announcement.Summary, error) {
 
 func (a *announcer) TakeAnnouncement(_ context.Context, _, partner string, file []byte, dryRun bool) (exchange.Taken, error) {
 	a.asked = append(a.asked, fmt.Sprintf("%s announces %q, dry run %v", partner, file, dryRun))
-	return exchange.Taken{Partner: partner, Announcement: summary, Outcomes: []announcement.Outcome{{SHA256: "ab12", Result: announcement.ResultStaged}}}, a.err
+	return exchange.Taken{Partner: partner, Announcement: summary, Outcomes: []announcement.Outcome{{SHA256: "ab12", Use: partners.UseMessageSignature, Result: announcement.ResultStaged}}}, a.err
 }
 
 func (a *announcer) Trials() []exchange.Trial {
@@ -79,22 +81,35 @@ func TestCredentialsAreAnnounced(t *testing.T) {
 
 func TestAnnouncementProblems(t *testing.T) {
 	f, a := announced(t)
+	client := f.client(operatorSecret)
+	take := func() error {
+		_, err := client.TakeAnnouncement(t.Context(), "KR", []byte("cms"), false)
+		return err
+	}
+	announce := func() error {
+		_, err := client.Announce(t.Context(), "KR")
+		return err
+	}
+	fetch := func() error {
+		_, err := client.AnnouncementFile(t.Context())
+		return err
+	}
 	for _, test := range []struct {
+		do   func() error
 		err  error
 		code api.Code
 	}{
-		{fmt.Errorf("x: %w", announcement.ErrNothing), api.CodeNothing},
-		{fmt.Errorf("%w: KR", exchange.ErrNotAgreed), api.CodeNotAgreed},
-		{fmt.Errorf("%w: %w: by a stranger", announcement.ErrRefused, announcement.ErrProof), api.CodeAnnouncement},
-		{fmt.Errorf("%w: %q", partners.ErrUnknownPartner, "KR"), api.CodeUnknownPartner},
+		{announce, fmt.Errorf("x: %w", announcement.ErrNothing), api.CodeNothing},
+		{fetch, fmt.Errorf("x: %w", announcement.ErrNothing), api.CodeNothing},
+		{announce, fmt.Errorf("%w: KR", exchange.ErrNotAgreed), api.CodeNotAgreed},
+		{take, fmt.Errorf("%w: %w: by a stranger", announcement.ErrRefused, announcement.ErrProof), api.CodeAnnouncement},
+		{take, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, "KR"), api.CodeUnknownPartner},
+		{announce, fmt.Errorf("%w: %q", partners.ErrUnknownPartner, "KR"), api.CodeUnknownPartner},
 	} {
 		a.err = test.err
-		_, err := f.client(operatorSecret).TakeAnnouncement(t.Context(), "KR", []byte("cms"), false)
+		err := test.do()
 		if p := (*api.Problem)(nil); !errors.As(err, &p) || p.Code != test.code {
 			t.Errorf("%v: %v, want %s", test.err, err, test.code)
-		}
-		if _, err := f.client(operatorSecret).Announce(t.Context(), "KR"); err == nil {
-			t.Errorf("%v: announced", test.err)
 		}
 	}
 	if got := f.request(operatorSecret, "POST", "/api/v1/partners/KR/announced", "{}"); got.status != 415 {

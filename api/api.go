@@ -4,85 +4,20 @@
 // It knows who may see what and how things look as JSON. It decides nothing about certificates or messages: submitting
 // is exchange's, keeping is the store's. Partners never come here; they have a listener of their own.
 //
-// Read api.go (routes), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
-// certificates.go with submission.go, upload.go and file.go, lookup.go with batch.go, watches.go, notreceived.go and report.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with
+// Read api.go, route.go (what a path is; the table itself stands in pieces beside the handlers, and routes in openapi.go joins them), openapi.go and schema.go
+// (the OpenAPI document that is made of the table), auth.go (who may do what), audit.go (what is recorded of it), problem.go (every error, for server and client alike), then
+// certificates.go with submission.go, upload.go and file.go, business.go, rendition.go, messages.go with parts.go, partners.go, registry.go with
 // proposals.go, credentials.go, rotation.go, announcements.go, issuers.go, and client.go. pace.go bounds how long large bodies may take.
 //
-//	method and path                          roles                       answer
-//	POST /api/v1/certificates                issuer                      201 or 200, Submission, or TakenFile with ?partner=
-//	GET  /api/v1/certificate-schema          all                         200, the JSON Schema of a certificate
-//	GET  /api/v1/certificates/{reference}    issuer: exported ones;      200, Lookup
-//	                                         officer, customs: imported;
-//	                                         broker, importer: those that they
-//	                                         may see;
-//	                                         operator: all
-//	GET  /api/v1/certificates/{reference}/pdf  the same             200, the certificate on its form as PDF
-//	GET  /api/v1/certificates/{reference}/verification  the same    200, lookup.Report
-//	GET  /api/v1/certificates                all but issuer              200, FoundPage
-//	POST /api/v1/lookups                     all but issuer              200, BatchAnswers, or CSV
-//	POST /api/v1/not-received                broker, importer, officer,  200, the signed statement
-//	                                         customs
-//	POST /api/v1/watches                     the same                    201, lookup.Watch
-//	GET  /api/v1/watches                     the same                    200, WatchPage
-//	DELETE /api/v1/watches/{id}              the same                    200, Removed
-//	POST /api/v1/mandates                    importer, officer           201, lookup.Mandate
-//	GET  /api/v1/mandates                    broker, importer, officer,  200, MandatePage
-//	                                         operator
-//	DELETE /api/v1/mandates/{id}             importer, officer           200, lookup.Mandate
-//	GET  /api/v1/documents/{seq}             the same                    200, the signed UBL document as stored
-//	GET  /api/v1/messages                    officer, operator           200, MessagePage
-//	GET  /api/v1/messages/{id}               officer, operator           200, exchange.Message
-//	GET  /api/v1/messages/{id}/raw           officer, operator           200, the bytes as they travelled
-//	GET  /api/v1/messages/{id}/parts         officer, operator           200, list of exchange.Part
-//	GET  /api/v1/messages/{id}/parts/{n}     officer, operator           200, the octets of one payload
-//	GET  /api/v1/partners                    officer, operator           200, list of exchange.PartnerStatus
-//	GET  /api/v1/revocation                  officer, operator           200, list of revocation.SourceStatus
-//	GET  /api/v1/credentials                 officer, operator           200, list of exchange.HeldCredential
-//	GET  /api/v1/credentials/{sha256}/affected  officer, operator        200, AffectedPage
-//	POST /api/v1/partners/{id}/credentials/check  operator               200, CredentialCheck
-//	GET  /api/v1/registry/{kind}             officer, operator           200, list of partners.Entry without texts
-//	GET  /api/v1/registry/{kind}/{id}        officer, operator           200, partners.Entry
-//	GET  /api/v1/registry/{kind}/{id}/versions  officer, operator        200, list of partners.Entry without texts
-//	GET  /api/v1/registry/{kind}/{id}/diff   officer, operator           200, RegistryDiff
-//	PUT  /api/v1/registry/{kind}/{id}        operator                    200, RegistryChange
-//	DELETE /api/v1/registry/{kind}/{id}      operator                    200, RegistryChange
-//	POST /api/v1/registry/{kind}/{id}/restore  operator                  200, RegistryChange
-//	POST /api/v1/partners/{id}/credentials/{step}  operator              200, CredentialChange
-//	POST /api/v1/node/keys/{step}            operator                    200, CredentialChange
-//	GET  /api/v1/node/keys                   officer, operator           200, list of CredentialState
-//	GET  /api/v1/partners/{id}/issuers       officer, operator           200, issuerlist.Issuers
-//	POST /api/v1/partners/{id}/issuer-list   operator                    200, TakenIssuerList
-//	GET  /api/v1/issuer-list                 operator                    200, issuerlist.Issued
-//	GET  /api/v1/proposals                   officer, operator           200, list of ProposedChange
-//	POST /api/v1/proposals/{n}/confirm       operator                    200, RegistryChange
-//	POST /api/v1/proposals/{n}/reject        operator                    200, ProposedChange
-//	POST /api/v1/partners/{id}/pause         operator                    200, exchange.PartnerStatus
-//	POST /api/v1/partners/{id}/resume        operator                    200, exchange.PartnerStatus
-//	POST /api/v1/partners/{id}/ping          operator                    200, exchange.Ping
-//	POST /api/v1/partners/{id}/message-status  officer, operator         200, exchange.MessageStatus
-//	POST /api/v1/partners/{id}/announcements  operator                   201, exchange.Announced
-//	POST /api/v1/partners/{id}/announced     operator                    200, exchange.Taken
-//	GET  /api/v1/announcement                operator                    200, our announcement as CMS
-//	GET  /api/v1/trials                      officer, operator           200, list of exchange.Trial
-//	POST /api/v1/cancellations               issuer                      201, list of Sent
-//	POST /api/v1/retransmissions             issuer                      201, Sent
-//	POST /api/v1/customs-responses           officer                     201, Sent
-//	POST /api/v1/verification-requests       officer                     201, Sent
-//	POST /api/v1/verification-replies        issuer, officer             201, Sent
-//	GET  /api/v1/holds                       officer, operator           200, list of Held
-//	POST /api/v1/releases                    officer, operator           200, Held
-//	GET  /api/v1/verifications               issuer, officer, operator   200, list of OpenVerification
-//	POST /api/v1/certificate-status          issuer, officer, operator   200, exchange.CertificateStatus
-//	GET  /healthz, /readyz                   anyone                      200 or 503
-//
 // {reference} is everything after "certificates/": it may hold slashes, plain or percent-encoded. That is why documents
-// have a path of their own, and why a reference that ends in "/pdf" is written with %2F. {id} of a message is a record's number or a percent-encoded MessageId, {n} counts from 1.
-// {kind} of the registry is partners or agreements. {step} is stage, activate, retire, roll-back or distrust. A change of the registry, and a
-// step, answers 202 when it waits for a second operator.
+// have a path of their own, and why a reference that ends in "/pdf" is written with %2F. A change of the registry, and a step of a
+// rotation, answers 202 when it waits for a second operator.
 package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -130,6 +65,10 @@ type Options struct {
 	Node     Submitter
 	Operator Operator
 	Dealer   Dealer
+	// Settler settles conflicts; without one there is no path for it.
+	Settler Settler
+	// Happenings is the audit log, to tell of refusals from; without it there is no path for them.
+	Happenings Happenings
 	// Announcer is asked about the change of credentials; nil has no paths for it.
 	Announcer Announcer
 	// Registry is where partners and agreements are changed; without one there are no such paths.
@@ -138,9 +77,16 @@ type Options struct {
 	Proposals Proposals
 	// Issuers takes partners' lists of issuers; without one there are no such paths.
 	Issuers IssuerDesk
+	// Declarations takes import declarations, Decisions what officers decide about them, Duties lists what must be done and until when;
+	// without the first there are no paths for the first two, without the last none for duties.
+	Declarations Declarations
+	Decisions    Decisions
+	Duties       Duties
 	// Rotator is where credentials are replaced; without one there are no such paths.
 	Rotator Rotator
-	Store   Reader
+	// Handovers are what the customs system is given; without them there are no such paths.
+	Handovers Handovers
+	Store     Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor
@@ -197,6 +143,9 @@ const base = "/api/v1"
 
 type server struct {
 	Options
+	// described is the document of OpenAPI, and describedTag its SHA-256.
+	described    []byte
+	describedTag string
 }
 
 // New returns the handler of the users' listener. Keys may be replaced while it serves.
@@ -204,54 +153,15 @@ func New(o Options) (http.Handler, error) {
 	if o.Node == nil || o.Operator == nil || o.Dealer == nil || o.Store == nil || o.Audit == nil || o.Now == nil {
 		return nil, errors.New("api: Options.Node, Operator, Dealer, Store, Audit and Now are required")
 	}
-	s := &server{Options: o.withDefaults()}
+	text, err := OpenAPI()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	s := &server{Options: o.withDefaults(), described: text, describedTag: hex.EncodeToString(sum[:])}
 	e := s.echo()
 	e.Use(s.authenticate)
-	e.POST(base+"/certificates", s.submit, s.allow(RoleIssuer))
-	e.GET(base+"/certificate-schema", s.schema)
-	find := s.allow(RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms)
-	e.GET(base+"/certificates/*", s.certificate, find)
-	e.GET(base+"/documents/:seq", s.document, find)
-	issue, decide := s.allow(RoleIssuer), s.allow(RoleOfficer)
-	e.POST(base+"/cancellations", s.cancel, issue)
-	e.POST(base+"/retransmissions", s.resend, issue)
-	e.POST(base+"/customs-responses", s.respond, decide)
-	e.POST(base+"/verification-requests", s.requestVerification, decide)
-	e.POST(base+"/verification-replies", s.replyVerification, s.allow(RoleIssuer, RoleOfficer))
-	e.GET(base+"/verifications", s.verifications, s.allow(RoleIssuer, RoleOfficer, RoleOperator))
-	e.POST(base+"/certificate-status", s.askCertificate, s.allow(RoleIssuer, RoleOfficer, RoleOperator))
-	watch := s.allow(RoleOfficer, RoleOperator)
-	e.GET(base+"/messages", s.messages, watch)
-	e.GET(base+"/messages/:id", s.message, watch)
-	e.GET(base+"/messages/:id/raw", s.rawMessage, watch)
-	e.GET(base+"/messages/:id/parts", s.parts, watch)
-	e.GET(base+"/messages/:id/parts/:n", s.part, watch)
-	e.GET(base+"/partners", s.partners, watch)
-	e.GET(base+"/revocation", s.revocation, watch)
-	e.POST(base+"/partners/:id/message-status", s.messageStatus, watch)
-	operate := s.allow(RoleOperator)
-	if s.Examiner != nil {
-		e.GET(base+"/credentials", s.credentials, watch)
-		e.GET(base+"/credentials/:sha256/affected", s.affected, watch)
-		e.POST(base+"/partners/:id/credentials/check", s.checkCredential, operate)
-	}
-	e.POST(base+"/partners/:id/pause", s.pause, operate)
-	e.GET(base+"/partners/:id/issuers", s.issuers, watch)
-	e.POST(base+"/partners/:id/issuer-list", s.takeIssuers, operate)
-	e.GET(base+"/issuer-list", s.issueList, operate)
-	e.GET(base+"/holds", s.holds, watch)
-	e.POST(base+"/releases", s.release, watch)
-	e.POST(base+"/partners/:id/resume", s.resume, operate)
-	e.POST(base+"/partners/:id/ping", s.ping, operate)
-	if s.Announcer != nil {
-		e.POST(base+"/partners/:id/announcements", s.announce, operate)
-		e.POST(base+"/partners/:id/announced", s.takeAnnouncement, operate)
-		e.GET(base+"/announcement", s.announcementFile, operate)
-		e.GET(base+"/trials", s.trials, watch)
-	}
-	s.routeRegistry(e)
-	s.routeRotation(e)
-	s.routeLookups(e)
+	s.mount(e, s.routes())
 	return e, nil
 }
 
@@ -267,8 +177,7 @@ func (s *server) echo() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeProblem
 	e.Use(s.envelope, s.rescue)
-	e.GET(pathLive, s.live)
-	e.GET(pathReady, s.ready)
+	s.mount(e, s.healthRoutes())
 	return e
 }
 

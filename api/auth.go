@@ -28,6 +28,11 @@ const (
 	RoleCustoms  Role = "customs"  // the customs system: looks up received certificates, takes what was declared
 )
 
+// Roles lists every role.
+func Roles() []Role {
+	return []Role{RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms}
+}
+
 // Key is one user's secret, known here only by its digest.
 type Key struct {
 	// Name is who: it is the actor in the audit log.
@@ -83,10 +88,8 @@ func digestKeys(keys []Key) ([]digestedKey, error) {
 		if k.Name == "" {
 			return nil, fmt.Errorf("api key %d: name is missing", i+1)
 		}
-		switch k.Role {
-		case RoleIssuer, RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms:
-		default:
-			return nil, fmt.Errorf("api key %q: role %q is none of issuer, broker, importer, officer, operator, customs", k.Name, k.Role)
+		if !slices.Contains(Roles(), k.Role) {
+			return nil, fmt.Errorf("api key %q: role %q is none of %q", k.Name, k.Role, Roles())
 		}
 		d := digestedKey{Key: k}
 		sum, err := hex.DecodeString(k.SHA256)

@@ -21,9 +21,6 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 )
 
-// mediaTypeCSV is text/csv, RFC 4180.
-const mediaTypeCSV = "text/csv"
-
 // DefaultMaxLines is the most lines of POST /lookups unless Options.MaxLines says otherwise.
 const DefaultMaxLines = 1000
 
@@ -113,7 +110,7 @@ func (s *server) lookUpMany(c echo.Context) error {
 		s.Lookups.Pad(ctx, began, len(in.Lines))
 	}
 	if asCSV {
-		return c.Blob(http.StatusOK, mediaTypeCSV+"; charset=utf-8; header=present", answersCSV(answers))
+		return c.Blob(http.StatusOK, mediaCSV+"; charset=utf-8; header=present", answersCSV(answers))
 	}
 	return c.JSON(http.StatusOK, BatchAnswers{answers})
 }
@@ -171,7 +168,7 @@ func (b batch) line(line BatchLine) (a BatchAnswer, why string, keep func(contex
 // readBatch reads JSON or CSV. CSV has a line of names first, of which reference is needed and invoice, country and form may be there.
 func (s *server) readBatch(r *http.Request) (in LookupBatch, asCSV bool, err error) {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
-	if asCSV = mediaType == mediaTypeCSV; asCSV {
+	if asCSV = mediaType == mediaCSV; asCSV {
 		data, err := io.ReadAll(r.Body)
 		if err != nil {
 			return in, asCSV, bodyProblem("", err)
@@ -291,7 +288,7 @@ func (c *Client) LookupMany(ctx context.Context, in LookupBatch) (answers BatchA
 
 // LookupFile makes the look-ups of a CSV file, and gives the answers as CSV.
 func (c *Client) LookupFile(ctx context.Context, file []byte) ([]byte, error) {
-	body := &requestBody{contentType: mediaTypeCSV, pieces: []exchange.Content{bytes.NewReader(file)}}
+	body := &requestBody{contentType: mediaCSV, pieces: []exchange.Content{bytes.NewReader(file)}}
 	_, answers, err := c.do(ctx, http.MethodPost, base+"/lookups", body)
 	return answers, err
 }

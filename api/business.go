@@ -103,6 +103,45 @@ type OpenVerification struct {
 	Request *eco.VerificationRequest `json:"request,omitempty"`
 }
 
+// businessRoutes are the paths of what is said of certificates that are there.
+func (s *server) businessRoutes() []route {
+	row := func(path, id, summary string, handle echo.HandlerFunc, takes []body, said answer, problems []Code, roles ...Role) route {
+		common := []Code{
+			CodeNotFound, CodeAmbiguous, CodeUnderway, CodeNotAgreed, CodeInvalid, CodeNoAgreement, CodeNotInForce, CodeIllegalMove, CodeUnknownPartner, CodeChanged, CodeFull,
+		}
+		return route{method: http.MethodPost, path: base + path, roles: roles, handle: handle, operation: operation{
+			id: id, tag: tagBusiness, summary: summary, takes: takes, answers: []answer{said}, problems: append(common, problems...),
+		}}
+	}
+	one, each := answersJSON[Sent](http.StatusCreated, "The message that was queued."), answersJSON[[]Sent](http.StatusCreated, "The messages that were queued, one for each partner.")
+	signed := []Code{CodeNotAuthorised, CodeNoTimeStamp}
+	return []route{
+		row("/cancellations", "cancelCertificate", "Cancels a certificate that nobody has used", s.cancel, takesJSON[CancellationRequest](), each, signed, RoleIssuer),
+		row("/retransmissions", "resendCertificate", "Sends a certificate once more", s.resend, takesJSON[Named](), one, []Code{CodeDropped, CodeDamaged}, RoleIssuer),
+		row("/customs-responses", "respond", "Tells the partner what customs made of a certificate", s.respond, takesJSON[ResponseRequest](), one, nil, RoleOfficer),
+		row("/verification-requests", "requestVerification", "Asks the partner to verify a certificate", s.requestVerification, takesJSON[VerificationRequest](), one, nil, RoleOfficer),
+		row("/verification-replies", "replyVerification", "Replies to a verification request, and closes it", s.replyVerification, takesJSON[VerificationReply](), one,
+			append(signed, CodeNotOpen), RoleIssuer, RoleOfficer),
+		{
+			method: http.MethodGet, path: base + "/verifications", roles: []Role{RoleIssuer, RoleOfficer, RoleOperator}, handle: s.verifications,
+			operation: operation{
+				id: "listVerifications", tag: tagBusiness, summary: "The verifications that are open",
+				parameters: []parameter{query[exchange.Direction]("direction", "Outbound ones wait for our reply, inbound ones for a partner's; both without it.")},
+				answers:    []answer{answersJSON[[]OpenVerification](http.StatusOK, "They, of 500 certificates at most.")},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/certificate-status", roles: []Role{RoleIssuer, RoleOfficer, RoleOperator}, handle: s.askCertificate,
+			operation: operation{
+				id: "askCertificateStatus", tag: tagBusiness, summary: "Asks a partner where a certificate stands, and waits for the answer",
+				parameters: []parameter{timeoutParameter()}, takes: takesJSON[StatusQuestion](),
+				answers:  []answer{answersJSON[exchange.CertificateStatus](http.StatusOK, "The partner's report.")},
+				problems: []Code{CodeUnknownPartner, CodeNoAnswer, CodeNotAgreed, CodeNoAgreement, CodeNotInForce, CodeInvalid, CodeFull},
+			},
+		},
+	}
+}
+
 // readStrict reads a JSON object of known members and nothing behind it.
 func readStrict(r *http.Request, into any) error {
 	if mediaType := r.Header.Get(echo.HeaderContentType); !strings.HasPrefix(mediaType, echo.MIMEApplicationJSON) {

@@ -31,7 +31,7 @@ func TestBusinessMessagesAreSentForThoseWhoMay(t *testing.T) {
 		{"cancellations", `{` + named + `, "reason": "error"}`, []string{issuerSecret}, "cancels R 1 KR ATIGA-D KR: error"},
 		{"retransmissions", `{` + named + `}`, []string{issuerSecret}, "resends R 1 KR ATIGA-D KR: "},
 		{"customs-responses", `{` + named + `, "declaration": "D1", "items": [{"item": 1, "status": "used-up"}]}`, []string{officerSecret},
-			"responds to R 1 KR ATIGA-D KR: {Declaration:D1 Items:[{Item:1 Status:used-up Quantity:<nil> Reasons:[]}] Note:}"},
+			"responds to R 1 KR ATIGA-D KR: {Declaration:D1 Items:[{Item:1 Status:used-up Quantity:<nil> Reasons:[] Refund:false}] Note: ID:}"},
 		{"verification-requests", `{` + named + `, "ground": "random"}`, []string{officerSecret}, "doubts R 1 KR ATIGA-D KR: random"},
 		{"verification-replies", `{` + named + `, "result": "confirmed"}`, []string{issuerSecret, officerSecret}, "clarifies R 1 KR ATIGA-D KR: confirmed"},
 	} {
@@ -70,21 +70,22 @@ func TestBusinessMessagesAreSentForThoseWhoMay(t *testing.T) {
 
 func TestRefusedBusinessMessagesTellWhy(t *testing.T) {
 	for _, test := range []struct {
+		path   string
 		err    error
 		code   api.Code
 		status int
 		detail string
 	}{
-		{fmt.Errorf("partner KR: %w", &eco.IllegalMove{Side: eco.SideExporting, State: eco.StateUsedUp, Event: eco.EventCancel, Code: "C06", Why: "goods were written off against it"}), api.CodeIllegalMove, 409, "goods were written off"},
-		{fmt.Errorf("%w: 2", exchange.ErrAmbiguous), api.CodeAmbiguous, 409, ""},
-		{fmt.Errorf("%w KR: wait", exchange.ErrUnderway), api.CodeUnderway, 409, "wait"},
-		{fmt.Errorf("%w: none", exchange.ErrNotOpen), api.CodeNotOpen, 409, "none"},
-		{fmt.Errorf("%w: cancellation, KR", exchange.ErrNotAgreed), api.CodeNotAgreed, 422, "cancellation, KR"},
-		{exchange.ErrNotFound, api.CodeNotFound, 404, ""},
-		{&exchange.InvalidError{Findings: []eco.Finding{{Code: "D15", Severity: eco.SeverityError, Path: "items", Text: "none"}}}, api.CodeInvalid, 422, ""},
+		{"cancellations", fmt.Errorf("partner KR: %w", &eco.IllegalMove{Side: eco.SideExporting, State: eco.StateUsedUp, Event: eco.EventCancel, Code: "C06", Why: "goods were written off against it"}), api.CodeIllegalMove, 409, "goods were written off"},
+		{"cancellations", fmt.Errorf("%w: 2", exchange.ErrAmbiguous), api.CodeAmbiguous, 409, ""},
+		{"cancellations", fmt.Errorf("%w KR: wait", exchange.ErrUnderway), api.CodeUnderway, 409, "wait"},
+		{"verification-replies", fmt.Errorf("%w: none", exchange.ErrNotOpen), api.CodeNotOpen, 409, "none"},
+		{"cancellations", fmt.Errorf("%w: cancellation, KR", exchange.ErrNotAgreed), api.CodeNotAgreed, 422, "cancellation, KR"},
+		{"cancellations", exchange.ErrNotFound, api.CodeNotFound, 404, ""},
+		{"cancellations", &exchange.InvalidError{Findings: []eco.Finding{{Code: "D15", Severity: eco.SeverityError, Path: "items", Text: "none"}}}, api.CodeInvalid, 422, ""},
 	} {
 		f, _ := dealt(t, test.err)
-		got := f.request(issuerSecret, "POST", "/api/v1/cancellations", `{"reference": "R1"}`)
+		got := f.request(issuerSecret, "POST", "/api/v1/"+test.path, `{"reference": "R1"}`)
 		if p := got.problem(t); p.Code != test.code || got.status != test.status || !strings.Contains(p.Detail, test.detail) {
 			t.Errorf("%v: %d %s %q", test.err, got.status, p.Code, p.Detail)
 		}

@@ -2,12 +2,15 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +18,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/intake"
+	"github.com/ecogate/ecogate/paper"
 	"github.com/ecogate/ecogate/partners"
 )
 
@@ -63,6 +69,9 @@ type Match struct {
 	MessageID string `json:"message_id"`
 	// Recorded is the instant of receipt or submission.
 	Recorded time.Time `json:"recorded"`
+	// IssuedOnPaper: it was issued on paper while its issuer's system was down, and handed in later. Goods may have been declared under
+	// the paper's number meanwhile.
+	IssuedOnPaper *eco.PaperIssue `json:"issued_on_paper,omitempty"`
 	// Certificate and Document are absent where the reader may not rely on them: for brokers, when it is in conflict.
 	Certificate *eco.Certificate `json:"certificate,omitempty"`
 	Document    *Document        `json:"document,omitempty"`
@@ -104,8 +113,12 @@ type Dealings struct {
 	Predecessor *exchange.CertificateKey `json:"predecessor,omitempty"`
 }
 
-// dealings are those of a certificate, nil if nothing was said.
-func dealings(d exchange.Dealings) *Dealings {
+// dealings are those of a certificate, nil if nothing was said. A withdrawal that the partner refused is none.
+func dealings(c exchange.Certificate) *Dealings {
+	d := c.Dealings
+	if c.State != exchange.CertificateCancelled && c.State != exchange.CertificateReplaced {
+		d.Withdrawn, d.Successor = "", nil
+	}
 	if d.Items == nil && d.Verifications == nil && d.Withdrawn == "" && d.Predecessor == nil {
 		return nil
 	}
@@ -123,6 +136,95 @@ type Document struct {
 	SignerRevoked *exchange.SignerRevoked `json:"signer_revoked,omitempty"`
 }
 
+// certificateRoutes are the paths of certificates: submitting, finding and reading them.
+func (s *server) certificateRoutes() []route {
+	seen := []parameter{
+		query[exchange.Direction]("direction", "Imported or exported ones; all that the role sees without it."),
+		query[string]("country", "Issuing country, two letters in any case."),
+		query[eco.FormCode]("form", "Code of the form."),
+	}
+	finders := Roles()
+	lookedUp := append(slices.Clone(seen), query[string]("invoice", "A second factor for brokers and importers: the number of an invoice that the certificate names."),
+		query[eco.Date]("on", "Day of the verdicts; today in UTC without it."))
+	byReference := append([]parameter{pathText("reference", "The certificate's number in any spelling; it may hold slashes.")}, lookedUp...)
+	return []route{
+		{
+			method: http.MethodPost, path: base + "/certificates", roles: []Role{RoleIssuer}, handle: s.submit,
+			operation: operation{
+				id: "submitCertificate", tag: tagCertificates, summary: "Submits an issued certificate, or with the parameter partner a file of certificates",
+				parameters: []parameter{
+					query[string](paramPartner, "Id of the partner; the body is a file then."),
+					query[intake.Format](paramFormat, "What a file is; otherwise its media type says it."),
+					query[string](paramBackfill, "Why the certificate was issued on paper, of one that is handed in after an outage."),
+					query[string](paramPaperNumber, "With it: the paper's number, if it is not the certificate's. Not with several certificates."),
+				},
+				takes: []body{
+					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[submissionRequest]()},
+					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[eco.Certificate]()},
+					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[foreignCertificate]()},
+					{media: echo.MIMEMultipartForm, parts: []formPart{
+						{name: fieldSubmission, of: reflect.TypeFor[submissionRequest]()}, {name: fieldAttachment, list: true},
+					}},
+					{media: mediaXLSX}, {media: mediaCSV},
+				},
+				answers: []answer{
+					answersJSON[Submission](http.StatusCreated, "Taken; it is durable.", echo.HeaderLocation),
+					answersJSON[TakenFile](http.StatusCreated, ""),
+					answersJSON[Submission](http.StatusOK, "The same was submitted before.", echo.HeaderLocation),
+					answersJSON[TakenFile](http.StatusOK, ""),
+				},
+				problems: []Code{
+					CodeUnknownPartner, CodeInvalid, CodeFaultyFile, CodeNoAgreement, CodeNotInForce, CodeNotAuthorised, CodeNoTimeStamp, CodeConflict, CodeIllegalMove,
+					CodeOverAgreement, CodeNotAgreed, CodeNotFound, CodeAmbiguous, CodeUnderway, CodeFull,
+				},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificate-schema", roles: Roles(), handle: s.schema,
+			operation: operation{
+				id: "certificateSchema", tag: tagCertificates, summary: "The JSON Schema of a certificate, draft 2020-12",
+				answers: []answer{{status: http.StatusOK, about: "The schema.", media: schema.MediaType, of: reflect.TypeFor[json.RawMessage]()}},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
+			operation: operation{
+				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
+				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound, CodeTooMany},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
+			operation: operation{
+				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF", lax: true,
+				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
+				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
+				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong, CodeTooMany},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixVerification, roles: finders, handle: s.verification,
+			operation: operation{
+				id: "verificationReport", tag: tagCertificates, summary: "What was verified of a received certificate, when and with which credentials", lax: true,
+				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0), query[string]("as", "json, or text.")}),
+				answers: []answer{
+					answersJSON[lookup.Report](http.StatusOK, "The report."), {status: http.StatusOK, media: echo.MIMETextPlain},
+				},
+				problems: []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooMany},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/documents/{seq}", roles: finders, handle: s.document,
+			operation: operation{
+				id: "readDocument", tag: tagCertificates, summary: "The signed UBL document of a certificate as it is stored",
+				parameters: append([]parameter{pathNumber("seq", "Number of the certificate's record.")}, downloadHeaders()...),
+				answers:    downloads(echo.MIMEApplicationXML, "The octets that the document's signature holds for."),
+				problems:   []Code{CodeNotFound, CodeInConflict, CodeDropped, CodeDamaged, CodeTooMany},
+			},
+		},
+	}
+}
+
 // submit answers POST /certificates. It may be repeated: the same certificate gives the same message.
 func (s *server) submit(c echo.Context) error {
 	if c.QueryParams().Has(paramPartner) {
@@ -136,6 +238,9 @@ func (s *server) submit(c echo.Context) error {
 	if len(in.attachments) > 0 {
 		s.extend(c, s.timeFor(in.size()))
 	}
+	if in.certificate, err = backfilled(c, in.certificate); err != nil {
+		return err
+	}
 	answer, err := s.submitOne(c, in.partner, in.certificate, in.attachments...)
 	if err != nil {
 		return err
@@ -146,6 +251,29 @@ func (s *server) submit(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderLocation, certificatePath(answer.Reference))
 	return c.JSON(status, answer)
+}
+
+// The query parameters of a submission after an outage.
+const (
+	paramBackfill    = "backfill"
+	paramPaperNumber = "paper_number"
+)
+
+// backfilled puts the mark of issue on paper on a certificate if the query says so.
+func backfilled(c echo.Context, certificate eco.Certificate) (eco.Certificate, error) {
+	query := c.QueryParams()
+	switch {
+	case query.Has(paramBackfill):
+	case query.Has(paramPaperNumber):
+		return certificate, problem(CodeParameter, paramPaperNumber+" goes with "+paramBackfill)
+	default:
+		return certificate, nil
+	}
+	marked, err := certificate.MarkIssuedOnPaper(eco.PaperIssue{Number: query.Get(paramPaperNumber), Reason: query.Get(paramBackfill)})
+	if err != nil {
+		return certificate, problem(CodeParameter, err.Error())
+	}
+	return marked, nil
 }
 
 // submitOne hands one certificate to the node. A refusal is in the audit log before it is answered.
@@ -239,8 +367,9 @@ func match(c exchange.Certificate, role Role) Match {
 		return m
 	}
 	m.Certificate = &c.Data
+	m.IssuedOnPaper = c.Data.IssuedOnPaper()
 	m.Findings = c.Findings
-	m.Dealings = dealings(c.Dealings)
+	m.Dealings = dealings(c)
 	m.Document = &Document{
 		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner, SignerRevoked: c.SignerRevoked,
 	}
@@ -259,6 +388,9 @@ func withheld(c exchange.Certificate, role Role) bool {
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
 func (s *server) document(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	text, err := param(c, "seq")
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +27,48 @@ type Examiner interface {
 	Credentials(ctx context.Context) ([]exchange.HeldCredential, error)
 	WithRevocations(m exchange.Message) exchange.Message
 	WithRevocation(c exchange.Certificate) exchange.Certificate
+}
+
+// credentialRoutes are the paths of what credentials did and would do.
+func (s *server) credentialRoutes() []route {
+	watch := []Role{RoleOfficer, RoleOperator}
+	return []route{
+		{
+			method: http.MethodGet, path: base + "/credentials", roles: watch, handle: s.credentials, absent: s.Examiner == nil,
+			operation: operation{
+				id: "listCredentials", tag: tagCredentials, summary: "Every credential of the node and its partners",
+				answers: []answer{answersJSON[[]exchange.HeldCredential](http.StatusOK, "They, the one that ends first first.")},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/credentials/{sha256}/affected", roles: watch, handle: s.affected, absent: s.Examiner == nil,
+			operation: operation{
+				id: "listAffected", tag: tagCredentials, summary: "What a credential signed",
+				parameters: []parameter{
+					pathText("sha256", "SHA-256 fingerprint of the credential, 64 hexadecimal digits."),
+					query[time.Time]("since", "The first instant that counts."),
+					queryNumber("limit", "Items on a page; 100 without it.", 1, maxPage),
+					query[string]("before", "The member next of the page before."),
+				},
+				answers: []answer{answersJSON[AffectedPage](http.StatusOK, "A page: messages, then certificates, each newest first.")},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/credentials/check", roles: []Role{RoleOperator}, handle: s.checkCredential, absent: s.Examiner == nil,
+			operation: operation{
+				id: "checkCredential", tag: tagCredentials, summary: "What would come of a credential that a partner sent",
+				parameters: []parameter{
+					pathText("id", "Id of the partner."),
+					query[partners.Use]("use", "What it does.").needed(),
+					query[string]("body", "Id of the issuing body, with use document-signature."),
+					queryNumber("last", "How many of the partner's messages are verified again; 20 without it.", 1, exchange.MaxRehearsal),
+				},
+				takes:    []body{{media: "*/*"}},
+				answers:  []answer{answersJSON[CredentialCheck](http.StatusOK, "The verdict.")},
+				problems: []Code{CodeUnknownPartner},
+			},
+		},
+	}
 }
 
 // withRevocations is m as it is shown.
@@ -166,16 +207,16 @@ func (s *server) checkCredential(c echo.Context) error {
 
 // tried joins what was found of a candidate with what it does to stored messages. There is no signature of TLS to try.
 func (s *server) tried(ctx context.Context, candidate partners.Candidate, found partners.Examination, last int) (CredentialCheck, error) {
-	answer := CredentialCheck{Refused: slices.Concat([]string{}, found.Refused), Warnings: slices.Concat([]string{}, found.Warnings), Tried: []exchange.Rehearsed{}}
+	answer := CredentialCheck{Refused: append([]string{}, found.Refused...), Warnings: append([]string{}, found.Warnings...), Tried: []exchange.Rehearsed{}}
 	if x509Cert := found.Credential.X509Cert; x509Cert != nil {
 		answer.Subject, answer.SHA256 = x509Cert.Subject.String(), found.Credential.Fingerprint()
 		answer.From, answer.Until = found.Credential.From, found.Credential.Until
 		if candidate.Use == partners.UseMessageSignature || candidate.Use == partners.UseDocumentSignature {
-			var err error
-			rehearsal := exchange.Rehearsal{Partner: candidate.Partner, Use: candidate.Use, X509Cert: x509Cert, Last: last}
-			if answer.Tried, err = s.Examiner.Rehearse(ctx, rehearsal); err != nil {
+			list, err := s.Examiner.Rehearse(ctx, exchange.Rehearsal{Partner: candidate.Partner, Use: candidate.Use, X509Cert: x509Cert, Last: last})
+			if err != nil {
 				return answer, fmt.Errorf("trying a credential of %s: %w", candidate.Partner, err)
 			}
+			answer.Tried = append(answer.Tried, list...)
 		}
 	}
 	answer.judge()

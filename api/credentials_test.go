@@ -43,11 +43,13 @@ func (e *examiner) Signed(_ context.Context, q exchange.SignedQuery) ([]exchange
 		items, next := e.pages.signed(q)
 		return items, next, nil
 	}
-	return []exchange.SignedItem{{Message: &exchange.SignedMessage{Seq: 7}}}, e.next, nil
+	return []exchange.SignedItem{{Message: &exchange.SignedMessage{
+		Seq: 7, MessageID: "m7@kr", Direction: exchange.Inbound, Kind: exchange.KindAcknowledgment, State: exchange.StateAccepted, Partner: "KR", Created: now,
+	}}}, e.next, nil
 }
 
 func (e *examiner) Credentials(context.Context) ([]exchange.HeldCredential, error) {
-	return []exchange.HeldCredential{{Partner: "KR", LastUsed: now, LastMessage: 3}}, nil
+	return []exchange.HeldCredential{{Partner: "KR", Use: partners.UseMessageSignature, State: partners.StateActive, LastUsed: now, LastMessage: 3}}, nil
 }
 
 func (e *examiner) WithRevocations(m exchange.Message) exchange.Message {
@@ -84,7 +86,10 @@ func candidateFile(t *testing.T) ([]byte, partners.Credential) {
 
 func TestCheckOfACredential(t *testing.T) {
 	file, credential := candidateFile(t)
-	before, candidate, other := exchange.Rehearsed{By: exchange.ByOther}, exchange.Rehearsed{By: exchange.ByCandidate, InWindow: true}, exchange.Rehearsed{By: exchange.ByOther, InWindow: true}
+	tried := func(by string, inWindow bool) exchange.Rehearsed {
+		return exchange.Rehearsed{Kind: exchange.KindAcknowledgment, State: exchange.StateAccepted, By: by, InWindow: inWindow}
+	}
+	before, candidate, other := tried(exchange.ByOther, false), tried(exchange.ByCandidate, true), tried(exchange.ByOther, true)
 	for _, c := range []struct {
 		name    string
 		refused []string
@@ -95,8 +100,8 @@ func TestCheckOfACredential(t *testing.T) {
 		{"nothing came in its window", nil, []exchange.Rehearsed{before}, api.VerdictUntried},
 		{"verified one", nil, []exchange.Rehearsed{other, candidate, before}, api.VerdictWorks},
 		{"not used yet", nil, []exchange.Rehearsed{other, before}, api.VerdictUntried},
-		{"none verifies what came before its window", nil, []exchange.Rehearsed{other, {By: exchange.ByNone}}, api.VerdictUntried},
-		{"none verifies what came", nil, []exchange.Rehearsed{other, {By: exchange.ByNone, InWindow: true}}, api.VerdictFails},
+		{"none verifies what came before its window", nil, []exchange.Rehearsed{other, tried(exchange.ByNone, false)}, api.VerdictUntried},
+		{"none verifies what came", nil, []exchange.Rehearsed{other, tried(exchange.ByNone, true)}, api.VerdictFails},
 		{"cannot be taken", []string{"chain"}, []exchange.Rehearsed{candidate}, api.VerdictFails},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -66,6 +66,14 @@ func (s *server) submitFile(c echo.Context) error {
 	if err != nil {
 		return fileProblem(err)
 	}
+	if len(imports) > 1 && c.QueryParams().Has(paramPaperNumber) {
+		return problem(CodeParameter, fmt.Sprintf("%s is the number of one paper, the file has %d certificates", paramPaperNumber, len(imports)))
+	}
+	for i := range imports {
+		if imports[i].Certificate, err = backfilled(c, imports[i].Certificate); err != nil {
+			return err
+		}
+	}
 	s.extend(c, s.Timeout+time.Duration(len(imports))*timePerCertificate)
 	partner := c.QueryParam(paramPartner)
 	status := http.StatusOK
@@ -152,5 +160,8 @@ func fileProblem(err error) error {
 
 // schema answers GET /certificate-schema.
 func (s *server) schema(c echo.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
 	return c.Blob(http.StatusOK, schema.MediaType, schema.Certificate)
 }

@@ -43,9 +43,68 @@ type TakenIssuerList struct {
 // mediaTypesOfLists are those of a list that is signed in XML and of one in CMS (RFC 8551 §3.2.1), and one for files of which nothing is known.
 var mediaTypesOfLists = []string{echo.MIMEApplicationXML, "application/pkcs7-mime", echo.MIMEOctetStream}
 
+// issuerRoutes are the paths of issuing bodies, and of certificates whose issuer is in doubt.
+func (s *server) issuerRoutes() []route {
+	watch, operate := []Role{RoleOfficer, RoleOperator}, []Role{RoleOperator}
+	partner := pathText("id", "Id of the partner.")
+	lists := []body{}
+	for _, media := range mediaTypesOfLists {
+		lists = append(lists, body{media: media})
+	}
+	return []route{
+		{
+			method: http.MethodGet, path: base + "/partners/{id}/issuers", roles: watch, handle: s.issuers, absent: s.Issuers == nil,
+			operation: operation{
+				id: "listIssuers", tag: tagIssuers, summary: "The bodies that may issue a partner's certificates", parameters: []parameter{partner},
+				answers: []answer{answersJSON[issuerlist.Issuers](http.StatusOK, "As the node knows them now.")}, problems: []Code{CodeUnknownPartner},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/issuer-list", roles: operate, handle: s.takeIssuers, absent: s.Issuers == nil,
+			operation: operation{
+				id: "takeIssuerList", tag: tagIssuers, summary: "Takes a partner's signed list of issuers", parameters: append([]parameter{partner}, changeParameters()...),
+				takes: lists,
+				answers: []answer{
+					answersJSON[TakenIssuerList](http.StatusOK, "It was taken, or with dry_run would be."),
+					answersJSON[TakenIssuerList](http.StatusAccepted, "It waits for a second operator."),
+				},
+				problems: []Code{CodeUnknownPartner, CodeListRefused, CodeInvalidEntry, CodeManyProposals, CodeStale, CodeFull},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/issuer-list", roles: operate, handle: s.issueList, absent: s.Issuers == nil,
+			operation: operation{
+				id: "issueIssuerList", tag: tagIssuers, summary: "Makes and signs the list of the node's own issuers",
+				parameters: []parameter{
+					queryNumber("number", "Number of the list, above that of the last; the seconds since 1970 without it.", 1, maxListNumber),
+					query[time.Time]("valid_from", "From when it holds; now without it."),
+					queryNumber("next_update", "Seconds from then within which the next list will come.", 1, maxOverlap),
+					query[bool]("cms", "Signed with CMS in place of XML-DSig."),
+				},
+				answers: []answer{answersJSON[issuerlist.Issued](http.StatusOK, "The list.")}, problems: []Code{CodeNotNow},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/holds", roles: watch, handle: s.holds,
+			operation: operation{
+				id: "listHolds", tag: tagIssuers, summary: "The imported certificates whose office or signatory is not on the list of issuers",
+				answers: []answer{answersJSON[[]Held](http.StatusOK, "They, newest first, 500 at most.")},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/releases", roles: watch, handle: s.release,
+			operation: operation{
+				id: "releaseCertificate", tag: tagIssuers, summary: "Lets a certificate go on that is on hold", takes: takesJSON[ReleaseRequest](),
+				answers:  []answer{answersJSON[Held](http.StatusOK, "The certificate as it stands since.")},
+				problems: []Code{CodeNotFound, CodeAmbiguous, CodeNotOnHold, CodeChanged, CodeIllegalMove, CodeFull},
+			},
+		},
+	}
+}
+
 // issuers answers GET /partners/{id}/issuers.
 func (s *server) issuers(c echo.Context) error {
-	id, err := s.deskOf(c)
+	id, err := partnerOf(c)
 	if err != nil {
 		return err
 	}
@@ -61,9 +120,6 @@ func (s *server) issuers(c echo.Context) error {
 
 // issueList answers GET /issuer-list. Parameters: number, valid_from, next_update, cms.
 func (s *server) issueList(c echo.Context) error {
-	if s.Issuers == nil {
-		return problem(CodeNoPath, "")
-	}
 	if err := onlyParameters(c, "number", "valid_from", "next_update", "cms"); err != nil {
 		return err
 	}
@@ -86,8 +142,11 @@ func (s *server) issueList(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
+// maxListNumber bounds the number of a list: milliseconds since 1970 fit for a while.
+const maxListNumber = math.MaxInt32 * 1000
+
 func orderOf(c echo.Context) (o issuerlist.Order, err error) {
-	count, err := number(c, "number", 0, math.MaxInt32*1000)
+	count, err := number(c, "number", 0, maxListNumber)
 	if err != nil {
 		return o, err
 	}
@@ -125,18 +184,10 @@ func (c *Client) IssuerList(ctx context.Context, o issuerlist.Order) (list issue
 	return list, err
 }
 
-// deskOf reads the path's partner; without a desk there is no such path.
-func (s *server) deskOf(c echo.Context, parameters ...string) (string, error) {
-	if s.Issuers == nil {
-		return "", problem(CodeNoPath, "")
-	}
-	return partnerOf(c, parameters...)
-}
-
 // takeIssuers answers POST /partners/{id}/issuer-list. What is refused, and what was only tried, is audited here; what is changed, by the
 // store with the change.
 func (s *server) takeIssuers(c echo.Context) error {
-	id, err := s.deskOf(c, "dry_run", "why")
+	id, err := partnerOf(c, "dry_run", "why")
 	if err != nil {
 		return err
 	}

@@ -21,23 +21,38 @@ import (
 	"github.com/ecogate/ecogate/partners"
 )
 
-// routeLookups adds what is asked about received certificates beside the look-up by reference; without a desk there are no such paths.
-func (s *server) routeLookups(e *echo.Echo) {
-	if s.Lookups == nil {
-		return
+// searchRoutes are the paths of what is asked about received certificates beside the look-up by reference.
+func (s *server) searchRoutes() []route {
+	absent := s.Lookups == nil
+	importing := []Role{RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms}
+	return []route{
+		{
+			method: http.MethodGet, path: base + "/certificates", roles: importing, handle: s.search, absent: absent,
+			operation: operation{
+				id: "searchCertificates", tag: tagCertificates, summary: "The received certificates that match everything that is asked for", parameters: searchParameters(),
+				answers: []answer{answersJSON[FoundPage](http.StatusOK, "A page, newest first.")}, problems: []Code{CodeTooMany},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/lookups", roles: importing, handle: s.lookUpMany, absent: absent,
+			operation: operation{
+				id: "lookUpMany", tag: tagCertificates, summary: "Many look-ups at once",
+				takes: append(takesJSON[LookupBatch](), body{media: mediaCSV}),
+				answers: []answer{
+					answersJSON[BatchAnswers](http.StatusOK, "An answer to each line, in their order, in the media type of the request."),
+					{status: http.StatusOK, media: mediaCSV},
+				},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/not-received", roles: []Role{RoleBroker, RoleImporter, RoleOfficer, RoleCustoms}, handle: s.notReceived, absent: absent,
+			operation: operation{
+				id: "stateNotReceived", tag: tagCertificates, summary: "The signed statement that a certificate had not been received", takes: takesJSON[NotReceivedRequest](),
+				answers:  []answer{{status: http.StatusOK, about: "The statement: CMS SignedData in DER.", media: lookup.StatementMediaType}},
+				problems: []Code{CodeArrived, CodeNotYours, CodeInvalidRequest, CodeNoKey, CodeTooMany},
+			},
+		},
 	}
-	importing := s.allow(RoleBroker, RoleImporter, RoleOfficer, RoleOperator, RoleCustoms)
-	e.GET(base+"/certificates", s.search, importing)
-	e.POST(base+"/lookups", s.lookUpMany, importing)
-	e.POST(base+"/not-received", s.notReceived, s.allow(RoleBroker, RoleImporter, RoleOfficer, RoleCustoms))
-	watch := s.allow(RoleBroker, RoleImporter, RoleOfficer, RoleCustoms)
-	e.POST(base+"/watches", s.addWatch, watch)
-	e.GET(base+"/watches", s.watches, watch)
-	e.DELETE(base+"/watches/:id", s.removeWatch, watch)
-	mandate := s.allow(RoleImporter, RoleOfficer)
-	e.POST(base+"/mandates", s.giveMandate, mandate)
-	e.GET(base+"/mandates", s.mandates, s.allow(RoleBroker, RoleImporter, RoleOfficer, RoleOperator))
-	e.DELETE(base+"/mandates/:id", s.revokeMandate, mandate)
 }
 
 // restricted reports whether a role sees those received certificates only that lookup.Desk.See shows.
@@ -246,14 +261,39 @@ func (j judge) found(c clearance.Imported) Found {
 }
 
 // searchParameters are those of GET /certificates.
-var searchParameters = []string{
-	"reference", "invoice", "exporter", "importer", "transport_document", "issued_from", "issued_until", "received_from", "received_until",
-	"form", "country", "partner", "state", "on", "before", "limit",
+func searchParameters() []parameter {
+	return []parameter{
+		query[string]("reference", "Reference in any spelling."),
+		query[string]("invoice", "Number of an invoice."),
+		query[string]("exporter", "Exporter, as SCHEME:VALUE or NAME:..."),
+		query[string]("importer", "Importer, consignee or party to notify, as SCHEME:VALUE or NAME:..."),
+		query[string]("transport_document", "Number of a bill of lading or waybill."),
+		query[eco.Date]("issued_from", "First day of issue."),
+		query[eco.Date]("issued_until", "Last day of issue."),
+		query[string]("received_from", "Instant, or day, before which it was not received."),
+		query[string]("received_until", "Instant, or day, before which it was received."),
+		query[eco.FormCode]("form", "Code of the form."),
+		query[string]("country", "Issuing country, two letters in any case."),
+		query[string]("partner", "Id of the partner that sent it."),
+		query[eco.State]("state", "Where it stands."),
+		query[eco.Date]("on", "Day of the verdicts; today in UTC without it."),
+		queryNumber("before", "Only records with a smaller number.", 1, 0),
+		queryNumber("limit", "The most on the page.", 1, maxPage),
+	}
+}
+
+// namesOf are the names of parameters.
+func namesOf(list []parameter) []string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.name
+	}
+	return names
 }
 
 // search answers GET /certificates. A restricted reader finds what is for his own parties and those that have mandated him.
 func (s *server) search(c echo.Context) error {
-	if err := onlyParameters(c, searchParameters...); err != nil {
+	if err := onlyParameters(c, namesOf(searchParameters())...); err != nil {
 		return err
 	}
 	q, err := searchQuery(c)

@@ -14,24 +14,15 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/lookup"
-	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
 
-// The secrets of users that look up.
-const (
-	importerSecret  = "importer-secret-5"
-	customsSecret   = "customs-secret-6"
-	forwarderSecret = "forwarder-secret-7" // of a broker who stands for nobody
-)
+// forwarderSecret is that of a broker who stands for nobody.
+const forwarderSecret = "forwarder-secret-8"
 
-// lookupKeys are those of keys with three more.
+// lookupKeys are those of keys with one more broker.
 func lookupKeys() []api.Key {
-	return append(keys(),
-		api.Key{Name: "red-river", Role: api.RoleImporter, SHA256: digest([]byte(importerSecret)), Parties: []eco.PartyName{consignee}},
-		api.Key{Name: "customs", Role: api.RoleCustoms, SHA256: digest([]byte(customsSecret))},
-		api.Key{Name: "other", Role: api.RoleBroker, SHA256: digest([]byte(forwarderSecret))},
-	)
+	return append(keys(), api.Key{Name: "other", Role: api.RoleBroker, SHA256: digest([]byte(forwarderSecret))})
 }
 
 // counting is a store that counts what is read and written in it.
@@ -211,7 +202,7 @@ func TestBrokerComesToSeeACertificate(t *testing.T) {
 	sees("before", 404)
 	var m lookup.Mandate
 	got := l.request(importerSecret, "POST", "/api/v1/mandates", `{"importer":"name: Red River Industrial Supply, JSC","broker":"other","until":"2026-11-21"}`)
-	if err := json.Unmarshal(got.body, &m); err != nil || got.status != 201 || m.Importer != consignee || m.By != "red-river" {
+	if err := json.Unmarshal(got.body, &m); err != nil || got.status != 201 || m.Importer != consignee || m.By != "trader" {
 		t.Fatalf("mandate: %d %s", got.status, got.body)
 	}
 	sees("mandated", 200)

@@ -26,6 +26,79 @@ const (
 	maxPage     = 500
 )
 
+// messageKinds and messageStates are what the filters of the list of messages take.
+func messageKinds() []exchange.Kind {
+	return []exchange.Kind{
+		exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindAnswer,
+		exchange.KindCancellation, exchange.KindResponse, exchange.KindCertificateRequest, exchange.KindCertificateReport,
+		exchange.KindVerificationRequest, exchange.KindVerificationReply, exchange.KindAnnouncement, exchange.KindAnnouncementAnswer,
+		exchange.KindPing, exchange.KindPong, exchange.KindStatusRequest, exchange.KindStatusResponse, exchange.KindUnknown,
+	}
+}
+
+func messageStates() []exchange.State {
+	return []exchange.State{
+		exchange.StateQueued, exchange.StateSending, exchange.StateAwaiting, exchange.StateDelivered,
+		exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled, exchange.StateReceived, exchange.StateAccepted, exchange.StateQuarantined,
+	}
+}
+
+// messageRoutes are the paths of message records.
+func (s *server) messageRoutes() []route {
+	roles := []Role{RoleOfficer, RoleOperator}
+	id := pathText("id", "Number of a record, or a MessageId.")
+	return []route{
+		{
+			method: http.MethodGet, path: base + "/messages", roles: roles, handle: s.messages,
+			operation: operation{
+				id: "listMessages", tag: tagMessages, summary: "Message records, newest first",
+				parameters: []parameter{
+					query[string]("partner", "Id of a partner."),
+					query[string]("message_id", "A MessageId."),
+					query[string]("ref_to_message_id", "A MessageId that was referred to."),
+					query[exchange.Direction]("direction", "Which way; both without it."),
+					query[exchange.Kind]("kind", "What the message carries."),
+					query[exchange.State]("state", "Where it stands."),
+					queryNumber("limit", "Records on a page; 100 without it.", 1, maxPage),
+					queryNumber("before", "Only records with a lower number: next of the page before.", 1, 0),
+				},
+				answers: []answer{answersJSON[MessagePage](http.StatusOK, "A page.")},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/messages/{id}", roles: roles, handle: s.message,
+			operation: operation{
+				id: "readMessage", tag: tagMessages, summary: "A message record", parameters: []parameter{id},
+				answers: []answer{answersJSON[exchange.Message](http.StatusOK, "The record.")}, problems: []Code{CodeNotFound},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/messages/{id}/raw", roles: roles, handle: s.rawMessage,
+			operation: operation{
+				id: "readRawMessage", tag: tagMessages, summary: "The body of the HTTP request as it travelled, under its own media type",
+				parameters: append([]parameter{id}, downloadHeaders()...), answers: downloads("*/*", "The octets."),
+				problems: []Code{CodeNotFound, CodeDropped, CodeDamaged},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/messages/{id}/parts", roles: roles, handle: s.parts,
+			operation: operation{
+				id: "listParts", tag: tagMessages, summary: "The payloads of a message", parameters: []parameter{id},
+				answers:  []answer{answersJSON[[]exchange.Part](http.StatusOK, "They, in their order.")},
+				problems: []Code{CodeNotFound, CodeUnreadable, CodeDropped, CodeDamaged},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/messages/{id}/parts/{n}", roles: roles, handle: s.part,
+			operation: operation{
+				id: "readPart", tag: tagMessages, summary: "The octets of a payload, under its own media type",
+				parameters: append([]parameter{id, pathNumber("n", "Its place, from 1.")}, downloadHeaders()...), answers: downloads("*/*", "The octets."),
+				problems: []Code{CodeNotFound, CodeUnreadable, CodeDropped, CodeDamaged},
+			},
+		},
+	}
+}
+
 // messages answers GET /messages. Filters: partner, message_id, ref_to_message_id, direction, kind, state; paging: limit, before.
 func (s *server) messages(c echo.Context) error {
 	query, err := messageQuery(c)
@@ -66,14 +139,10 @@ func messageQuery(c echo.Context) (q exchange.MessageQuery, err error) {
 	if q.Direction, err = oneOf(c, "direction", exchange.Inbound, exchange.Outbound); err != nil {
 		return q, err
 	}
-	if q.Kind, err = oneOf(c, "kind", exchange.KindCertificate, exchange.KindAcknowledgment, exchange.KindError, exchange.KindAnswer,
-		exchange.KindCancellation, exchange.KindResponse, exchange.KindCertificateRequest, exchange.KindCertificateReport,
-		exchange.KindVerificationRequest, exchange.KindVerificationReply, exchange.KindAnnouncement, exchange.KindAnnouncementAnswer,
-		exchange.KindPing, exchange.KindPong, exchange.KindStatusRequest, exchange.KindStatusResponse, exchange.KindUnknown); err != nil {
+	if q.Kind, err = oneOf(c, "kind", messageKinds()...); err != nil {
 		return q, err
 	}
-	if q.State, err = oneOf(c, "state", exchange.StateQueued, exchange.StateSending, exchange.StateAwaiting, exchange.StateDelivered,
-		exchange.StateFailed, exchange.StateExpired, exchange.StateCancelled, exchange.StateReceived, exchange.StateAccepted, exchange.StateQuarantined); err != nil {
+	if q.State, err = oneOf(c, "state", messageStates()...); err != nil {
 		return q, err
 	}
 	limit, err := number(c, "limit", defaultPage, maxPage)
@@ -143,6 +212,9 @@ func extension(mediaType string) string {
 
 // findMessage finds the message that the path names, and audits that it was read.
 func (s *server) findMessage(c echo.Context, event, detail string) (exchange.Message, error) {
+	if err := onlyParameters(c); err != nil {
+		return exchange.Message{}, err
+	}
 	id, err := param(c, "id")
 	if err != nil {
 		return exchange.Message{}, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/revocation"
 )
 
 // How long a partner's answer is waited for, in seconds.
@@ -18,6 +19,72 @@ const (
 	defaultWait = 30
 	maxWait     = 120
 )
+
+// givenWhy, givenCPA and givenMessage are the bodies of one text that readText reads.
+type (
+	givenWhy struct {
+		Why string `json:"why,omitempty"`
+	}
+	givenCPA struct {
+		CPAID string `json:"cpa_id,omitempty"`
+	}
+	givenMessage struct {
+		MessageID string `json:"message_id"`
+	}
+)
+
+// partnerRoutes are the paths of partners and of what they are asked.
+func (s *server) partnerRoutes() []route {
+	watch, operate := []Role{RoleOfficer, RoleOperator}, []Role{RoleOperator}
+	id := []parameter{pathText("id", "Id of the partner.")}
+	status := []answer{answersJSON[exchange.PartnerStatus](http.StatusOK, "How the partner stands then.")}
+	asked := []Code{CodeUnknownPartner, CodeUnknownCPA, CodeNoAgreement, CodeNotInForce, CodeNoAnswer}
+	return []route{
+		{
+			method: http.MethodGet, path: base + "/partners", roles: watch, handle: s.partners,
+			operation: operation{
+				id: "listPartners", tag: tagPartners, summary: "The partners, and how deliveries to each stand",
+				answers: []answer{answersJSON[[]exchange.PartnerStatus](http.StatusOK, "They, in the order of the configuration.")},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/revocation", roles: watch, handle: s.revocation,
+			operation: operation{
+				id: "listRevocationSources", tag: tagCredentials, summary: "Where revocations are learned from, and how old what is known is",
+				answers: []answer{answersJSON[[]revocation.SourceStatus](http.StatusOK, "The sources.")},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/pause", roles: operate, handle: s.pause,
+			operation: operation{
+				id: "pausePartner", tag: tagPartners, summary: "Holds back everything that goes to a partner", parameters: id,
+				takes: takesJSON[givenWhy](), bodyOptional: true, answers: status, problems: []Code{CodeUnknownPartner, CodeFull},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/resume", roles: operate, handle: s.resume,
+			operation: operation{
+				id: "resumePartner", tag: tagPartners, summary: "Ends a pause", parameters: id, answers: status,
+				problems: []Code{CodeUnknownPartner, CodeMalformed, CodeFull},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/ping", roles: operate, handle: s.ping,
+			operation: operation{
+				id: "pingPartner", tag: tagPartners, summary: "Sends an ebXML Ping and waits for the Pong", parameters: append(id, timeoutParameter()),
+				takes: takesJSON[givenCPA](), bodyOptional: true, answers: []answer{answersJSON[exchange.Ping](http.StatusOK, "The Pong came.")}, problems: asked,
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/message-status", roles: watch, handle: s.messageStatus,
+			operation: operation{
+				id: "askMessageStatus", tag: tagPartners, summary: "Asks a partner what became of a message", parameters: append(id, timeoutParameter()),
+				takes: takesJSON[givenMessage](), answers: []answer{answersJSON[exchange.MessageStatus](http.StatusOK, "The partner's answer.")},
+				problems: asked,
+			},
+		},
+	}
+}
 
 // partners answers GET /partners.
 func (s *server) partners(c echo.Context) error {

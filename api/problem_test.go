@@ -38,7 +38,6 @@ func TestStatusTableHoldsBothWays(t *testing.T) {
 		{"over the agreement", fmt.Errorf("%w: 9 bytes, the agreement allows 8", exchange.ErrTooLarge), 422, api.CodeOverAgreement, exchange.ErrTooLarge, "9 bytes", false},
 		{"no time-stamp", fmt.Errorf("%w: %w", exchange.ErrNoTimeStamp, secret), 503, api.CodeNoTimeStamp, exchange.ErrNoTimeStamp, "nothing was queued", true},
 		{"not found", fmt.Errorf("%w: %w", exchange.ErrNotFound, secret), 404, api.CodeNotFound, exchange.ErrNotFound, "", true},
-		{"damaged", fmt.Errorf("%w: %w", exchange.ErrDamaged, secret), 500, api.CodeDamaged, exchange.ErrDamaged, "", true},
 		{"full", fmt.Errorf("%w: %w", exchange.ErrFull, secret), 503, api.CodeFull, exchange.ErrFull, "nothing was written", true},
 		{"timed out", fmt.Errorf("%w: %w", context.DeadlineExceeded, secret), 503, api.CodeTimedOut, context.DeadlineExceeded, "", true},
 		{"anything else", secret, 500, api.CodeInternal, nil, "internal error", true},

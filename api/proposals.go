@@ -26,6 +26,37 @@ type ProposedChange struct {
 	Diff string `json:"diff,omitempty"`
 }
 
+// proposalRoutes are the paths of what waits for a second operator.
+func (s *server) proposalRoutes() []route {
+	number := pathNumber("n", "Number of the proposal.")
+	refused := []Code{CodeUnknownProposal, CodeDecided, CodeSameOperator, CodeFull}
+	return []route{
+		{
+			method: http.MethodGet, path: base + "/proposals", roles: []Role{RoleOfficer, RoleOperator}, handle: s.proposals, absent: s.Proposals == nil,
+			operation: operation{
+				id: "listProposals", tag: tagRegistry, summary: "The changes that wait, or waited, for a second operator",
+				parameters: []parameter{query[partners.ProposalState]("state", "Where they stand; all without it.")},
+				answers:    []answer{answersJSON[[]ProposedChange](http.StatusOK, "They, newest first.")},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/proposals/{n}/confirm", roles: []Role{RoleOperator}, handle: s.confirm, absent: s.Proposals == nil,
+			operation: operation{
+				id: "confirmProposal", tag: tagRegistry, summary: "Makes the change that a proposal asks for", parameters: []parameter{number},
+				takes: takesJSON[givenWhy](), bodyOptional: true, answers: []answer{answersJSON[RegistryChange](http.StatusOK, "The change, which is in force.", "ETag")},
+				problems: append([]Code{CodeStale, CodeInvalidEntry, CodeUnknownEntry}, refused...),
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/proposals/{n}/reject", roles: []Role{RoleOperator}, handle: s.reject, absent: s.Proposals == nil,
+			operation: operation{
+				id: "rejectProposal", tag: tagRegistry, summary: "Ends a proposal without a change", parameters: []parameter{number},
+				takes: takesJSON[givenWhy](), bodyOptional: true, answers: []answer{answersJSON[ProposedChange](http.StatusOK, "The proposal.")}, problems: refused,
+			},
+		},
+	}
+}
+
 // proposals answers GET /proposals.
 func (s *server) proposals(c echo.Context) error {
 	if err := onlyParameters(c, "state"); err != nil {
@@ -34,9 +65,6 @@ func (s *server) proposals(c echo.Context) error {
 	state, err := oneOf(c, "state", partners.ProposalOpen, partners.ProposalConfirmed, partners.ProposalRejected)
 	if err != nil {
 		return err
-	}
-	if s.Proposals == nil {
-		return problem(CodeNoPath, "")
 	}
 	if err := s.audit(c, "proposals.listed", "", string(state)); err != nil {
 		return err
@@ -101,7 +129,7 @@ func (s *server) decide(c echo.Context, do func(ctx context.Context, number uint
 		return err
 	}
 	number, err := strconv.ParseUint(c.Param("n"), 10, 63)
-	if err != nil || s.Proposals == nil {
+	if err != nil {
 		return fmt.Errorf("%w: %q", partners.ErrUnknownProposal, c.Param("n"))
 	}
 	answer, err := do(c.Request().Context(), number, callOf(c).key.Name, why)

@@ -8,6 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,19 +64,74 @@ func writable(kind partners.Kind) error {
 	return nil
 }
 
-// routeRegistry adds the paths of the registry; without one they answer like those that there are not.
-func (s *server) routeRegistry(e *echo.Echo) {
-	watch, operate := s.allow(RoleOfficer, RoleOperator), s.allow(RoleOperator)
-	e.GET(base+"/registry/:kind", s.entries, watch)
-	e.GET(base+"/registry/:kind/:id", s.entry, watch)
-	e.GET(base+"/registry/:kind/:id/versions", s.entryVersions, watch)
-	e.GET(base+"/registry/:kind/:id/diff", s.entryDiff, watch)
-	e.PUT(base+"/registry/:kind/:id", s.putEntry, operate)
-	e.DELETE(base+"/registry/:kind/:id", s.removeEntry, operate)
-	e.POST(base+"/registry/:kind/:id/restore", s.restoreEntry, operate)
-	e.GET(base+"/proposals", s.proposals, watch)
-	e.POST(base+"/proposals/:n/confirm", s.confirm, operate)
-	e.POST(base+"/proposals/:n/reject", s.reject, operate)
+// registryKind is the name of a kind in paths.
+type registryKind string
+
+// versionConditions are the request fields of a change.
+func versionConditions() []parameter {
+	return []parameter{
+		header("If-Match", "Entity tag of the version that the change was made of; this or If-None-Match is required."),
+		header("If-None-Match", "* for an entry that is new."),
+	}
+}
+
+// changeParameters are those of a change of the registry.
+func changeParameters() []parameter {
+	return []parameter{
+		query[string]("why", "A line for the versions and the audit log, 1024 octets at most."),
+		query[bool]("dry_run", "Has everything checked and nothing changed."),
+	}
+}
+
+// registryRoutes are the paths of the registry; without one they are not there.
+func (s *server) registryRoutes() []route {
+	watch, operate := []Role{RoleOfficer, RoleOperator}, []Role{RoleOperator}
+	kind := pathOf[registryKind]("kind", "Partners, agreements, or nodes for the node's own keys.")
+	entry := []parameter{kind, pathText("id", "Id of the entry.")}
+	changing := slices.Concat(entry, changeParameters(), versionConditions())
+	changed := []answer{
+		answersJSON[RegistryChange](http.StatusOK, "The change, which is in force, or with dry_run would be.", "ETag"),
+		answersJSON[RegistryChange](http.StatusAccepted, "The change waits for a second operator."),
+	}
+	refused := []Code{CodeNoPath, CodeStale, CodeUnconditional, CodeInvalidEntry, CodeManyProposals, CodeFull}
+	row := func(method, path string, roles []Role, handle echo.HandlerFunc, o operation) route {
+		o.tag = tagRegistry
+		return route{method: method, path: base + "/registry/{kind}" + path, roles: roles, handle: handle, absent: s.Registry == nil, operation: o}
+	}
+	version := parameter{in: inQuery, name: "version", about: "Number of a version; 0 is what the configuration file says.", of: reflect.TypeFor[uint64]()}
+	return []route{
+		row(http.MethodGet, "", watch, s.entries, operation{
+			id: "listEntries", summary: "The entries of a kind, without their texts", parameters: []parameter{kind},
+			answers: []answer{answersJSON[[]partners.Entry](http.StatusOK, "The current version of each.")}, problems: []Code{CodeNoPath},
+		}),
+		row(http.MethodGet, "/{id}", watch, s.entry, operation{
+			id: "readEntry", summary: "A version of an entry, the current one without the parameter", parameters: append(slices.Clone(entry), version),
+			answers: []answer{answersJSON[partners.Entry](http.StatusOK, "The version with its text.", "ETag")}, problems: []Code{CodeNoPath, CodeUnknownEntry},
+		}),
+		row(http.MethodGet, "/{id}/versions", watch, s.entryVersions, operation{
+			id: "listVersions", summary: "All versions of an entry, without their texts", parameters: entry,
+			answers: []answer{answersJSON[[]partners.Entry](http.StatusOK, "They, oldest first.")}, problems: []Code{CodeNoPath, CodeUnknownEntry},
+		}),
+		row(http.MethodGet, "/{id}/diff", watch, s.entryDiff, operation{
+			id: "compareVersions", summary: "What changed between two versions of an entry",
+			parameters: append(slices.Clone(entry),
+				parameter{in: inQuery, name: "from", about: "Number of a version; the one before to without it.", of: reflect.TypeFor[uint64]()},
+				parameter{in: inQuery, name: "to", about: "Number of a version; the current one without it.", of: reflect.TypeFor[uint64]()}),
+			answers: []answer{answersJSON[RegistryDiff](http.StatusOK, "The change as unified lines.")}, problems: []Code{CodeNoPath, CodeUnknownEntry},
+		}),
+		row(http.MethodPut, "/{id}", operate, s.putEntry, operation{
+			id: "putEntry", summary: "Makes the body the newest version of an entry", parameters: changing, takes: []body{{media: MediaTypeYAML}},
+			answers: changed, problems: refused,
+		}),
+		row(http.MethodDelete, "/{id}", operate, s.removeEntry, operation{
+			id: "removeEntry", summary: "Removes an entry; its versions are kept", parameters: changing, answers: changed,
+			problems: append([]Code{CodeMalformed, CodeUnknownEntry}, refused...),
+		}),
+		row(http.MethodPost, "/{id}/restore", operate, s.restoreEntry, operation{
+			id: "restoreEntry", summary: "Makes an earlier version the newest", parameters: append(slices.Clone(changing), version.needed()), answers: changed,
+			problems: append([]Code{CodeMalformed, CodeUnknownEntry}, refused...),
+		}),
+	}
 }
 
 // entryOf reads which entry a path names, and refuses query parameters other than those named.
@@ -83,7 +140,7 @@ func (s *server) entryOf(c echo.Context, parameters ...string) (kind partners.Ki
 		return "", "", err
 	}
 	kind, known := registryKinds[c.Param("kind")]
-	if !known || s.Registry == nil {
+	if !known {
 		return "", "", problem(CodeNoPath, "")
 	}
 	id, err = param(c, "id")

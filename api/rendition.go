@@ -28,17 +28,6 @@ const HeaderFindings = "X-Findings"
 // maxFindings bounds the findings in a header; the last one then says how many more there are.
 const maxFindings = 20
 
-// certificate answers GET /certificates/{reference} and what lies below it.
-func (s *server) certificate(c echo.Context) error {
-	if _, ok := strings.CutSuffix(c.Param("*"), suffixPDF); ok {
-		return s.rendition(c)
-	}
-	if _, ok := strings.CutSuffix(c.Param("*"), suffixVerification); ok {
-		return s.verification(c)
-	}
-	return s.lookup(c)
-}
-
 // rendition answers GET /certificates/{reference}/pdf with the one certificate that the query leaves, as PDF.
 func (s *server) rendition(c echo.Context) error {
 	record, err := s.onlyOne(c, suffixPDF, "certificate.printed")

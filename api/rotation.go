@@ -150,15 +150,37 @@ func states(list []partners.Held) []CredentialState {
 	return out
 }
 
-// routeRotation adds the paths of rotations; without a Rotator there are none.
-func (s *server) routeRotation(e *echo.Echo) {
-	if s.Rotator == nil {
-		return
+// rotationRoutes are the paths of rotations; without a Rotator there are none.
+func (s *server) rotationRoutes() []route {
+	operate, step := []Role{RoleOperator}, pathOf[Step]("step", "What is done; each takes its own members of the body.")
+	answers := []answer{
+		answersJSON[CredentialChange](http.StatusOK, "What changed, or with dry_run would change."),
+		answersJSON[CredentialChange](http.StatusAccepted, "It waits for a second operator."),
 	}
-	operate := s.allow(RoleOperator)
-	e.POST(base+"/partners/:id/credentials/:step", s.partnerStep, operate)
-	e.POST(base+"/node/keys/:step", s.nodeStep, operate)
-	e.GET(base+"/node/keys", s.nodeKeys, s.allow(RoleOfficer, RoleOperator))
+	refused := []Code{CodeNoPath, CodeUnknownCredential, CodeNotNow, CodeInvalidCredential, CodeInvalidEntry, CodeUnknownEntry, CodeManyProposals, CodeStale, CodeFull}
+	return []route{
+		{
+			method: http.MethodPost, path: base + "/partners/{id}/credentials/{step}", roles: operate, handle: s.partnerStep, absent: s.Rotator == nil,
+			operation: operation{
+				id: "rotateCredential", tag: tagCredentials, summary: "A step of the replacement of a partner's credential",
+				parameters: append([]parameter{pathText("id", "Id of the partner."), step}, changeParameters()...),
+				takes:      takesJSON[CredentialStep](), answers: answers, problems: append([]Code{CodeUnknownPartner}, refused...),
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/node/keys/{step}", roles: operate, handle: s.nodeStep, absent: s.Rotator == nil,
+			operation: operation{
+				id: "rotateKey", tag: tagCredentials, summary: "A step of the replacement of a key of the node",
+				parameters: append([]parameter{step}, changeParameters()...), takes: takesJSON[CredentialStep](), answers: answers, problems: refused,
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/node/keys", roles: []Role{RoleOfficer, RoleOperator}, handle: s.nodeKeys, absent: s.Rotator == nil,
+			operation: operation{
+				id: "listKeys", tag: tagCredentials, summary: "The node's own keys", answers: []answer{answersJSON[[]CredentialState](http.StatusOK, "They, the one that ends first first.")},
+			},
+		},
+	}
 }
 
 func stepOf(c echo.Context) (Step, error) {

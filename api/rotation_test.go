@@ -16,6 +16,8 @@ import (
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pkitest"
 	"github.com/ecogate/ecogate/partners"
+	"github.com/ecogate/ecogate/partners/issuerlist"
+	"github.com/ecogate/ecogate/partners/revocation"
 )
 
 // rotating is an API over a node with the partner TW, whose credential "old" for messages counts, and its own key "own".
@@ -73,6 +75,10 @@ func newRotating(t *testing.T, change ...func(*partners.Config)) *rotating {
 			t.Fatal(err)
 		}
 		o.Registry, o.Rotator, o.Examiner = r.directory, r.directory, r.examiner
+		o.Proposals, o.Issuers = r.directory, issuerlist.Desk{Directory: r.directory, Now: o.Now}
+		o.Announcer, o.Revocation = new(announcer), func() []revocation.SourceStatus {
+			return []revocation.SourceStatus{{Partners: []string{"TW"}, Kind: "ocsp", Source: "http://ocsp.tw.example", ThisUpdate: now, Status: revocation.Good}}
+		}
 	})
 	return r
 }

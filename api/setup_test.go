@@ -17,22 +17,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/store/bolt"
 )
 
 var now = time.Date(2026, 11, 20, 8, 30, 0, 0, time.UTC)
 
-// The secrets of the four users; keys are known to the API under the roles' names.
+// The secrets of the users, one of each role; keys are known to the API under the roles' names.
 const (
 	issuerSecret   = "issuer-secret-1"
 	brokerSecret   = "broker-secret-2"
 	officerSecret  = "officer-secret-3"
 	operatorSecret = "operator-secret-4"
+	importerSecret = "importer-secret-6"
+	customsSecret  = "customs-secret-7"
 )
 
 // ownParties are whom the broker stands for: the consignee of the test's certificates, unless a test says otherwise.
@@ -47,6 +52,8 @@ func keys() []api.Key {
 		{Name: "forwarder", Role: api.RoleBroker, SHA256: digest([]byte(brokerSecret)), Parties: ownParties},
 		{Name: "post-12", Role: api.RoleOfficer, SHA256: digest([]byte(officerSecret))},
 		{Name: "night-shift", Role: api.RoleOperator, SHA256: digest([]byte(operatorSecret))},
+		{Name: "trader", Role: api.RoleImporter, SHA256: digest([]byte(importerSecret)), Parties: ownParties},
+		{Name: "clearance", Role: api.RoleCustoms, SHA256: digest([]byte(customsSecret))},
 	}
 }
 
@@ -93,7 +100,7 @@ type operator struct {
 }
 
 func (o *operator) Partners(context.Context) ([]exchange.PartnerStatus, error) {
-	return []exchange.PartnerStatus{{ID: "KR", Name: "Korea Customs Service", Pause: o.paused}, {ID: "TW", Name: "Customs Administration", Failures: 5, Suspended: now}}, nil
+	return []exchange.PartnerStatus{{ID: "KR", Name: "Korea Customs Service", Mode: partners.ModeLive, Pause: o.paused}, {ID: "TW", Name: "Customs Administration", Mode: partners.ModeTest, Failures: 5, Suspended: now}}, nil
 }
 
 func (o *operator) Pause(_ context.Context, actor, partner, why string) error {
@@ -206,6 +213,7 @@ type fixture struct {
 	t      *testing.T
 	store  *bolt.Store
 	server *httptest.Server
+	router *echo.Echo
 	log    *logBuffer
 }
 
@@ -248,6 +256,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
 	o.Lookups = desk(t, lookup.Options{Store: store, Parties: func(key string) []eco.PartyName { return o.Keys.Parties(key) }})
+	o.Handovers = handovers(t, store, nil)
 	if adjust != nil {
 		adjust(&o)
 	}
@@ -255,7 +264,8 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.server = httptest.NewServer(handler)
+	f.router, _ = handler.(*echo.Echo)
+	f.server = httptest.NewServer(held(t, handler))
 	t.Cleanup(f.server.Close)
 	return f
 }

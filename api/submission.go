@@ -21,6 +21,9 @@ type submissionRequest struct {
 	Certificate json.RawMessage `json:"certificate"`
 }
 
+// foreignCertificate is a file in the style of UN/CEFACT, which docs/intake.md describes.
+type foreignCertificate map[string]json.RawMessage
+
 // submission is what POST /certificates was given. close is called after use.
 type submission struct {
 	partner     string

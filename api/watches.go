@@ -33,6 +33,60 @@ type WatchPage struct {
 	Next uint64 `json:"next,omitempty"`
 }
 
+// watchRoutes are the paths of watches and mandates.
+func (s *server) watchRoutes() []route {
+	absent := s.Lookups == nil
+	watchers, givers := []Role{RoleBroker, RoleImporter, RoleOfficer, RoleCustoms}, []Role{RoleImporter, RoleOfficer}
+	pages := []parameter{queryNumber("after", "Only what was made after this one: next of the page before.", 1, 0), queryNumber("limit", "The most on the page.", 1, maxDocketPage)}
+	return []route{
+		{
+			method: http.MethodPost, path: base + "/watches", roles: watchers, handle: s.addWatch, absent: absent,
+			operation: operation{
+				id: "addWatch", tag: tagWatches, summary: "Waits for a certificate that is not here", takes: takesJSON[WatchRequest](),
+				answers:  []answer{answersJSON[lookup.Watch](http.StatusCreated, "The watch.")},
+				problems: []Code{CodeArrived, CodeInvalidRequest, CodeMany, CodeTooMany, CodeFull},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/watches", roles: watchers, handle: s.watches, absent: absent,
+			operation: operation{
+				id: "listWatches", tag: tagWatches, summary: "The key's own watches", parameters: pages,
+				answers: []answer{answersJSON[WatchPage](http.StatusOK, "A page, oldest first.")},
+			},
+		},
+		{
+			method: http.MethodDelete, path: base + "/watches/{id}", roles: watchers, handle: s.removeWatch, absent: absent,
+			operation: operation{
+				id: "removeWatch", tag: tagWatches, summary: "Stops waiting", parameters: []parameter{pathText("id", "Id of the watch.")},
+				answers: []answer{answersJSON[Removed](http.StatusOK, "It is removed.")}, problems: []Code{CodeNotFound},
+			},
+		},
+		{
+			method: http.MethodPost, path: base + "/mandates", roles: givers, handle: s.giveMandate, absent: absent,
+			operation: operation{
+				id: "giveMandate", tag: tagWatches, summary: "Lets a broker see what is for an importer", takes: takesJSON[MandateRequest](),
+				answers:  []answer{answersJSON[lookup.Mandate](http.StatusCreated, "The mandate.")},
+				problems: []Code{CodeNotYours, CodeInvalidMandate, CodeInvalidRequest, CodeMany, CodeFull},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/mandates", roles: []Role{RoleBroker, RoleImporter, RoleOfficer, RoleOperator}, handle: s.mandates, absent: absent,
+			operation: operation{
+				id: "listMandates", tag: tagWatches, summary: "Mandates: a broker's own, those of an importer's own parties, or all",
+				parameters: append([]parameter{query[string]("broker", "Name of the broker's key."), query[string]("importer", "The importer, as SCHEME:VALUE or NAME:...")}, pages...),
+				answers:    []answer{answersJSON[MandatePage](http.StatusOK, "A page, oldest first.")},
+			},
+		},
+		{
+			method: http.MethodDelete, path: base + "/mandates/{id}", roles: givers, handle: s.revokeMandate, absent: absent,
+			operation: operation{
+				id: "revokeMandate", tag: tagWatches, summary: "Takes a mandate back, from now on", parameters: []parameter{pathText("id", "Id of the mandate.")},
+				answers: []answer{answersJSON[lookup.Mandate](http.StatusOK, "The mandate as it is kept.")}, problems: []Code{CodeNotFound},
+			},
+		},
+	}
+}
+
 // addWatch answers POST /watches.
 func (s *server) addWatch(c echo.Context) error {
 	var in WatchRequest

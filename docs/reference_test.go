@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -80,13 +82,58 @@ func TestAPIReferenceHasEveryRoute(t *testing.T) {
 	for _, heading := range regexp.MustCompile(`(?m)^### ([A-Z]+ /.*)$`).FindAllStringSubmatch(read(t, "api.md"), -1) {
 		headings = append(headings, heading[1])
 	}
-	api := source(t, "../api")
-	// What lies below a certificate is told apart after routing, since a reference may hold slashes.
-	routes := append(api.routes(t), "GET "+api.constants["base"]+"/certificates/{reference}"+api.constants["suffixPDF"])
+	var routes []string
+	for path, item := range openAPI(t).Paths.Map() {
+		for method := range item.Operations() {
+			routes = append(routes, method+" "+path)
+		}
+	}
 	slices.Sort(headings)
 	slices.Sort(routes)
 	if len(routes) == 0 || !slices.Equal(headings, routes) {
-		t.Errorf("api.md describes %q, package api has %q", headings, routes)
+		t.Errorf("api.md describes %q, the document of package api has %q", headings, routes)
+	}
+}
+
+// openAPI is the document that package api makes of its table of routes.
+func openAPI(t *testing.T) *openapi3.T {
+	t.Helper()
+	text, err := api.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+// What api.md says below the heading of a route about roles is what the document says.
+func TestAPIReferenceHasTheRolesOfEveryRoute(t *testing.T) {
+	page := read(t, "api.md")
+	for path, item := range openAPI(t).Paths.Map() {
+		for method, operation := range item.Operations() {
+			roles, restricted := operation.Extensions["x-roles"].([]any)
+			if !restricted {
+				continue
+			}
+			text := strings.TrimSpace(section(t, page, "### "+method+" "+path))
+			var names []string
+			for _, role := range roles {
+				names = append(names, fmt.Sprint(role))
+			}
+			want := "Roles: " + strings.Join(names, ", ")
+			switch {
+			case len(names) == len(api.Roles()):
+				want = "Roles: all"
+			case len(names) == 1:
+				want = "Role: " + names[0]
+			}
+			if end := strings.TrimPrefix(text, want); end == text || !strings.ContainsAny(end[:1], ".,;") {
+				t.Errorf("api.md, %s %s: want it to begin with %q, found %.60q", method, path, want, text)
+			}
+		}
 	}
 }
 
@@ -278,30 +325,6 @@ func (s packageSource) text(e ast.Expr) (string, bool) {
 		return left + right, ok && also
 	}
 	return "", false
-}
-
-// routes are the registered routes as "METHOD /path/{parameter}".
-func (s packageSource) routes(t *testing.T) (routes []string) {
-	t.Helper()
-	parameter := regexp.MustCompile(`:(\w+)`)
-	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "Any", "Match", "Add"}
-	s.inspect(func(n ast.Node) {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || len(call.Args) < 2 {
-			return
-		}
-		method, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok || !slices.Contains(methods, method.Sel.Name) {
-			return
-		}
-		path, ok := s.text(call.Args[0])
-		if !ok {
-			t.Errorf("a route of %s has a path that this test cannot read", method.Sel.Name)
-		}
-		path = strings.Replace(parameter.ReplaceAllString(path, "{$1}"), "*", "{reference}", 1)
-		routes = append(routes, method.Sel.Name+" "+path)
-	})
-	return routes
 }
 
 // problems are the statuses of the problem codes: literals with the fields code and status.

@@ -18,29 +18,42 @@ import (
 //
 // The error names the place, such as `items[2].fob.value: decimal "1,201.50": want digits …`. null counts as absent.
 func Decode(data []byte) (Certificate, error) {
-	if !utf8.Valid(data) {
-		return Certificate{}, errors.New("certificate: want UTF-8 text")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	var raw json.RawMessage
-	if err := decoder.Decode(&raw); err != nil {
-		return Certificate{}, fmt.Errorf("certificate: JSON after octet %d: %w", decoder.InputOffset(), err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Certificate{}, fmt.Errorf("certificate: more data after the JSON object ends at octet %d", decoder.InputOffset())
-	}
-	if err := checkJSON("", reflect.TypeFor[Certificate](), raw); err != nil {
-		return Certificate{}, err
-	}
 	var c Certificate
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return Certificate{}, fmt.Errorf("certificate: %w", err)
+	if err := DecodeInto(data, "certificate", &c); err != nil {
+		return Certificate{}, err
 	}
 	return c, nil
 }
 
-// checkJSON compares raw with the type it is for. Its depth is that of the type, not that of the input.
-func checkJSON(path string, t reflect.Type, raw json.RawMessage) error {
+// DecodeInto reads the JSON form of a struct, into points at it, with the same rules. what names the whole in errors. After an error
+// into may hold a part.
+func DecodeInto(data []byte, what string, into any) error {
+	if !utf8.Valid(data) {
+		return fmt.Errorf("%s: want UTF-8 text", what)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var raw json.RawMessage
+	if err := decoder.Decode(&raw); err != nil {
+		return fmt.Errorf("%s: JSON after octet %d: %w", what, decoder.InputOffset(), err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: more data after the JSON object ends at octet %d", what, decoder.InputOffset())
+	}
+	r := strictReader{what}
+	if err := r.check("", reflect.TypeOf(into), raw); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// strictReader compares JSON with types; what names the whole.
+type strictReader struct{ what string }
+
+// check compares raw with the type it is for. Its depth is that of the type, not that of the input.
+func (r strictReader) check(path string, t reflect.Type, raw json.RawMessage) error {
 	if string(raw) == "null" {
 		return nil
 	}
@@ -50,41 +63,41 @@ func checkJSON(path string, t reflect.Type, raw json.RawMessage) error {
 	switch {
 	case readsItself(t):
 	case t.Kind() == reflect.Struct:
-		return checkObject(path, raw, func(name string) (reflect.Type, bool) { return fieldType(t, name) })
+		return r.object(path, raw, func(name string) (reflect.Type, bool) { return fieldType(t, name) })
 	case t.Kind() == reflect.Map:
-		return checkObject(path, raw, func(string) (reflect.Type, bool) { return t.Elem(), true })
+		return r.object(path, raw, func(string) (reflect.Type, bool) { return t.Elem(), true })
 	case t.Kind() == reflect.Slice:
-		return checkArray(path, t.Elem(), raw)
+		return r.array(path, t.Elem(), raw)
 	}
 	if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
 		var mismatch *json.UnmarshalTypeError
 		if errors.As(err, &mismatch) {
-			return fmt.Errorf("%s: want a JSON %s, found %s", at(path), wanted(t), mismatch.Value)
+			return fmt.Errorf("%s: want a JSON %s, found %s", r.at(path), wanted(t), mismatch.Value)
 		}
-		return fmt.Errorf("%s: %w", at(path), err)
+		return fmt.Errorf("%s: %w", r.at(path), err)
 	}
 	return nil
 }
 
-func checkObject(path string, raw json.RawMessage, member func(name string) (reflect.Type, bool)) error {
+func (r strictReader) object(path string, raw json.RawMessage, member func(name string) (reflect.Type, bool)) error {
 	if raw[0] != '{' {
-		return fmt.Errorf("%s: want a JSON object, found %.20s", at(path), raw)
+		return fmt.Errorf("%s: want a JSON object, found %.20s", r.at(path), raw)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if _, err := decoder.Token(); err != nil {
-		return fmt.Errorf("%s: %w", at(path), err)
+		return fmt.Errorf("%s: %w", r.at(path), err)
 	}
 	seen := map[string]bool{}
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
-			return fmt.Errorf("%s: %w", at(path), err)
+			return fmt.Errorf("%s: %w", r.at(path), err)
 		}
 		name := fmt.Sprint(token)
 		inner := strings.TrimPrefix(path+"."+name, ".")
 		t, known := member(name)
 		if !known {
-			return fmt.Errorf("%.200s: a certificate has no such field", inner)
+			return fmt.Errorf("%.200s: a %s has no such field", inner, r.what)
 		}
 		if seen[name] {
 			return fmt.Errorf("%.200s: given twice", inner)
@@ -94,20 +107,20 @@ func checkObject(path string, raw json.RawMessage, member func(name string) (ref
 		if err := decoder.Decode(&value); err != nil {
 			return fmt.Errorf("%s: %w", inner, err)
 		}
-		if err := checkJSON(inner, t, value); err != nil {
+		if err := r.check(inner, t, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkArray(path string, t reflect.Type, raw json.RawMessage) error {
+func (r strictReader) array(path string, t reflect.Type, raw json.RawMessage) error {
 	var values []json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {
-		return fmt.Errorf("%s: want a JSON array, found %.20s", at(path), raw)
+		return fmt.Errorf("%s: want a JSON array, found %.20s", r.at(path), raw)
 	}
 	for i, value := range values {
-		if err := checkJSON(fmt.Sprintf("%s[%d]", path, i), t, value); err != nil {
+		if err := r.check(fmt.Sprintf("%s[%d]", path, i), t, value); err != nil {
 			return err
 		}
 	}
@@ -147,9 +160,9 @@ func wanted(t reflect.Type) string {
 }
 
 // at is path, or a name for the whole.
-func at(path string) string {
+func (r strictReader) at(path string) string {
 	if path == "" {
-		return "certificate"
+		return r.what
 	}
 	return path
 }

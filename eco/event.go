@@ -25,8 +25,8 @@ const (
 
 	EventReceive  EventKind = "receive"  // Content; Declared, ValidUntil and SingleUse if known
 	EventAdmit    EventKind = "admit"    // may be used from now on
-	EventRefuse   EventKind = "refuse"   // rejected at the door; Reasons
-	EventSettle   EventKind = "settle"   // a person decided that this one of two documents in conflict holds
+	EventRefuse   EventKind = "refuse"   // rejected at the door; Reasons. On the exporting side: by a partner who had accepted it
+	EventSettle   EventKind = "settle"   // a person decided that this one of two documents in conflict holds. On the exporting side: the partner's
 	EventCite     EventKind = "cite"     // Reference of the import declaration; Items that it reserves, and HoldUntil if that may lapse
 	EventWithdraw EventKind = "withdraw" // Reference of a declaration that does not cite it any more: what it reserved is free
 	EventLapse    EventKind = "lapse"    // Reference of a declaration that has not used it by HoldUntil: as withdrawn

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -108,49 +110,33 @@ func TestReservations(t *testing.T) {
 	}
 }
 
+// testdata/hostile/ledger has events, one a line, of which the last is refused.
 func TestLedgerRefusesAndSaysWhy(t *testing.T) {
-	eight := citing("D1", q(1, "8", "KGM"))
-	tests := []struct {
-		name   string
-		before []eco.Event
-		event  eco.Event
-		want   string
-	}{
-		{"more reserved than is free", []eco.Event{eight}, citing("D2", q(1, "2.5", "KGM")),
-			"item 1: 10 KGM are left of 10 KGM, others hold 8 KGM of them, and 2.5 KGM were to be reserved (C06)"},
-		{"more changed than is free", []eco.Event{eight, citing("D2", q(1, "2", "KGM"))}, citing("D1", q(1, "9", "KGM")), "(C06)"},
-		{"one item twice, together too much", nil, citing("D1", q(1, "6", "KGM"), q(1, "6", "KGM")), "(C06)"},
-		{"use of what another holds", []eco.Event{eight, citing("D2", q(1, "1", "KGM"))}, using("D2", q(1, "3", "KGM")), "(C06)"},
-		{"draw of what another holds", []eco.Event{eight}, happening(eco.EventDraw, items(q(1, "3", "KGM"))), "(C06)"},
-		{"an item that is not there", nil, citing("D1", q(9, "1", "KGM")), "it has no item 9 (D11)"},
-		{"another kind of unit", nil, citing("D1", q(1, "1", "C62")), "(D11)"},
-		{"less than nothing", nil, citing("D1", q(1, "-1", "KGM")), "want more than 0, found -1 (D11)"},
-		{"a denied item", []eco.Event{happening(eco.EventDeny, items(eco.ItemQuantity{Item: 1}))}, citing("D1", q(1, "1", "KGM")), "the preference was denied for item 1 (C12)"},
-		{"lapsed before its time", []eco.Event{eight}, happening(eco.EventLapse, at(hold.Add(-time.Second))), `declaration "D1" holds it until 2026-12-04T12:00:00Z (D04)`},
-		{"lapsed without an end", []eco.Event{happening(eco.EventCite, items(q(1, "1", "KGM")))}, happening(eco.EventLapse, at(after)), "(C12)"},
-		{"lapsed after its use", []eco.Event{eight, using("D1", q(1, "1", "KGM"))}, happening(eco.EventLapse, at(hold)), `declaration "D1" holds nothing of it that could lapse (C12)`},
-		{"another declaration's use undone", []eco.Event{eight, using("D1")}, happening(eco.EventReverse, reference("D2")), `nothing that declaration "D2" wrote off is known`},
-		{"more undone than a declaration used", []eco.Event{eight, citing("D2", q(1, "2", "KGM")), using("D1"), using("D2")},
-			happening(eco.EventReverse, reference("D2"), items(q(1, "3", "KGM"))), "item 1: more is given back than was written off (D11)"},
-		{"a child's draw undone as a use", []eco.Event{happening(eco.EventDraw)}, happening(eco.EventReverse), "nothing that was written off could be given back (C12)"},
-		{"given back twice", []eco.Event{happening(eco.EventDraw), happening(eco.EventReturn)}, happening(eco.EventReturn), "nothing that was written off could be given back (C12)"},
-		{"given back by another", []eco.Event{happening(eco.EventDraw)}, happening(eco.EventReturn, reference("B2")), `back-to-back certificate "B2" has taken nothing of it (C12)`},
-		{"drawn when nothing is left", []eco.Event{happening(eco.EventDraw, items(q(1, "10", "KGM"), q(2, "5", "DZN")))}, happening(eco.EventDraw, reference("B2"), items()), "nothing is left of it (C06)"},
-		{"drawn after its validity", nil, happening(eco.EventDraw, at(after)), "its validity ended on 2027-11-16 (C05)"},
-		{"drawn during a verification", []eco.Event{happening(eco.EventVerify)}, happening(eco.EventDraw), "(C04)"},
-		{"cancelled after a child drew", []eco.Event{happening(eco.EventDraw, items())}, happening(eco.EventCancel), "(C06)"},
-		{"a number of more octets than are kept", nil, citing(strings.Repeat("D", eco.MaxDocument+1), q(1, "1", "KGM")), "has 201 octets, at most 200 are allowed (T09)"},
-		{"more digits than are counted", []eco.Event{citing("D1", q(1, "0.0000000000000000000000000000000000001", "KGM"))},
-			citing("D2", q(1, "0.00000000000000000000000000000000000001", "GRM")), "(D11)"},
+	files, err := filepath.Glob("../testdata/hostile/ledger/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			l := admitted(t, tt.before...)
-			if _, code := follow(t, l, tt.event); code == "" {
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+			want, headed := strings.CutPrefix(lines[0], "# expect: ")
+			events := make([]eco.Event, len(lines)-1)
+			for i, line := range lines[1:] {
+				if err := json.Unmarshal([]byte(line), &events[i]); err != nil || !headed {
+					t.Fatalf("line %d: %v", i+2, err)
+				}
+			}
+			refused := events[len(events)-1]
+			l := live(t, eco.SideImporting, events[:len(events)-1]...)
+			if _, code := follow(t, l, refused); code == "" {
 				t.Fatal("no error")
 			}
-			if _, err := eco.Next(l, tt.event); !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
+			if _, err := eco.Next(l, refused); !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
 			}
 		})
 	}

@@ -69,6 +69,8 @@ var exportMoves = []move{
 	{EventAccept, decided, effected, (*Life).mustKnow},
 	{EventReject, away, StateRejected, (*Life).mustKnow},
 	{EventReject, []State{StateRejected}, effected, (*Life).mustKnow},
+	{EventSettle, []State{StateRejected}, StateAccepted, nil}, // What the partner rejected because of another one holds after all.
+	{EventRefuse, []State{StateAccepted}, StateRejected, (*Life).mustBeUnused},
 	{EventUse, append([]State{StateAccepted, StateUsedInPart}, away...), effected, (*Life).useAbroad},
 	{EventUse, []State{StateCancelled, StateExpired}, effected, (*Life).useAbroad},
 	{EventDeny, append([]State{StateAccepted, StateUsedInPart, StateUsedUp, StateDenied, StateExpired}, away...), effected, (*Life).deny},

@@ -27,6 +27,9 @@ type ItemOutcome struct {
 	// Reasons say why preference is denied or the item suspended, the gravest first. An item that is used in part may have
 	// them for what was not admitted.
 	Reasons []Reason `json:"reasons,omitempty"`
+	// Refund: the duty that was paid, or the guarantee that was given, for what was used is given back, since the preference was granted
+	// after the goods were released. ATIGA OCP Rule 16.
+	Refund bool `json:"refund,omitempty"`
 }
 
 // CustomsStatus is how an item stands with the importing customs.
@@ -113,6 +116,9 @@ func (v *validation) checkOutcome(path string, o ItemOutcome) {
 		v.fail(CodeText, path+".reasons", fmt.Sprintf("want no reasons for %q, found %d", o.Status, n), "deny or suspend it, or say it in the note")
 	}
 	v.checkReasonList(path+".reasons", o.Reasons)
+	if o.Refund && refused {
+		v.fail(CodeText, path+".refund", fmt.Sprintf("want no refund for %q", o.Status), "grant the preference, or leave the duty as it is")
+	}
 	if q := o.Quantity; q != nil {
 		if err := q.Value.Valid(); err != nil {
 			v.fail(CodeQuantity, path+".quantity.value", err.Error(), "write a number such as 1201.50")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange/fault"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -114,6 +115,12 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 	outcome := Outcome{Seq: m.Seq, Fence: m.Fence}
 	if m.over(began) {
 		n.conclude(&outcome, m, began)
+		refused, err := n.undelivered(ctx, m, "node", began, eco.Reason{Code: outcome.Reason.Code, Text: outcome.Reason.Cause})
+		if err != nil {
+			n.log.Error("finding the certificate of a message that was not delivered", "message_id", m.MessageID, "error", err)
+			return // its lease ends, and the attempt is made again
+		}
+		outcome.Audit = append(outcome.Audit, refused...)
 	} else {
 		n.send(ctx, job, &outcome, began)
 	}
@@ -142,11 +149,15 @@ func (n *Node) settleAttempt(ctx context.Context, m Message, o Outcome) bool {
 
 // over reports whether no further attempt is allowed at now.
 func (m Message) over(now time.Time) bool {
-	if !m.Kind.initiates() && failuresInRow(m.Log) >= signalAttempts {
+	if !m.pressing() && failuresInRow(m.Log) >= signalAttempts {
 		return true
 	}
 	return !m.Expires.IsZero() && !now.Before(m.Expires)
 }
+
+// pressing reports whether m is sent until its time is over, and not for a while only like what answers another message: what is sent
+// of our own accord, and an answer whose receipt is asked for.
+func (m Message) pressing() bool { return m.Kind.initiates() || m.AckRequired }
 
 // conclude ends a message whose time or attempts are used up. The sender's own application is told DeliveryFailure
 // (ebMS 2.0 §6.5.7): the partner took the message but never acknowledged it, or it was never reached.
@@ -193,7 +204,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	if len(response.Body) > 0 {
 		o.Attempt.Problem = n.readResponse(ctx, m, response, ended)
 	}
-	if o.Attempt.Problem != "" && m.Kind.initiates() && !m.AckRequired {
+	if o.Attempt.Problem != "" && m.pressing() && !m.AckRequired {
 		// Nothing else would ever tell whether the partner has it; an empty 2xx would have.
 		n.again(o, m, ended, response.RetryAfter)
 		return
@@ -261,7 +272,7 @@ func (n *Node) agreementOf(m Message) (partners.Agreement, bool) {
 // again schedules another attempt after one that did not reach the partner.
 func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Duration) {
 	limit := signalBackoffMax
-	if a, ok := n.agreementOf(m); ok && m.Kind.initiates() {
+	if a, ok := n.agreementOf(m); ok && m.pressing() {
 		limit = a.RetryInterval
 	}
 	o.State = StateQueued

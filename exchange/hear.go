@@ -87,6 +87,7 @@ func (n *Node) arrivalOf(ctx context.Context, r *reception, m matter, s said) (A
 	arrival.Message.State, arrival.Message.Business, arrival.Message.Certificate = StateAccepted, &s.business, keyOfID(s.statement.Certificate).in(r.agreement.Mode)
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: m.event,
 		Subject: arrival.Message.Certificate.String(), Detail: told("message "+r.record.MessageID, r.record)}}
+	arrival.Audit = append(arrival.Audit, v.audit...)
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return Arrival{}, err
 	}

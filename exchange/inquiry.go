@@ -126,6 +126,7 @@ func (n *Node) composeReport(r *reception, u utterance) (*Departure, error) {
 // standings are what partners are told of a certificate's state.
 var standings = map[CertificateState]eco.Standing{
 	CertificateReleased: eco.StandingIssued, CertificateReceipted: eco.StandingIssued, CertificateSent: eco.StandingIssued, CertificateFailed: eco.StandingIssued,
+	CertificateAccepted: eco.StandingIssued, CertificateRejected: eco.StandingIssued,
 	CertificateReceived: eco.StandingReceived, CertificateAvailable: eco.StandingAvailable, CertificateInConflict: eco.StandingInConflict,
 	CertificateUsedInPart: eco.StandingUsedInPart, CertificateUsedUp: eco.StandingUsedUp, CertificateDenied: eco.StandingDenied,
 	CertificateSuspended: eco.StandingSuspended, CertificateCancelled: eco.StandingCancelled, CertificateReplaced: eco.StandingReplaced,

@@ -24,6 +24,9 @@ func (c Certificate) Life() eco.Life {
 	if !slices.Contains(life.Messages, c.Message) {
 		life.Messages = append(slices.Clone(life.Messages), c.Message)
 	}
+	if conflict := c.State == CertificateInConflict; conflict && life.State != eco.StateSuspended && life.State != eco.StateInConflict {
+		life.Resume = life.State // where a settlement leads back to
+	}
 	life.State = eco.State(c.State)
 	return life
 }
@@ -142,7 +145,7 @@ func reasonsOf(r eco.CustomsResponse, status eco.CustomsStatus) (reasons []eco.R
 func merged(items []ItemStanding, r eco.CustomsResponse, message string) []ItemStanding {
 	all := slices.Clone(items)
 	for _, outcome := range r.Items {
-		now := ItemStanding{ItemOutcome: outcome, Said: r.IssueTime, Message: message}
+		now := ItemStanding{ItemOutcome: outcome, Declaration: r.Declaration, Said: r.IssueTime, Message: message}
 		at := slices.IndexFunc(all, func(s ItemStanding) bool { return s.Item == outcome.Item })
 		switch {
 		case at < 0:
@@ -187,11 +190,15 @@ func asking(c Certificate, r eco.VerificationRequest, message, by string) (Chang
 	dealings.Verifications = append(slices.Clone(dealings.Verifications), Verification{
 		Request: message, ID: r.ID, Asked: r.IssueTime, ReplyBy: r.ReplyBy,
 	})
-	reasons := r.Reasons
-	if len(reasons) == 0 {
-		reasons = []eco.Reason{{Code: eco.ReasonOther, Text: "verified at random"}}
+	return moved(c, dealings, eco.Event{Kind: eco.EventVerify, At: r.IssueTime, By: by, Reference: r.ID, Reasons: doubts(r), ReplyBy: r.ReplyBy})
+}
+
+// doubts are the reasons of a verification request; one at random has the one that says so.
+func doubts(r eco.VerificationRequest) []eco.Reason {
+	if len(r.Reasons) == 0 {
+		return []eco.Reason{{Code: eco.ReasonOther, Text: "verified at random"}}
 	}
-	return moved(c, dealings, eco.Event{Kind: eco.EventVerify, At: r.IssueTime, By: by, Reference: r.ID, Reasons: reasons, ReplyBy: r.ReplyBy})
+	return r.Reasons
 }
 
 // replied is the change that a verification reply makes. On the importing side a certificate that is not confirmed stays suspended until

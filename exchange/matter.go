@@ -34,6 +34,7 @@ type said struct {
 // verdict is what a business message brings about.
 type verdict struct {
 	changes []Change
+	audit   []AuditEntry // beside the one about the message
 	// reply answers it, in the place of an acknowledgment; nil for none.
 	reply *Departure
 }

@@ -56,7 +56,7 @@ func TestSyncReplyModesSayWhatTravelsInTheResponse(t *testing.T) {
 				if !slices.Equal(said, test.answers) {
 					t.Errorf("answers %q, want %q", said, test.answers)
 				}
-				if c := w.KR.certificate(w); c.State != exchange.CertificateReceipted {
+				if c := w.KR.certificate(w); c.State != arrivedAs(test.mode) {
 					t.Errorf("exported certificate is %s", c.State)
 				}
 			})

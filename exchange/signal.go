@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange/fault"
 	"github.com/ecogate/ecogate/partners"
 )
@@ -134,6 +135,13 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	arrival := Arrival{Message: r.record, Raw: r.request.Body, Settles: settlement}
 	arrival.Message.State = StateAccepted
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: "message." + string(r.record.Kind), Subject: about, Detail: told("signal "+r.record.MessageID, r.record)}}
+	if settlement != nil && settlement.State == StateFailed && (!sent.State.Terminal() || sent.SettledBy == "" || sent.Order != nil) {
+		refused, err := n.undelivered(ctx, sent, r.agreement.Partner, r.record.Created, eco.Reason{Code: settlement.Reason.Code, Text: settlement.Reason.Cause})
+		if err != nil {
+			return Accepted{}, err
+		}
+		arrival.Audit = append(arrival.Audit, refused...)
+	}
 	fault.Point("signal.verified")
 	accepted, err := n.accept(ctx, arrival)
 	if err != nil {

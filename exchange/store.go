@@ -29,7 +29,7 @@ type Store interface {
 	// Enqueue records outbound messages with their certificates, due at Message.Due. Results come in the order of the
 	// arguments. If a certificate with the same Key is already exported to the same partner with equal Content, nothing is
 	// written for that Departure and the result is the message that carries it, with Fresh false; unless that delivery
-	// failed (CertificateFailed): then the Departure is recorded, and the certificate's record tells of its new message. Each partner gets
+	// failed (CertificateFailed) or the partner rejected it (CertificateRejected): then the Departure is recorded, and the certificate's record tells of its new message. Each partner gets
 	// its own message and certificate record, whose State follows that message alone. If a certificate with the same Key
 	// is exported with other Content, to whichever partner, the result's Err is ErrConflict and nothing is written for it.
 	// Where both hold, which an undone replacement under the same number can bring about, what is repeated counts.
@@ -53,8 +53,8 @@ type Store interface {
 	// the Arrival is, and Conflict is set. Messages in any other state are always recorded.
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
-	// certificate is not stored twice; if it was CertificateRefused, or CertificateReceived and this message waits for none, it is
-	// as if it came now, with the Dealings.Life that comes with it. With other Content both are kept and both become CertificateInConflict.
+	// certificate is not stored twice; if it was CertificateRefused while no other one counts under its Key (one that is neither refused nor
+	// replaced), or CertificateReceived and this message waits for none, it is as if it came now, with the Dealings.Life that comes with it. With other Content both are kept and both become CertificateInConflict.
 	//
 	// Arrivals change certificates as Departures do: if a Change does not fit any more, nothing is written for the Arrival and
 	// Stale is set; a copy changes nothing. A certificate that was replaced is in no conflict with one that has its key.
@@ -421,6 +421,8 @@ const (
 	CertificateReceipted  CertificateState = "receipted" // exported: acknowledged by the partner
 	CertificateSent       CertificateState = "sent"      // exported: the partner took it and no acknowledgment was agreed
 	CertificateFailed     CertificateState = "failed"    // exported: delivery ended without an acknowledgment, or the partner refused it
+	CertificateAccepted   CertificateState = "accepted"  // exported: the partner answered that it may be used
+	CertificateRejected   CertificateState = "rejected"  // exported: the partner answered that it may not be used
 	CertificateReceived   CertificateState = "received"  // imported: verified and stored, not to be used before those before it
 	CertificateAvailable  CertificateState = "available" // imported: verified and stored
 	CertificateRefused    CertificateState = "refused"   // imported: those before it did not come in time, and the partner was told
@@ -488,11 +490,12 @@ func (d Dealings) Verifying() bool {
 	return slices.ContainsFunc(d.Verifications, func(v Verification) bool { return v.Reply == "" })
 }
 
-// ItemStanding is what customs said last of an item, when and in which message.
+// ItemStanding is what customs said last of an item, when, by which declaration and in which message.
 type ItemStanding struct {
 	eco.ItemOutcome
-	Said    time.Time `json:"said"`
-	Message string    `json:"message_id"`
+	Declaration string    `json:"declaration,omitempty"`
+	Said        time.Time `json:"said"`
+	Message     string    `json:"message_id"`
 }
 
 // Verification is one that was asked for.

@@ -103,7 +103,7 @@ func (n *Node) queuedBefore(ctx context.Context, partner string, c eco.Certifica
 		return Submission{}, fmt.Errorf("%w; looking for an earlier submission: %w", missing, err)
 	}
 	for _, before := range found {
-		if before.Key != keyOf(c).in(before.Mode) || before.Content != content || before.State == CertificateFailed {
+		if before.Key != keyOf(c).in(before.Mode) || before.Content != content || before.State == CertificateFailed || before.State == CertificateRejected {
 			continue
 		}
 		messages, err := n.store.Messages(ctx, MessageQuery{MessageID: before.Message, Direction: Outbound, Limit: 1})
@@ -332,12 +332,18 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	}
 	certificate := l.certificate
 	certificate.Message = id
+	if l.replaced != nil {
+		certificate.Dealings.Predecessor = &l.replaced.Key
+	}
 	d.Message.Certificate, d.Message.DocumentSigner = certificate.Key, certificate.DocumentSigner
 	if !l.known {
 		d.Certificate, d.Document = &certificate, l.document
 	}
 	d.Audit = []AuditEntry{{At: l.at, Actor: l.actor, Event: cmp.Or(l.event, "certificate.submitted"), Subject: certificate.Key.String(),
 		Detail: "message " + id + " to " + a.Partner}}
+	if d.Changes != nil {
+		d.Audit = append(d.Audit, replacedEntry(l.replaced.Key, certificate.Key, id+" to "+a.Partner, l.actor, l.at))
+	}
 	return d, nil
 }
 

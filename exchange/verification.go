@@ -149,7 +149,7 @@ func (n *Node) judgeVerificationRequest(ctx context.Context, r *reception, s sai
 	if err != nil {
 		return verdict{}, err
 	}
-	return verdict{changes: []Change{change}}, nil
+	return verdict{changes: []Change{change}, audit: []AuditEntry{refusal(c, EventAsked, r.agreement.Partner, r.record, doubts(request))}}, nil
 }
 
 // judgeVerificationReply closes a verification that we asked for.

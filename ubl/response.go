@@ -30,6 +30,9 @@ const typeDeclaration = "929"
 // attributeQuantity names the condition that says how much of an item was used.
 const attributeQuantity = "QUANTITY-USED"
 
+// attributeRefund names the condition that says that duty or guarantee is given back for an item.
+const attributeRefund = "DUTY-REFUND"
+
 // MarshalCustomsResponse writes r, about a certificate of one of forms, as UBL ApplicationResponse with a LineResponse for each item, in the subset of UBL 2.1 that every
 // later 2.x contains: UTF-8, an element a line, with a place for the signature. Equal responses give equal octets.
 //
@@ -111,6 +114,9 @@ func (w *writer) outcome(e *etree.Element, item *eco.ItemOutcome, field string) 
 				w.leaf(e, "cbc:AttributeID", attributeQuantity)
 				w.measure(e, "cbc:Measure", item.Quantity)
 			})
+		}
+		if item.Refund {
+			w.group(e, "cac:Condition", func(e *etree.Element) { w.leaf(e, "cbc:AttributeID", attributeRefund) })
 		}
 	})
 	w.reasons(e, item.Reasons)

@@ -77,8 +77,8 @@ func (r *reader) outcome(n *node, item *eco.ItemOutcome) {
 			}
 			item.Status = r.customsStatus(condition)
 		}
-		if used := r.child(status, "cac:Condition"); used != nil {
-			r.used(used, item)
+		for _, condition := range r.all(status, "cac:Condition") {
+			r.condition(condition, item)
 		}
 	}
 	if n != nil && item.Status == "" {
@@ -99,14 +99,17 @@ func (r *reader) customsStatus(n *node) eco.CustomsStatus {
 	return ""
 }
 
-// used reads how much of an item was used; conditions of other names are reported.
-func (r *reader) used(n *node, item *eco.ItemOutcome) {
-	if r.token(r.must(n, "cbc:AttributeID")) != attributeQuantity {
+// condition reads how much of an item was used, and whether duty is given back; conditions of other names are reported.
+func (r *reader) condition(n *node, item *eco.ItemOutcome) {
+	switch r.token(r.must(n, "cbc:AttributeID")) {
+	case attributeQuantity:
+		if item.Quantity != nil {
+			r.fail(n, "one quantity of an item", "a second")
+		}
+		item.Quantity = r.measure(r.must(n, "cbc:Measure"))
+	case attributeRefund:
+		item.Refund = true
+	default:
 		n.read = false
-		return
 	}
-	if item.Quantity != nil {
-		r.fail(n, "one quantity of an item", "a second")
-	}
-	item.Quantity = r.measure(r.must(n, "cbc:Measure"))
 }

@@ -153,6 +153,7 @@ type responseFlags struct {
 	status   string
 	quantity string
 	reasons  []string
+	refund   bool
 }
 
 func (c *cli) coRespond() *cobra.Command {
@@ -174,6 +175,7 @@ func (c *cli) coRespond() *cobra.Command {
 	cmd.Flags().StringVar(&f.status, "status", "", "what became of the items: `STATUS`")
 	cmd.Flags().StringVar(&f.quantity, "quantity", "", "`quantity` used by now of each, such as \"1200.50 KGM\"")
 	cmd.Flags().StringArrayVar(&f.reasons, "reason", nil, "why, as `CODE=TEXT`, such as \"C04=origin in doubt\"; may be given again")
+	cmd.Flags().BoolVar(&f.refund, "refund", false, "duty or guarantee is given back for them")
 	cmd.Flags().StringVar(&in.Declaration, "declaration", "", "`number` of the import declaration")
 	cmd.Flags().StringVar(&in.Note, "note", "", "`text` for people")
 	return cmd
@@ -183,7 +185,7 @@ func (c *cli) respond(cmd *cobra.Command, in api.ResponseRequest, f responseFlag
 	if f.status == "" {
 		return &usageError{text: "--status STATUS is missing", command: cmd.CommandPath()}
 	}
-	outcome := eco.ItemOutcome{Status: eco.CustomsStatus(f.status), Reasons: reasonsOf(f.reasons)}
+	outcome := eco.ItemOutcome{Status: eco.CustomsStatus(f.status), Reasons: reasonsOf(f.reasons), Refund: f.refund}
 	if f.quantity != "" {
 		value, unit, _ := strings.Cut(f.quantity, " ")
 		outcome.Quantity = &eco.Measure{Value: eco.Decimal(value), Unit: unit}
@@ -270,6 +272,9 @@ func showOutcome(w *columns, o eco.ItemOutcome) {
 	}
 	for _, reason := range o.Reasons {
 		text += fmt.Sprintf("; %s %s", reason.Code, reason.Text)
+	}
+	if o.Refund {
+		text += "; refund"
 	}
 	w.row("item "+strconv.Itoa(o.Item), text)
 }
@@ -387,6 +392,13 @@ func listVerifications(w *columns, list []api.OpenVerification) {
 	}
 }
 
+func ofDeclaration(number string) string {
+	if number == "" {
+		return ""
+	}
+	return "of declaration " + number
+}
+
 // showDealings tells what business messages said of a certificate.
 func showDealings(w *columns, d *api.Dealings) {
 	if d == nil {
@@ -394,6 +406,7 @@ func showDealings(w *columns, d *api.Dealings) {
 	}
 	for _, item := range d.Items {
 		showOutcome(w, item.ItemOutcome)
+		w.row("", strings.TrimSpace("said "+instant(item.Said)+" "+ofDeclaration(item.Declaration)))
 	}
 	for _, v := range d.Verifications {
 		text := "open since " + instant(v.Asked)

@@ -54,7 +54,7 @@ const rootHelp = `ecogate exchanges electronic certificates of origin with partn
 "serve" runs a node. "ping" and the verbs under "co", "lookup", "watch", "mandate", "msg", "partner", "agreement", "proposal", "issuer", "cert" and "key"
 talk to a running node's API, but for those that need nothing but files: "co check", "msg verify", "msg inspect", "issuer check", "issuer export", "cert list"
 without --node, "cert check" without --last, "cert inspect", "cert needs-renewal", "key new", "key csr", "key import" and "key show". So do the verbs under
-"form", "xml", "cms" and "cpa", but for "cpa import" without --config. Those that talk to a node need the API's address
+"form", "xml", "cms", "api" and "cpa", but for "cpa import" without --config. Those that talk to a node need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
 
@@ -88,7 +88,32 @@ func (c *cli) run(ctx context.Context, args []string) int {
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.lookupCommand(), c.watchCommand(), c.mandateCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.agreementCommand(), c.proposalCommand(), c.issuerCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.cpaCommand(), c.configCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(),
+		c.serveCommand(),
+		c.coCommand(),
+		c.lookupCommand(),
+		c.watchCommand(),
+		c.mandateCommand(),
+		c.declarationCommand(),
+		c.dutyCommand(),
+		c.formCommand(),
+		c.msgCommand(),
+		c.xmlCommand(),
+		c.cmsCommand(),
+		c.partnerCommand(),
+		c.agreementCommand(),
+		c.proposalCommand(),
+		c.issuerCommand(),
+		c.pingCommand(),
+		c.keyCommand(),
+		c.certCommand(),
+		c.cpaCommand(),
+		c.configCommand(),
+		c.apiCommand(),
+		c.benchCommand(),
+		c.versionCommand(),
+		exitCodesCommand(),
+	)
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true

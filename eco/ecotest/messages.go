@@ -148,6 +148,9 @@ func (g generator) outcomes(least int) (items []eco.ItemOutcome) {
 			item.Reasons = g.reasons(1)
 		case eco.CustomsUsedInPart:
 			item.Reasons = g.reasons(0)
+			item.Refund = g.maybe()
+		case eco.CustomsUsedUp:
+			item.Refund = g.maybe()
 		}
 		if g.maybe() {
 			item.Quantity = &eco.Measure{Value: g.decimal("quantity", 1, 999), Unit: "KGM"}

@@ -247,8 +247,18 @@ type Changes struct {
 	PKCS11Modules []string `yaml:"pkcs11_modules" path:"true"`
 }
 
-// Clearance is what brokers, officers and the customs system do with received certificates.
+// Clearance is about import declarations that cite received certificates. It is read again on SIGHUP, but for CustomsSystem.
 type Clearance struct {
+	// Reservation is how long what a declaration claims is kept for it before it lapses.
+	Reservation time.Duration `yaml:"reservation"`
+	// SecondOfficer has each decision wait until another API key with RoleOfficer confirms it.
+	SecondOfficer bool `yaml:"second_officer"`
+	// WarnDays is how many days before its last one the owner of a duty is warned; EscalateTo is the role that is told of one that is over.
+	WarnDays   int    `yaml:"warn_days"`
+	EscalateTo string `yaml:"escalate_to"`
+	// CustomsSystem is where declarations go with their certificates.
+	CustomsSystem CustomsSystem `yaml:"customs_system"`
+	// Lookup bounds what may be asked.
 	Lookup Lookup `yaml:"lookup"`
 }
 
@@ -309,10 +319,13 @@ func Default() Config {
 			ConnectTimeout: 10 * time.Second, ResponseTimeout: time.Minute, ResponseMaxBytes: 1 << 20, BackoffMax: time.Hour,
 			BreakerFailures: 5, BreakerPause: 30 * time.Second, MinRate: 64 << 10,
 		},
-		Clearance: Clearance{Lookup: Lookup{
-			PerMinute: 120, FailuresPerHour: 20, ProofKept: 30 * 24 * time.Hour, Floor: 25 * time.Millisecond, BatchLines: 1000,
-			Watches: 1000, WatchKept: 180 * 24 * time.Hour, AskAgain: 10 * time.Minute,
-		}},
+		Clearance: Clearance{
+			Reservation: 30 * 24 * time.Hour, WarnDays: 7, EscalateTo: "operator", CustomsSystem: defaultCustoms(),
+			Lookup: Lookup{
+				PerMinute: 120, FailuresPerHour: 20, ProofKept: 30 * 24 * time.Hour, Floor: 25 * time.Millisecond, BatchLines: 1000,
+				Watches: 1000, WatchKept: 180 * 24 * time.Hour, AskAgain: 10 * time.Minute,
+			},
+		},
 		Intake: Intake{Poll: 2 * time.Second, Settle: 5 * time.Second},
 		Limits: Limits{
 			BodyBytes: 25 << 20, Parts: 100, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, SpillBytes: 1 << 20,

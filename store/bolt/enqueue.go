@@ -210,7 +210,7 @@ func (t *transaction) exported(c *certificateRecord, changes []exchange.Change) 
 		case err == nil && content != c.Content:
 			conflict = fmt.Errorf("%w: %s", exchange.ErrConflict, keyText(c.Key))
 		case err != nil || held.Partner != c.Partner:
-		case held.State == exchange.CertificateFailed:
+		case held.State == exchange.CertificateFailed, held.State == exchange.CertificateRejected:
 			failed = seq
 		default:
 			there, err = carrier(t.tx, &held.Certificate)

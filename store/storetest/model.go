@@ -150,7 +150,7 @@ func (m *model) enqueue(d exchange.Departure) (uint64, bool, bool) {
 			case held.Content != d.Certificate.Content && replaced:
 			case held.Content != d.Certificate.Content:
 				conflict = true
-			case held.Partner == d.Message.Partner && held.State == exchange.CertificateFailed:
+			case held.Partner == d.Message.Partner && (held.State == exchange.CertificateFailed || held.State == exchange.CertificateRejected):
 				failed = held
 			case held.Partner == d.Message.Partner:
 				return m.outbound(held.Message).Seq, false, false
@@ -316,6 +316,12 @@ func (m *model) hold(c exchange.Certificate, waits bool) uint64 {
 	held := m.under(exchange.Inbound, c.Key)
 	for _, h := range held {
 		if h.Content == c.Content {
+			counts := func(o *exchange.Certificate) bool {
+				return o.State != exchange.CertificateRefused && o.State != exchange.CertificateReplaced
+			}
+			if h.State == exchange.CertificateRefused && slices.ContainsFunc(held, counts) {
+				return 0
+			}
 			if h.State == exchange.CertificateRefused || h.State == exchange.CertificateReceived && !waits {
 				life := c.Dealings.Life
 				c.Seq, c.Revision, c.Dealings = h.Seq, h.Revision, h.Dealings
