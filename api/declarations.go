@@ -105,25 +105,25 @@ func visitor(c echo.Context) clearance.Visitor {
 	return clearance.Visitor{Name: key.Name, Broker: key.Role == RoleBroker, Officer: key.Role == RoleOfficer}
 }
 
-// readDeclaration reads a declaration, and gives the octets that it came in.
+// readDeclaration reads a declaration. original are the octets of one that did not come in JSON.
 func readDeclaration(c echo.Context) (d clearance.Declaration, original []byte, err error) {
-	original, err = readStrictInto(c.Request(), "declaration", &d)
-	return d, original, err
+	err = readStrictInto(c.Request(), "declaration", &d)
+	return d, nil, err
 }
 
 // readStrictInto reads a JSON object by the strict rules of certificates (eco.DecodeInto).
-func readStrictInto(r *http.Request, what string, into any) ([]byte, error) {
+func readStrictInto(r *http.Request, what string, into any) error {
 	if mediaType := r.Header.Get(echo.HeaderContentType); !strings.HasPrefix(mediaType, echo.MIMEApplicationJSON) {
-		return nil, problem(CodeMediaType, fmt.Sprintf("want %s, found %q", echo.MIMEApplicationJSON, mediaType))
+		return problem(CodeMediaType, fmt.Sprintf("want %s, found %q", echo.MIMEApplicationJSON, mediaType))
 	}
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, bodyProblem("", err)
+		return bodyProblem("", err)
 	}
 	if err := eco.DecodeInto(data, what, into); err != nil {
-		return nil, problem(CodeMalformed, err.Error())
+		return problem(CodeMalformed, err.Error())
 	}
-	return data, nil
+	return nil
 }
 
 // declared audits why a declaration was not taken or changed.
@@ -269,7 +269,7 @@ func (s *server) decideDeclaration(c echo.Context) error {
 		return err
 	}
 	var j clearance.Judgement
-	if _, err := readStrictInto(c.Request(), "decision", &j); err != nil {
+	if err := readStrictInto(c.Request(), "decision", &j); err != nil {
 		return err
 	}
 	l, err := s.Decisions.Decide(c.Request().Context(), visitor(c), number, j)

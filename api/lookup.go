@@ -241,7 +241,7 @@ func (j judge) shownTo(role Role, c clearance.Imported) Found {
 	}
 	return Found{
 		Seq: f.Seq, Key: f.Key, Partner: f.Partner,
-		Verdict: lookup.Verdict{Arrived: true, At: f.Verdict.At, State: f.Verdict.State, WhyNot: f.Verdict.WhyNot, Validity: lookup.Validity{On: j.day}, Filing: f.Verdict.Filing},
+		Verdict: lookup.Verdict{Arrived: true, At: f.Verdict.At, State: f.Verdict.State, WhyNot: f.Verdict.WhyNot, Validity: lookup.Validity{On: j.day}, Filing: f.Verdict.Filing, Chain: f.Verdict.Chain},
 	}
 }
 

@@ -55,7 +55,9 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	line := func(f func(*clearance.Line)) change {
 		return func(d *clearance.Declaration, _ *clearance.Evidence) { f(&d.Lines[0]) }
 	}
-	guarantee := func(d *clearance.Declaration, _ *clearance.Evidence) { d.Guarantee = &clearance.Guarantee{Number: "G1"} }
+	guarantee := func(d *clearance.Declaration, _ *clearance.Evidence) {
+		d.Guarantee = &clearance.Guarantee{Number: "G1"}
+	}
 	late := c.IssuedAt.AddMonths(12).AddDays(1)
 	tests := []struct {
 		name    string
@@ -80,7 +82,9 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"waits for its turn", []change{with(state(eco.StateReceived))}, []string{"C01 error lines[0].citations[0].reference waits for messages"}},
 		{"refused at the door", []change{with(state(eco.StateRefused))}, []string{"C01 error lines[0].citations[0].reference refused at the door"}},
 		{"cancelled", []change{with(state(eco.StateCancelled))}, []string{"C07 error lines[0].citations[0].reference which was cancelled"}},
-		{"replaced", []change{with(state(eco.StateReplaced), func(i *clearance.Imported) { i.Successor = &clearance.Key{Country: "LA", Form: "ATIGA-D", Reference: "D2"} })},
+		{"replaced", []change{with(state(eco.StateReplaced), func(i *clearance.Imported) {
+			i.Successor = &clearance.Key{Country: "LA", Form: "ATIGA-D", Reference: "D2"}
+		})},
 			[]string{"C07 error lines[0].citations[0].reference replaced by LA/ATIGA-D/D2"}},
 		{"used up", []change{with(state(eco.StateUsedUp))}, []string{"C06 error lines[0].citations[0].reference is used up"}},
 		{"denied", []change{with(state(eco.StateDenied))}, []string{"C12 error lines[0].citations[0].reference preference was denied"}},
@@ -99,7 +103,9 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"another importer, for an officer to see", []change{func(d *clearance.Declaration, e *clearance.Evidence) {
 			d.Importer, e.Strict = eco.Party{Name: "SOMEBODY ELSE"}, false
 		}}, []string{"C10 warning importer"}},
-		{"the importer's name as people write it", []change{func(d *clearance.Declaration, _ *clearance.Evidence) { d.Importer = eco.Party{Name: "Red River Industrial Supply, J.S.C."} }}, nil},
+		{"the importer's name as people write it", []change{func(d *clearance.Declaration, _ *clearance.Evidence) {
+			d.Importer = eco.Party{Name: "Red River Industrial Supply, J.S.C."}
+		}}, nil},
 		{"no item", []change{line(func(l *clearance.Line) { l.Citations[0].Item = 0 })}, []string{"C02 error lines[0].citations[0].item want the number of an item, found none"}},
 		{"an item that is not there", []change{line(func(l *clearance.Line) { l.Citations[0].Item = 9 })}, []string{"C02 error lines[0].citations[0].item found 9"}},
 		{"classified otherwise", []change{line(func(l *clearance.Line) { l.HS = "85443010" }), line(func(l *clearance.Line) { l.HS = "85444200" })}, []string{"C08 error lines[0].hs"}},

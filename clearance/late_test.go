@@ -106,7 +106,9 @@ func TestLateCertificateThatDoesNotFitStaysAwaited(t *testing.T) {
 func TestBrokerCitesOnlyWhatHeMaySee(t *testing.T) {
 	mandated := false
 	w := newWorld(t, func(o *clearance.Options) {
-		o.Sees = func(_ context.Context, key string, _ clearance.Imported) (bool, error) { return mandated && key == broker.Name, nil }
+		o.Sees = func(_ context.Context, key string, _ clearance.Imported) (bool, error) {
+			return mandated && key == broker.Name, nil
+		}
 	})
 	c := certificate(t, "D1")
 	w.receive(c)

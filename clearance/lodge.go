@@ -13,7 +13,7 @@ import (
 )
 
 // Lodge takes a declaration: it is compared with the certificates that it cites, and what it claims of them is reserved, in one
-// transaction with its docket. original are the octets that it came in. The same declaration again, under the same number and by the same
+// transaction with its docket. original are the octets of one that did not come in JSON. The same declaration again, under the same number and by the same
 // key, answers the first with fresh false.
 //
 // Errors: *RefusedError with everything that is wrong, ErrNumberTaken, ErrBusy.
@@ -52,7 +52,7 @@ func (k *Desk) Amend(ctx context.Context, v Visitor, d Declaration, original []b
 		switch {
 		case err != nil:
 			return err
-		case before.State != LodgementLapsed && sameContent(before.Declaration, d):
+		case before.State != LodgementLapsed && before.State != LodgementWithdrawn && sameContent(before.Declaration, d):
 			l = before
 			return nil
 		case before.State == LodgementPart || before.State == LodgementDecided || before.State == LodgementWithdrawn || before.proposed():

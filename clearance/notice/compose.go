@@ -210,7 +210,7 @@ func (t *Templates) digest(notices []Notice, language string) (letter, error) {
 	w := t.writer(language, said{Node: t.node, Count: len(notices)})
 	p := page{Title: w.block("digest.subject"), Text: w.block("digest.text")}
 	for _, n := range notices {
-		p.Entries = append(p.Entries, w.of(said{Facts: n.Facts, Node: t.node}).entry(n))
+		p.Entries = append(p.Entries, w.of(said{Facts: n.Facts, Node: t.node, Count: len(notices)}).entry(n))
 	}
 	return w.letter(p, p.Title)
 }
@@ -268,7 +268,7 @@ func (w *writer) entry(n Notice) entry {
 	if n.Repeats > 0 {
 		add("repeats", strconv.Itoa(n.Repeats))
 	}
-	if n.Entry != 0 {
+	if n.Entry != 0 && w.data.Count == 0 {
 		add("time", e.Time)
 	}
 	return e

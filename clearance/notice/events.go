@@ -28,6 +28,7 @@ const (
 	GuaranteeReleased     Event = "guarantee.released"
 	CertificateRefused    Event = "certificate.refused"
 	CertificateDenied     Event = "certificate.denied"
+	CertificateSuspended  Event = "certificate.suspended"
 	VerificationRequested Event = "verification.requested"
 	AlertCredential       Event = "alert.credential"
 	AlertQuarantine       Event = "alert.quarantine"
@@ -70,19 +71,20 @@ var rows = []Row{
 		"a certificate arrived, verified, and may be used; one that is ahead of its turn is told when it is its turn", aboutImported},
 	{CertificateWithdrawn, []string{"certificate.cancelled"}, Importers, "the issuing side cancelled a certificate that had arrived", aboutImported},
 	{WatchClosed, []string{"watch.closed"}, Brokers, "the certificate that a watch waited for is here", aboutDocket},
-	{DeclarationDecided, []string{"declaration.decided", "declaration.lapsed", "declaration.withdrawn"}, Brokers,
-		"customs decided about a declaration, or its reservation ended", aboutDocket},
+	{DeclarationDecided, []string{"declaration.decided", "declaration.lapsed", "declaration.unmatched"}, Brokers,
+		"customs decided about a declaration, its reservations lapsed, or the certificate that it awaited came and does not fit", aboutDocket},
 	{GuaranteeReleased, []string{"declaration.released"}, Brokers, "the certificate for goods that were cleared on guarantee came late; the guarantee can be released", aboutDocket},
-	{CertificateRefused, []string{"certificate.refused-by-partner"}, IssuingBodies, "the partner does not take an exported certificate", aboutExported},
+	{CertificateRefused, []string{"certificate.rejected"}, IssuingBodies, "the partner does not take an exported certificate, or it could not be delivered", aboutExported},
 	{CertificateDenied, []string{"certificate.denied"}, IssuingBodies, "the importing customs denied the preference for an exported certificate, or for items of it", aboutExported},
-	{VerificationRequested, []string{"verification.requested"}, IssuingBodies, "the importing customs ask for the verification of an exported certificate", aboutExported},
+	{CertificateSuspended, []string{"certificate.suspended"}, IssuingBodies, "the importing customs have a doubt about an exported certificate and suspended it", aboutExported},
+	{VerificationRequested, []string{"verification.asked"}, IssuingBodies, "the importing customs ask for the verification of an exported certificate", aboutExported},
 	{AlertCredential, []string{"credential.ending", "credential.still_used", "credentials.announced"}, Operators,
 		"a credential ends and nothing follows it, a partner still signs with one that ends, or a partner announced new ones", aboutAnything},
 	{AlertQuarantine, []string{"message.quarantined", "message.inconsistent", "message.expelled"}, Operators, "a message is in quarantine", aboutAnything},
 	{AlertDelivery, []string{"message.failed", "message.expired"}, Operators, "a message was not delivered", aboutAnything},
 	{AlertConflict, []string{"certificate.conflict"}, Operators, "a certificate came again under its number with other content", aboutAnything},
 	{AlertDuty, []string{"duty.warned", "duty.escalated"}, Operators, "a time limit of an agreement is near or over", aboutAnything},
-	{AlertHandover, []string{"handover.failed"}, Operators, "the customs system does not take what was declared", aboutAnything},
+	{AlertHandover, []string{"handover.refused"}, Operators, "the customs system does not take what was declared", aboutAnything},
 	{AlertNotice, []string{EntryAddressFailed, EntryWebhookDisabled, EntryChannelFailing, EntryQueueFull}, Operators,
 		"notices do not reach a recipient, or nobody", aboutAnything},
 	{AlertStore, []string{"store.tail-cut"}, Operators, "the store lost the end of a file in a crash", aboutAnything},

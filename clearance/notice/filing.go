@@ -79,6 +79,9 @@ func (f *filing) add(ctx context.Context, h clearance.Happening, m matter, r Rec
 		ID: strconv.FormatUint(h.Seq, 10) + "-" + r.ID, Entry: h.Seq, At: h.At, Event: m.row.Event, Recipient: r.ID, Channel: r.channel(), Address: r.to(),
 		Language: r.Language, Digest: r.Digest != Single && r.channel() == Mail, Facts: m.facts, State: Queued, Next: r.due(now, f.s.DigestAt), Filed: now,
 	}
+	if n.Same, err = m.same(h.Event, r.ID); err != nil {
+		return err
+	}
 	repeats, err := f.repeated(ctx, n)
 	if err != nil || repeats {
 		return err
@@ -172,17 +175,27 @@ func (s *Service) terms(n Notice) []string {
 
 // sameTerms are shared by notices that say the same to the same recipient in one window of suppression: that of n, or so many before it.
 func (s *Service) sameTerms(n Notice, back ...int64) []string {
-	if n.Entry == 0 {
+	if n.Same == "" {
 		return nil
 	}
-	reasons, err := json.Marshal(n.Facts.Reasons)
-	if err != nil { // texts always can be
-		return nil
-	}
-	sum := sha256.Sum256([]byte(string(n.Event) + "\x00" + n.Facts.Subject + "\x00" + n.Recipient + "\x00" + string(reasons)))
 	var out []string
 	for _, b := range back {
-		out = append(out, fmt.Sprintf("same:%s:%d", hex.EncodeToString(sum[:16]), n.At.UnixNano()/int64(s.Suppress)-b))
+		out = append(out, fmt.Sprintf("same:%s:%d", n.Same, n.At.UnixNano()/int64(s.Suppress)-b))
 	}
 	return out
+}
+
+// same is equal for what says the same to a recipient: the same entry of the log about the same subject, with the same reasons. To the owner of a
+// declaration each decision is another one.
+func (m matter) same(audit, recipient string) (string, error) {
+	detail := ""
+	if m.owner != "" {
+		detail = m.facts.Detail
+	}
+	said, err := json.Marshal([]any{m.row.Event, audit, m.facts.Subject, recipient, m.facts.Reasons, detail})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(said)
+	return hex.EncodeToString(sum[:16]), nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -116,9 +115,7 @@ func (s *Service) tell(ctx context.Context, f *filing, h clearance.Happening, si
 const (
 	maxName   = 100
 	maxDetail = 300
-	maxReason = 200
-	// maxReasons is how many reasons a notice repeats.
-	maxReasons = 5
+	maxCode   = 40
 )
 
 // matter looks up what an entry is about. told is false if there is nothing to tell.
@@ -195,18 +192,17 @@ func (s *Service) exported(ctx context.Context, m *matter, h clearance.Happening
 	if err != nil {
 		return false, err
 	}
-	at := slices.IndexFunc(list, func(e Exported) bool { return e.Key == key && e.Partner == h.Actor })
-	if at < 0 { // what we said of one that we received has the same name in the log
+	// "node" tells of what did not reach the partner. What we said of one that we received has the same name in the log, and another actor.
+	at := slices.IndexFunc(list, func(e Exported) bool { return e.Key == key && (e.Partner == h.Actor || h.Actor == "node") })
+	if at < 0 {
 		return false, nil
 	}
 	e := list[at]
 	m.facts.about(e.Key, e.Data)
 	m.facts.Partner, m.facts.State, m.body = e.Partner, e.State, e.Data.IssuingBody.ID
-	reasons, err := s.Books.Reasons(ctx, messageIn(h.Detail))
-	if err != nil {
-		return false, err
+	if refusal, ok := eco.ParseRefusal(h.Detail); ok {
+		m.facts.Reasons = []Reason{{line(refusal.Code, maxCode), line(refusal.Text, maxDetail)}}
 	}
-	m.facts.Reasons = reasonable(reasons)
 	return true, nil
 }
 
@@ -223,46 +219,32 @@ func (f *Facts) about(key clearance.Key, c eco.Certificate) {
 	}
 }
 
-// reasonable shortens reasons, and gives those of our own codes that have no text theirs.
-func reasonable(list []Reason) []Reason {
-	var out []Reason
-	for _, r := range list {
-		r.Code, r.Text = line(r.Code, 20), line(r.Text, maxReason)
-		if r.Text == "" {
-			if known, ok := eco.ReasonByCode(r.Code); ok {
-				r.Text = known.Text
-			}
-		}
-		if r != (Reason{}) && len(out) < maxReasons {
-			out = append(out, r)
-		}
-	}
-	return out
-}
+// The kinds of other rooms' dockets whose owners are told.
+const (
+	kindWatch       clearance.Kind = "watch"
+	kindDeclaration clearance.Kind = "declaration"
+)
 
-// docketKinds are the kinds of dockets whose owners are told, by the first part of an event's name.
-var docketKinds = map[string]clearance.Kind{"watch": "watch", "declaration": "declaration"}
-
-// owned is what notices need of another room's docket.
+// owned is what notices need of a watch, or of a lodged declaration.
 type owned struct {
-	Owner       string `json:"owner"`
-	By          string `json:"by"`
-	Declarant   string `json:"declarant"`
-	Number      string `json:"number"`
-	Reference   string `json:"reference"`
-	Declaration string `json:"declaration"`
+	Owner     string `json:"owner"`     // of a watch: the name of an API key
+	Reference string `json:"reference"` // that a watch is about
+	Declarant string `json:"declarant"` // of a declaration: the name of an API key
+	Number    string `json:"number"`    // of a declaration
 }
 
-// docket looks up whose watch or declaration it is.
+// docket looks up whose watch or declaration it is. The log names a watch by its id, a declaration by its number as it was given.
 func (s *Service) docket(ctx context.Context, m *matter, h clearance.Happening) (bool, error) {
-	prefix, _, _ := strings.Cut(h.Event, ".")
-	d, found, err := one[owned](ctx, s.Store, docketKinds[prefix], h.Subject)
+	kind, id := kindWatch, h.Subject
+	if m.row.Event != WatchClosed {
+		kind, id = kindDeclaration, eco.NormaliseReference(h.Subject)
+	}
+	d, found, err := one[owned](ctx, s.Store, kind, id)
 	if err != nil || !found {
 		return false, err
 	}
-	m.owner = d.value.Owner
-	m.facts.Reference = line(d.value.Reference, maxName)
-	m.facts.Declaration = line(d.value.Number, maxName)
+	m.owner = d.value.Owner + d.value.Declarant // one of the two
+	m.facts.Reference, m.facts.Declaration = line(d.value.Reference, maxName), line(d.value.Number, maxName)
 	m.facts.Detail = line(h.Detail, maxDetail)
 	return m.owner != "", nil
 }

@@ -15,6 +15,7 @@ package notice
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -84,7 +85,13 @@ type Notice struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	// Filed is since when it is tried: its filing, or the last time that somebody had it tried again.
 	Filed time.Time `json:"filed"`
+	// Same is equal in notices that say the same to the same recipient; empty in what somebody asked for.
+	Same string `json:"same,omitempty"`
 }
+
+// Mark is how mails and webhooks name the notice, in every attempt and no other one: its ID, which a store that begins anew gives again, with the
+// entry's instant.
+func (n Notice) Mark() string { return n.ID + "-" + strconv.FormatInt(n.At.UnixMilli(), 10) }
 
 // Facts are what a notice may say. Nothing in it is confidential between exporter and importer: no value, no producer, no invoice number
 // (which opens a look-up, so that whoever reads the mail would have it). Every text is one line that shows all it holds.
@@ -133,8 +140,6 @@ type Exported struct {
 type Books interface {
 	// Exported are the certificates with this key that the node sent, one for each partner; none is no error.
 	Exported(ctx context.Context, key clearance.Key) ([]Exported, error)
-	// Reasons are those that a message gives, the gravest first, with its note as the last one. An unknown message has none.
-	Reasons(ctx context.Context, messageID string) ([]Reason, error)
 }
 
 // Keys tells of the holders of API keys, at each moment. Without the key of who subscribed nothing is told to him.

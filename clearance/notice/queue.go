@@ -208,7 +208,7 @@ func (s *Service) mail(ctx context.Context, r Recipient, notices []Notice) []err
 		if err != nil {
 			return same(len(notices), &failure{unusable, err, 0})
 		}
-		l.id = notices[0].ID
+		l.id = notices[0].Mark()
 		return same(len(notices), s.Mailer.send(ctx, r, []letter{l})[0])
 	}
 	results := make([]error, len(notices))
@@ -220,7 +220,7 @@ func (s *Service) mail(ctx context.Context, r Recipient, notices []Notice) []err
 			results[i] = &failure{unusable, err, 0}
 			continue
 		}
-		l.id = n.ID
+		l.id = n.Mark()
 		letters, at = append(letters, l), append(at, i)
 	}
 	for j, err := range s.Mailer.send(ctx, r, letters) {

@@ -85,7 +85,7 @@ func (p *Poster) deliver(ctx context.Context, r Recipient, notices []Notice) []e
 	for i, n := range notices {
 		body, err := json.Marshal(Payload{Type: n.Event, Timestamp: n.At.UTC(), Data: Told{Entry: n.Entry, Repeats: n.Repeats, Facts: n.Facts}})
 		if err == nil {
-			_, err = p.post(ctx, r, n.ID, body)
+			_, err = p.post(ctx, r, n.Mark(), body)
 		}
 		results[i] = err
 		if err != nil {

@@ -49,6 +49,7 @@ func (l *loader) check(c Config) {
 	l.clearance(c)
 	l.intake(c)
 	l.limits(c)
+	l.notices(c)
 	l.rules(
 		rule{len(c.Paper.Fonts) > MaxFonts, "paper.fonts", fmt.Sprintf("has %d entries, at most %d are allowed", len(c.Paper.Fonts), MaxFonts)},
 		rule{c.Paper.VerifyURL != "" && !isWebAddress(c.Paper.VerifyURL), "paper.verify_url", fmt.Sprintf("%q is not an https or http address of at most %d characters", c.Paper.VerifyURL, maxVerifyURL)},

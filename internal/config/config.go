@@ -38,10 +38,11 @@ type Config struct {
 	APIKeys    []APIKey                   `yaml:"api_keys"`
 	Delivery   Delivery                   `yaml:"delivery"`
 	Intake     Intake                     `yaml:"intake"`
-	Clearance  Clearance                  `yaml:"clearance"`
 	Limits     Limits                     `yaml:"limits"`
 	Paper      Paper                      `yaml:"paper"`
 	Changes    Changes                    `yaml:"registry"`
+	Clearance  Clearance                  `yaml:"clearance"`
+	Notices    Notices                    `yaml:"notices"`
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
 	FormsDir string `yaml:"forms_dir" path:"folder"`
@@ -331,7 +332,8 @@ func Default() Config {
 			BodyBytes: 25 << 20, Parts: 100, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, SpillBytes: 1 << 20,
 			ReadTimeout: time.Minute, MinRate: 64 << 10,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Notices: defaultNotices(),
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 
