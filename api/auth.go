@@ -164,6 +164,12 @@ func (s *KeySet) Named(name string) (Key, bool) {
 	return Key{}, false
 }
 
+// Parties are those of the key with a name; none if there is no such key.
+func (s *KeySet) Parties(name string) []eco.PartyName {
+	key, _ := s.Named(name)
+	return key.Parties
+}
+
 // allow lets only these roles pass.
 func (s *server) allow(roles ...Role) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -17,6 +17,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
@@ -67,6 +68,7 @@ type runningNode struct {
 	poster  *poster
 	fetcher *revocation.Fetcher
 	watcher *intake.Watcher
+	lookups *lookup.Desk
 	// clearing is the desk for declarations.
 	clearing *clearance.Desk
 	// handovers gives what was accepted to the customs system.
@@ -123,6 +125,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	n.fetcher = newFetcher(cfg, n)
 	n.fetcher.Load() // before the first message: what was known before the restart counts on
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if n.lookups, err = newLookups(cfg, n); err != nil {
 		return n, err
 	}
 	if n.handovers, err = newHandovers(cfg, n); err != nil {
@@ -234,6 +239,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			now.Forms = n.Registry.Forms()
 			return now
 		},
+		Lookups: n.lookups, CredentialOf: n.credentialOf, MaxLines: func() int { return n.current.Load().Clearance.Lookup.BatchLines },
 		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n}, Notices: n.notices,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
@@ -327,6 +333,7 @@ func (n *runningNode) start(ctx context.Context) {
 		}
 	})
 	n.running.Go(func() { n.watcher.Run(run) })
+	n.running.Go(func() { n.lookups.Run(run) })
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.clearing.Run(run) })
