@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -38,6 +39,8 @@ type Problem struct {
 	CorrelationID string `json:"correlation_id,omitempty"`
 	// Errors are the findings of a refused certificate, or what is wrong with an entry of the registry.
 	Errors []eco.Finding `json:"errors,omitempty"`
+	// Asked are the partners that were asked for an unknown reference, and what they said until now.
+	Asked []lookup.Asked `json:"asked,omitempty"`
 }
 
 // Code names a kind of problem.
@@ -84,6 +87,13 @@ const (
 	CodeListRefused       Code = "issuer_list_refused"
 	CodeNotOnHold         Code = "not_on_hold"
 	CodeChanged           Code = "changed_meanwhile"
+	CodeArrived           Code = "already_received"
+	CodeNotYours          Code = "not_your_party"
+	CodeInvalidMandate    Code = "invalid_mandate"
+	CodeInvalidRequest    Code = "invalid_request"
+	CodeMany              Code = "too_many_kept"
+	CodeTooMany           Code = "too_many_requests"
+	CodeNoKey             Code = "no_statements"
 	CodeSettled           Code = "handover_settled"
 	CodeOtherParcel       Code = "other_parcel"
 	CodeNotMade           Code = "parcel_not_made"
@@ -130,6 +140,7 @@ var kinds = []kind{
 	{code: CodeForbidden, status: http.StatusForbidden, title: "The API key's role does not allow this"},
 	{code: CodeNotAuthorised, status: http.StatusForbidden, title: "The issuing body may not issue this form on this node", cause: exchange.ErrNotAuthorised, tell: true},
 	{code: CodeSameOperator, status: http.StatusForbidden, title: "Another operator has to decide about this proposal", cause: partners.ErrSameOperator, tell: true},
+	{code: CodeNotYours, status: http.StatusForbidden, title: "The party is none for whom the key stands", cause: lookup.ErrNotYours, tell: true},
 	{code: CodeSameOfficer, status: http.StatusForbidden, title: "Another officer has to decide", cause: clearance.ErrSameOfficer, tell: true},
 	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
@@ -151,6 +162,8 @@ var kinds = []kind{
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
 	{code: CodeNotOnHold, status: http.StatusConflict, title: "Nothing about the certificate's issuer is in doubt", cause: exchange.ErrNotOnHold, tell: true},
 	{code: CodeChanged, status: http.StatusConflict, title: "The certificate was changed meanwhile; look again", cause: exchange.ErrChanged},
+	{code: CodeArrived, status: http.StatusConflict, title: "The certificate has been received", cause: lookup.ErrArrived},
+	{code: CodeMany, status: http.StatusConflict, title: "No more of these are kept", cause: lookup.ErrMany, tell: true},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNotNow, status: http.StatusConflict, title: "The credential's state does not allow this; nothing was changed", cause: partners.ErrNotNow, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
@@ -176,7 +189,11 @@ var kinds = []kind{
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
 	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
+	{code: CodeInvalidMandate, status: http.StatusUnprocessableEntity, title: "The mandate cannot be given"},
+	{code: CodeInvalidRequest, status: http.StatusUnprocessableEntity, title: "What is asked for makes no sense", cause: lookup.ErrInvalid, tell: true},
+	{code: CodeNoKey, status: http.StatusUnprocessableEntity, title: "This node signs no statements", cause: lookup.ErrNoKey},
 	{code: CodeUnconditional, status: http.StatusPreconditionRequired, title: "The request does not say for which version it is meant"},
+	{code: CodeTooMany, status: http.StatusTooManyRequests, title: "The key asks too much; wait as long as Retry-After says"},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
@@ -253,6 +270,9 @@ func problemOf(err error) *Problem {
 	}
 	if errors.Is(err, issuerlist.ErrRefused) {
 		return problem(CodeListRefused, err.Error())
+	}
+	if errors.Is(err, lookup.ErrNotThere) {
+		return problem(CodeNotFound, "")
 	}
 	var wrong *partners.ConfigError
 	if errors.As(err, &wrong) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -58,6 +59,8 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[eco.Standing](): enumOf("Standing", eco.StandingUnknown, eco.StandingIssued, eco.StandingReceived, eco.StandingAvailable,
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
+
+	reflect.TypeFor[lookup.Filing](): enumOf("Filing", lookup.FilingNetworked, lookup.FilingParallel, lookup.FilingPaper),
 
 	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
 	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
@@ -105,6 +108,16 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[submissionRequest](): "SubmissionRequest",
 	reflect.TypeFor[Document]():          "SignedDocument",
 	reflect.TypeFor[Taken]():             "TakenCertificate",
+
+	reflect.TypeFor[lookup.Verdict]():    "CertificateVerdict",
+	reflect.TypeFor[lookup.Step]():       "CertificateStep",
+	reflect.TypeFor[lookup.Balance]():    "ItemBalance",
+	reflect.TypeFor[lookup.Asked]():      "AskedPartner",
+	reflect.TypeFor[lookup.Report]():     "VerificationReport",
+	reflect.TypeFor[lookup.Check]():      "VerificationCheck",
+	reflect.TypeFor[lookup.Credential](): "VerifyingCredential",
+	reflect.TypeFor[Found]():             "FoundCertificate",
+	reflect.TypeFor[Removed]():           "RemovedWatch",
 
 	reflect.TypeFor[exchange.Reason]():    "MessageReason",
 	reflect.TypeFor[exchange.Order]():     "MessageOrder",

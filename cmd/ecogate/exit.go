@@ -140,7 +140,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNoPath:
 		return "--api or " + envAPI + " is the node's base URL, without a path; or the node is of another version"
 	case api.CodeForbidden:
-		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
+		return "use a key whose role allows this: issuers submit, brokers, importers, officers and the customs system look up, importers and officers give mandates, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
 	case api.CodeNotAuthorised:
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:

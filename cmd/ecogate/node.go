@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
@@ -65,6 +66,7 @@ type runningNode struct {
 	poster  *poster
 	fetcher *revocation.Fetcher
 	watcher *intake.Watcher
+	lookups *lookup.Desk
 	// clearing is the desk for declarations.
 	clearing *clearance.Desk
 	doors    []*listener // for partners and users
@@ -116,6 +118,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	n.fetcher = newFetcher(cfg, n)
 	n.fetcher.Load() // before the first message: what was known before the restart counts on
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if n.lookups, err = newLookups(cfg, n); err != nil {
 		return n, err
 	}
 	if n.clearing, err = newDesk(n); err != nil {
@@ -220,6 +225,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			now.Forms = n.Registry.Forms()
 			return now
 		},
+		Lookups: n.lookups, CredentialOf: n.credentialOf, MaxLines: func() int { return n.current.Load().Clearance.Lookup.BatchLines },
 		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n},
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
@@ -313,6 +319,7 @@ func (n *runningNode) start(ctx context.Context) {
 		}
 	})
 	n.running.Go(func() { n.watcher.Run(run) })
+	n.running.Go(func() { n.lookups.Run(run) })
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.clearing.Run(run) })
