@@ -96,6 +96,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.mandateCommand(),
 		c.declarationCommand(),
 		c.dutyCommand(),
+		c.handoverCommand(),
 		c.formCommand(),
 		c.msgCommand(),
 		c.xmlCommand(),
