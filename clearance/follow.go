@@ -112,7 +112,7 @@ func (k *Desk) react(ctx context.Context, h Happening) error {
 		return nil // not about a certificate
 	}
 	if slices.Contains(arrivals, h.Event) {
-		if err := k.arrived(ctx, key.Reference); err != nil {
+		if err := k.arrived(ctx, key); err != nil {
 			return err
 		}
 	}
@@ -122,9 +122,25 @@ func (k *Desk) react(ctx context.Context, h Happening) error {
 	return k.syncCertificate(ctx, key, by)
 }
 
-// arrived matches the declarations that await a certificate with that number.
-func (k *Desk) arrived(ctx context.Context, reference string) error {
-	return k.eachDeclaration(ctx, awaitsTerm(reference), func(d Docket) error { return k.match(ctx, d.ID) })
+// arrived matches the declarations that await a certificate with that number, or with the number of the paper on which it was issued during
+// an outage.
+func (k *Desk) arrived(ctx context.Context, key Key) error {
+	numbers := []string{key.Reference}
+	found, err := k.o.Store.Imported(ctx, key.Query())
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		if p := c.Data.IssuedOnPaper(); p != nil && !slices.Contains(numbers, eco.NormaliseReference(p.Number)) {
+			numbers = append(numbers, eco.NormaliseReference(p.Number))
+		}
+	}
+	for _, number := range numbers {
+		if err := k.eachDeclaration(ctx, awaitsTerm(number), func(d Docket) error { return k.match(ctx, d.ID) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // matchAll matches every declaration on guarantee.

@@ -52,7 +52,7 @@ func (k *Desk) Amend(ctx context.Context, v Visitor, d Declaration, original []b
 		switch {
 		case err != nil:
 			return err
-		case before.State != LodgementLapsed && sameContent(before.Declaration, d):
+		case before.State != LodgementLapsed && before.State != LodgementWithdrawn && sameContent(before.Declaration, d):
 			l = before
 			return nil
 		case before.State == LodgementPart || before.State == LodgementDecided || before.State == LodgementWithdrawn || before.proposed():
@@ -326,9 +326,13 @@ func (k *Desk) evidence(ctx context.Context, broker bool, name string, d Declara
 	return e, nil
 }
 
-// seen are the certificates with a number that a broker, or anybody else, may see.
+// seen are the certificates with a number that a broker, or anybody else, may see. A number that no certificate has may be that of the paper on
+// which one was issued during an outage.
 func (k *Desk) seen(ctx context.Context, broker bool, name, reference string) ([]Imported, error) {
 	found, err := k.o.Store.Imported(ctx, ImportedQuery{Reference: reference})
+	if err == nil && len(found) == 0 {
+		found, err = k.o.Store.Imported(ctx, ImportedQuery{Paper: reference})
+	}
 	if err != nil || !broker || k.o.Sees == nil {
 		return found, err
 	}

@@ -435,6 +435,8 @@ const (
 	CertificateUsedUp     CertificateState = "used up"
 	CertificateDenied     CertificateState = "denied"
 	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open; from the beginning, where that is one of Dealings.OnHold
+	CertificateCited      CertificateState = "cited"     // imported: declarations cite it, and nothing was written off
+	CertificateExpired    CertificateState = "expired"
 	CertificateCancelled  CertificateState = "cancelled"
 	CertificateReplaced   CertificateState = "replaced"
 )

@@ -124,7 +124,7 @@ func (c *cli) checkFiles(cfg config.Config) error {
 	}
 	_, schemasErr := openSchemas(cfg)
 	_, err := apiKeys(cfg)
-	return cfg.Join(append(problems, schemasErr, err, cfg.CheckFolders())...)
+	return cfg.Join(append(problems, schemasErr, err, cfg.CheckFolders(), checkCustoms(cfg, c.now))...)
 }
 
 // apiCredentialProblem gives an error of readAPICredential, whose text begins with a key, the place of the file that it is about.

@@ -12,9 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
 )
 
@@ -26,10 +28,11 @@ func TestMain(m *testing.M) {
 //
 //	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs. Nodes that come later use them
 //	nodes [NAME=VALUE...] the same, and run both nodes in this process on scriptTime, with variables over KR's
-//	                      configuration; KR_URL and TW_URL are their APIs
+//	                      configuration; KR_URL and TW_URL are their APIs, KR_ADMIN_URL and TW_ADMIN_URL their administration
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
 //	issue SIDE NAME USE   write SIDE/next/NAME.key and .pem, of a new PKI with its root in SIDE/next/root.pem
 //	exits CODE ARG...     run "ecogate ARG..." and expect its exit code; "stdout" and "stderr" look at its output
+//	until TEXT ARG...     run "ecogate ARG..." again and again until its output holds TEXT, for 20 seconds at most
 //	serve FILE [ARG...]   run "ecogate serve --config FILE ARG..." as a process of its own until it has printed its listeners;
 //	                      API_URL, ADMIN_URL and PARTNER_URL are what it printed, API_ADDRESS and so on without scheme
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
@@ -75,8 +78,11 @@ func TestScripts(t *testing.T) {
 			"await": func(ts *testscript.TestScript, _ bool, args []string) {
 				worldOf(ts).steps.await(ts, args[0], strings.Join(args[1:], " "))
 			},
+			"as":      asCommand,
+			"reborn":  rebornCommand,
 			"issue":   issueCommand,
 			"exits":   exitsCommand,
+			"until":   untilCommand,
 			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
 			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },
 			"sigterm": func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).terminate(ts, args[0]) },
@@ -93,6 +99,9 @@ type worldKey struct{}
 // world is what one script has running.
 type world struct {
 	steps   steps
+	sides   pair.Pair
+	kr, tw  *runningNode
+	ofTW    []string       // variables over TW's configuration
 	process *exec.Cmd      // of serve
 	log     *bufio.Scanner // its standard error
 	logged  strings.Builder
@@ -169,6 +178,18 @@ func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// untilCommand waits for what a node does in a loop of its own, which reports no step.
+func untilCommand(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := ts.Exec("ecogate", args[1:]...)
+		if out := ts.ReadFile("stdout"); err == nil && strings.Contains(out, args[0]) {
+			return
+		} else if time.Now().After(end) {
+			ts.Fatalf("ecogate %s: %v\n%s", strings.Join(args[1:], " "), err, out)
+		}
 	}
 }
 

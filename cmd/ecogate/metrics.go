@@ -20,8 +20,8 @@ const scrapeTime = 10 * time.Second
 // nodeMetrics works out a node's metrics when they are asked for. Instants are seconds since 1970: what is left is for the reader to
 // work out, at its own time.
 type nodeMetrics struct {
-	n                                              *runningNode
-	credential, sourceAge, sourceFailing, messages *prometheus.Desc
+	n                                                         *runningNode
+	credential, sourceAge, sourceFailing, messages, handovers *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*nodeMetrics)(nil)
@@ -37,12 +37,14 @@ func newNodeMetrics(n *runningNode) *nodeMetrics {
 			"How old what is known from a CRL or OCSP responder is. Absent while nothing is.", source, nil),
 		sourceFailing: prometheus.NewDesc("ecogate_revocation_source_failing", "1 if the last attempt at a CRL or OCSP responder was of no use.", source, nil),
 		messages:      prometheus.NewDesc("ecogate_messages", "Messages in each state but delivered and accepted.", []string{"state"}, nil),
+		handovers: prometheus.NewDesc("ecogate_handovers",
+			"What the customs system is given, in each state but confirmed. What is refused waits for an operator.", []string{"state"}, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *nodeMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.credential, m.sourceAge, m.sourceFailing, m.messages} {
+	for _, d := range []*prometheus.Desc{m.credential, m.sourceAge, m.sourceFailing, m.messages, m.handovers} {
 		out <- d
 	}
 }
@@ -82,6 +84,14 @@ func (m *nodeMetrics) Collect(out chan<- prometheus.Metric) {
 	}
 	for state, count := range counts {
 		gauge(m.messages, float64(count), string(state))
+	}
+	handovers, err := m.n.handovers.Counts(ctx)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(m.handovers, err)
+		return
+	}
+	for state, count := range handovers {
+		gauge(m.handovers, float64(count), string(state))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
@@ -67,8 +68,10 @@ type runningNode struct {
 	watcher *intake.Watcher
 	// clearing is the desk for declarations.
 	clearing *clearance.Desk
-	doors    []*listener // for partners and users
-	admin    *listener   // stays open while the doors drain, so that /readyz can say so
+	// handovers gives what was accepted to the customs system.
+	handovers *handover.Desk
+	doors     []*listener // for partners and users
+	admin     *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
 	apiCredential atomic.Pointer[tls.Certificate]
 
@@ -116,6 +119,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	n.fetcher = newFetcher(cfg, n)
 	n.fetcher.Load() // before the first message: what was known before the restart counts on
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if n.handovers, err = newHandovers(cfg, n); err != nil {
 		return n, err
 	}
 	if n.clearing, err = newDesk(n); err != nil {
@@ -214,7 +220,8 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		Node: n.Node, Operator: n.Node, Dealer: n.Node, Settler: n.Node, Happenings: n.Store, Announcer: n.Node,
 		Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Declarations: n.clearing, Decisions: n.clearing, Duties: n.clearing,
-		Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
+		Handovers: n.handovers,
+		Registry:  n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
@@ -316,6 +323,7 @@ func (n *runningNode) start(ctx context.Context) {
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.clearing.Run(run) })
+	n.running.Go(func() { n.handovers.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

@@ -103,6 +103,10 @@ func startOnly(cfg config.Config) map[string]string {
 		switch section, _, _ := strings.Cut(s.Key, "."); section {
 		case "listeners", "store", "delivery", "limits", "paper", "log":
 			values[s.Key] = s.Value
+		case "clearance":
+			if strings.HasPrefix(s.Key, "clearance.customs_system.") {
+				values[s.Key] = s.Value
+			}
 		}
 	}
 	return values

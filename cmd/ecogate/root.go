@@ -93,6 +93,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.coCommand(),
 		c.declarationCommand(),
 		c.dutyCommand(),
+		c.handoverCommand(),
 		c.formCommand(),
 		c.msgCommand(),
 		c.xmlCommand(),
