@@ -40,13 +40,19 @@ const securityScheme = "key"
 // them answers CodeNoPath there.
 func OpenAPI() ([]byte, error) { return document() }
 
-var document = sync.OnceValues(func() ([]byte, error) {
-	d := &drawing{}
+// drawn is the document before it is written.
+func drawn() (*drawing, error) {
+	d := new(drawing)
 	var err error
 	if d.schemas, err = newSchemas(); err != nil {
-		return nil, fmt.Errorf("api: OpenAPI document: %w", err)
+		return nil, err
 	}
-	if err := d.draw(slices.Concat(new(server).healthRoutes(), new(server).routes())); err != nil {
+	return d, d.draw(slices.Concat(new(server).healthRoutes(), new(server).routes()))
+}
+
+var document = sync.OnceValues(func() ([]byte, error) {
+	d, err := drawn()
+	if err != nil {
 		return nil, fmt.Errorf("api: OpenAPI document: %w", err)
 	}
 	text, err := json.Marshal(d.document)

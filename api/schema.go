@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -42,8 +43,9 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[exchange.State]():     enumOf("MessageState", messageStates()...),
 	reflect.TypeFor[exchange.CertificateState](): enumOf("CertificateState", exchange.CertificateReleased, exchange.CertificateReceipted,
 		exchange.CertificateSent, exchange.CertificateFailed, exchange.CertificateReceived, exchange.CertificateAvailable, exchange.CertificateRefused,
-		exchange.CertificateInConflict, exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
-		exchange.CertificateSuspended, exchange.CertificateAccepted, exchange.CertificateRejected, exchange.CertificateCited, exchange.CertificateExpired, exchange.CertificateCancelled, exchange.CertificateReplaced),
+		exchange.CertificateInConflict, exchange.CertificateAccepted, exchange.CertificateRejected,
+		exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
+		exchange.CertificateSuspended, exchange.CertificateCited, exchange.CertificateExpired, exchange.CertificateCancelled, exchange.CertificateReplaced),
 
 	reflect.TypeFor[eco.Severity]():      enumOf("Severity", eco.SeverityError, eco.SeverityWarning),
 	reflect.TypeFor[eco.Side]():          enumOf("Side", eco.SideExporting, eco.SideImporting),
@@ -148,7 +150,21 @@ var names = map[reflect.Type]string{
 type schemas struct {
 	components openapi3.Schemas
 	named      map[string]reflect.Type // by the name of their component
+	told       map[string]description  // likewise
 }
+
+// description is what the comments in the source tell of a type and of its members in JSON.
+type description struct {
+	About   string            `json:"about,omitempty"`
+	Members map[string]string `json:"members,omitempty"`
+}
+
+// descriptions has that of each component. "go generate ./api" makes it anew.
+//
+//go:embed descriptions.json
+var descriptions []byte
+
+//go:generate go test -run TestDescriptionsAreThoseOfTheSource -update .
 
 // newSchemas begins with the certificate's, which docs/schema has.
 func newSchemas() (*schemas, error) {
@@ -156,7 +172,11 @@ func newSchemas() (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &schemas{components: components, named: make(map[string]reflect.Type)}, nil
+	g := &schemas{components: components, named: make(map[string]reflect.Type)}
+	if err := json.Unmarshal(descriptions, &g.told); err != nil {
+		return nil, fmt.Errorf("descriptions.json: %w", err)
+	}
+	return g, nil
 }
 
 func reference(component string) *openapi3.SchemaRef {
@@ -232,17 +252,18 @@ func (g *schemas) structure(t reflect.Type) (*openapi3.SchemaRef, error) {
 		return reference(name), nil
 	}
 	object := openapi3.NewObjectSchema()
+	object.Description = g.told[name].About
 	g.components[name] = object.NewRef() // before its members: they may hold one of these again
-	return reference(name), g.members(t, object)
+	return reference(name), g.members(t, object, g.told[name].Members)
 }
 
 // members puts the members of a struct into the schema of an object. Those of an embedded struct stand among them.
-func (g *schemas) members(t reflect.Type, object *openapi3.Schema) error {
+func (g *schemas) members(t reflect.Type, object *openapi3.Schema, told map[string]string) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
-			if err := g.members(f.Type, object); err != nil {
+			if err := g.members(f.Type, object, told); err != nil {
 				return err
 			}
 			continue
@@ -257,12 +278,24 @@ func (g *schemas) members(t reflect.Type, object *openapi3.Schema) error {
 		if err != nil {
 			return fmt.Errorf("%s.%s: %w", t, f.Name, err)
 		}
-		object.Properties[name] = value
+		object.Properties[name] = describe(value, told[name])
 		if !strings.Contains(options, "omit") {
 			object.Required = append(object.Required, name)
 		}
 	}
 	return nil
+}
+
+// describe says something of a member's value. OpenAPI 3.0 takes no word beside a reference.
+func describe(value *openapi3.SchemaRef, about string) *openapi3.SchemaRef {
+	switch {
+	case about == "":
+		return value
+	case value.Ref != "":
+		return (&openapi3.Schema{Description: about, AllOf: openapi3.SchemaRefs{value}}).NewRef()
+	}
+	value.Value.Description = about
+	return value
 }
 
 // certificateSchemas are those of docs/schema as components of OpenAPI 3.0, which has fewer words than JSON Schema 2020-12.

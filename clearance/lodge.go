@@ -52,7 +52,7 @@ func (k *Desk) Amend(ctx context.Context, v Visitor, d Declaration, original []b
 		switch {
 		case err != nil:
 			return err
-		case before.State != LodgementLapsed && sameContent(before.Declaration, d):
+		case before.State != LodgementLapsed && before.State != LodgementWithdrawn && sameContent(before.Declaration, d):
 			l = before
 			return nil
 		case before.State == LodgementPart || before.State == LodgementDecided || before.State == LodgementWithdrawn || before.proposed():
