@@ -37,7 +37,7 @@ func makePair(ts *testscript.TestScript) pair.Pair {
 	two, err := pair.Make(ts.MkAbs("."), pair.Options{Algorithm: pkitest.P256})
 	ts.Check(err)
 	for _, side := range []pair.Side{two.KR, two.TW} {
-		for _, role := range []string{"issuer", "broker", "officer", "operator"} {
+		for _, role := range pair.Keys {
 			err := os.Link(side.KeyFile(role), filepath.Join(side.Dir, role+".key"))
 			if !errors.Is(err, fs.ErrExist) { // a second call leaves what is there
 				ts.Check(err)
@@ -94,6 +94,7 @@ func (w *world) startNode(ts *testscript.TestScript, side pair.Side, environ ...
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(errors.Join(n.Close(), held.complaints())) })
 	ts.Setenv(side.ID+"_URL", n.APIURL)
+	ts.Setenv(side.ID+"_ADMIN_URL", n.AdminURL)
 	key, err := os.ReadFile(side.KeyFile("operator"))
 	ts.Check(err)
 	ts.Setenv(side.ID+"_OPERATOR_KEY", strings.TrimSpace(string(key)))
