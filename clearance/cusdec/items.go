@@ -25,19 +25,20 @@ type goods struct {
 func readItem(b *builder, _ int) bool {
 	g := b.begins(&b.items)
 	for e := 2; e <= 6; e++ {
-		if list := b.seg.value(e, 2); b.seg.value(e, 1) != "" && isTariff(list, e) {
+		if b.seg.value(e, 1) != "" && tariffLists[b.seg.value(e, 2)] {
 			b.hs(g, e, 1, 0)
-			break
+			return true
 		}
+	}
+	if code := b.seg.value(2, 1); b.seg.value(2, 2) == "" && code != "" && code[0] >= '0' && code[0] <= '9' {
+		b.hs(g, 2, 1, 0)
 	}
 	return true
 }
 
-// tariffLists are the code lists (1131) that national guides name for tariff codes.
+// tariffLists are the code lists (1131) that national guides name for tariff codes. Without any of them the first code is one if it begins
+// with a digit.
 var tariffLists = map[string]bool{"108": true, "122": true, "169": true}
-
-// isTariff: a code of a list of tariff codes, or the first code without a list.
-func isTariff(list string, e int) bool { return tariffLists[list] || list == "" && e == 2 }
 
 // readLine begins a line of a commercial document: LIN with its number (1082) and perhaps a code of the Harmonized System (C212).
 func readLine(b *builder, _ int) bool {
