@@ -87,6 +87,20 @@ func whole(t *testing.T) (*fixture, *echo.Echo) {
 	return r.fixture, r.router
 }
 
+// Parts of the program that must not be asked: what is refused before them is what a test is about.
+type (
+	anySettler      interface{ api.Settler }
+	anyHappenings   interface{ api.Happenings }
+	anyDeclarations interface{ api.Declarations }
+	anyDecisions    interface{ api.Decisions }
+	anyDuties       interface{ api.Duties }
+)
+
+func partsThatAreThere(o *api.Options) {
+	o.Settler, o.Happenings = struct{ anySettler }{}, struct{ anyHappenings }{}
+	o.Declarations, o.Decisions, o.Duties = struct{ anyDeclarations }{}, struct{ anyDecisions }{}, struct{ anyDuties }{}
+}
+
 var routerParameter = regexp.MustCompile(`:(\w+)`)
 
 func TestEveryRouteIsInTheDocumentAndEveryPathOfItIsRouted(t *testing.T) {
@@ -116,7 +130,7 @@ func TestEveryRouteIsInTheDocumentAndEveryPathOfItIsRouted(t *testing.T) {
 
 // sample is the path of an operation with something in the place of its parameters.
 func sample(path string) string {
-	return strings.NewReplacer("{reference}", "LA26/0101", "{kind}", "partners", "{step}", "retire", "{sha256}", strings.Repeat("ab", 32), "{id}", "TW").Replace(
+	return strings.NewReplacer("{reference}", "LA26/0101", "{kind}", "partners", "{step}", "retire", "{number}", "1", "{sha256}", strings.Repeat("ab", 32), "{id}", "TW").Replace(
 		regexp.MustCompile(`\{(seq|n)\}`).ReplaceAllString(path, "1"))
 }
 

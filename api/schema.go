@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -57,6 +60,8 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[lookup.Filing](): enumOf("Filing", lookup.FilingNetworked, lookup.FilingParallel, lookup.FilingPaper),
+
 	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
 	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
 	reflect.TypeFor[handover.Verdict]():    enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
@@ -69,11 +74,16 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[clearance.DecisionState](): enumOf("DecisionState", clearance.DecisionProposed, clearance.DecisionMade, clearance.DecisionRejected),
 	reflect.TypeFor[clearance.Outcome]():       enumOf("ComparisonOutcome", clearance.OutcomeNone, clearance.OutcomeMaterial),
 	reflect.TypeFor[clearance.DutyKind](): enumOf("DutyKind", clearance.DutyValidity, clearance.DutyRejectNotice, clearance.DutyVerificationReply,
-		clearance.DutyVerificationTotal, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
+		clearance.DutyVerificationTotal, clearance.DutyVoid, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
 	reflect.TypeFor[clearance.DutyState](): enumOf("DutyState", clearance.DutyOpen, clearance.DutyWarned, clearance.DutyEscalated, clearance.DutyDone),
 	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
 	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
 	reflect.TypeFor[dutyQuestion]():        enumOf("DutyQuestion", dutiesOpen, dutiesDone),
+	reflect.TypeFor[notice.Event]():        enumOf("NoticeEvent", noticeEvents()...),
+	reflect.TypeFor[notice.Audience]():     enumOf("NoticeAudience", notice.Audiences()...),
+	reflect.TypeFor[notice.State]():        enumOf("NoticeState", notice.States()...),
+	reflect.TypeFor[notice.Channel]():      enumOf("NoticeChannel", notice.Mail, notice.Webhook),
+	reflect.TypeFor[notice.Pace]():         enumOf("NoticePace", notice.Hourly, notice.Daily),
 
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
@@ -84,6 +94,14 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[announcement.Result]():    enumOf("AnnouncementResult", announcement.ResultStaged, announcement.ResultTold, announcement.ResultRefused),
 	reflect.TypeFor[revocation.Status]():      enumOf("RevocationStatus", revocation.Good, revocation.Revoked, revocation.Unknown),
 	reflect.TypeFor[intake.Format]():          enumOf("FileFormat", intake.Formats()...),
+}
+
+func noticeEvents() []notice.Event {
+	events := []notice.Event{notice.AddressConfirm, notice.TestNotice}
+	for _, r := range notice.Events() {
+		events = append(events, r.Event)
+	}
+	return events
 }
 
 func enumOf[T ~string](name string, values ...T) enum {
@@ -98,11 +116,26 @@ func enumOf[T ~string](name string, values ...T) enum {
 var names = map[reflect.Type]string{
 	reflect.TypeFor[health]():            "Health",
 	reflect.TypeFor[givenWhy]():          "Why",
+	reflect.TypeFor[givenCode]():         "ConfirmationCode",
+	reflect.TypeFor[givenAddress]():      "AddressToTest",
+	reflect.TypeFor[notice.Subscribed](): "Subscription",
+	reflect.TypeFor[notice.Facts]():      "NoticeFacts",
+	reflect.TypeFor[notice.Reason]():     "NoticeReason",
 	reflect.TypeFor[givenCPA]():          "PingRequest",
 	reflect.TypeFor[givenMessage]():      "MessageQuestion",
 	reflect.TypeFor[submissionRequest](): "SubmissionRequest",
 	reflect.TypeFor[Document]():          "SignedDocument",
 	reflect.TypeFor[Taken]():             "TakenCertificate",
+
+	reflect.TypeFor[lookup.Verdict]():    "CertificateVerdict",
+	reflect.TypeFor[lookup.Step]():       "CertificateStep",
+	reflect.TypeFor[lookup.Balance]():    "ItemBalance",
+	reflect.TypeFor[lookup.Asked]():      "AskedPartner",
+	reflect.TypeFor[lookup.Report]():     "VerificationReport",
+	reflect.TypeFor[lookup.Check]():      "VerificationCheck",
+	reflect.TypeFor[lookup.Credential](): "VerifyingCredential",
+	reflect.TypeFor[Found]():             "FoundCertificate",
+	reflect.TypeFor[Removed]():           "RemovedWatch",
 
 	reflect.TypeFor[exchange.Reason]():    "MessageReason",
 	reflect.TypeFor[exchange.Order]():     "MessageOrder",
@@ -148,7 +181,21 @@ var names = map[reflect.Type]string{
 type schemas struct {
 	components openapi3.Schemas
 	named      map[string]reflect.Type // by the name of their component
+	told       map[string]description  // likewise
 }
+
+// description is what the comments in the source tell of a type and of its members in JSON.
+type description struct {
+	About   string            `json:"about,omitempty"`
+	Members map[string]string `json:"members,omitempty"`
+}
+
+// descriptions has that of each component. "go generate ./api" makes it anew.
+//
+//go:embed descriptions.json
+var descriptions []byte
+
+//go:generate go test -run TestDescriptionsAreThoseOfTheSource -update .
 
 // newSchemas begins with the certificate's, which docs/schema has.
 func newSchemas() (*schemas, error) {
@@ -156,7 +203,11 @@ func newSchemas() (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &schemas{components: components, named: make(map[string]reflect.Type)}, nil
+	g := &schemas{components: components, named: make(map[string]reflect.Type)}
+	if err := json.Unmarshal(descriptions, &g.told); err != nil {
+		return nil, fmt.Errorf("descriptions.json: %w", err)
+	}
+	return g, nil
 }
 
 func reference(component string) *openapi3.SchemaRef {
@@ -232,17 +283,18 @@ func (g *schemas) structure(t reflect.Type) (*openapi3.SchemaRef, error) {
 		return reference(name), nil
 	}
 	object := openapi3.NewObjectSchema()
+	object.Description = g.told[name].About
 	g.components[name] = object.NewRef() // before its members: they may hold one of these again
-	return reference(name), g.members(t, object)
+	return reference(name), g.members(t, object, g.told[name].Members)
 }
 
 // members puts the members of a struct into the schema of an object. Those of an embedded struct stand among them.
-func (g *schemas) members(t reflect.Type, object *openapi3.Schema) error {
+func (g *schemas) members(t reflect.Type, object *openapi3.Schema, told map[string]string) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
-			if err := g.members(f.Type, object); err != nil {
+			if err := g.members(f.Type, object, told); err != nil {
 				return err
 			}
 			continue
@@ -257,12 +309,24 @@ func (g *schemas) members(t reflect.Type, object *openapi3.Schema) error {
 		if err != nil {
 			return fmt.Errorf("%s.%s: %w", t, f.Name, err)
 		}
-		object.Properties[name] = value
+		object.Properties[name] = describe(value, told[name])
 		if !strings.Contains(options, "omit") {
 			object.Required = append(object.Required, name)
 		}
 	}
 	return nil
+}
+
+// describe says something of a member's value. OpenAPI 3.0 takes no word beside a reference.
+func describe(value *openapi3.SchemaRef, about string) *openapi3.SchemaRef {
+	switch {
+	case about == "":
+		return value
+	case value.Ref != "":
+		return (&openapi3.Schema{Description: about, AllOf: openapi3.SchemaRefs{value}}).NewRef()
+	}
+	value.Value.Description = about
+	return value
 }
 
 // certificateSchemas are those of docs/schema as components of OpenAPI 3.0, which has fewer words than JSON Schema 2020-12.

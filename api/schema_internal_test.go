@@ -1,85 +1,132 @@
 package api
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
+	"bytes"
+	"encoding/json"
+	commandline "flag" // package api has a flag of its own
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/internal/comments"
 )
 
-// The values of an enum are the constants of its type in the source of its package.
+// elsewhere are the types whose values are no constants of text of their own.
+var elsewhere = map[reflect.Type]bool{
+	reflect.TypeFor[registryKind]():       true, // the keys of registryKinds
+	reflect.TypeFor[dutyOwner]():          true, // clearance has them as plain text
+	reflect.TypeFor[clearance.DutyKind](): true, // some are those of eco.DeadlineKind
+}
+
+// The values of an enum are the constants of its type in the source of its package. An empty one is a member that is left out.
 func TestEnumsHaveTheConstantsOfTheirTypes(t *testing.T) {
-	sources := make(map[string]map[string][]any) // package -> type -> values
+	told := describing{t: t, sources: make(map[string]comments.Source)}
 	for typ, e := range enums {
-		dir, ours := strings.CutPrefix(typ.PkgPath(), "github.com/ecogate/ecogate/")
-		if !ours {
-			t.Fatalf("%s is of another module", typ)
+		if elsewhere[typ] {
+			continue
 		}
-		if sources[dir] == nil {
-			sources[dir] = constantsOf(t, filepath.Join("..", dir))
+		want := slices.DeleteFunc(slices.Clone(told.source(typ).Values[typ.Name()]), func(v string) bool { return v == "" })
+		got := make([]string, 0, len(e.values))
+		for _, v := range e.values {
+			got = append(got, v.(string))
 		}
-		want := sources[dir][typ.Name()]
-		if typ == reflect.TypeFor[registryKind]() { // the keys of a map
-			for name := range registryKinds {
-				want = append(want, name)
-			}
-		}
-		sorted := func(values []any) (texts []string) {
-			for _, v := range values {
-				texts = append(texts, v.(string))
-			}
-			return slices.Sorted(slices.Values(texts))
-		}
-		if diff := cmp.Diff(sorted(want), sorted(e.values)); diff != "" {
+		slices.Sort(want)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("constants of %s (-) and the enum %s (+):\n%s", typ, e.name, diff)
 		}
 	}
 }
 
-// constantsOf are the texts that a package's constants have, by the name of their type.
-func constantsOf(t *testing.T, dir string) map[string][]any {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
+var update = commandline.Bool("update", false, "write descriptions.json anew")
+
+// What the document says of types and members is what their comments say.
+func TestDescriptionsAreThoseOfTheSource(t *testing.T) {
+	d, err := drawn()
+	if err != nil {
+		t.Fatal(err)
 	}
-	found := make(map[string][]any)
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
+	told := describing{t: t, sources: make(map[string]comments.Source)}
+	list := make(map[string]description)
+	for name, typ := range d.schemas.named {
+		if d.schemas.components[name].Value.AdditionalProperties.Has != nil { // part of a certificate, which is described in docs/schema
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-		if err != nil {
+		one := description{About: told.source(typ).Types[typ.Name()], Members: make(map[string]string)}
+		told.members(typ, one.Members)
+		list[name] = one
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(list); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("descriptions.json", b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || len(spec.Values) != 1 {
-				return true
-			}
-			typ, named := spec.Type.(*ast.Ident)
-			literal, isLiteral := spec.Values[0].(*ast.BasicLit)
-			if named && isLiteral && literal.Kind == token.STRING {
-				value, err := strconv.Unquote(literal.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				found[typ.Name] = append(found[typ.Name], value)
-			}
-			return true
-		})
+		return
 	}
-	return found
+	if diff := cmp.Diff(strings.Split(b.String(), "\n"), strings.Split(string(descriptions), "\n")); diff != "" {
+		t.Errorf("descriptions.json is not what the comments say; make it anew with \"go generate ./api\":\n%s", diff)
+	}
+}
+
+// describing reads the source of packages as it needs them.
+type describing struct {
+	t       *testing.T
+	sources map[string]comments.Source
+}
+
+func (d describing) source(typ reflect.Type) comments.Source {
+	d.t.Helper()
+	dir, ours := strings.CutPrefix(typ.PkgPath(), "github.com/ecogate/ecogate/")
+	if !ours {
+		d.t.Fatalf("%s is of another module", typ)
+	}
+	if _, read := d.sources[dir]; !read {
+		var err error
+		if d.sources[dir], err = comments.Read(filepath.Join("..", dir)); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	return d.sources[dir]
+}
+
+// members puts what is said of the members of a struct under their names in JSON. Comments speak of them by their names in Go.
+func (d describing) members(typ reflect.Type, into map[string]string) {
+	fields := d.source(typ).Fields[typ.Name()]
+	inJSON := make(map[string]string)
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			d.members(f.Type, into)
+		} else if name != "" && name != "-" {
+			inJSON[f.Name] = name
+		}
+	}
+	for field, name := range inJSON {
+		text := fields[field]
+		for _, other := range slices.Sorted(maps.Keys(inJSON)) {
+			text = regexp.MustCompile(`\b`+other+`\b`).ReplaceAllLiteralString(text, inJSON[other])
+		}
+		if text != "" {
+			into[name] = text
+		}
+	}
 }
 
 func TestSchemaOfAType(t *testing.T) {
@@ -195,5 +242,20 @@ func TestTablesThatMakeNoDocument(t *testing.T) {
 		if err := d.draw(test.table); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
+	}
+}
+
+// How long a node takes at its start to make the document, and how large that is.
+func BenchmarkDocument(b *testing.B) {
+	for b.Loop() {
+		d, err := drawn()
+		if err != nil {
+			b.Fatal(err)
+		}
+		text, err := json.Marshal(d.document)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(text)), "octets")
 	}
 }

@@ -247,9 +247,10 @@ func mediaType(content openapi3.Content, header http.Header) (readable bool, err
 	case len(content) == 0:
 		return false, fmt.Errorf("media type %q where the document has no body", given)
 	}
-	parsed, _, err := mime.ParseMediaType(given)
+	parsed, _, err := mime.ParseMediaType(given) // in lower case
+	known := slices.ContainsFunc(slices.Collect(maps.Keys(content)), func(name string) bool { return strings.EqualFold(name, parsed) })
 	switch {
-	case content[parsed] != nil && err == nil:
+	case known && err == nil:
 		return isJSON(parsed), nil
 	case content["*/*"] != nil:
 		return false, nil
