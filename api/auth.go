@@ -153,6 +153,17 @@ func (s *KeySet) key(secret string) (Key, bool) {
 	return found, known == 1
 }
 
+// Named is the key with a name. Its digest is left out.
+func (s *KeySet) Named(name string) (Key, bool) {
+	for _, k := range *s.current.Load() {
+		if k.Name == name {
+			k.Key.SHA256 = ""
+			return k.Key, true
+		}
+	}
+	return Key{}, false
+}
+
 // allow lets only these roles pass.
 func (s *server) allow(roles ...Role) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

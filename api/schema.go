@@ -14,6 +14,7 @@ import (
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -70,11 +71,16 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[clearance.DecisionState](): enumOf("DecisionState", clearance.DecisionProposed, clearance.DecisionMade, clearance.DecisionRejected),
 	reflect.TypeFor[clearance.Outcome]():       enumOf("ComparisonOutcome", clearance.OutcomeNone, clearance.OutcomeMaterial),
 	reflect.TypeFor[clearance.DutyKind](): enumOf("DutyKind", clearance.DutyValidity, clearance.DutyRejectNotice, clearance.DutyVerificationReply,
-		clearance.DutyVerificationTotal, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
+		clearance.DutyVerificationTotal, clearance.DutyVoid, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
 	reflect.TypeFor[clearance.DutyState](): enumOf("DutyState", clearance.DutyOpen, clearance.DutyWarned, clearance.DutyEscalated, clearance.DutyDone),
 	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
 	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
 	reflect.TypeFor[dutyQuestion]():        enumOf("DutyQuestion", dutiesOpen, dutiesDone),
+	reflect.TypeFor[notice.Event]():        enumOf("NoticeEvent", noticeEvents()...),
+	reflect.TypeFor[notice.Audience]():     enumOf("NoticeAudience", notice.Audiences()...),
+	reflect.TypeFor[notice.State]():        enumOf("NoticeState", notice.States()...),
+	reflect.TypeFor[notice.Channel]():      enumOf("NoticeChannel", notice.Mail, notice.Webhook),
+	reflect.TypeFor[notice.Pace]():         enumOf("NoticePace", notice.Hourly, notice.Daily),
 
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
@@ -85,6 +91,14 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[announcement.Result]():    enumOf("AnnouncementResult", announcement.ResultStaged, announcement.ResultTold, announcement.ResultRefused),
 	reflect.TypeFor[revocation.Status]():      enumOf("RevocationStatus", revocation.Good, revocation.Revoked, revocation.Unknown),
 	reflect.TypeFor[intake.Format]():          enumOf("FileFormat", intake.Formats()...),
+}
+
+func noticeEvents() []notice.Event {
+	events := []notice.Event{notice.AddressConfirm, notice.TestNotice}
+	for _, r := range notice.Events() {
+		events = append(events, r.Event)
+	}
+	return events
 }
 
 func enumOf[T ~string](name string, values ...T) enum {
@@ -99,6 +113,11 @@ func enumOf[T ~string](name string, values ...T) enum {
 var names = map[reflect.Type]string{
 	reflect.TypeFor[health]():            "Health",
 	reflect.TypeFor[givenWhy]():          "Why",
+	reflect.TypeFor[givenCode]():         "ConfirmationCode",
+	reflect.TypeFor[givenAddress]():      "AddressToTest",
+	reflect.TypeFor[notice.Subscribed](): "Subscription",
+	reflect.TypeFor[notice.Facts]():      "NoticeFacts",
+	reflect.TypeFor[notice.Reason]():     "NoticeReason",
 	reflect.TypeFor[givenCPA]():          "PingRequest",
 	reflect.TypeFor[givenMessage]():      "MessageQuestion",
 	reflect.TypeFor[submissionRequest](): "SubmissionRequest",

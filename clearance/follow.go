@@ -101,10 +101,16 @@ func (k *Desk) follow(ctx context.Context) error {
 // arrivals are the events after which a certificate may be there that was not, or may be used that could not.
 var arrivals = []string{"certificate.received", "certificate.available", "certificate.released", "certificate.freed", "certificate.given-back", "certificate.reopened"}
 
+// idle are the events that move no certificate which a declaration cites: most of a log is of these.
+var idle = []string{
+	"certificate.received", "certificate.available", "certificate.submitted", "certificate.resent", "certificate.answered", "certificate.asked", "certificate.reported",
+	"certificate.looked_up", "certificate.refused",
+}
+
 // react does what follows from one entry of the audit log. Doing it twice changes nothing.
 func (k *Desk) react(ctx context.Context, h Happening) error {
 	by := h.Event + ", entry " + fmt.Sprint(h.Seq)
-	if strings.HasPrefix(h.Event, "declaration.") {
+	if strings.HasPrefix(h.Event, "declaration.") && h.Event != "declaration.read" && h.Event != "declaration.refused" {
 		return k.syncDeclaration(ctx, h.Subject, by)
 	}
 	key, err := ParseKey(h.Subject)
@@ -116,7 +122,7 @@ func (k *Desk) react(ctx context.Context, h Happening) error {
 			return err
 		}
 	}
-	if h.Event == "certificate.submitted" {
+	if slices.Contains(idle, h.Event) {
 		return nil
 	}
 	return k.syncCertificate(ctx, key, by)

@@ -160,6 +160,26 @@ func TestReservationLapses(t *testing.T) {
 	}
 }
 
+func TestWhatWasReservedBesideAGuaranteeLapsesToo(t *testing.T) {
+	w := newWorld(t)
+	first, other := certificate(t, "D1"), certificate(t, "D2")
+	d := guaranteed(first, "CX/26/1", 2)
+	line := guaranteed(other, "", 1).Lines[0]
+	line.Number = 2
+	d.Lines = append(d.Lines, line)
+	w.lodge(broker, d)
+	w.receive(first)
+	w.settle()
+	w.pass(40 * 24 * time.Hour)
+	w.receive(other)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementLodged)
+	w.pass(clearance.DefaultReservation)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementLapsed)
+	same(t, "free", w.free("D1", 2)+", "+w.free("D2", 1), "2400 C62, 20000.000 KGM")
+}
+
 func certificateWith(t testing.TB, w *world, reference string) eco.Certificate {
 	c := certificate(t, reference)
 	w.receive(c)
@@ -232,7 +252,8 @@ func (w *world) cancel(reference string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}}); err != nil {
+	told := clearance.Happening{At: noon, Actor: "PARTNER", Event: "certificate.cancelled", Subject: w.imported(reference).Key.String()}
+	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}, Audit: []clearance.Happening{told}}); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -336,6 +336,10 @@ func (k *Desk) seen(ctx context.Context, broker bool, name, reference string) ([
 	if err != nil || !broker || k.o.Sees == nil {
 		return found, err
 	}
+	if len(found) == 0 { // as much is read as for one that he may not see
+		_, err := k.o.Sees(ctx, name, Imported{})
+		return nil, err
+	}
 	var visible []Imported
 	for _, c := range found {
 		sees, err := k.o.Sees(ctx, name, c)

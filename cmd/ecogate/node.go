@@ -17,6 +17,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
@@ -70,8 +71,11 @@ type runningNode struct {
 	clearing *clearance.Desk
 	// handovers gives what was accepted to the customs system.
 	handovers *handover.Desk
-	doors     []*listener // for partners and users
-	admin     *listener   // stays open while the doors drain, so that /readyz can say so
+	notices   *notice.Service
+	// recipients are those of the configuration that are told.
+	recipients atomic.Pointer[[]notice.Recipient]
+	doors      []*listener // for partners and users
+	admin      *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
 	apiCredential atomic.Pointer[tls.Certificate]
 
@@ -128,6 +132,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 		return n, err
 	}
 	if err = n.watch(cfg); err != nil {
+		return n, err
+	}
+	if n.notices, err = newNotices(cfg, n); err != nil {
 		return n, err
 	}
 	if err = n.listen(cfg, o); err != nil {
@@ -227,7 +234,7 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			now.Forms = n.Registry.Forms()
 			return now
 		},
-		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n},
+		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n}, Notices: n.notices,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -324,6 +331,7 @@ func (n *runningNode) start(ctx context.Context) {
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.clearing.Run(run) })
 	n.running.Go(func() { n.handovers.Run(run) })
+	n.running.Go(func() { n.notices.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {
