@@ -64,6 +64,10 @@ type Options struct {
 	Node     Submitter
 	Operator Operator
 	Dealer   Dealer
+	// Settler settles conflicts; without one there is no path for it.
+	Settler Settler
+	// Happenings is the audit log, to tell of refusals from; without it there is no path for them.
+	Happenings Happenings
 	// Announcer is asked about the change of credentials; nil has no paths for it.
 	Announcer Announcer
 	// Notices tell people what happened; without them there are no such paths.
@@ -74,9 +78,16 @@ type Options struct {
 	Proposals Proposals
 	// Issuers takes partners' lists of issuers; without one there are no such paths.
 	Issuers IssuerDesk
+	// Declarations takes import declarations, Decisions what officers decide about them, Duties lists what must be done and until when;
+	// without the first there are no paths for the first two, without the last none for duties.
+	Declarations Declarations
+	Decisions    Decisions
+	Duties       Duties
 	// Rotator is where credentials are replaced; without one there are no such paths.
 	Rotator Rotator
-	Store   Reader
+	// Handovers are what the customs system is given; without them there are no such paths.
+	Handovers Handovers
+	Store     Reader
 	// Audit gets an entry before partner data are answered, and one for each refusal of an authenticated user. What it
 	// does not take is not answered. Accepted submissions are audited by Node.
 	Audit Auditor

@@ -33,6 +33,11 @@ func (s *server) audit(c echo.Context, event, subject, detail string) error {
 // auditRefusal records that a certificate was refused and why, and returns what to answer. An error that is not about
 // the certificate refuses nothing: the submission may be repeated, and may even have been taken.
 func (s *server) auditRefusal(c echo.Context, subject string, cause error) error {
+	return s.auditRefused(c, "certificate.refused", subject, cause)
+}
+
+// auditRefused does the same under another event.
+func (s *server) auditRefused(c echo.Context, event, subject string, cause error) error {
 	p := problemOf(cause)
 	if p.Status >= http.StatusInternalServerError {
 		return cause
@@ -43,7 +48,7 @@ func (s *server) auditRefusal(c echo.Context, subject string, cause error) error
 			reasons = append(reasons, f.Code)
 		}
 	}
-	if err := s.audit(c, "certificate.refused", subject, strings.Join(reasons, " ")); err != nil {
+	if err := s.audit(c, event, subject, strings.Join(reasons, " ")); err != nil {
 		return err
 	}
 	return cause

@@ -68,6 +68,9 @@ type Match struct {
 	MessageID string `json:"message_id"`
 	// Recorded is the instant of receipt or submission.
 	Recorded time.Time `json:"recorded"`
+	// IssuedOnPaper: it was issued on paper while its issuer's system was down, and handed in later. Goods may have been declared under
+	// the paper's number meanwhile.
+	IssuedOnPaper *eco.PaperIssue `json:"issued_on_paper,omitempty"`
 	// Certificate and Document are absent where the reader may not rely on them: for brokers, when it is in conflict.
 	Certificate *eco.Certificate `json:"certificate,omitempty"`
 	Document    *Document        `json:"document,omitempty"`
@@ -106,8 +109,12 @@ type Dealings struct {
 	Predecessor *exchange.CertificateKey `json:"predecessor,omitempty"`
 }
 
-// dealings are those of a certificate, nil if nothing was said.
-func dealings(d exchange.Dealings) *Dealings {
+// dealings are those of a certificate, nil if nothing was said. A withdrawal that the partner refused is none.
+func dealings(c exchange.Certificate) *Dealings {
+	d := c.Dealings
+	if c.State != exchange.CertificateCancelled && c.State != exchange.CertificateReplaced {
+		d.Withdrawn, d.Successor = "", nil
+	}
 	if d.Items == nil && d.Verifications == nil && d.Withdrawn == "" && d.Predecessor == nil {
 		return nil
 	}
@@ -142,6 +149,8 @@ func (s *server) certificateRoutes() []route {
 				parameters: []parameter{
 					query[string](paramPartner, "Id of the partner; the body is a file then."),
 					query[intake.Format](paramFormat, "What a file is; otherwise its media type says it."),
+					query[string](paramBackfill, "Why the certificate was issued on paper, of one that is handed in after an outage."),
+					query[string](paramPaperNumber, "With it: the paper's number, if it is not the certificate's. Not with several certificates."),
 				},
 				takes: []body{
 					{media: echo.MIMEApplicationJSON, of: reflect.TypeFor[submissionRequest]()},
@@ -175,13 +184,13 @@ func (s *server) certificateRoutes() []route {
 			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
 			operation: operation{
 				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
-				parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
+				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
 			},
 		},
 		{
 			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixPDF, roles: finders, handle: s.rendition,
 			operation: operation{
-				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF",
+				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF", lax: true,
 				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
 				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
 				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong},
@@ -212,6 +221,9 @@ func (s *server) submit(c echo.Context) error {
 	if len(in.attachments) > 0 {
 		s.extend(c, s.timeFor(in.size()))
 	}
+	if in.certificate, err = backfilled(c, in.certificate); err != nil {
+		return err
+	}
 	answer, err := s.submitOne(c, in.partner, in.certificate, in.attachments...)
 	if err != nil {
 		return err
@@ -222,6 +234,29 @@ func (s *server) submit(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderLocation, certificatePath(answer.Reference))
 	return c.JSON(status, answer)
+}
+
+// The query parameters of a submission after an outage.
+const (
+	paramBackfill    = "backfill"
+	paramPaperNumber = "paper_number"
+)
+
+// backfilled puts the mark of issue on paper on a certificate if the query says so.
+func backfilled(c echo.Context, certificate eco.Certificate) (eco.Certificate, error) {
+	query := c.QueryParams()
+	switch {
+	case query.Has(paramBackfill):
+	case query.Has(paramPaperNumber):
+		return certificate, problem(CodeParameter, paramPaperNumber+" goes with "+paramBackfill)
+	default:
+		return certificate, nil
+	}
+	marked, err := certificate.MarkIssuedOnPaper(eco.PaperIssue{Number: query.Get(paramPaperNumber), Reason: query.Get(paramBackfill)})
+	if err != nil {
+		return certificate, problem(CodeParameter, err.Error())
+	}
+	return marked, nil
 }
 
 // submitOne hands one certificate to the node. A refusal is in the audit log before it is answered.
@@ -300,8 +335,9 @@ func match(c exchange.Certificate, role Role) Match {
 		return m
 	}
 	m.Certificate = &c.Data
+	m.IssuedOnPaper = c.Data.IssuedOnPaper()
 	m.Findings = c.Findings
-	m.Dealings = dealings(c.Dealings)
+	m.Dealings = dealings(c)
 	m.Document = &Document{
 		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner, SignerRevoked: c.SignerRevoked,
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -30,6 +31,8 @@ type Client struct {
 	root string // without a slash at its end
 	key  string
 	http *http.Client
+	// backfill are the parameters of submissions after an outage.
+	backfill url.Values
 }
 
 // maxAnswer bounds what a client reads of an answer into memory, in bytes.
@@ -49,6 +52,15 @@ func NewClient(root, key string, transport http.RoundTripper) (*Client, error) {
 	}}, nil
 }
 
+// Backfill is a client whose submissions bear the mark that the certificate was issued on paper, with a reason and the paper's number; an
+// empty number is the certificate's own.
+func (c *Client) Backfill(p eco.PaperIssue) *Client {
+	marked := *c
+	marked.backfill = url.Values{paramBackfill: {p.Reason}}
+	set(marked.backfill, paramPaperNumber, p.Number)
+	return &marked
+}
+
 // Submit hands a certificate in its JSON form to the node for delivery to a partner, with attachments, which are streamed. The node
 // reads it strictly. Submit may be repeated after any error: the same certificate is taken once.
 func (c *Client) Submit(ctx context.Context, partner string, certificate json.RawMessage, attachments ...exchange.Attachment) (Submission, error) {
@@ -62,7 +74,7 @@ func (c *Client) Submit(ctx context.Context, partner string, certificate json.Ra
 		}
 	}
 	var s Submission
-	err = c.call(ctx, http.MethodPost, base+"/certificates", body, &s)
+	err = c.call(ctx, http.MethodPost, withQuery(base+"/certificates", c.backfill), body, &s)
 	return s, err
 }
 
@@ -71,6 +83,7 @@ func (c *Client) Submit(ctx context.Context, partner string, certificate json.Ra
 func (c *Client) SubmitFile(ctx context.Context, partner string, format intake.Format, file []byte) (TakenFile, error) {
 	body := &requestBody{contentType: mediaTypeOf(format), pieces: []exchange.Content{bytes.NewReader(file)}}
 	query := url.Values{paramPartner: {partner}, paramFormat: {string(format)}}
+	maps.Copy(query, c.backfill)
 	var taken TakenFile
 	err := c.call(ctx, http.MethodPost, withQuery(base+"/certificates", query), body, &taken)
 	return taken, err

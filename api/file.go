@@ -66,6 +66,14 @@ func (s *server) submitFile(c echo.Context) error {
 	if err != nil {
 		return fileProblem(err)
 	}
+	if len(imports) > 1 && c.QueryParams().Has(paramPaperNumber) {
+		return problem(CodeParameter, fmt.Sprintf("%s is the number of one paper, the file has %d certificates", paramPaperNumber, len(imports)))
+	}
+	for i := range imports {
+		if imports[i].Certificate, err = backfilled(c, imports[i].Certificate); err != nil {
+			return err
+		}
+	}
 	s.extend(c, s.Timeout+time.Duration(len(imports))*timePerCertificate)
 	partner := c.QueryParam(paramPartner)
 	status := http.StatusOK

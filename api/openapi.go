@@ -13,6 +13,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
+
+	"github.com/ecogate/ecogate/clearance/handover"
 )
 
 // OpenAPIVersion is that of the specification that the document follows. 3.0 is what generators of clients read everywhere.
@@ -22,6 +24,10 @@ const OpenAPIVersion = "3.0.3"
 const (
 	// extensionRoles has the roles of keys that an operation allows; it is not there where no key is asked for.
 	extensionRoles = "x-roles"
+	// extensionCodes has the codes of the problems with a status. They are no enum of a schema, so that every problem has one type.
+	extensionCodes = "x-codes"
+	// extensionLax marks the operations that ignore query parameters which they do not know; the others refuse them.
+	extensionLax = "x-ignores-parameters"
 	// extensionRest marks the path parameter that takes slashes as they are.
 	extensionRest = "x-takes-slashes"
 )
@@ -34,13 +40,19 @@ const securityScheme = "key"
 // them answers CodeNoPath there.
 func OpenAPI() ([]byte, error) { return document() }
 
-var document = sync.OnceValues(func() ([]byte, error) {
-	d := &drawing{}
+// drawn is the document before it is written.
+func drawn() (*drawing, error) {
+	d := new(drawing)
 	var err error
 	if d.schemas, err = newSchemas(); err != nil {
-		return nil, fmt.Errorf("api: OpenAPI document: %w", err)
+		return nil, err
 	}
-	if err := d.draw(slices.Concat(new(server).healthRoutes(), new(server).routes())); err != nil {
+	return d, d.draw(slices.Concat(new(server).healthRoutes(), new(server).routes()))
+}
+
+var document = sync.OnceValues(func() ([]byte, error) {
+	d, err := drawn()
+	if err != nil {
 		return nil, fmt.Errorf("api: OpenAPI document: %w", err)
 	}
 	text, err := json.Marshal(d.document)
@@ -99,6 +111,7 @@ func (d *drawing) draw(table []route) error {
 		OpenAPI: OpenAPIVersion,
 		Info:    &openapi3.Info{Title: title, Description: about, Version: version},
 		Servers: openapi3.Servers{{URL: "/", Description: "The listener for users, `listeners.api` of the configuration"}},
+		Tags:    tags,
 		Paths:   openapi3.NewPaths(),
 		Components: &openapi3.Components{
 			Schemas: d.schemas.components, Responses: make(openapi3.ResponseBodies), Headers: make(openapi3.Headers),
@@ -106,9 +119,6 @@ func (d *drawing) draw(table []route) error {
 				WithDescription("A key of `api_keys` in the node's configuration.")}},
 		},
 		Security: openapi3.SecurityRequirements{{securityScheme: []string{}}},
-	}
-	for _, name := range tags {
-		d.document.Tags = append(d.document.Tags, &openapi3.Tag{Name: name})
 	}
 	for name, about := range answerHeaders {
 		d.document.Components.Headers[name] = &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: openapi3.Parameter{Description: about, Schema: openapi3.NewStringSchema().NewRef()}}}
@@ -137,6 +147,9 @@ func (d *drawing) operation(r route) (*openapi3.Operation, error) {
 		o.Security = openapi3.NewSecurityRequirements()
 	} else {
 		o.Extensions = map[string]any{extensionRoles: r.roles}
+	}
+	if r.lax {
+		o.Extensions[extensionLax] = true
 	}
 	for _, p := range r.parameters {
 		drawn, err := d.parameter(p)
@@ -274,12 +287,13 @@ func headerRef(name string) *openapi3.HeaderRef {
 
 // answerHeaders are the fields of answers that the document tells of.
 var answerHeaders = map[string]string{
-	HeaderCorrelationID: "The number of this request in the node's log: the caller's own if the request had a usable one.",
-	HeaderFindings:      "The characters that could not be printed: a JSON array of findings in ASCII.",
-	"ETag":              "Entity tag (RFC 9110 §8.8.3).",
-	"Location":          "Path of what was made.",
-	"Retry-After":       "Seconds to wait before the request is repeated.",
-	"WWW-Authenticate":  "The challenge (RFC 6750 §3).",
+	HeaderCorrelationID:           "The number of this request in the node's log: the caller's own if the request had a usable one.",
+	HeaderFindings:                "The characters that could not be printed: a JSON array of findings in ASCII.",
+	"ETag":                        "Entity tag (RFC 9110 §8.8.3).",
+	"Location":                    "Path of what was made.",
+	handover.HeaderIdempotencyKey: "The key that repetitions of the parcel have, in quotes.",
+	"Retry-After":                 "Seconds to wait before the request is repeated.",
+	"WWW-Authenticate":            "The challenge (RFC 6750 §3).",
 }
 
 // problems adds what an operation answers in error: one response for each status, shared by all operations with the same codes.
@@ -308,10 +322,9 @@ func (d *drawing) problems(responses *openapi3.Responses, codes []Code) error {
 // problem makes the component for some codes of one status.
 func (d *drawing) problem(status int, codes []Code) (string, error) {
 	var names, lines []string
-	var values []any
 	for _, code := range codes {
 		k, _ := kindOf(code)
-		names, values = append(names, string(code)), append(values, string(code))
+		names = append(names, string(code))
 		lines = append(lines, fmt.Sprintf("`%s`: %s.", code, k.title))
 	}
 	name := strings.Join(names, ".")
@@ -322,9 +335,9 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	these := openapi3.NewObjectSchema().WithProperty("code", openapi3.NewStringSchema().WithEnum(values...))
-	content := openapi3.Content{ProblemMediaType: openapi3.NewMediaType().WithSchema(&openapi3.Schema{AllOf: openapi3.SchemaRefs{whole, these.NewRef()}})}
+	content := openapi3.Content{ProblemMediaType: openapi3.NewMediaType().WithSchemaRef(whole)}
 	response := openapi3.NewResponse().WithDescription(strings.Join(lines, "\n")).WithContent(content)
+	response.Extensions = map[string]any{extensionCodes: codes}
 	response.Headers = openapi3.Headers{HeaderCorrelationID: headerRef(HeaderCorrelationID)}
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -339,23 +352,42 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 // routes are all rows of the table but those of health, which have a listener of their own too.
 func (s *server) routes() []route {
 	return slices.Concat(
-		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
+		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(),
+		s.declarationRoutes(),
+		s.dutyRoutes(),
+		s.handoverRoutes(),
+		s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
 		s.noticeRoutes(),
 	)
 }
 
-// The tags of operations, in the order of the document.
+// The tags of operations.
 const (
 	tagCertificates = "Certificates"
 	tagBusiness     = "Business messages"
+	tagClearance    = "Declarations"
 	tagMessages     = "Messages"
 	tagPartners     = "Partners"
 	tagIssuers      = "Issuing bodies"
 	tagCredentials  = "Credentials"
 	tagRegistry     = "Registry"
+	tagHandovers    = "Handovers"
 	tagNotices      = "Notices"
 	tagService      = "Service"
 )
 
-var tags = []string{tagCertificates, tagBusiness, tagMessages, tagPartners, tagIssuers, tagCredentials, tagRegistry, tagNotices, tagService}
+// tags are they in the order of the document.
+var tags = openapi3.Tags{
+	{Name: tagCertificates, Description: "Certificates of origin: submitting, finding and reading them."},
+	{Name: tagBusiness, Description: "What is said of a certificate that is there, and asked about it."},
+	{Name: tagClearance, Description: "Import declarations that cite certificates, decisions about them, and what is to be done until when."},
+	{Name: tagHandovers, Description: "What the customs system gets of a declaration, and how it confirms that it has it."},
+	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
+	{Name: tagPartners, Description: "Partners, and how deliveries to them stand."},
+	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},
+	{Name: tagCredentials, Description: "X.509 credentials of the node and its partners, and their replacement."},
+	{Name: tagRegistry, Description: "What the node knows of partners and agreements, in versions, and changes that wait for a second operator."},
+	{Name: tagNotices, Description: "What people are told of by e-mail and webhooks, and who signed up for it."},
+	{Name: tagService, Description: "The node itself."},
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -73,6 +74,10 @@ const (
 	CodeDecided           Code = "already_decided"
 	CodeManyProposals     Code = "many_proposals"
 	CodeSameOperator      Code = "second_operator_required"
+	CodeSameOfficer       Code = "second_officer_required"
+	CodeNoDecision        Code = "unknown_decision"
+	CodeDecisionWaits     Code = "decision_waits"
+	CodeNumberTaken       Code = "number_taken"
 	CodeStale             Code = "stale"
 	CodeUnconditional     Code = "precondition_required"
 	CodeInvalidEntry      Code = "invalid_entry"
@@ -80,28 +85,36 @@ const (
 	CodeListRefused       Code = "issuer_list_refused"
 	CodeNotOnHold         Code = "not_on_hold"
 	CodeChanged           Code = "changed_meanwhile"
+	CodeSettled           Code = "handover_settled"
+	CodeOtherParcel       Code = "other_parcel"
+	CodeNotMade           Code = "parcel_not_made"
 	CodeTooLarge          Code = "too_large"
 	CodeMediaType         Code = "unsupported_media_type"
 	CodeInvalid           Code = "invalid_certificate"
-	CodeFaultyFile        Code = "faulty_file"
-	CodeNoAgreement       Code = "no_agreement"
-	CodeNotInForce        Code = "agreement_not_in_force"
-	CodeNoTimeStamp       Code = "no_timestamp"
-	CodeOverAgreement     Code = "over_agreement"
-	CodeUnreadable        Code = "unreadable_message"
-	CodeTooLong           Code = "too_long_for_paper"
-	CodeInternal          Code = "internal"
-	CodeDamaged           Code = "stored_bytes_damaged"
-	CodeNoAnswer          Code = "no_answer"
-	CodeFull              Code = "store_full"
-	// About notices.
+
 	CodeInvalidSubscription Code = "invalid_subscription"
 	CodeManySubscriptions   Code = "many_subscriptions"
 	CodeNotConfirmed        Code = "not_confirmed"
 	CodeMailNotSent         Code = "mail_not_sent"
-	CodeUnavailable         Code = "unavailable"
-	CodeNotReady            Code = "not_ready"
-	CodeTimedOut            Code = "timed_out"
+
+	CodeRefusedDeclaration Code = "declaration_refused"
+	CodeDecidedDeclaration Code = "declaration_decided"
+
+	CodeFaultyFile    Code = "faulty_file"
+	CodeNoAgreement   Code = "no_agreement"
+	CodeNotInForce    Code = "agreement_not_in_force"
+	CodeNoTimeStamp   Code = "no_timestamp"
+	CodeOverAgreement Code = "over_agreement"
+	CodeUnreadable    Code = "unreadable_message"
+	CodeTooLong       Code = "too_long_for_paper"
+	CodeInternal      Code = "internal"
+	CodeDamaged       Code = "stored_bytes_damaged"
+	CodeNoAnswer      Code = "no_answer"
+	CodeFull          Code = "store_full"
+	CodeUnavailable   Code = "unavailable"
+	CodeBusy          Code = "busy"
+	CodeNotReady      Code = "not_ready"
+	CodeTimedOut      Code = "timed_out"
 )
 
 // kind is one row of the table that server and client share.
@@ -123,6 +136,7 @@ var kinds = []kind{
 	{code: CodeForbidden, status: http.StatusForbidden, title: "The API key's role does not allow this"},
 	{code: CodeNotAuthorised, status: http.StatusForbidden, title: "The issuing body may not issue this form on this node", cause: exchange.ErrNotAuthorised, tell: true},
 	{code: CodeSameOperator, status: http.StatusForbidden, title: "Another operator has to decide about this proposal", cause: partners.ErrSameOperator, tell: true},
+	{code: CodeSameOfficer, status: http.StatusForbidden, title: "Another officer has to decide", cause: clearance.ErrSameOfficer, tell: true},
 	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
 	{code: CodeUnknownPartner, status: http.StatusNotFound, title: "The partner is not known to this node", cause: partners.ErrUnknownPartner, tell: true},
@@ -130,9 +144,13 @@ var kinds = []kind{
 	{code: CodeUnknownEntry, status: http.StatusNotFound, title: "The registry has no such partner, agreement or version", cause: partners.ErrUnknownEntry, tell: true},
 	{code: CodeUnknownCredential, status: http.StatusNotFound, title: "There is no such credential here", cause: partners.ErrUnknownCredential, tell: true},
 	{code: CodeUnknownProposal, status: http.StatusNotFound, title: "There is no such proposal", cause: partners.ErrUnknownProposal, tell: true},
+	{code: CodeNoDecision, status: http.StatusNotFound, title: "No such decision waits for another officer", cause: clearance.ErrNoProposal, tell: true},
 	{code: CodeMethod, status: http.StatusMethodNotAllowed, title: "The method is not allowed on this path"},
 	{code: CodeTooSlow, status: http.StatusRequestTimeout, title: "The request body came too slowly"},
 	{code: CodeConflict, status: http.StatusConflict, title: "A certificate with this reference and other content exists", cause: exchange.ErrConflict, tell: true},
+	{code: CodeNumberTaken, status: http.StatusConflict, title: "Another declaration has this number", cause: clearance.ErrNumberTaken, tell: true},
+	{code: CodeDecidedDeclaration, status: http.StatusConflict, title: "The declaration cannot be changed any more", cause: clearance.ErrDecided, tell: true},
+	{code: CodeDecisionWaits, status: http.StatusConflict, title: "A decision about the declaration waits for another officer", cause: clearance.ErrWaits, tell: true},
 	{code: CodeInConflict, status: http.StatusConflict, title: "Two different certificates bear this reference; neither may be used"},
 	{code: CodeIllegalMove, status: http.StatusConflict, title: "The certificate does not allow this where it stands"},
 	{code: CodeAmbiguous, status: http.StatusConflict, title: "Several certificates bear this reference; country, form, partner or seq tell them apart", cause: exchange.ErrAmbiguous},
@@ -145,11 +163,14 @@ var kinds = []kind{
 	{code: CodeManyProposals, status: http.StatusConflict, title: "Too many proposals wait", cause: partners.ErrManyProposals, tell: true},
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeManySubscriptions, status: http.StatusConflict, title: "The key has too many subscriptions", cause: notice.ErrManySubscriptions, tell: true},
+	{code: CodeSettled, status: http.StatusConflict, title: "The customs system has confirmed the handover already", cause: handover.ErrSettled, tell: true},
+	{code: CodeOtherParcel, status: http.StatusConflict, title: "The digest is not that of the parcel; nothing was confirmed", cause: handover.ErrOtherContent, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
 	{code: CodeMediaType, status: http.StatusUnsupportedMediaType, title: "The request body has a media type that this path does not take"},
 	{code: CodeInvalid, status: http.StatusUnprocessableEntity, title: "The certificate breaks the form's rules"},
+	{code: CodeRefusedDeclaration, status: http.StatusUnprocessableEntity, title: "The declaration, or what is decided about it, cannot be taken"},
 	{code: CodeFaultyFile, status: http.StatusUnprocessableEntity, title: "The file has faults; nothing of it was submitted"},
 	{code: CodeNoAgreement, status: http.StatusUnprocessableEntity, title: "No agreement covers this form with this partner", cause: partners.ErrNoAgreement, tell: true},
 	{code: CodeNotInForce, status: http.StatusUnprocessableEntity, title: "The agreement with this partner for this form is not in force", cause: partners.ErrOutsideValidity, tell: true},
@@ -160,6 +181,7 @@ var kinds = []kind{
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeInvalidSubscription, status: http.StatusUnprocessableEntity, title: "The subscription or the notice cannot be as it is asked for", cause: notice.ErrInvalid, tell: true},
 	{code: CodeNotConfirmed, status: http.StatusUnprocessableEntity, title: "The subscription was not confirmed", cause: notice.ErrNotConfirmed, tell: true},
+	{code: CodeNotMade, status: http.StatusUnprocessableEntity, title: "The parcel cannot be made"},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
 	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
@@ -172,6 +194,7 @@ var kinds = []kind{
 	{code: CodeNoTimeStamp, status: http.StatusServiceUnavailable, title: "The time-stamp authority gave no time-stamp; nothing was queued", cause: exchange.ErrNoTimeStamp},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
 	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
+	{code: CodeBusy, status: http.StatusServiceUnavailable, title: "Others change the certificates faster than they can be looked at; nothing was written", cause: clearance.ErrBusy},
 	{code: CodeNotReady, status: http.StatusServiceUnavailable, title: "The node is not ready"},
 	{code: CodeTimedOut, status: http.StatusServiceUnavailable, title: "The request took too long and was abandoned", cause: context.DeadlineExceeded},
 }
@@ -227,6 +250,12 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &invalid) {
 		p = problem(CodeInvalid, "")
 		p.Errors = invalid.Findings
+		return p
+	}
+	var refused *clearance.RefusedError
+	if errors.As(err, &refused) {
+		p = problem(CodeRefusedDeclaration, "")
+		p.Errors = refused.Findings
 		return p
 	}
 	if errors.Is(err, issuerlist.ErrRefused) {

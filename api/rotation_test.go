@@ -78,6 +78,7 @@ func newRotating(t *testing.T, change ...func(*partners.Config)) *rotating {
 		o.Registry, o.Rotator, o.Examiner = r.directory, r.directory, r.examiner
 		o.Proposals, o.Issuers = r.directory, issuerlist.Desk{Directory: r.directory, Now: o.Now}
 		o.Notices = tellingOver(t, o.Store.(clearance.Store), 1, nil)
+		partsThatAreThere(o)
 		o.Announcer, o.Revocation = new(announcer), func() []revocation.SourceStatus {
 			return []revocation.SourceStatus{{Partners: []string{"TW"}, Kind: "ocsp", Source: "http://ocsp.tw.example", ThisUpdate: now, Status: revocation.Good}}
 		}

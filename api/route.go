@@ -35,6 +35,8 @@ type operation struct {
 	answers      []answer
 	// problems are those that the route has beside the ones that follow from its other fields; see route.codes.
 	problems []Code
+	// lax: query parameters that are unknown are ignored; otherwise they are CodeParameter.
+	lax bool
 }
 
 // parameter of a request. Those of the path are required.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
@@ -41,7 +44,8 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[exchange.State]():     enumOf("MessageState", messageStates()...),
 	reflect.TypeFor[exchange.CertificateState](): enumOf("CertificateState", exchange.CertificateReleased, exchange.CertificateReceipted,
 		exchange.CertificateSent, exchange.CertificateFailed, exchange.CertificateReceived, exchange.CertificateAvailable, exchange.CertificateRefused,
-		exchange.CertificateInConflict, exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
+		exchange.CertificateInConflict, exchange.CertificateAccepted, exchange.CertificateRejected,
+		exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
 		exchange.CertificateSuspended, exchange.CertificateCancelled, exchange.CertificateReplaced),
 
 	reflect.TypeFor[eco.Severity]():      enumOf("Severity", eco.SeverityError, eco.SeverityWarning),
@@ -61,6 +65,24 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[notice.State]():    enumOf("NoticeState", notice.States()...),
 	reflect.TypeFor[notice.Channel]():  enumOf("NoticeChannel", notice.Mail, notice.Webhook),
 	reflect.TypeFor[notice.Pace]():     enumOf("NoticePace", notice.Hourly, notice.Daily),
+
+	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
+	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
+	reflect.TypeFor[handover.Verdict]():    enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
+	reflect.TypeFor[eco.DifferenceClass](): enumOf("DifferenceClass", eco.DifferenceIdentical, eco.DifferenceTypographic, eco.DifferenceConvertible, eco.DifferenceMaterial),
+
+	reflect.TypeFor[clearance.LodgementState](): enumOf("DeclarationState", clearance.LodgementStates()...),
+	reflect.TypeFor[clearance.Standing](): enumOf("ClaimStanding", clearance.StandingAwaited, clearance.StandingReserved, clearance.StandingSuspended,
+		clearance.StandingVerifying, clearance.StandingAccepted, clearance.StandingPart, clearance.StandingDenied, clearance.StandingWithdrawn),
+	reflect.TypeFor[clearance.Verdict]():       enumOf("OfficerVerdict", clearance.Verdicts()...),
+	reflect.TypeFor[clearance.DecisionState](): enumOf("DecisionState", clearance.DecisionProposed, clearance.DecisionMade, clearance.DecisionRejected),
+	reflect.TypeFor[clearance.Outcome]():       enumOf("ComparisonOutcome", clearance.OutcomeNone, clearance.OutcomeMaterial),
+	reflect.TypeFor[clearance.DutyKind](): enumOf("DutyKind", clearance.DutyValidity, clearance.DutyRejectNotice, clearance.DutyVerificationReply,
+		clearance.DutyVerificationTotal, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
+	reflect.TypeFor[clearance.DutyState](): enumOf("DutyState", clearance.DutyOpen, clearance.DutyWarned, clearance.DutyEscalated, clearance.DutyDone),
+	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
+	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
+	reflect.TypeFor[dutyQuestion]():        enumOf("DutyQuestion", dutiesOpen, dutiesDone),
 
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
@@ -110,9 +132,23 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[exchange.Part]():      "MessagePart",
 	reflect.TypeFor[exchange.Announced](): "SentAnnouncement",
 	reflect.TypeFor[exchange.Taken]():     "TakenAnnouncement",
+	// The enum of Certificate.status is CertificateStatus in generated Go.
+	reflect.TypeFor[exchange.CertificateStatus](): "StatusAnswer",
+
+	reflect.TypeFor[handover.Attempt]():      "HandoverAttempt",
+	reflect.TypeFor[handover.Listed]():       "ListedHandover",
+	reflect.TypeFor[handover.Cited]():        "HandedCertificate",
+	reflect.TypeFor[handover.ParcelInfo]():   "Parcel",
+	reflect.TypeFor[handover.Confirmation](): "ParcelConfirmation",
 
 	reflect.TypeFor[eco.VerificationRequest](): "SaidVerificationRequest",
 	reflect.TypeFor[eco.VerificationReply]():   "SaidVerificationReply",
+
+	reflect.TypeFor[clearance.Declaration](): "ImportDeclaration",
+	reflect.TypeFor[clearance.Line]():        "DeclarationLine",
+	reflect.TypeFor[clearance.Key]():         "CitedCertificate",
+	reflect.TypeFor[clearance.Entry]():       "HistoryEntry",
+	reflect.TypeFor[clearance.Arrived]():     "LateCertificate",
 
 	reflect.TypeFor[announcement.Summary]():   "Announcement",
 	reflect.TypeFor[announcement.Answer]():    "AnnouncementAnswer",
@@ -134,7 +170,21 @@ var names = map[reflect.Type]string{
 type schemas struct {
 	components openapi3.Schemas
 	named      map[string]reflect.Type // by the name of their component
+	told       map[string]description  // likewise
 }
+
+// description is what the comments in the source tell of a type and of its members in JSON.
+type description struct {
+	About   string            `json:"about,omitempty"`
+	Members map[string]string `json:"members,omitempty"`
+}
+
+// descriptions has that of each component. "go generate ./api" makes it anew.
+//
+//go:embed descriptions.json
+var descriptions []byte
+
+//go:generate go test -run TestDescriptionsAreThoseOfTheSource -update .
 
 // newSchemas begins with the certificate's, which docs/schema has.
 func newSchemas() (*schemas, error) {
@@ -142,7 +192,11 @@ func newSchemas() (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &schemas{components: components, named: make(map[string]reflect.Type)}, nil
+	g := &schemas{components: components, named: make(map[string]reflect.Type)}
+	if err := json.Unmarshal(descriptions, &g.told); err != nil {
+		return nil, fmt.Errorf("descriptions.json: %w", err)
+	}
+	return g, nil
 }
 
 func reference(component string) *openapi3.SchemaRef {
@@ -218,17 +272,18 @@ func (g *schemas) structure(t reflect.Type) (*openapi3.SchemaRef, error) {
 		return reference(name), nil
 	}
 	object := openapi3.NewObjectSchema()
+	object.Description = g.told[name].About
 	g.components[name] = object.NewRef() // before its members: they may hold one of these again
-	return reference(name), g.members(t, object)
+	return reference(name), g.members(t, object, g.told[name].Members)
 }
 
 // members puts the members of a struct into the schema of an object. Those of an embedded struct stand among them.
-func (g *schemas) members(t reflect.Type, object *openapi3.Schema) error {
+func (g *schemas) members(t reflect.Type, object *openapi3.Schema, told map[string]string) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
-			if err := g.members(f.Type, object); err != nil {
+			if err := g.members(f.Type, object, told); err != nil {
 				return err
 			}
 			continue
@@ -243,12 +298,24 @@ func (g *schemas) members(t reflect.Type, object *openapi3.Schema) error {
 		if err != nil {
 			return fmt.Errorf("%s.%s: %w", t, f.Name, err)
 		}
-		object.Properties[name] = value
+		object.Properties[name] = describe(value, told[name])
 		if !strings.Contains(options, "omit") {
 			object.Required = append(object.Required, name)
 		}
 	}
 	return nil
+}
+
+// describe says something of a member's value. OpenAPI 3.0 takes no word beside a reference.
+func describe(value *openapi3.SchemaRef, about string) *openapi3.SchemaRef {
+	switch {
+	case about == "":
+		return value
+	case value.Ref != "":
+		return (&openapi3.Schema{Description: about, AllOf: openapi3.SchemaRefs{value}}).NewRef()
+	}
+	value.Value.Description = about
+	return value
 }
 
 // certificateSchemas are those of docs/schema as components of OpenAPI 3.0, which has fewer words than JSON Schema 2020-12.

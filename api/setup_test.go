@@ -248,6 +248,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 		Node: submitter(accepting), Operator: new(operator), Dealer: new(dealer), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
+	o.Handovers = handovers(t, store, nil)
 	if adjust != nil {
 		adjust(&o)
 	}

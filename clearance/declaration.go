@@ -36,11 +36,12 @@ type Line struct {
 	HS          string `json:"hs,omitempty"`
 	Description string `json:"description,omitempty"`
 	// Origin is the country of origin that is declared, ISO 3166-1 alpha-2.
-	Origin      string       `json:"origin,omitempty"`
+	Origin string `json:"origin,omitempty"`
+	// Quantity and the weights are of the whole line.
 	Quantity    *eco.Measure `json:"quantity,omitempty"`
 	NetWeight   *eco.Measure `json:"net_weight,omitempty"`
 	GrossWeight *eco.Measure `json:"gross_weight,omitempty"`
-	// Value is the customs value or the price of the line.
+	// Value is the FOB value of the line, as certificates state it; one on other terms is left out.
 	Value    *eco.Amount `json:"value,omitempty"`
 	Packages int64       `json:"packages,omitempty"`
 	// Citations are the items of certificates under which preference is claimed for the line; none for a line without preference.
@@ -97,6 +98,8 @@ type Lodgement struct {
 	Declaration
 	// Declarant is the name of the API key that lodged it.
 	Declarant string `json:"declarant"`
+	// Broker: that key was a broker's, who is held to what he may see.
+	Broker bool `json:"broker,omitempty"`
 	// Version counts what was lodged under the number, from 1; Revision is that of its docket, which every change raises.
 	Version  int            `json:"version"`
 	Revision uint64         `json:"revision"`
@@ -106,10 +109,14 @@ type Lodgement struct {
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	// Claims are the citations of all lines in their order, and where each stands.
 	Claims []Claim `json:"claims"`
-	// Findings did not stop it and are for an officer.
-	Findings []eco.Finding `json:"findings,omitempty"`
+	// Findings did not stop it and are for an officer; Differences compare its lines with the certificates, in which identical ones are
+	// left out.
+	Findings    []eco.Finding    `json:"findings,omitempty"`
+	Differences []eco.Difference `json:"differences,omitempty"`
 	// Decisions are those that officers made or proposed, in their order.
 	Decisions []Decision `json:"decisions,omitempty"`
+	// Release says that the certificates which were awaited have come; nil for one that awaited none, or still does.
+	Release *ReleaseNote `json:"release_note,omitempty"`
 	// History tells what happened to it, oldest first.
 	History []Entry `json:"history"`
 }
@@ -163,6 +170,10 @@ type Claim struct {
 	Standing Standing     `json:"standing"`
 	// Reasons say why it was denied or suspended, or granted in part only.
 	Reasons []eco.Reason `json:"reasons,omitempty"`
+	// Late: the certificate came after the declaration.
+	Late bool `json:"late,omitempty"`
+	// FullDuty: it was denied at a time, so that the goods went at full duty.
+	FullDuty bool `json:"full_duty,omitempty"`
 	// Refund: preference was granted after the goods had been released at full duty, which is to be paid back. ATIGA OCP Rule 16(2).
 	Refund bool `json:"refund,omitempty"`
 }

@@ -49,6 +49,9 @@ func (d Declaration) Validate() []eco.Finding {
 	if d.ID() == "" {
 		f.fail(eco.CodeText, "number", fmt.Sprintf("want letters or digits, found %q", d.Number), "state the declaration's number")
 	}
+	if n := len(d.Number); n > eco.MaxDocument {
+		f.fail(eco.CodeText, "number", fmt.Sprintf("want at most %d octets, found %d", eco.MaxDocument, n), "shorten it")
+	}
 	f.short("number", d.Number)
 	f.short("office", d.Office)
 	if d.Lodged.IsZero() {
@@ -203,7 +206,9 @@ func (f *findings) characters(path, value string, most int, lines bool) {
 	if n := len([]rune(value)); n > most {
 		f.fail(eco.CodeText, path, fmt.Sprintf("want at most %d characters, found %d", most, n), "shorten it")
 	}
-	if i := strings.IndexFunc(value, func(r rune) bool { return unicode.IsControl(r) && !(lines && r == '\n') || r == unicode.ReplacementChar }); i >= 0 {
+	if i := strings.IndexFunc(value, func(r rune) bool {
+		return unicode.IsControl(r) && !(lines && r == '\n') || r == unicode.ReplacementChar
+	}); i >= 0 {
 		f.fail(eco.CodeText, path, fmt.Sprintf("want text, found the character %U", []rune(value[i:])[0]), "take it out")
 	}
 }

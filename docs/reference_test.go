@@ -21,6 +21,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -171,6 +172,7 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[exchange.Ping](), reflect.TypeFor[exchange.MessageStatus](), reflect.TypeFor[api.Problem](),
 		reflect.TypeFor[api.TakenIssuerList](), reflect.TypeFor[issuerlist.Issuers](), reflect.TypeFor[api.Held](), reflect.TypeFor[api.ProposedChange](),
 		reflect.TypeFor[api.RegistryChange](), reflect.TypeFor[api.RegistryDiff](),
+		reflect.TypeFor[clearance.Lodgement](), reflect.TypeFor[clearance.DeclarationPage](), reflect.TypeFor[clearance.Duty](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
 		reflect.TypeFor[exchange.HeldCredential](), reflect.TypeFor[api.AffectedPage](), reflect.TypeFor[api.CredentialCheck](),
 		reflect.TypeFor[notice.SubscriptionRequest](), reflect.TypeFor[notice.Subscribed](), reflect.TypeFor[api.NoticePage](), reflect.TypeFor[api.TestedAddress](),

@@ -59,6 +59,128 @@ func BackToBackBalances(original Certificate, children []Certificate) []GoodsBal
 	return balances
 }
 
+// Original is a certificate that a back-to-back certificate builds on, and where it stands on the importing side.
+type Original struct {
+	Certificate Certificate
+	Life        Life
+}
+
+// DrawOnOriginals says what a back-to-back certificate takes of each of its originals, for EventDraw: for every item the quantity
+// that the items with its goods are counted in by the ledger (DeclaredQuantities), from the first original and the first unit of
+// which all of it is free, spread over these items in their order. ATIGA OCP Rule 11.
+//
+// An item of which no original has as much as it states is a finding. One whose goods no original has, or that states none of the
+// measures that these are counted in, takes nothing; CheckKin tells of both.
+func DrawOnOriginals(child Certificate, originals []Original) (taken [][]ItemQuantity, findings []Finding) {
+	stocks := make([]*stock, len(originals))
+	for i := range originals {
+		stocks[i] = stockOf(originals[i])
+	}
+	for i := range child.Items {
+		item, refused := &child.Items[i], (*Finding)(nil)
+		done := false
+		for _, s := range stocks {
+			var finding *Finding
+			if finding, done = s.draw(item); done {
+				break
+			}
+			if refused == nil && finding != nil {
+				finding.Path = fmt.Sprintf("items[%d].%s", i, finding.Path)
+				refused = finding
+			}
+		}
+		if !done && refused != nil {
+			findings = append(findings, *refused)
+		}
+	}
+	for _, s := range stocks {
+		taken = append(taken, s.taken)
+	}
+	return taken, findings
+}
+
+// stock is what is free of an original.
+type stock struct {
+	reference string
+	shelves   []*shelf
+	taken     []ItemQuantity
+}
+
+// shelf is one item of it: so much of these goods by that kind of measure.
+type shelf struct {
+	item              int
+	goods, kind, unit string
+	free              *big.Rat
+}
+
+func stockOf(o Original) *stock {
+	s := &stock{reference: o.Certificate.Reference}
+	for i := range o.Certificate.Items {
+		item := &o.Certificate.Items[i]
+		balance := o.Life.item(item.Number)
+		if balance == nil || balance.Denied || balance.Declared.Value == "" {
+			continue
+		}
+		for _, kind := range measureKinds {
+			if m := kind.of(item); m != nil && *m == balance.Declared {
+				free := balance.Free()
+				if value, unit, ok := inBaseUnit(&free); ok {
+					s.shelves = append(s.shelves, &shelf{item.Number, goodsOf(item), kind.name, unit, value})
+				}
+				break
+			}
+		}
+	}
+	return s
+}
+
+// draw takes an item's quantity; a finding says of which goods there is less than that.
+func (s *stock) draw(item *Item) (short *Finding, done bool) {
+	goods := goodsOf(item)
+	for _, kind := range measureKinds {
+		want, unit, stated := inBaseUnit(kind.of(item))
+		if !stated {
+			continue
+		}
+		var fitting []*shelf
+		free := new(big.Rat)
+		for _, f := range s.shelves {
+			if f.goods == goods && f.kind == kind.name && f.unit == unit {
+				fitting = append(fitting, f)
+				free.Add(free, f.free)
+			}
+		}
+		switch {
+		case len(fitting) == 0:
+		case free.Cmp(want) >= 0:
+			s.take(fitting, want)
+			return nil, true
+		case short == nil:
+			short = &Finding{Code: CodeQuantity, Severity: SeverityError, Path: kind.name,
+				Text: fmt.Sprintf("%s %s of %s are free of %s, and %s %s are to be taken", written(free), unit, goods, s.reference, written(want), unit),
+				Fix:  "issue it for what is free"}
+		}
+	}
+	return short, false
+}
+
+// take takes a quantity from shelves that have it.
+func (s *stock) take(from []*shelf, want *big.Rat) {
+	rest := new(big.Rat).Set(want)
+	for _, f := range from {
+		part := new(big.Rat).Set(f.free)
+		if part.Cmp(rest) > 0 {
+			part.Set(rest)
+		}
+		if part.Sign() == 0 {
+			continue
+		}
+		f.free.Sub(f.free, part)
+		rest.Sub(rest, part)
+		s.taken = append(s.taken, ItemQuantity{Item: f.item, Quantity: Measure{Value: written(part), Unit: f.unit}})
+	}
+}
+
 func balanceOf(goods, kind, unit string, declared, taken *big.Rat) GoodsBalance {
 	left := new(big.Rat).Sub(declared, taken)
 	b := GoodsBalance{Goods: goods, Kind: kind, Unit: unit, Exceeded: left.Sign() < 0}

@@ -245,8 +245,10 @@ func (l *Life) goOn() {
 	case StateUsedUp, StateUsedInPart:
 		l.State = l.untouched()
 		l.follow(before == StateUsedInPart)
-	case StateCancelled, StateExpired:
-		l.follow(false)
+	default:
+		if l.drawn() { // Conflicts are found beside the life, and keep no state to go back to.
+			l.follow(false)
+		}
 	}
 	if l.Side == SideImporting && len(l.Requests) > 0 && slices.Contains(admitted, l.State) {
 		l.Resume, l.State = l.State, StateSuspended

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
@@ -16,8 +18,8 @@ import (
 // answerTo composes the business message that answers a certificate in the HTTP response, with the acknowledgment in it if one
 // is asked for (ebMS 2.0 §4.3, §6.3.2.7). It says what the agreement's mode has travel there: that the certificate was received
 // and verified, what becomes of it, or both.
-func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Departure, error) {
-	verdict, err := n.verdict(ctx, c)
+func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate, changes []Change) (*Departure, error) {
+	verdict, err := n.verdict(ctx, c, changes)
 	if err != nil {
 		return nil, err
 	}
@@ -65,24 +67,42 @@ func (n *Node) answerTo(ctx context.Context, r *reception, c *Certificate) (*Dep
 }
 
 // verdict is what this node says of a certificate by itself, on what it knows when the certificate comes: it may be used, since
-// it was verified, unless another one has its reference, or an officer has to decide first. What customs make of it later is another thing
-// to say.
-func (n *Node) verdict(ctx context.Context, c *Certificate) (eco.Answer, error) {
+// it was verified, unless another one has its reference, or an officer has to decide first. changes are those that it brings with it. What
+// customs make of it later is another thing to say.
+func (n *Node) verdict(ctx context.Context, c *Certificate, changes []Change) (eco.Answer, error) {
 	held, err := n.store.Certificates(ctx, CertificateQuery{Direction: Inbound, Country: c.Key.Country, Form: c.Key.Form, Reference: c.Key.Reference})
 	if err != nil {
 		return eco.Answer{}, err
 	}
-	for _, other := range held {
-		if other.Content != c.Content && other.Key == c.Key {
-			return eco.Answer{Kind: eco.AnswerRejected, Reasons: []eco.Reason{{
-				Code: eco.CodeReferenceReused, Text: "another certificate with this reference and other content was received",
-			}}}, nil
-		}
+	if other := rivalOf(c, held, changes); other != nil {
+		return eco.Answer{Kind: eco.AnswerRejected, Reasons: []eco.Reason{{
+			Code: eco.CodeReferenceReused, Text: fmt.Sprintf("another certificate with this reference and other content was received on %s in message %s",
+				other.Recorded.UTC().Format(time.RFC3339), other.Message),
+		}}}, nil
 	}
 	if c.Dealings.OnHold() {
 		return eco.Answer{Kind: eco.AnswerReceived}, nil
 	}
 	return eco.Answer{Kind: eco.AnswerAccepted}, nil
+}
+
+// rivalOf is the certificate among those held that keeps c from being used, because it has c's key and other content; nil if there is none.
+// One that was replaced, or is by changes, keeps none. Where an officer has settled which one holds, that one has no rival.
+func rivalOf(c *Certificate, held []Certificate, changes []Change) (rival *Certificate) {
+	for i := range held {
+		other := &held[i]
+		replaced := other.State == CertificateReplaced || slices.ContainsFunc(changes, func(change Change) bool {
+			return change.Seq == other.Seq && change.State == CertificateReplaced
+		})
+		switch {
+		case other.Key != c.Key || replaced:
+		case other.Content == c.Content && other.State != CertificateInConflict && other.State != CertificateRefused:
+			return nil
+		case other.Content != c.Content && (rival == nil || rival.State == CertificateRefused):
+			rival = other
+		}
+	}
+	return rival
 }
 
 // recordAnswer reads what the partner says of a certificate and records it with whatever its bundled acknowledgment settles.
@@ -152,6 +172,7 @@ func (n *Node) acceptAnswer(ctx context.Context, r *reception, sent Message, arr
 	if accepted.Settled {
 		n.reportSettled(sent, arrival.Settles)
 	}
+	n.giveBackSettled(ctx, arrival.Settles, accepted.Settled)
 	return accepted, nil
 }
 

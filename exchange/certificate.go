@@ -45,11 +45,11 @@ func (n *Node) takeCertificate(ctx context.Context, r *reception) ebms.Reply {
 			r.record.Kind = KindCancellation
 			decide = n.cancelledBy
 		}
-		changes, err := decide(ctx, r, certificate)
+		does, err := decide(ctx, r, certificate)
 		if err != nil {
 			return n.refuse(ctx, r, err)
 		}
-		if reply, stale := n.record(ctx, r, certificate, document, changes); !stale {
+		if reply, stale := n.record(ctx, r, certificate, document, does); !stale {
 			return reply
 		}
 	}
@@ -61,19 +61,22 @@ var errTurns = errors.New("a certificate is changed faster than it can be looked
 
 // record stores the message with its certificate and what answers it, and only then answers. stale: a change does not fit any
 // more, and nothing was stored.
-func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte, changes []Change) (_ ebms.Reply, stale bool) {
+func (n *Node) record(ctx context.Context, r *reception, certificate *Certificate, document []byte, does verdict) (_ ebms.Reply, stale bool) {
 	event := "certificate.cancelled"
-	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: changes, Held: r.answersInResponse()}
+	arrival := Arrival{Message: r.record, Raw: r.request.Body, Changes: does.changes, Held: r.answersInResponse()}
 	detail := "message " + r.record.MessageID
 	if r.record.Kind == KindCertificate {
 		event = "certificate.received"
 		detail += certificate.doubt("; suspended: ")
 		arrival.Certificate, arrival.Document = certificate, document
+	} else {
+		detail += citing(does.changes)
 	}
 	arrival.Message.State = StateAccepted
 	arrival.Message.Certificate = certificate.Key
 	arrival.Audit = []AuditEntry{{At: r.record.Created, Actor: r.agreement.Partner, Event: event,
 		Subject: certificate.Key.String(), Detail: told(detail, r.record)}}
+	arrival.Audit = append(arrival.Audit, does.audit...)
 	if o := r.header.Order; o != nil {
 		arrival.Message.Order = &Order{Sequence: o.Sequence, Reset: o.Reset}
 	}
@@ -81,8 +84,13 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if arrival.Settles, err = n.bundledReceipt(ctx, r); err != nil {
 		return n.unavailable(err), false
 	}
-	if arrival.Reply, err = n.replyTo(ctx, r, certificate); err != nil {
+	if arrival.Reply, err = n.replyTo(ctx, r, certificate, does.changes); err != nil {
 		return n.unavailable(err), false
+	}
+	if r.record.Kind == KindCertificate {
+		if err := n.tellConflict(ctx, r, certificate, does.changes); err != nil {
+			return n.unavailable(err), false
+		}
 	}
 	fault.Point("receive.composed")
 	accepted, err := n.accept(ctx, arrival)
@@ -96,6 +104,7 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if accepted.Conflict {
 		return n.answerConflict(ctx, r, accepted), false
 	}
+	n.giveBackSettled(ctx, arrival.Settles, accepted.Settled)
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, string(r.record.Kind)+" "+certificate.Key.String())
 		n.log.Info(string(r.record.Kind)+" received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
@@ -111,9 +120,9 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 
 // replyTo composes what answers a certificate: its acknowledgment or, where the agreement has business answers travel in the
 // HTTP response, those with the acknowledgment. nil is nothing.
-func (n *Node) replyTo(ctx context.Context, r *reception, c *Certificate) (*Departure, error) {
+func (n *Node) replyTo(ctx context.Context, r *reception, c *Certificate, changes []Change) (*Departure, error) {
 	if r.record.Kind == KindCertificate && r.answersInResponse() && r.agreement.SyncReply != partners.SyncReplySignals {
-		return n.answerTo(ctx, r, c)
+		return n.answerTo(ctx, r, c, changes)
 	}
 	return n.acknowledgment(r)
 }
@@ -226,6 +235,8 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
 	}
+	form, _ := r.registry.Forms().ByCode(data.Form)
+	c.ValidUntil, c.SingleUse = lastDay(form, data), form.Use == eco.UseSingle
 	if err := c.hold(doubts); err != nil {
 		return nil, nil, ebms.NewInconsistent(location, err)
 	}

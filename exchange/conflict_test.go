@@ -2,13 +2,17 @@ package exchange_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ecogate/ecogate/ebms"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/partners"
@@ -173,4 +177,122 @@ func TestPartnerOfAnotherCountryCannotIssueInItsName(t *testing.T) {
 			t.Errorf("%s: %s %+v, want quarantined", test.name, m.State, m.Reason)
 		}
 	}
+}
+
+// inConflict has TW receive another content under the number of the sample, of which KR knows nothing any more, and then the one of KR.
+func (w *world) inConflict() (foreign, own exchange.Certificate) {
+	w.Helper()
+	other := sample(w)
+	other.Remarks = "OTHER"
+	w.TW.receive(w, w.certificateDraft(other).request(w))
+	time.Sleep(time.Minute)
+	w.settled(w.submit(sample(w)).Message.MessageID)
+	held := w.TW.certificates(w) // newest first
+	if len(held) != 2 {
+		w.Fatalf("TW has %d certificates", len(held))
+	}
+	return held[1], held[0]
+}
+
+func TestSenderHearsOfTheConflictInEveryMode(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{partners.SyncReplyNone, partners.SyncReplySignals, partners.SyncReplyBusinessSignals, partners.SyncReplyResponse, partners.SyncReplyBoth} {
+		t.Run(mode, func(t *testing.T) {
+			bubble(t, setup{pair: pair.Options{SyncReply: mode}}, func(w *world) {
+				first, own := w.inConflict()
+				for _, c := range []exchange.Certificate{first, own} {
+					if c.State != exchange.CertificateInConflict {
+						t.Errorf("%q is %s at TW", c.Data.Remarks, c.State)
+					}
+				}
+				w.until(time.Hour, "rejected", func() bool { return w.KR.certificate(w).State == exchange.CertificateRejected })
+				want := "TW certificate.rejected KCCI D02: another certificate with this reference and other content was received on " +
+					first.Recorded.UTC().Format(time.RFC3339) + " in message " + first.Message
+				if got := w.refused(); len(got) != 1 || got[0] != want {
+					t.Errorf("refusals %q, want %q", got, want)
+				}
+				if got := strings.Join(w.TW.events(w), "; "); strings.Count(got, "KR certificate.conflict") != 1 {
+					t.Errorf("audit log of TW: %s", got)
+				}
+				before := len(w.TW.messages(w, exchange.MessageQuery{Kind: exchange.KindAnswer}))
+				in := w.TW.message(w, exchange.MessageQuery{MessageID: own.Message, Direction: exchange.Inbound})
+				w.TW.Receive(context.Background(), w.request(in.ContentType, w.TW.raw(w, in.Raw)))
+				if after := len(w.TW.messages(w, exchange.MessageQuery{Kind: exchange.KindAnswer})); after != before {
+					t.Errorf("a copy was answered with %d more messages", after-before)
+				}
+			})
+		})
+	}
+}
+
+func TestOfficerSettlesAConflict(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name             string
+		holds            func(foreign, own exchange.Certificate) exchange.Certificate
+		foreign, own, kr exchange.CertificateState
+	}{
+		{"the one that the sender has holds", func(_, own exchange.Certificate) exchange.Certificate { return own },
+			exchange.CertificateRefused, exchange.CertificateAvailable, exchange.CertificateAccepted},
+		{"the other one holds", func(foreign, _ exchange.Certificate) exchange.Certificate { return foreign },
+			exchange.CertificateAvailable, exchange.CertificateRefused, exchange.CertificateRejected},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, setup{}, func(w *world) {
+				foreign, own := w.inConflict()
+				w.until(time.Hour, "rejected", func() bool { return w.KR.certificate(w).State == exchange.CertificateRejected })
+				time.Sleep(time.Minute)
+				said, err := w.TW.Settle(context.Background(), "officer", test.holds(foreign, own).Seq, "letter of KCCI")
+				w.must(err)
+				for _, s := range said {
+					w.TW.ends(w, s.Message)
+				}
+				if now := w.TW.certificates(w); len(said) != 2 || now[1].State != test.foreign || now[0].State != test.own {
+					t.Errorf("%d answers; %q is %s, %q is %s", len(said), now[1].Data.Remarks, now[1].State, now[0].Data.Remarks, now[0].State)
+				}
+				if kr := w.KR.certificate(w); kr.State != test.kr {
+					t.Errorf("KR has it %s, want %s", kr.State, test.kr)
+				}
+				if got := strings.Join(w.TW.events(w), "; "); strings.Count(got, "officer certificate.settled") != 2 {
+					t.Errorf("audit log of TW: %s", got)
+				}
+				again := w.submit(sample(t)) // sent again if it was refused; what was decided stands
+				w.settled(again.Message.MessageID)
+				if now := w.TW.certificates(w); len(now) != 2 || now[0].State != test.own {
+					t.Errorf("sent again: %d certificates, %s", len(now), now[0].State)
+				}
+				var illegal *eco.IllegalMove
+				if _, err := w.TW.Settle(context.Background(), "officer", own.Seq, "again"); !errors.As(err, &illegal) {
+					t.Errorf("settled twice: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestUsedCertificateIsNotRefusedInASettlement(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{}, func(w *world) {
+		w.arrived()
+		said, err := w.TW.Respond(context.Background(), "officer", byReference, used(eco.CustomsUsedInPart))
+		w.must(err)
+		w.TW.ends(w, said.Message)
+		other := sample(t)
+		other.Remarks = "OTHER"
+		w.TW.receive(w, w.certificateDraft(other).request(w))
+		held := w.TW.certificates(w)
+		var illegal *eco.IllegalMove
+		if _, err := w.TW.Settle(context.Background(), "officer", held[0].Seq, "letter"); !errors.As(err, &illegal) || illegal.Code != eco.ReasonExhausted {
+			t.Errorf("the one that was used is refused: %v", err)
+		}
+		if _, err := w.TW.Settle(context.Background(), "officer", held[1].Seq, "letter"); err != nil {
+			t.Error(err)
+		}
+		if c := w.TW.certificates(w)[1]; c.State != exchange.CertificateUsedInPart {
+			t.Errorf("the one that was used goes on as %s", c.State)
+		}
+		if _, err := w.TW.Settle(context.Background(), "officer", 99, "letter"); !errors.Is(err, exchange.ErrNotFound) {
+			t.Errorf("one that is not there: %v", err)
+		}
+	})
 }

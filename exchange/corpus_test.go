@@ -163,7 +163,7 @@ func TestEveryHostileFileIsInTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := map[string]bool{}
-	for _, pattern := range regexp.MustCompile("`((?:ebms|exchange|signing|xsw|issuerlists|revocation|proxy|cusdec)/[^`]*\\.(?:http|txt|pem))`").FindAllStringSubmatch(string(table), -1) {
+	for _, pattern := range regexp.MustCompile("`((?:ebms|exchange|signing|xsw|issuerlists|revocation|proxy|cusdec|declarations)/[^`]*\\.(?:http|txt|pem))`").FindAllStringSubmatch(string(table), -1) {
 		files, err := filepath.Glob(filepath.Join(root, pattern[1]))
 		if err != nil || len(files) == 0 {
 			t.Errorf("%s: no such file", pattern[1])
@@ -172,7 +172,7 @@ func TestEveryHostileFileIsInTheTable(t *testing.T) {
 			named[file] = true
 		}
 	}
-	for _, pattern := range []string{"ebms/*.http", "exchange/*.http", "signing/*.txt", "signing/xades/*.txt", "xsw/*.txt", "issuerlists/*.txt", "revocation/*.pem", "proxy/*.txt", "cusdec/*.txt"} {
+	for _, pattern := range []string{"ebms/*.http", "exchange/*.http", "signing/*.txt", "signing/xades/*.txt", "xsw/*.txt", "issuerlists/*.txt", "revocation/*.pem", "proxy/*.txt", "cusdec/*.txt", "declarations/*.txt"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Errorf("%s: no files", pattern)

@@ -129,6 +129,9 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 		return
 	}
 	fault.Point("deliver.settled")
+	if outcome.State == StateDelivered {
+		n.giveBack(ctx, m)
+	}
 	if outcome.State == StateFailed || outcome.State == StateExpired {
 		n.step("failed", m, m.Certificate.Reference, outcome.Reason.Cause)
 		n.log.Warn("delivery ended", "message_id", m.MessageID, "partner", m.Partner, "state", outcome.State, "reason", outcome.Reason.Cause)
@@ -149,11 +152,15 @@ func (n *Node) settleAttempt(ctx context.Context, m Message, o Outcome) bool {
 
 // over reports whether no further attempt is allowed at now.
 func (m Message) over(now time.Time) bool {
-	if !m.Kind.initiates() && failuresInRow(m.Log) >= signalAttempts {
+	if !m.pressing() && failuresInRow(m.Log) >= signalAttempts {
 		return true
 	}
 	return !m.Expires.IsZero() && !now.Before(m.Expires)
 }
+
+// pressing reports whether m is sent until its time is over, and not for a while only like what answers another message: what is sent
+// of our own accord, and an answer whose receipt is asked for.
+func (m Message) pressing() bool { return m.Kind.initiates() || m.AckRequired }
 
 // conclude ends a message whose time or attempts are used up. The sender's own application is told DeliveryFailure
 // (ebMS 2.0 §6.5.7): the partner took the message but never acknowledged it, or it was never reached.
@@ -200,7 +207,7 @@ func (n *Node) send(ctx context.Context, job Job, o *Outcome, began time.Time) {
 	if len(response.Body) > 0 {
 		o.Attempt.Problem = n.readResponse(ctx, m, response, ended)
 	}
-	if o.Attempt.Problem != "" && m.Kind.initiates() && !m.AckRequired {
+	if o.Attempt.Problem != "" && m.pressing() && !m.AckRequired {
 		// Nothing else would ever tell whether the partner has it; an empty 2xx would have.
 		n.again(o, m, ended, response.RetryAfter)
 		return
@@ -268,7 +275,7 @@ func (n *Node) agreementOf(m Message) (partners.Agreement, bool) {
 // again schedules another attempt after one that did not reach the partner.
 func (n *Node) again(o *Outcome, m Message, now time.Time, retryAfter time.Duration) {
 	limit := signalBackoffMax
-	if a, ok := n.agreementOf(m); ok && m.Kind.initiates() {
+	if a, ok := n.agreementOf(m); ok && m.pressing() {
 		limit = a.RetryInterval
 	}
 	o.State = StateQueued

@@ -53,8 +53,8 @@ type Store interface {
 	// the Arrival is, and Conflict is set. Messages in any other state are always recorded.
 	//
 	// A certificate whose Key is already held with equal Content is confirmed again: the message is recorded, the
-	// certificate is not stored twice; if it was CertificateRefused, or CertificateReceived and this message waits for none, it is
-	// as if it came now, with the Dealings.Life that comes with it. With other Content both are kept and both become CertificateInConflict.
+	// certificate is not stored twice; if it was CertificateRefused while no other one counts under its Key (one that is neither refused nor
+	// replaced), or CertificateReceived and this message waits for none, it is as if it came now, with the Dealings.Life that comes with it. With other Content both are kept and both become CertificateInConflict.
 	//
 	// Arrivals change certificates as Departures do: if a Change does not fit any more, nothing is written for the Arrival and
 	// Stale is set; a copy changes nothing. A certificate that was replaced is in no conflict with one that has its key.
@@ -454,8 +454,12 @@ type Certificate struct {
 	// octets that the document signature covers.
 	Content string `json:"content"`
 	// Recorded is the instant of submission or receipt.
-	Recorded time.Time       `json:"recorded"`
-	Data     eco.Certificate `json:"certificate"`
+	Recorded time.Time `json:"recorded"`
+	// ValidUntil is the last day on which an imported certificate may be presented, SingleUse that one document uses it up: by the rules
+	// of its form as they were at receipt. On the exporting side both are the partner's to judge, and zero.
+	ValidUntil eco.Date        `json:"valid_until,omitzero"`
+	SingleUse  bool            `json:"single_use,omitempty"`
+	Data       eco.Certificate `json:"certificate"`
 	// Document is the signed UBL document.
 	Document RawRef `json:"document"`
 	// DocumentSigner is the SHA-256 fingerprint of the credential that verified or signed the document.

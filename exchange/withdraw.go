@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -138,14 +140,14 @@ func (n *Node) composeCancellation(ctx context.Context, actor string, a partners
 }
 
 // cancelledBy is what a partner's cancellation does to the certificates with its key that the partner sent; several are in conflict.
-func (n *Node) cancelledBy(ctx context.Context, r *reception, cancellation *Certificate) ([]Change, error) {
+func (n *Node) cancelledBy(ctx context.Context, r *reception, cancellation *Certificate) (verdict, error) {
 	location := r.header.Manifest[0].Href
 	found, err := n.heldBy(ctx, r.agreement.Partner, Inbound, cancellation.Key)
 	if err != nil {
-		return nil, err
+		return verdict{}, err
 	}
 	if len(found) == 0 {
-		return nil, ebms.NewValueNotRecognized(location, fmt.Errorf("no certificate %s was received from %s", cancellation.Key, r.agreement.Partner))
+		return verdict{}, ebms.NewValueNotRecognized(location, fmt.Errorf("no certificate %s was received from %s", cancellation.Key, r.agreement.Partner))
 	}
 	var all []Change
 	for _, c := range found {
@@ -153,24 +155,24 @@ func (n *Node) cancelledBy(ctx context.Context, r *reception, cancellation *Cert
 			continue
 		}
 		if own, other := c.Data.IssuingBody.ID, cancellation.Data.IssuingBody.ID; own != other {
-			return nil, ebms.NewInconsistent(location, fmt.Errorf("certificate %s is of issuing body %q, its cancellation of %q", c.Key, own, other))
+			return verdict{}, ebms.NewInconsistent(location, fmt.Errorf("certificate %s is of issuing body %q, its cancellation of %q", c.Key, own, other))
 		}
 		changes, _, err := withdraw(c, eco.Event{Kind: eco.EventCancel, At: r.record.Created, By: r.agreement.Partner}, r.record.MessageID, nil)
 		if err != nil {
-			return nil, ebms.NewInconsistent(location, err)
+			return verdict{}, ebms.NewInconsistent(location, err)
 		}
 		all = append(all, changes...)
 	}
-	return all, nil
+	return verdict{changes: all}, nil
 }
 
 // replacedBy is what a certificate does to those that it says it replaces. One that never came, because it was issued on paper, is no
 // hindrance: the new one has a finding that says so.
-func (n *Node) replacedBy(ctx context.Context, r *reception, c *Certificate) (all []Change, err error) {
+func (n *Node) replacedBy(ctx context.Context, r *reception, c *Certificate) (does verdict, err error) {
 	for i, key := range replacedKeys(c.Data, r.agreement.Mode) {
 		found, err := n.heldBy(ctx, r.agreement.Partner, Inbound, key)
 		if err != nil {
-			return nil, err
+			return does, err
 		}
 		if len(found) == 0 {
 			c.Findings = append(c.Findings, eco.Finding{Code: eco.CodeRelated, Severity: eco.SeverityWarning, Path: fmt.Sprintf("related[%d]", i),
@@ -184,12 +186,36 @@ func (n *Node) replacedBy(ctx context.Context, r *reception, c *Certificate) (al
 		changes, _, err := withdraw(old, eco.Event{
 			Kind: eco.EventReplace, At: r.record.Created, By: r.agreement.Partner, Reference: c.Data.Reference}, r.record.MessageID, &c.Key)
 		if err != nil {
-			return nil, ebms.NewInconsistent(r.header.Manifest[0].Href, err)
+			return does, ebms.NewInconsistent(r.header.Manifest[0].Href, err)
 		}
-		all = append(all, changes...)
+		does.changes = append(does.changes, changes...)
+		if changes != nil {
+			does.audit = append(does.audit, replacedEntry(old.Key, c.Key, r.record.MessageID+citing(changes), r.agreement.Partner, r.record.Created))
+		}
 		c.Dealings.Predecessor = &old.Key
 	}
-	return all, nil
+	return does, nil
+}
+
+// replacedEntry tells in the audit log that a certificate took the place of another.
+func replacedEntry(old, by CertificateKey, message, actor string, at time.Time) AuditEntry {
+	return AuditEntry{At: at, Actor: actor, Event: "certificate.replaced", Subject: old.String(), Detail: "by " + by.String() + ", message " + message}
+}
+
+// citing names the declarations that cite certificates which were withdrawn, for whoever decides on those: "; declarations A, B".
+func citing(changes []Change) string {
+	var numbers []string
+	for _, c := range changes {
+		for _, number := range c.Dealings.Life.Declarations {
+			if !slices.Contains(numbers, number) {
+				numbers = append(numbers, number)
+			}
+		}
+	}
+	if numbers == nil {
+		return ""
+	}
+	return "; declarations " + strings.Join(numbers, ", ")
 }
 
 // replacedKeys are the keys of the certificates that c says it replaces.

@@ -136,6 +136,28 @@ func TestCertificateSurvivesItsDocument(t *testing.T) {
 	})
 }
 
+func TestPaperIssueSurvivesTheDocument(t *testing.T) {
+	for _, name := range ecotest.Names(t) {
+		for _, version := range []ubl.Version{ubl.Version20, ubl.Version21} {
+			marked, err := ecotest.Load(t, name).MarkIssuedOnPaper(eco.PaperIssue{Number: "M 26/7", Reason: "power cut: 2 days"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := ubl.Options{Version: version}.Marshal(marked, eco.DefaultForms())
+			if err != nil {
+				t.Fatal(err)
+			}
+			reading, err := ubl.Read(doc, eco.DefaultForms())
+			if err != nil || len(reading.Findings) > 0 {
+				t.Fatal(name, version, err, reading.Findings)
+			}
+			if diff := cmp.Diff(marked.IssuedOnPaper(), reading.Certificate.IssuedOnPaper()); diff != "" {
+				t.Errorf("%s, UBL %s: -marked +read:\n%s", name, version, diff)
+			}
+		}
+	}
+}
+
 func drawOptions(t *rapid.T) ubl.Options {
 	options := ubl.Options{Version: rapid.SampledFrom([]ubl.Version{ubl.Version20, ubl.Version21}).Draw(t, "version")}
 	for n := range rapid.IntRange(0, 2).Draw(t, "attachments") {

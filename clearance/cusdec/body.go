@@ -1,6 +1,7 @@
 package cusdec
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -218,5 +219,6 @@ func (b *builder) finish() {
 	}
 	for _, g := range b.items {
 		m.Declaration.Lines = append(m.Declaration.Lines, g.finish(b))
+		m.Places = append(m.Places, fmt.Sprintf("segment %d %.3s", g.segment, g.text))
 	}
 }

@@ -158,7 +158,7 @@ func newWriter(i Interchange) *writer {
 func (w *writer) parts(values ...string) []string { return values }
 
 // address is S002 or S003.
-func (w *writer) address(a Address) []string { return []string{a.ID, a.Qualifier, a.Internal} }
+func (w *writer) address(a Correspondent) []string { return []string{a.ID, a.Qualifier, a.Internal} }
 
 // segment writes a segment without what is empty at its end and at the ends of its elements (syntax 3 §9).
 func (w *writer) segment(tag string, elements ...[]string) {

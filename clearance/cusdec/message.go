@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/ecogate/ecogate/clearance"
 )
@@ -20,6 +22,8 @@ type Message struct {
 	Function string `json:"function,omitempty"`
 	// Declaration is what the message says; of use only without Faults.
 	Declaration clearance.Declaration `json:"declaration"`
+	// Places say which segment began each line of the declaration, such as "segment 24 CST".
+	Places []string `json:"-"`
 	// Faults refuse the message.
 	Faults []Fault `json:"faults,omitempty"`
 	// Skipped are segments that nothing was read from, in their order; MoreSkipped counts those that were not kept.
@@ -32,6 +36,16 @@ type Skipped struct {
 	Segment int `json:"segment"`
 	// Text is the segment with the usual service characters, at most 70 characters of it.
 	Text string `json:"text"`
+}
+
+// Place is the segment that began the part of the declaration to which a path of its JSON form leads, such as "lines[2].hs"; "" for what
+// is of the whole message.
+func (m *Message) Place(path string) string {
+	index, rest, found := strings.Cut(strings.TrimPrefix(path, "lines["), "]")
+	if n, err := strconv.Atoi(index); found && err == nil && strings.HasPrefix(path, "lines[") && n >= 0 && n < len(m.Places) {
+		return m.Places[n] + strings.TrimSuffix(" "+strings.TrimPrefix(rest, "."), " ")
+	}
+	return ""
 }
 
 // The functions of a message (1225) that this node takes.

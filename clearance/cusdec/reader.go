@@ -13,10 +13,10 @@ import (
 // Interchange is what one UNB to UNZ holds beside its messages.
 type Interchange struct {
 	// Syntax (0001) is the character set, SyntaxVersion (0002) 1 to 4.
-	Syntax        string  `json:"syntax"`
-	SyntaxVersion int     `json:"syntax_version"`
-	Sender        Address `json:"sender"`
-	Recipient     Address `json:"recipient"`
+	Syntax        string        `json:"syntax"`
+	SyntaxVersion int           `json:"syntax_version"`
+	Sender        Correspondent `json:"sender"`
+	Recipient     Correspondent `json:"recipient"`
 	// Prepared is the sender's date and time as it stands there (S004), without zone.
 	Prepared  string `json:"prepared,omitempty"`
 	Reference string `json:"reference"`
@@ -29,8 +29,8 @@ type Interchange struct {
 	MoreFaults int     `json:"more_faults,omitempty"`
 }
 
-// Address is a sender or recipient of interchanges (S002, S003): identification, code qualifier, and an internal address.
-type Address struct {
+// Correspondent is a sender or recipient of interchanges (S002, S003): identification, code qualifier, and an internal address.
+type Correspondent struct {
 	ID        string `json:"id"`
 	Qualifier string `json:"qualifier,omitempty"`
 	Internal  string `json:"internal,omitempty"`
@@ -189,8 +189,8 @@ func (r *Reader) begin(s segment) {
 	}
 	r.header = true
 	i.Syntax = s.value(1, 1)
-	i.Sender = Address{s.value(2, 1), s.value(2, 2), s.value(2, 3)}
-	i.Recipient = Address{s.value(3, 1), s.value(3, 2), s.value(3, 3)}
+	i.Sender = Correspondent{s.value(2, 1), s.value(2, 2), s.value(2, 3)}
+	i.Recipient = Correspondent{s.value(3, 1), s.value(3, 2), s.value(3, 3)}
 	i.Prepared = s.value(4, 1) + ":" + s.value(4, 2)
 	i.Reference = s.value(5, 1)
 	if _, known := charsetOf(i.Syntax); !known {

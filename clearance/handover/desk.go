@@ -202,15 +202,22 @@ func (d *Desk) docket(ctx context.Context, kind clearance.Kind, id string) (clea
 	return found[0], nil
 }
 
-// Fetch is the parcel of a handover, for the customs system that fetches it; it is made if it was not made yet. Where no Deliverer is
-// configured, a waiting handover is delivered then. The error wraps clearance.ErrNotFound, or ErrDropped.
-func (d *Desk) Fetch(ctx context.Context, by, id string) (Parcel, error) {
+// Parcel is the parcel of a handover, for whoever looks; it is made if it was not made yet. The error wraps clearance.ErrNotFound or
+// ErrDropped, or is a *Refusal if the parcel cannot be made.
+func (d *Desk) Parcel(ctx context.Context, id string) (Parcel, error) {
 	h, err := d.Get(ctx, id)
 	if err != nil {
 		return Parcel{}, err
 	}
-	h, p, err := d.ready(ctx, h)
-	if err != nil || d.Deliverer != nil || h.State != StateWaiting {
+	_, p, err := d.ready(ctx, h)
+	return p, err
+}
+
+// Fetch is the parcel of a handover, for the customs system itself. Where no Deliverer is configured, a waiting handover is delivered with
+// that. Errors are those of Parcel.
+func (d *Desk) Fetch(ctx context.Context, by, id string) (Parcel, error) {
+	p, err := d.Parcel(ctx, id)
+	if err != nil || d.Deliverer != nil {
 		return p, err
 	}
 	_, err = d.update(ctx, id, func(h *Handover) (change, error) {

@@ -336,12 +336,12 @@ func TestParcelIsDroppedAfterItsTime(t *testing.T) {
 	w := newWorld(t, handover.Options{Deliverer: c, Times: handover.Times{Keep: time.Hour}})
 	id := w.file(w.filing("26/0001", "K0012500001"))
 	w.look()
-	if _, err := w.desk.Fetch(t.Context(), "officer", id); err != nil {
+	if _, err := w.desk.Parcel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.add(time.Hour)
 	w.look()
-	if _, err := w.desk.Fetch(t.Context(), "officer", id); !errors.Is(err, handover.ErrDropped) {
+	if _, err := w.desk.Parcel(t.Context(), id); !errors.Is(err, handover.ErrDropped) {
 		t.Errorf("fetched after it was dropped: %v", err)
 	}
 	if _, err := w.vault.Get(t.Context(), w.get(id).Parcel.SHA256); !errors.Is(err, clearance.ErrNotFound) {

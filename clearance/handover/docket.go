@@ -57,7 +57,7 @@ func Dockets(f Filing) ([]clearance.Docket, error) {
 	}
 	h := Handover{
 		ID: IDOf(f.Declaration, f.Revision), Declaration: f.Declaration, Version: f.Version, Revision: f.Revision, Occasion: f.Occasion,
-		State: StateWaiting, At: f.At.UTC(), Round: 1,
+		State: StateWaiting, At: f.At.UTC(), Round: 1, Certificates: []Cited{},
 	}
 	made := content{Body: f.Body, Original: f.Original}
 	for _, c := range f.Certificates {

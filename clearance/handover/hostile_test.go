@@ -56,7 +56,7 @@ func hostiles(t testing.TB) (all []hostile) {
 func goodParcel(t testing.TB) []byte {
 	t.Helper()
 	w := newWorld(t, handover.Options{})
-	p, err := w.desk.Fetch(t.Context(), "officer", w.file(w.filing("26/0001", "K0012500001")))
+	p, err := w.desk.Parcel(t.Context(), w.file(w.filing("26/0001", "K0012500001")))
 	if err != nil {
 		t.Fatal(err)
 	}

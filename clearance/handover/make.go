@@ -96,7 +96,7 @@ func (d *Desk) make(ctx context.Context, h Handover) ([]byte, error) {
 	if len(made.Lives) != len(h.Certificates) {
 		return nil, &Refusal{fmt.Sprintf("handover %s: %d certificates with %d lives", h.ID, len(h.Certificates), len(made.Lives))}
 	}
-	m := Manifest{ID: h.ID, Declaration: h.Declaration, Version: h.Version, Revision: h.Revision, Occasion: h.Occasion, At: h.At}
+	m := Manifest{ID: h.ID, Declaration: h.Declaration, Version: h.Version, Revision: h.Revision, Occasion: h.Occasion, At: h.At, Certificates: []ManifestCertificate{}}
 	contents := [][]byte{made.Body}
 	if made.Original != nil {
 		contents = append(contents, made.Original)

@@ -95,6 +95,9 @@ func ReadManifest(data []byte) (Manifest, error) {
 
 // decode reads one JSON value that has no members but those of out.
 func decode(data []byte, out any) error {
+	if err := checkNames(data); err != nil {
+		return err
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(out); err != nil {
@@ -104,6 +107,51 @@ func decode(data []byte, out any) error {
 		return errors.New("something follows the JSON value")
 	}
 	return nil
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
+
+// maxDepth bounds how objects and lists lie in each other.
+const maxDepth = 8
+
+// checkNames refuses members that are there twice, and names in another spelling than ours: encoding/json takes the last of several and
+// any case, and another reader the first.
+func checkNames(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var open []map[string]bool // the names in each object that is open, nil for a list
+	isName := false
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return nil // decode tells what is missing
+		}
+		if err != nil {
+			return err
+		}
+		last := len(open) - 1
+		if last >= maxDepth {
+			return fmt.Errorf("want at most %d objects and lists in each other, found more", maxDepth)
+		}
+		switch token {
+		case json.Delim('{'):
+			open, isName = append(open, map[string]bool{}), true
+			continue
+		case json.Delim('['):
+			open, isName = append(open, nil), false
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:last]
+		default:
+			if name, ok := token.(string); ok && isName {
+				if open[last][name] || !namePattern.MatchString(name) {
+					return fmt.Errorf("member %q is there twice, or in another spelling", shortened(name))
+				}
+				open[last][name], isName = true, false
+				continue
+			}
+		}
+		isName = len(open) > 0 && open[len(open)-1] != nil
+	}
 }
 
 func (m Manifest) check() error {

@@ -381,7 +381,7 @@ func TestSFTPConnectionThatEndsMidway(t *testing.T) {
 	w.reopen(handover.Options{Deliverer: d})
 	w.clock.add(time.Minute)
 	w.look()
-	if w.parcel, err = w.desk.Fetch(t.Context(), "officer", id); err != nil {
+	if w.parcel, err = w.desk.Parcel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	w.lies(id)

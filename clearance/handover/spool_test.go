@@ -38,7 +38,7 @@ func (w *boxWorld) deliver() {
 	w.id = w.file(w.filing("26/0001", "K0012500001"))
 	w.look()
 	var err error
-	if w.parcel, err = w.desk.Fetch(w.Context(), "officer", w.id); err != nil {
+	if w.parcel, err = w.desk.Parcel(w.Context(), w.id); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -161,6 +161,9 @@ func showMatch(w *columns, m api.Match) {
 	w.field("mode", string(m.Mode))
 	w.field("message", m.MessageID)
 	w.field("recorded", instant(m.Recorded))
+	if p := m.IssuedOnPaper; p != nil {
+		w.field("issued on paper", fmt.Sprintf("%s of %s: %s", p.Number, p.IssuedAt, p.Reason))
+	}
 	if m.Document != nil {
 		w.field("document", fmt.Sprintf("%d bytes, sha256 %s", m.Document.Size, m.Document.SHA256))
 		w.field("signed by", m.Document.Signer)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
@@ -43,6 +44,8 @@ type nodeOptions struct {
 	Log *slog.Logger
 	// Observe is called at each step of the two flows; nil is allowed.
 	Observe func(exchange.Event)
+	// Users puts something around the handler of the users' listener; nil for nothing.
+	Users func(http.Handler) http.Handler
 }
 
 // runningNode is one administration's gateway with its listeners.
@@ -66,8 +69,10 @@ type runningNode struct {
 	notices *notice.Service
 	// recipients are those of the configuration that are told.
 	recipients atomic.Pointer[[]notice.Recipient]
-	doors      []*listener // for partners and users
-	admin      *listener   // stays open while the doors drain, so that /readyz can say so
+	// clearing is the desk for declarations.
+	clearing *clearance.Desk
+	doors    []*listener // for partners and users
+	admin    *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
 	apiCredential atomic.Pointer[tls.Certificate]
 
@@ -115,6 +120,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	n.fetcher = newFetcher(cfg, n)
 	n.fetcher.Load() // before the first message: what was known before the restart counts on
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
+		return n, err
+	}
+	if n.clearing, err = newDesk(n); err != nil {
 		return n, err
 	}
 	if err = n.watch(cfg); err != nil {
@@ -210,7 +218,9 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		return cfg.Problem("paper.fonts", err.Error())
 	}
 	options := api.Options{
-		Node: n.Node, Operator: n.Node, Dealer: n.Node, Announcer: n.Node, Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Node: n.Node, Operator: n.Node, Dealer: n.Node, Settler: n.Node, Happenings: n.Store, Announcer: n.Node,
+		Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
+		Declarations: n.clearing, Decisions: n.clearing, Duties: n.clearing,
 		Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
 		Paper: func() paper.Options {
 			now := printed
@@ -262,6 +272,9 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		n.apiCredential.Store(credential)
 		door.tls = apiTLS(&n.apiCredential)
 	}
+	if o.Users != nil {
+		users = o.Users(users)
+	}
 	door.serve(users, cfg.Limits.ReadTimeout, debugLog(o.Log.With("listener", "api")))
 	n.APIURL = door.url()
 
@@ -310,6 +323,7 @@ func (n *runningNode) start(ctx context.Context) {
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.notices.Run(run) })
+	n.running.Go(func() { n.clearing.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/internal/contract"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
 )
@@ -58,18 +60,48 @@ func startNodes(ts *testscript.TestScript, w *world, environ []string) {
 func (w *world) startNode(ts *testscript.TestScript, side pair.Side, environ ...string) *runningNode {
 	cfg, err := config.Load(side.ConfigFile, append(environ, anyPort...))
 	ts.Check(err)
+	held := &heldAPI{}
 	n, err := startNode(context.Background(), cfg, nodeOptions{
 		Now:     func() time.Time { return scriptTime },
+		Users:   held.around,
 		Observe: func(e exchange.Event) { w.steps.happened(side.ID+" "+e.Step, e.Detail) },
 	})
 	ts.Check(err)
-	ts.Defer(func() { ts.Check(n.Close()) })
+	ts.Defer(func() { ts.Check(errors.Join(n.Close(), held.complaints())) })
 	ts.Setenv(side.ID+"_URL", n.APIURL)
 	ts.Setenv(side.ID+"_ADMIN_URL", n.AdminURL)
 	key, err := os.ReadFile(side.KeyFile("operator"))
 	ts.Check(err)
 	ts.Setenv(side.ID+"_OPERATOR_KEY", strings.TrimSpace(string(key)))
 	return n
+}
+
+// heldAPI holds what a node's API answers, and what it takes, to the OpenAPI document.
+type heldAPI struct {
+	mu    sync.Mutex
+	found []error
+}
+
+func (h *heldAPI) tell(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.found = append(h.found, err)
+}
+
+func (h *heldAPI) around(users http.Handler) http.Handler {
+	c, err := contract.Load()
+	if err != nil {
+		h.tell(err)
+		return users
+	}
+	return c.Hold(users, h.tell)
+}
+
+// complaints are what was not as the document says.
+func (h *heldAPI) complaints() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return errors.Join(h.found...)
 }
 
 // steps remembers what has happened.

@@ -65,7 +65,7 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	n.apiKeys.Replace(keys)
 	n.recipients.Store(&recipients)
 	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)
-	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, registry, notices.recipients, the forms of forms_dir, the codes of code_lists_dir"
+	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, registry, clearance, notices.recipients, the forms of forms_dir, the codes of code_lists_dir"
 	if credential != nil && n.started.Listeners.API.TLS() {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"

@@ -88,7 +88,31 @@ func (c *cli) run(ctx context.Context, args []string) int {
 
 func (c *cli) rootCommand() *cobra.Command {
 	root := group("ecogate", "Exchange electronic certificates of origin",
-		c.demoCommand(), c.serveCommand(), c.coCommand(), c.formCommand(), c.msgCommand(), c.xmlCommand(), c.cmsCommand(), c.partnerCommand(), c.agreementCommand(), c.proposalCommand(), c.issuerCommand(), c.noticeCommand(), c.subscriptionCommand(), c.pingCommand(), c.keyCommand(), c.certCommand(), c.cpaCommand(), c.configCommand(), c.apiCommand(), c.benchCommand(), c.versionCommand(), exitCodesCommand())
+		c.demoCommand(),
+		c.serveCommand(),
+		c.coCommand(),
+		c.declarationCommand(),
+		c.dutyCommand(),
+		c.formCommand(),
+		c.msgCommand(),
+		c.xmlCommand(),
+		c.cmsCommand(),
+		c.partnerCommand(),
+		c.agreementCommand(),
+		c.proposalCommand(),
+		c.issuerCommand(),
+		c.noticeCommand(),
+		c.subscriptionCommand(),
+		c.pingCommand(),
+		c.keyCommand(),
+		c.certCommand(),
+		c.cpaCommand(),
+		c.configCommand(),
+		c.apiCommand(),
+		c.benchCommand(),
+		c.versionCommand(),
+		exitCodesCommand(),
+	)
 	root.Long = rootHelp
 	root.SilenceErrors = true
 	root.SilenceUsage = true

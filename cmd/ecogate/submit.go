@@ -20,18 +20,23 @@ import (
 func (c *cli) coSubmit() *cobra.Command {
 	s := &submission{cli: c}
 	cmd := &cobra.Command{
-		Use:   "submit FILE --to PARTNER [--from FORMAT] [--attach FILE]...",
+		Use:   "submit FILE --to PARTNER [--from FORMAT] [--attach FILE]... [--backfill REASON]",
 		Short: "Hand issued certificates to the node for delivery",
 		Long: "Hand issued certificates to the node, which signs them and delivers them to PARTNER. FILE is a certificate in JSON (- reads\n" +
 			"standard input), or in the JSON of UN/CEFACT, or a spreadsheet (XLSX, CSV) with any number of certificates: its extension tells\n" +
 			"(.json, .uncefact.json, .xlsx, .csv), or --from. \"co template\" writes a spreadsheet to fill. A spreadsheet with a fault is refused\n" +
 			"as a whole, with every cell that is wrong; of one that can be read each certificate is submitted for itself.\n" +
 			"Submitting the same certificate again, with the same attachments, is harmless: it is sent once.\n" +
-			"Files given with --attach travel with a certificate in JSON under their names; the media type follows from the extension.",
+			"Files given with --attach travel with a certificate in JSON under their names; the media type follows from the extension.\n" +
+			"With --backfill it is marked as one that was issued on paper while the system was down: the importing side matches it with\n" +
+			"declarations that were cleared on guarantee under the paper's number.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if s.partner == "" {
 				return &usageError{text: "--to PARTNER is missing", command: cmd.CommandPath()}
+			}
+			if s.paper.Number != "" && s.paper.Reason == "" {
+				return &usageError{text: "--paper-number goes with --backfill", command: cmd.CommandPath()}
 			}
 			return s.run(cmd.Context(), args[0])
 		},
@@ -39,6 +44,8 @@ func (c *cli) coSubmit() *cobra.Command {
 	cmd.Flags().StringVar(&s.partner, "to", "", "`partner` to deliver to")
 	cmd.Flags().Var(&s.from, "from", "`format` of FILE: json, uncefact, xlsx or csv")
 	cmd.Flags().StringArrayVar(&s.attach, "attach", nil, "`file` to send with it, such as an invoice; may be given again")
+	cmd.Flags().StringVar(&s.paper.Reason, "backfill", "", "`reason` why it was issued on paper, of one that is handed in after an outage")
+	cmd.Flags().StringVar(&s.paper.Number, "paper-number", "", "with --backfill, the `number` of the paper if it is not the certificate's")
 	return cmd
 }
 
@@ -48,6 +55,15 @@ type submission struct {
 	partner string
 	from    fileFormat
 	attach  []string
+	paper   eco.PaperIssue
+}
+
+// marking is the client whose submissions bear the mark of an outage if there was one.
+func (s *submission) marking(client *api.Client) *api.Client {
+	if s.paper.Reason == "" {
+		return client
+	}
+	return client.Backfill(s.paper)
 }
 
 // run leaves reading to the node in any case: its forms count, and its version of the JSON form.
@@ -81,7 +97,7 @@ func (s *submission) submitOne(ctx context.Context, file string, data []byte) er
 		return err
 	}
 	defer cancel()
-	taken, err := client.Submit(ctx, s.partner, certificate, attachments.list...)
+	taken, err := s.marking(client).Submit(ctx, s.partner, certificate, attachments.list...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", inputName(file), err)
 	}
@@ -110,7 +126,7 @@ func (s *submission) submitFile(ctx context.Context, file string, format intake.
 		return err
 	}
 	defer cancel()
-	answer, err := client.SubmitFile(ctx, s.partner, format, data)
+	answer, err := s.marking(client).SubmitFile(ctx, s.partner, format, data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", inputName(file), err)
 	}

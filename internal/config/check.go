@@ -45,6 +45,7 @@ func (l *loader) check(c Config) {
 	l.listeners(c)
 	l.apiKeys(c.APIKeys)
 	l.delivery(c)
+	l.clearance(c)
 	l.intake(c)
 	l.limits(c)
 	l.notices(c)
@@ -225,6 +226,15 @@ func (l *loader) delivery(c Config) {
 		l.rules(rule{p.Concurrency > d.Workers, fmt.Sprintf("partners[%d].concurrency", i),
 			fmt.Sprintf("%d is more than delivery.workers (%d)", p.Concurrency, d.Workers)})
 	}
+}
+
+func (l *loader) clearance(c Config) {
+	l.rules(
+		rule{c.Clearance.Reservation < time.Hour, "clearance.reservation", "must be at least 1h"},
+		rule{c.Clearance.WarnDays < 0 || c.Clearance.WarnDays > 365, "clearance.warn_days", fmt.Sprintf("%d is not between 0 and 365", c.Clearance.WarnDays)},
+		rule{c.Clearance.EscalateTo != "officer" && c.Clearance.EscalateTo != "operator", "clearance.escalate_to", fmt.Sprintf("%q is neither officer nor operator", c.Clearance.EscalateTo)},
+	)
+	l.customsSystem(c.Clearance.CustomsSystem)
 }
 
 // maxTransfer is how long the largest message may take at the least rate. Beyond it the time that is added to timeouts

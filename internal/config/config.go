@@ -41,6 +41,7 @@ type Config struct {
 	Limits     Limits                     `yaml:"limits"`
 	Paper      Paper                      `yaml:"paper"`
 	Changes    Changes                    `yaml:"registry"`
+	Clearance  Clearance                  `yaml:"clearance"`
 	Notices    Notices                    `yaml:"notices"`
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
@@ -247,6 +248,19 @@ type Changes struct {
 	PKCS11Modules []string `yaml:"pkcs11_modules" path:"true"`
 }
 
+// Clearance is about import declarations that cite received certificates. It is read again on SIGHUP, but for CustomsSystem.
+type Clearance struct {
+	// Reservation is how long what a declaration claims is kept for it before it lapses.
+	Reservation time.Duration `yaml:"reservation"`
+	// SecondOfficer has each decision wait until another API key with RoleOfficer confirms it.
+	SecondOfficer bool `yaml:"second_officer"`
+	// WarnDays is how many days before its last one the owner of a duty is warned; EscalateTo is the role that is told of one that is over.
+	WarnDays   int    `yaml:"warn_days"`
+	EscalateTo string `yaml:"escalate_to"`
+	// CustomsSystem is where declarations go with their certificates.
+	CustomsSystem CustomsSystem `yaml:"customs_system"`
+}
+
 // Paper is how certificates look as PDF.
 type Paper struct {
 	// Fonts are TrueType fonts, tried in their order, for names that the built-in font cannot print.
@@ -286,7 +300,8 @@ func Default() Config {
 			ConnectTimeout: 10 * time.Second, ResponseTimeout: time.Minute, ResponseMaxBytes: 1 << 20, BackoffMax: time.Hour,
 			BreakerFailures: 5, BreakerPause: 30 * time.Second, MinRate: 64 << 10,
 		},
-		Intake: Intake{Poll: 2 * time.Second, Settle: 5 * time.Second},
+		Clearance: Clearance{Reservation: 30 * 24 * time.Hour, WarnDays: 7, EscalateTo: "operator", CustomsSystem: defaultCustoms()},
+		Intake:    Intake{Poll: 2 * time.Second, Settle: 5 * time.Second},
 		Limits: Limits{
 			BodyBytes: 25 << 20, Parts: 100, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, SpillBytes: 1 << 20,
 			ReadTimeout: time.Minute, MinRate: 64 << 10,

@@ -91,7 +91,7 @@ func (c Config) Warnings() []Problem {
 	var out []Problem
 	seen := map[string]bool{}
 	c.files(func(key, path string) {
-		if filepath.Ext(key) != ".key_file" || seen[path] {
+		if ext := filepath.Ext(key); ext != ".key_file" && ext != ".password_file" || seen[path] {
 			return
 		}
 		seen[path] = true

@@ -292,6 +292,9 @@ func (t *transaction) hold(c *certificateRecord, document blob, m *exchange.Mess
 	held := heldUnder(t.tx, exchange.Inbound, c.Key)
 	for seq, content := range held {
 		if content == c.Content {
+			if stands, err := t.stands(held, seq); err != nil || stands {
+				return 0, err
+			}
 			return seq, t.confirm(seq, c, document, m)
 		}
 	}
@@ -314,9 +317,33 @@ func (t *transaction) hold(c *certificateRecord, document blob, m *exchange.Mess
 		return record.Seq, err
 	}
 	return record.Seq, t.audit([]exchange.AuditEntry{{
-		At: m.Created, Actor: record.Partner, Event: "certificate.conflict", Subject: keyText(record.Key),
+		At: m.Created, Actor: record.Partner, Event: "certificate.conflict", Subject: record.Key.String(),
 		Detail: fmt.Sprintf("message %q brought other content under the same key", record.Message),
 	}})
+}
+
+// stands reports whether a certificate is refused while another one of those held under its key counts: an officer decided so, and that it
+// comes again is no news, so that the message moves none.
+func (t *transaction) stands(held map[uint64]string, seq uint64) (bool, error) {
+	state := func(seq uint64) (exchange.CertificateState, error) {
+		var c certificateRecord
+		err := load(t.tx, bucketCertificates, seq, &c)
+		return c.State, err
+	}
+	own, err := state(seq)
+	if err != nil || own != exchange.CertificateRefused {
+		return false, err
+	}
+	for other := range held {
+		s, err := state(other)
+		if err != nil {
+			return false, err
+		}
+		if s != exchange.CertificateRefused && s != exchange.CertificateReplaced {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // confirm takes a certificate that is held. One that is refused, or that waits while m does not, is from now on the one that m

@@ -236,6 +236,29 @@ func acceptCertificatesInConflict(s *suite) {
 	}
 }
 
+func acceptRefusedAgainInConflict(s *suite) {
+	s.accept(imports("m1@th", "TH", "T1", "a"))
+	s.accept(imports("m2@th", "TH", "T1", "b"))
+	var changes []exchange.Change
+	for _, c := range s.certificates(exchange.CertificateQuery{Reference: "T1"}) { // an officer decides that the second one holds
+		to := map[string]exchange.CertificateState{"m1@th": exchange.CertificateRefused, "m2@th": exchange.CertificateAvailable}[c.Message]
+		changes = append(changes, changing(c, to, 1))
+	}
+	if err := s.Change(s.Context(), changes, nil); err != nil {
+		s.Fatal(err)
+	}
+	settled := []exchange.CertificateState{exchange.CertificateRefused, exchange.CertificateAvailable}
+	for i, content := range []string{"a", "b", "a"} {
+		if r := s.accept(imports(fmt.Sprintf("m%d@th", 3+i), "TH", "T1", content))[0]; !r.Fresh {
+			s.Errorf("result %+v", r)
+		}
+		same(s, "after content "+content+" again", s.states("T1"), settled)
+	}
+	s.accept(inOrder(imports("m6@th", "TH", "T1", "a"), "c", 1))
+	s.accept(inOrder(inbound("m7@th", "TH", "x"), "c", 0))
+	same(s, "after it came in its turn", s.states("T1"), settled)
+}
+
 func acceptSettles(s *suite) {
 	released, receipted, failed := exchange.CertificateReleased, exchange.CertificateReceipted, exchange.CertificateFailed
 	cases := []struct {

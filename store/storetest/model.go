@@ -316,6 +316,12 @@ func (m *model) hold(c exchange.Certificate, waits bool) uint64 {
 	held := m.under(exchange.Inbound, c.Key)
 	for _, h := range held {
 		if h.Content == c.Content {
+			counts := func(o *exchange.Certificate) bool {
+				return o.State != exchange.CertificateRefused && o.State != exchange.CertificateReplaced
+			}
+			if h.State == exchange.CertificateRefused && slices.ContainsFunc(held, counts) {
+				return 0
+			}
 			if h.State == exchange.CertificateRefused || h.State == exchange.CertificateReceived && !waits {
 				life := c.Dealings.Life
 				c.Seq, c.Revision, c.Dealings = h.Seq, h.Revision, h.Dealings

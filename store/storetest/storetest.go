@@ -65,6 +65,7 @@ var contract = []struct {
 	{"AcceptTogetherIsFreshOnce", acceptTogetherIsFreshOnce},
 	{"AcceptCertificateIsConfirmedAgain", acceptCertificateIsConfirmedAgain},
 	{"AcceptCertificatesInConflict", acceptCertificatesInConflict},
+	{"AcceptRefusedAgainInConflict", acceptRefusedAgainInConflict},
 	{"AcceptCertificateOfATestIsAnother", acceptCertificateOfATestIsAnother},
 	{"AcceptSettles", acceptSettles},
 	{"AcceptRefusalOfWhatWasTaken", acceptRefusalOfWhatWasTaken},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/internal/comments"
 )
 
 // id names the schema. It is a name and no address: each node serves the schema under its own.
@@ -46,7 +47,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 
 // generate makes the schema. The folder holds the source of package eco.
 func generate(folder string) ([]byte, error) {
-	told, err := readSource(folder)
+	told, err := comments.Read(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func generate(folder string) ([]byte, error) {
 
 // generator walks the types of a certificate; each struct but the first becomes a definition.
 type generator struct {
-	source source
+	source comments.Source
 	defs   object
 	done   map[string]bool
 }
@@ -88,7 +89,7 @@ func (g *generator) object(t reflect.Type) object {
 			continue
 		}
 		schema := g.of(field.Type, field.Name)
-		if text := g.source.field(t.Name(), field.Name); text != "" {
+		if text := g.source.Fields[t.Name()][field.Name]; text != "" {
 			schema = append(object{{"description", inJSON(t, text)}}, schema...)
 		}
 		properties = append(properties, member{name, schema})
@@ -97,7 +98,7 @@ func (g *generator) object(t reflect.Type) object {
 		}
 	}
 	out := object{{"type", "object"}}
-	if text := g.source.types[t.Name()]; text != "" {
+	if text := g.source.Types[t.Name()]; text != "" {
 		out = append(object{{"description", text}}, out...)
 	}
 	out = append(out, member{"properties", properties})
@@ -180,7 +181,7 @@ var closed = map[string]bool{"DocumentStatus": true, "Relation": true}
 
 func (g *generator) text(t reflect.Type, field string) object {
 	out := object{{"type", "string"}}
-	values := g.source.values[t.Name()]
+	values := g.source.Values[t.Name()]
 	switch {
 	case closed[t.Name()] && len(values) > 0:
 		return append(out, member{"enum", values})

@@ -1,6 +1,8 @@
-package main
+// Package comments reads what the comments and constants in the source of a package tell, for descriptions of its types elsewhere.
+package comments
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -10,17 +12,16 @@ import (
 	"strings"
 )
 
-// source is what the comments and constants of a package tell.
-type source struct {
-	types  map[string]string            // type -> its comment
-	fields map[string]map[string]string // type -> field -> its comment
-	values map[string][]string          // type -> its constants of text, in the order of the source
+// Source is that of a package, without its tests. Comments are on one line.
+type Source struct {
+	Types  map[string]string            // type -> its comment
+	Fields map[string]map[string]string // type -> field -> its comment
+	Values map[string][]string          // type -> its constants of text, in the order of the source
 }
 
-func (s source) field(typ, field string) string { return s.fields[typ][field] }
-
-func readSource(folder string) (source, error) {
-	s := source{types: map[string]string{}, fields: map[string]map[string]string{}, values: map[string][]string{}}
+// Read reads the Go files in a folder.
+func Read(folder string) (Source, error) {
+	s := Source{Types: map[string]string{}, Fields: map[string]map[string]string{}, Values: map[string][]string{}}
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		return s, err
@@ -45,13 +46,13 @@ func readSource(folder string) (source, error) {
 	return s, nil
 }
 
-func (s source) declared(d *ast.GenDecl) {
+func (s Source) declared(d *ast.GenDecl) {
 	for _, spec := range d.Specs {
 		switch spec := spec.(type) {
 		case *ast.TypeSpec:
-			s.types[spec.Name.Name] = sentence(d.Doc)
+			s.Types[spec.Name.Name] = sentence(cmp.Or(spec.Doc, d.Doc))
 			if t, ok := spec.Type.(*ast.StructType); ok {
-				s.fields[spec.Name.Name] = fieldComments(t)
+				s.Fields[spec.Name.Name] = fieldComments(t)
 			}
 		case *ast.ValueSpec:
 			typ, ok := spec.Type.(*ast.Ident)
@@ -60,7 +61,7 @@ func (s source) declared(d *ast.GenDecl) {
 			}
 			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
 				if value, err := strconv.Unquote(literal.Value); err == nil {
-					s.values[typ.Name] = append(s.values[typ.Name], value)
+					s.Values[typ.Name] = append(s.Values[typ.Name], value)
 				}
 			}
 		}

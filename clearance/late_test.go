@@ -1,0 +1,238 @@
+package clearance_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/exchange"
+)
+
+func (w *world) declaration(number string) clearance.Lodgement {
+	w.Helper()
+	l, err := w.Declaration(w.Context(), officer, number)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return l
+}
+
+// guaranteed is a declaration on guarantee.
+func guaranteed(c eco.Certificate, number string, items ...int) clearance.Declaration {
+	d := declaration(c, number, items...)
+	d.Guarantee = &clearance.Guarantee{Number: "G-77", Until: eco.DateOf(noon).AddDays(90)}
+	return d
+}
+
+func TestCertificateThatComesLateReleasesTheGuarantee(t *testing.T) {
+	w := newWorld(t)
+	c := certificate(t, "D1")
+	l := w.lodge(broker, guaranteed(c, "CX/26/1", 1, 2))
+	same(t, "state", l.State, clearance.LodgementOnGuarantee)
+	w.settle()
+	w.pass(40 * 24 * time.Hour)
+	w.settle()
+	same(t, "state after a reservation's time", w.declaration("CX/26/1").State, clearance.LodgementOnGuarantee)
+	w.receive(c)
+	w.settle()
+	l = w.declaration("CX/26/1")
+	same(t, "state", l.State, clearance.LodgementLodged)
+	same(t, "certificate", w.imported("D1").State, eco.StateCited)
+	same(t, "free", w.free("D1", 2), "0 C62")
+	if l.Release == nil || l.Release.Guarantee != "G-77" || l.Release.Outcome != clearance.OutcomeNone || len(l.Release.Certificates) != 1 {
+		t.Fatalf("release note %+v", l.Release)
+	}
+	if text := l.Release.Text(); !strings.Contains(text, "The guarantee can be released") || !strings.Contains(text, "D1 of 2026-") {
+		t.Error(text)
+	}
+	w.settle()
+	same(t, "matched once", w.declaration("CX/26/1").Revision, l.Revision)
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	same(t, "certificate", w.imported("D1").State, eco.StateUsedInPart)
+}
+
+func TestLateCertificateThatDiffersIsShown(t *testing.T) {
+	w := newWorld(t)
+	c := certificate(t, "D1")
+	d := guaranteed(c, "CX/26/1", 2)
+	d.Lines[0].Description = "BICYCLES"
+	w.lodge(broker, d)
+	w.receive(c)
+	w.settle()
+	l := w.declaration("CX/26/1")
+	same(t, "state", l.State, clearance.LodgementLodged)
+	if l.Release == nil || l.Release.Outcome != clearance.OutcomeMaterial || !strings.Contains(l.Release.Text(), "customs have to decide") {
+		t.Errorf("release note %+v", l.Release)
+	}
+}
+
+func TestLateCertificateThatDoesNotFitStaysAwaited(t *testing.T) {
+	w := newWorld(t)
+	first, other := certificate(t, "D1"), certificate(t, "D2")
+	d := guaranteed(first, "CX/26/1", 2)
+	line := guaranteed(other, "", 1).Lines[0]
+	line.Number = 2
+	d.Lines = append(d.Lines, line)
+	w.lodge(broker, d)
+	w.receive(first)
+	w.settle()
+	l := w.declaration("CX/26/1")
+	same(t, "first claim", l.Claims[0].Standing, clearance.StandingReserved)
+	same(t, "second claim", l.Claims[1].Standing, clearance.StandingAwaited)
+	same(t, "state", l.State, clearance.LodgementOnGuarantee)
+	if l.Release != nil {
+		t.Error("a release note although one is missing")
+	}
+	w.receive(other, func(r *exchange.Certificate) { r.State = exchange.CertificateCancelled })
+	w.settle()
+	l = w.declaration("CX/26/1")
+	same(t, "second claim", l.Claims[1].Standing, clearance.StandingAwaited)
+	if n := len(l.Findings); n == 0 || l.Findings[n-1].Code != eco.ReasonWithdrawn {
+		t.Errorf("findings %+v", l.Findings)
+	}
+	again := l.Revision
+	w.receive(certificate(t, "D3"))
+	w.settle()
+	same(t, "revision", w.declaration("CX/26/1").Revision, again)
+	// Customs deny what did not come, and accept the rest.
+	w.decide(officer, "CX/26/1", clearance.Ruling{Claim: 2, Verdict: clearance.VerdictDeny, Reasons: denying("C01", "cancelled")}, clearance.Ruling{Claim: 1, Verdict: clearance.VerdictAccept})
+	same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementDecided)
+}
+
+func TestBrokerCitesOnlyWhatHeMaySee(t *testing.T) {
+	mandated := false
+	w := newWorld(t, func(o *clearance.Options) {
+		o.Sees = func(_ context.Context, key string, _ clearance.Imported) (bool, error) {
+			return mandated && key == broker.Name, nil
+		}
+	})
+	c := certificate(t, "D1")
+	w.receive(c)
+	refusal := func(d clearance.Declaration) string {
+		_, _, err := w.Lodge(t.Context(), broker, d, nil)
+		return listed(err)
+	}
+	there := refusal(declaration(c, "CX/26/1", 2))
+	missing := c
+	missing.Reference = "D2"
+	if notThere := refusal(declaration(missing, "CX/26/1", 2)); there == "" || strings.ReplaceAll(notThere, "D2", "D1") != there {
+		t.Errorf("not his: %s\nnot there: %s", there, notThere)
+	}
+	w.lodge(broker, guaranteed(c, "CX/26/1", 2))
+	w.settle()
+	same(t, "before the mandate", w.declaration("CX/26/1").State, clearance.LodgementOnGuarantee)
+	w.lodge(customs, declaration(c, "CX/26/2", 1))
+	mandated = true
+	w.receive(c, func(r *exchange.Certificate) { r.Message = "again" }) // a copy
+	w.settle()
+	same(t, "after the mandate", w.declaration("CX/26/1").State, clearance.LodgementLodged)
+}
+
+func TestReservationLapses(t *testing.T) {
+	w := newWorld(t)
+	c := certificate(t, "D1")
+	w.receive(c)
+	w.lodge(broker, declaration(c, "CX/26/1", 1, 2))
+	w.decide(officer, "CX/26/1", clearance.Ruling{Claim: 1, Verdict: clearance.VerdictAccept})
+	w.lodge(broker, declaration(certificateWith(t, w, "D2"), "CX/26/2", 2))
+	w.pass(clearance.DefaultReservation - time.Second)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/2").State, clearance.LodgementLodged)
+	w.pass(time.Second)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/2").State, clearance.LodgementLapsed)
+	same(t, "free", w.free("D2", 2), "2400 C62")
+	same(t, "certificate", w.imported("D2").State, eco.StateAvailable)
+	// What was decided stays; the rest is free.
+	l := w.declaration("CX/26/1")
+	same(t, "state", l.State, clearance.LodgementDecided)
+	same(t, "free", w.free("D1", 2), "2400 C62")
+	same(t, "free", w.free("D1", 1), "0 KGM")
+	// It begins anew.
+	d := declaration(certificate(t, "D2"), "CX/26/2", 2)
+	l, err := w.Amend(t.Context(), broker, d, nil)
+	if err != nil || l.State != clearance.LodgementLodged || l.Version != 2 {
+		t.Errorf("%s, version %d, %v", l.State, l.Version, err)
+	}
+}
+
+func certificateWith(t testing.TB, w *world, reference string) eco.Certificate {
+	c := certificate(t, reference)
+	w.receive(c)
+	return c
+}
+
+func TestAmendmentMovesTheReservation(t *testing.T) {
+	w := newWorld(t)
+	first, other := certificateWith(t, w, "D1"), certificateWith(t, w, "D2")
+	w.lodge(broker, declaration(first, "CX/26/1", 2))
+	half := declaration(first, "cx 26 1", 2)
+	half.Lines[0].Quantity, half.Lines[0].GrossWeight, half.Lines[0].Packages = &eco.Measure{Value: "1200", Unit: "C62"}, nil, 0
+	l, err := w.Amend(t.Context(), broker, half, nil)
+	if err != nil || l.Version != 2 || l.Number != "CX/26/1" {
+		t.Fatalf("%+v, %v%s", l, err, listed(err))
+	}
+	same(t, "free", w.free("D1", 2), "1200 C62")
+	if l, err = w.Amend(t.Context(), broker, declaration(other, "CX/26/1", 2), nil); err != nil || l.Version != 3 {
+		t.Fatalf("version %d, %v", l.Version, err)
+	}
+	same(t, "free of the first", w.free("D1", 2), "2400 C62")
+	same(t, "first", w.imported("D1").State, eco.StateAvailable)
+	same(t, "other", w.imported("D2").State, eco.StateCited)
+	if l, err = w.Amend(t.Context(), broker, declaration(other, "CX/26/1", 2), nil); err != nil || l.Version != 3 {
+		t.Errorf("the same again: version %d, %v", l.Version, err)
+	}
+	// A refused amendment leaves everything.
+	bad := declaration(first, "CX/26/1", 2)
+	bad.Lines[0].HS = "010121"
+	var refused *clearance.RefusedError
+	if _, err = w.Amend(t.Context(), broker, bad, nil); !errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+	same(t, "other", w.free("D2", 2), "0 C62")
+	if _, err = w.Amend(t.Context(), clearance.Visitor{Name: "broker-2", Broker: true}, half, nil); !errors.Is(err, clearance.ErrNotFound) {
+		t.Errorf("another broker: %v", err)
+	}
+	if l, err = w.Amend(t.Context(), customs, half, nil); err != nil || l.Declarant != broker.Name {
+		t.Errorf("customs correct it: declarant %s, %v", l.Declarant, err)
+	}
+}
+
+func TestCancelledCertificateIsUsedByAnOfficersWordOnly(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.cancel("D1")
+	accept := clearance.Judgement{Rulings: []clearance.Ruling{{Verdict: clearance.VerdictAccept}}}
+	var illegal *eco.IllegalMove
+	if _, err := w.Decide(t.Context(), officer, "CX/26/1", accept); !errors.As(err, &illegal) || illegal.Code != eco.ReasonWithdrawn {
+		t.Errorf("accepted: %v", err)
+	}
+	other := certificateWith(t, w, "D2")
+	w.lodge(broker, declaration(other, "CX/26/2", 2))
+	w.cancel("D2")
+	l := w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictDeny, Reasons: denying("C07", "")})
+	same(t, "state", l.State, clearance.LodgementDecided)
+	same(t, "told", w.outcomes(), "")
+	// Goods that were cleared before the cancellation came count all the same, by an officer's word.
+	accept.Override = "CLEARED BEFORE IT WAS CANCELLED"
+	if l, err := w.Decide(t.Context(), officer, "CX/26/1", accept); err != nil || l.State != clearance.LodgementDecided {
+		t.Fatalf("%s, %v", l.State, err)
+	}
+	same(t, "told", w.outcomes(), "2 used-up 2400 C62")
+}
+
+func (w *world) cancel(reference string) {
+	w.Helper()
+	move, err := w.imported(reference).Moved(eco.Event{Kind: eco.EventCancel, At: noon, By: "PARTNER"})
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}}); err != nil {
+		w.Fatal(err)
+	}
+}
