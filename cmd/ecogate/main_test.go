@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -178,18 +177,6 @@ func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
-	}
-}
-
-// untilCommand waits for what a node does in a loop of its own, which reports no step.
-func untilCommand(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		err := ts.Exec("ecogate", args[1:]...)
-		if out := ts.ReadFile("stdout"); err == nil && strings.Contains(out, args[0]) {
-			return
-		} else if time.Now().After(end) {
-			ts.Fatalf("ecogate %s: %v\n%s", strings.Join(args[1:], " "), err, out)
-		}
 	}
 }
 
