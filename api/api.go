@@ -25,6 +25,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -70,6 +71,8 @@ type Options struct {
 	Happenings Happenings
 	// Announcer is asked about the change of credentials; nil has no paths for it.
 	Announcer Announcer
+	// Notices tell people what happened; without them there are no such paths.
+	Notices Notices
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
 	// Proposals are what waits for a second operator there; nil for nothing.
@@ -108,6 +111,13 @@ type Options struct {
 	TestPartner func(partner string) bool
 	// Revocation tells where revocations are learned from; nil for nowhere.
 	Revocation func() []revocation.SourceStatus
+	// Lookups says who may see which received certificates, and keeps mandates and watches. Without a desk brokers and importers find nothing, and
+	// the paths of these are left out.
+	Lookups *lookup.Desk
+	// CredentialOf tells of a partner's credential with a fingerprint in verification reports; nil tells nothing but the fingerprint.
+	CredentialOf func(partner, sha256 string) lookup.Credential
+	// MaxLines bounds the lines of one request for many look-ups, at each moment; nil means DefaultMaxLines.
+	MaxLines func() int
 	// Examiner answers what is asked about credentials. Nil leaves out those paths, and what is known of signers that were revoked.
 	Examiner Examiner
 	// MaxBody bounds a request's body in bytes; 0 means DefaultMaxBody. MaxAttachments is by how much a submission with attachments
@@ -195,6 +205,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MinRate == 0 {
 		o.MinRate = DefaultMinRate
+	}
+	if o.MaxLines == nil {
+		o.MaxLines = func() int { return DefaultMaxLines }
 	}
 	if o.Ready == nil {
 		o.Ready = storeAnswers(o.Store)

@@ -19,13 +19,25 @@ const auditedText = 1024
 // audit records who did what to what. The record is durable when audit returns nil; after an error the caller must not
 // answer with what was asked for.
 func (s *server) audit(c echo.Context, event, subject, detail string) error {
+	return s.recordAll(c, []exchange.AuditEntry{s.auditEntry(c, event, subject, detail)})
+}
+
+// auditEntry tells the log, and is what the audit log is to have.
+func (s *server) auditEntry(c echo.Context, event, subject, detail string) exchange.AuditEntry {
 	s.tell(c, event, subject, detail)
 	k := callOf(c)
 	// The correlation id leads from the record to the request in the log.
 	detail = strings.TrimSpace(fmt.Sprintf("role %s, correlation_id %s %s", k.key.Role, k.correlation, detail))
-	entry := exchange.AuditEntry{At: s.Now().UTC(), Actor: k.key.Name, Event: event, Subject: shortened(subject), Detail: shortened(detail)}
-	if err := s.Audit.Record(c.Request().Context(), []exchange.AuditEntry{entry}); err != nil {
-		return fmt.Errorf("%w: %s of %s: %w", problem(CodeUnavailable, ""), event, entry.Subject, err)
+	return exchange.AuditEntry{At: s.Now().UTC(), Actor: k.key.Name, Event: event, Subject: shortened(subject), Detail: shortened(detail)}
+}
+
+// recordAll is audit for several entries at once, all or none.
+func (s *server) recordAll(c echo.Context, entries []exchange.AuditEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := s.Audit.Record(c.Request().Context(), entries); err != nil {
+		return fmt.Errorf("%w: %s of %s: %w", problem(CodeUnavailable, ""), entries[0].Event, entries[0].Subject, err)
 	}
 	return nil
 }

@@ -51,12 +51,18 @@ func TestReadsAndRefusalsAreRecordedAndLogged(t *testing.T) {
 	long := strings.Repeat("x", 1023) + "é"
 	tests := []struct {
 		name, secret, method, target, event, subject, detail, body string
+		answered                                                   string // of a broker's look-up
 		node                                                       submitter
 	}{
-		{name: "look-up", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234", event: "certificate.looked_up", subject: "VN-KR 25/02/01234"},
-		{name: "look-up of what is not there", secret: brokerSecret, target: "certificates/NONE%2F1", event: "certificate.looked_up", subject: "NONE/1"},
-		{name: "look-up of a long reference", secret: brokerSecret, target: "certificates/" + long, event: "certificate.looked_up", subject: long[:1023] + "..."},
-		{name: "rendition", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234/pdf", event: "certificate.printed", subject: "VN-KR 25/02/01234"},
+		{name: "look-up", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234", event: "certificate.looked_up", subject: "VN-KR 25/02/01234",
+			answered: "party or mandate"},
+		{name: "look-up of what is not there", secret: brokerSecret, target: "certificates/NONE%2F1", event: "certificate.looked_up", subject: "NONE/1",
+			answered: "refused: not there"},
+		{name: "look-up of a long reference", secret: brokerSecret, target: "certificates/" + long, event: "certificate.looked_up", subject: long[:1023] + "...",
+			answered: "refused: not there"},
+		{name: "look-up by an officer", secret: officerSecret, target: "certificates/NONE%2F1", event: "certificate.looked_up", subject: "NONE/1"},
+		{name: "rendition", secret: brokerSecret, target: "certificates/VN-KR%2025%2F02%2F01234/pdf", event: "certificate.printed", subject: "VN-KR 25/02/01234",
+			answered: "party or mandate"},
 		{name: "document", secret: officerSecret, target: "documents/1", event: "document.read", subject: "1"},
 		{name: "list", secret: operatorSecret, target: "messages?partner=KR", event: "messages.listed", subject: "partner=KR"},
 		{name: "message", secret: operatorSecret, target: "messages/in@kr", event: "message.read", subject: "in@kr"},
@@ -88,9 +94,13 @@ func TestReadsAndRefusalsAreRecordedAndLogged(t *testing.T) {
 			}
 			f.request(test.secret, test.method, "/api/v1/"+test.target, body, "X-Correlation-Id", "case-7")
 			user := users[test.secret]
-			want := exchange.AuditEntry{At: now, Actor: user.name, Event: test.event, Subject: test.subject,
-				Detail: "role " + user.role + ", correlation_id case-7" + test.detail}
-			if got := f.recorded(before); !slices.Equal(got, []exchange.AuditEntry{want}) {
+			want := []exchange.AuditEntry{{At: now, Actor: user.name, Event: test.event, Subject: test.subject,
+				Detail: "role " + user.role + ", correlation_id case-7" + test.detail}}
+			if test.answered != "" {
+				want = append(want, exchange.AuditEntry{At: now, Actor: user.name, Event: "lookup.answered", Subject: test.subject,
+					Detail: want[0].Detail + " " + test.answered})
+			}
+			if got := f.recorded(before); !slices.Equal(got, want) {
 				t.Errorf("recorded %+v\nwant %+v", got, want)
 			}
 			log := f.log.take()

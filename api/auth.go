@@ -153,6 +153,23 @@ func (s *KeySet) key(secret string) (Key, bool) {
 	return found, known == 1
 }
 
+// Named is the key with a name. Its digest is left out.
+func (s *KeySet) Named(name string) (Key, bool) {
+	for _, k := range *s.current.Load() {
+		if k.Name == name {
+			k.Key.SHA256 = ""
+			return k.Key, true
+		}
+	}
+	return Key{}, false
+}
+
+// Parties are those of the key with a name; none if there is no such key.
+func (s *KeySet) Parties(name string) []eco.PartyName {
+	key, _ := s.Named(name)
+	return key.Parties
+}
+
 // allow lets only these roles pass.
 func (s *server) allow(roles ...Role) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

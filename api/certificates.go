@@ -17,6 +17,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -79,6 +80,9 @@ type Match struct {
 	Dealings *Dealings `json:"dealings,omitempty"`
 	// Deadlines are what either side still has to do about it, the earliest first.
 	Deadlines []Deadline `json:"deadlines,omitempty"`
+	// Verdict is what a received certificate is worth on the day that was asked about, Downloads where what belongs to it is.
+	Verdict   *lookup.Verdict `json:"verdict,omitempty"`
+	Downloads *Downloads      `json:"downloads,omitempty"`
 }
 
 // Deadline is a thing to do, and whether its last day was over at the instant of the answer.
@@ -139,8 +143,10 @@ func (s *server) certificateRoutes() []route {
 		query[string]("country", "Issuing country, two letters in any case."),
 		query[eco.FormCode]("form", "Code of the form."),
 	}
-	finders := slices.DeleteFunc(Roles(), func(r Role) bool { return r == RoleImporter })
-	byReference := append([]parameter{pathText("reference", "The certificate's number in any spelling; it may hold slashes.")}, seen...)
+	finders := Roles()
+	lookedUp := append(slices.Clone(seen), query[string]("invoice", "A second factor for brokers and importers: the number of an invoice that the certificate names."),
+		query[eco.Date]("on", "Day of the verdicts; today in UTC without it."))
+	byReference := append([]parameter{pathText("reference", "The certificate's number in any spelling; it may hold slashes.")}, lookedUp...)
 	return []route{
 		{
 			method: http.MethodPost, path: base + "/certificates", roles: []Role{RoleIssuer}, handle: s.submit,
@@ -184,7 +190,7 @@ func (s *server) certificateRoutes() []route {
 			method: http.MethodGet, path: base + "/certificates/{reference}", roles: finders, handle: s.lookup,
 			operation: operation{
 				id: "lookUpCertificates", tag: tagCertificates, summary: "The certificates that bear a reference, of those that the role sees",
-				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound},
+				lax: true, parameters: byReference, answers: []answer{answersJSON[Lookup](http.StatusOK, "At least one.")}, problems: []Code{CodeNotFound, CodeTooMany},
 			},
 		},
 		{
@@ -193,7 +199,18 @@ func (s *server) certificateRoutes() []route {
 				id: "printCertificate", tag: tagCertificates, summary: "A certificate on its form as PDF", lax: true,
 				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0)}, downloadHeaders()),
 				answers:    downloads(paper.MediaType, "The rendition.", HeaderFindings),
-				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong},
+				problems:   []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooLong, CodeTooMany},
+			},
+		},
+		{
+			method: http.MethodGet, path: base + "/certificates/{reference}" + suffixVerification, roles: finders, handle: s.verification,
+			operation: operation{
+				id: "verificationReport", tag: tagCertificates, summary: "What was verified of a received certificate, when and with which credentials", lax: true,
+				parameters: slices.Concat(byReference, []parameter{queryNumber("seq", "Number of the record.", 1, 0), query[string]("as", "json, or text.")}),
+				answers: []answer{
+					answersJSON[lookup.Report](http.StatusOK, "The report."), {status: http.StatusOK, media: echo.MIMETextPlain},
+				},
+				problems: []Code{CodeNotFound, CodeAmbiguous, CodeInConflict, CodeTooMany},
 			},
 		},
 		{
@@ -202,7 +219,7 @@ func (s *server) certificateRoutes() []route {
 				id: "readDocument", tag: tagCertificates, summary: "The signed UBL document of a certificate as it is stored",
 				parameters: append([]parameter{pathNumber("seq", "Number of the certificate's record.")}, downloadHeaders()...),
 				answers:    downloads(echo.MIMEApplicationXML, "The octets that the document's signature holds for."),
-				problems:   []Code{CodeNotFound, CodeInConflict, CodeDropped, CodeDamaged},
+				problems:   []Code{CodeNotFound, CodeInConflict, CodeDropped, CodeDamaged, CodeTooMany},
 			},
 		},
 	}
@@ -281,6 +298,10 @@ func (s *server) lookup(c echo.Context) error {
 	}
 	found, err := s.find(c, reference, "certificate.looked_up")
 	if err != nil {
+		return s.unknown(c, reference, err)
+	}
+	j, err := s.judge(c, c.QueryParam("on"))
+	if err != nil {
 		return err
 	}
 	answer := Lookup{Reference: reference, Checked: s.Now().UTC()}
@@ -291,6 +312,11 @@ func (s *server) lookup(c echo.Context) error {
 		m := match(certificate, callOf(c).key.Role)
 		if m.Certificate != nil {
 			m.Deadlines = deadlines(certificate, s.Forms(), answer.Checked)
+			if m.Direction == exchange.Inbound {
+				imported := importedOf(certificate)
+				verdict := j.verdict(imported)
+				m.Verdict, m.Downloads = &verdict, downloadsOf(imported.Seq, imported.Key)
+			}
 		}
 		answer.Matches = append(answer.Matches, m)
 	}
@@ -304,22 +330,28 @@ func (s *server) find(c echo.Context, reference, event string) ([]exchange.Certi
 	if err != nil {
 		return nil, err
 	}
+	role, absent := callOf(c).key.Role, "no certificate with this reference"
+	direction, seen := role.narrowed(direction)
+	empty := eco.NormaliseReference(reference) == "" // it would match everything
+	query := exchange.CertificateQuery{
+		Reference: reference, Direction: direction,
+		Country: strings.ToUpper(c.QueryParam("country")), Form: eco.FormCode(c.QueryParam("form")),
+	}
+	if role.restricted() && seen && !empty {
+		return s.shown(c, query, lookup.Question{Reference: reference, Invoice: c.QueryParam("invoice")}, event, reference, absent)
+	}
 	if err := s.audit(c, event, reference, ""); err != nil {
 		return nil, err
 	}
-	direction, seen := callOf(c).key.Role.narrowed(direction)
-	if !seen || eco.NormaliseReference(reference) == "" { // an empty reference would match everything
-		return nil, problem(CodeNotFound, "no certificate with this reference")
+	if !seen || empty {
+		return nil, problem(CodeNotFound, absent)
 	}
-	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{
-		Reference: reference, Direction: direction,
-		Country: strings.ToUpper(c.QueryParam("country")), Form: eco.FormCode(c.QueryParam("form")),
-	})
+	found, err := s.Store.Certificates(c.Request().Context(), query)
 	if err != nil {
 		return nil, fmt.Errorf("looking up %s: %w", reference, err)
 	}
 	if len(found) == 0 {
-		return nil, problem(CodeNotFound, "no certificate with this reference")
+		return nil, problem(CodeNotFound, absent)
 	}
 	return found, nil
 }
@@ -348,10 +380,10 @@ func usable(c exchange.Certificate) bool {
 	return c.Direction == exchange.Inbound && c.State == exchange.CertificateAvailable && c.Mode != partners.ModeTest && !c.Key.Test
 }
 
-// withheld keeps the content of certificates in conflict from brokers: none of the two may be used, and a signed document in hand
+// withheld keeps the content of certificates in conflict from brokers and importers: none of the two may be used, and a signed document in hand
 // invites use.
 func withheld(c exchange.Certificate, role Role) bool {
-	return role == RoleBroker && c.State == exchange.CertificateInConflict
+	return role.restricted() && c.State == exchange.CertificateInConflict
 }
 
 // document answers GET /documents/{seq} with the signed octets, and honours If-None-Match (RFC 9110 §13.1.2).
@@ -367,22 +399,35 @@ func (s *server) document(c echo.Context) error {
 	if err != nil || seq == 0 { // a query with number 0 would match everything
 		return problem(CodeNotFound, "no such document")
 	}
-	ctx := c.Request().Context()
-	if err := s.audit(c, "document.read", text, ""); err != nil {
-		return err
-	}
-	found, err := s.Store.Certificates(ctx, exchange.CertificateQuery{Seq: seq})
-	if err != nil {
-		return fmt.Errorf("finding document %d: %w", seq, err)
-	}
 	role := callOf(c).key.Role
-	if len(found) == 0 || !role.sees(found[0].Direction) {
-		return problem(CodeNotFound, "no such document")
+	found, err := s.bySeq(c, seq)
+	if err != nil {
+		return err
 	}
 	if withheld(found[0], role) {
 		return problem(CodeInConflict, "")
 	}
 	return s.serveRaw(c, found[0].Document, echo.MIMEApplicationXML, fmt.Sprintf("certificate-%d.xml", seq))
+}
+
+// bySeq gives the certificate with a number: one, if the reader may see it. It records the read of its document.
+func (s *server) bySeq(c echo.Context, seq uint64) ([]exchange.Certificate, error) {
+	const event, absent = "document.read", "no such document"
+	text, role := strconv.FormatUint(seq, 10), callOf(c).key.Role
+	if role.restricted() {
+		return s.shown(c, exchange.CertificateQuery{Seq: seq, Direction: exchange.Inbound}, lookup.Question{Seq: seq}, event, text, absent)
+	}
+	if err := s.audit(c, event, text, ""); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Certificates(c.Request().Context(), exchange.CertificateQuery{Seq: seq})
+	if err != nil {
+		return nil, fmt.Errorf("finding document %d: %w", seq, err)
+	}
+	if len(found) == 0 || !role.sees(found[0].Direction) {
+		return nil, problem(CodeNotFound, absent)
+	}
+	return found, nil
 }
 
 // serveRaw answers with stored bytes as they are, for download.

@@ -95,6 +95,9 @@ type LookupQuery struct {
 	Direction exchange.Direction
 	Country   string
 	Form      string
+	// Invoice is a second factor: the number of an invoice that the certificate names. On is the day of the verdicts; empty is today.
+	Invoice string
+	On      string
 }
 
 func (q LookupQuery) values() url.Values {
@@ -102,6 +105,8 @@ func (q LookupQuery) values() url.Values {
 	set(query, "direction", string(q.Direction))
 	set(query, "country", q.Country)
 	set(query, "form", q.Form)
+	set(query, "invoice", q.Invoice)
+	set(query, "on", q.On)
 	return query
 }
 

@@ -352,12 +352,13 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 // routes are all rows of the table but those of health, which have a listener of their own too.
 func (s *server) routes() []route {
 	return slices.Concat(
-		s.openAPIRoutes(), s.certificateRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(),
+		s.openAPIRoutes(), s.certificateRoutes(), s.searchRoutes(), s.watchRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(),
 		s.declarationRoutes(),
 		s.dutyRoutes(),
 		s.handoverRoutes(),
 		s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
+		s.noticeRoutes(),
 	)
 }
 
@@ -366,12 +367,14 @@ const (
 	tagCertificates = "Certificates"
 	tagBusiness     = "Business messages"
 	tagClearance    = "Declarations"
+	tagWatches      = "Watches and mandates"
 	tagMessages     = "Messages"
 	tagPartners     = "Partners"
 	tagIssuers      = "Issuing bodies"
 	tagCredentials  = "Credentials"
 	tagRegistry     = "Registry"
 	tagHandovers    = "Handovers"
+	tagNotices      = "Notices"
 	tagService      = "Service"
 )
 
@@ -381,6 +384,8 @@ var tags = openapi3.Tags{
 	{Name: tagBusiness, Description: "What is said of a certificate that is there, and asked about it."},
 	{Name: tagClearance, Description: "Import declarations that cite certificates, decisions about them, and what is to be done until when."},
 	{Name: tagHandovers, Description: "What the customs system gets of a declaration, and how it confirms that it has it."},
+	{Name: tagNotices, Description: "What people and systems are told by mail and webhook, and who is."},
+	{Name: tagWatches, Description: "What has not come yet, and who may see what is for an importer."},
 	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
 	{Name: tagPartners, Description: "Partners, and how deliveries to them stand."},
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},

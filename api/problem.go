@@ -12,6 +12,8 @@ import (
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -38,6 +40,8 @@ type Problem struct {
 	CorrelationID string `json:"correlation_id,omitempty"`
 	// Errors are the findings of a refused certificate, or what is wrong with an entry of the registry.
 	Errors []eco.Finding `json:"errors,omitempty"`
+	// Asked are the partners that were asked for an unknown reference, and what they said until now.
+	Asked []lookup.Asked `json:"asked,omitempty"`
 }
 
 // Code names a kind of problem.
@@ -84,6 +88,13 @@ const (
 	CodeListRefused       Code = "issuer_list_refused"
 	CodeNotOnHold         Code = "not_on_hold"
 	CodeChanged           Code = "changed_meanwhile"
+	CodeArrived           Code = "already_received"
+	CodeNotYours          Code = "not_your_party"
+	CodeInvalidMandate    Code = "invalid_mandate"
+	CodeInvalidRequest    Code = "invalid_request"
+	CodeMany              Code = "too_many_kept"
+	CodeTooMany           Code = "too_many_requests"
+	CodeNoKey             Code = "no_statements"
 	CodeSettled           Code = "handover_settled"
 	CodeOtherParcel       Code = "other_parcel"
 	CodeNotMade           Code = "parcel_not_made"
@@ -93,6 +104,11 @@ const (
 
 	CodeRefusedDeclaration Code = "declaration_refused"
 	CodeDecidedDeclaration Code = "declaration_decided"
+
+	CodeInvalidSubscription Code = "invalid_subscription"
+	CodeManySubscriptions   Code = "many_subscriptions"
+	CodeNotConfirmed        Code = "not_confirmed"
+	CodeMailNotSent         Code = "mail_not_sent"
 
 	CodeFaultyFile    Code = "faulty_file"
 	CodeNoAgreement   Code = "no_agreement"
@@ -130,6 +146,7 @@ var kinds = []kind{
 	{code: CodeForbidden, status: http.StatusForbidden, title: "The API key's role does not allow this"},
 	{code: CodeNotAuthorised, status: http.StatusForbidden, title: "The issuing body may not issue this form on this node", cause: exchange.ErrNotAuthorised, tell: true},
 	{code: CodeSameOperator, status: http.StatusForbidden, title: "Another operator has to decide about this proposal", cause: partners.ErrSameOperator, tell: true},
+	{code: CodeNotYours, status: http.StatusForbidden, title: "The party is none for whom the key stands", cause: lookup.ErrNotYours, tell: true},
 	{code: CodeSameOfficer, status: http.StatusForbidden, title: "Another officer has to decide", cause: clearance.ErrSameOfficer, tell: true},
 	{code: CodeNotFound, status: http.StatusNotFound, title: "Nothing was found here", cause: exchange.ErrNotFound},
 	{code: CodeNoPath, status: http.StatusNotFound, title: "This API has no such path"},
@@ -151,6 +168,8 @@ var kinds = []kind{
 	{code: CodeUnderway, status: http.StatusConflict, title: "The certificate is on its way to the partner", cause: exchange.ErrUnderway, tell: true},
 	{code: CodeNotOnHold, status: http.StatusConflict, title: "Nothing about the certificate's issuer is in doubt", cause: exchange.ErrNotOnHold, tell: true},
 	{code: CodeChanged, status: http.StatusConflict, title: "The certificate was changed meanwhile; look again", cause: exchange.ErrChanged},
+	{code: CodeArrived, status: http.StatusConflict, title: "The certificate has been received", cause: lookup.ErrArrived},
+	{code: CodeMany, status: http.StatusConflict, title: "No more of these are kept", cause: lookup.ErrMany, tell: true},
 	{code: CodeNotOpen, status: http.StatusConflict, title: "No such verification is open", cause: exchange.ErrNotOpen, tell: true},
 	{code: CodeNotNow, status: http.StatusConflict, title: "The credential's state does not allow this; nothing was changed", cause: partners.ErrNotNow, tell: true},
 	{code: CodeNothing, status: http.StatusConflict, title: "No own credential waits for its time", cause: announcement.ErrNothing},
@@ -158,6 +177,7 @@ var kinds = []kind{
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeSettled, status: http.StatusConflict, title: "The customs system has confirmed the handover already", cause: handover.ErrSettled, tell: true},
 	{code: CodeOtherParcel, status: http.StatusConflict, title: "The digest is not that of the parcel; nothing was confirmed", cause: handover.ErrOtherContent, tell: true},
+	{code: CodeManySubscriptions, status: http.StatusConflict, title: "The key has too many subscriptions", cause: notice.ErrManySubscriptions, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
@@ -173,14 +193,21 @@ var kinds = []kind{
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeNotMade, status: http.StatusUnprocessableEntity, title: "The parcel cannot be made"},
+	{code: CodeInvalidSubscription, status: http.StatusUnprocessableEntity, title: "The subscription or the notice cannot be as it is asked for", cause: notice.ErrInvalid, tell: true},
+	{code: CodeNotConfirmed, status: http.StatusUnprocessableEntity, title: "The subscription was not confirmed", cause: notice.ErrNotConfirmed, tell: true},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
 	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
+	{code: CodeInvalidMandate, status: http.StatusUnprocessableEntity, title: "The mandate cannot be given"},
+	{code: CodeInvalidRequest, status: http.StatusUnprocessableEntity, title: "What is asked for makes no sense", cause: lookup.ErrInvalid, tell: true},
+	{code: CodeNoKey, status: http.StatusUnprocessableEntity, title: "This node signs no statements", cause: lookup.ErrNoKey},
 	{code: CodeUnconditional, status: http.StatusPreconditionRequired, title: "The request does not say for which version it is meant"},
+	{code: CodeTooMany, status: http.StatusTooManyRequests, title: "The key asks too much; wait as long as Retry-After says"},
 	{code: CodeInternal, status: http.StatusInternalServerError, title: "The node met an internal error"},
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
 	{code: CodeNoAnswer, status: http.StatusBadGateway, title: "The partner gave no answer that could be used", cause: exchange.ErrNoAnswer, tell: true},
+	{code: CodeMailNotSent, status: http.StatusBadGateway, title: "The mail server did not take the mail", cause: notice.ErrNotSent, tell: true},
 	{code: CodeNoTimeStamp, status: http.StatusServiceUnavailable, title: "The time-stamp authority gave no time-stamp; nothing was queued", cause: exchange.ErrNoTimeStamp},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
 	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
@@ -254,6 +281,9 @@ func problemOf(err error) *Problem {
 	if errors.Is(err, issuerlist.ErrRefused) {
 		return problem(CodeListRefused, err.Error())
 	}
+	if errors.Is(err, lookup.ErrNotThere) {
+		return problem(CodeNotFound, "")
+	}
 	var wrong *partners.ConfigError
 	if errors.As(err, &wrong) {
 		return invalidEntry(wrong)
@@ -265,6 +295,9 @@ func problemOf(err error) *Problem {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return problem(CodeTooLarge, fmt.Sprintf("the limit is %d bytes", tooLarge.Limit))
+	}
+	if errors.Is(err, clearance.ErrNotFound) {
+		return problem(CodeNotFound, "")
 	}
 	for _, k := range kinds {
 		if k.cause == nil || !errors.Is(err, k.cause) {
@@ -315,7 +348,7 @@ func (s *server) writeProblem(err error, c echo.Context) {
 	call := callOf(c)
 	p.Instance = c.Request().URL.EscapedPath()
 	p.CorrelationID = call.correlation
-	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer { // that a partner is silent is no fault of this node
+	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer && p.Code != CodeMailNotSent { // that others are silent is no fault of this node
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "correlation_id", call.correlation, "actor", call.key.Name,
 			"path", p.Instance, "error", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 
@@ -31,29 +30,11 @@ const maxFindings = 20
 
 // rendition answers GET /certificates/{reference}/pdf with the one certificate that the query leaves, as PDF.
 func (s *server) rendition(c echo.Context) error {
-	path, err := param(c, "*")
-	if err != nil {
-		return err
-	}
-	reference := strings.TrimSuffix(path, suffixPDF)
-	var seq uint64
-	if text := c.QueryParam("seq"); text != "" {
-		if seq, err = strconv.ParseUint(text, 10, 64); err != nil || seq == 0 {
-			return problem(CodeParameter, fmt.Sprintf("seq %q is not the number of a record", text))
-		}
-	}
-	found, err := s.find(c, reference, "certificate.printed")
-	if err != nil {
-		return err
-	}
-	record, err := only(found, seq)
+	record, err := s.onlyOne(c, suffixPDF, "certificate.printed")
 	if err != nil {
 		return err
 	}
 	role := callOf(c).key.Role
-	if withheld(record, role) {
-		return problem(CodeInConflict, "")
-	}
 	var options paper.Options
 	if s.Paper != nil {
 		options = s.Paper()
@@ -63,7 +44,7 @@ func (s *server) rendition(c echo.Context) error {
 	var pdf bytes.Buffer
 	findings, err := paper.Render(&pdf, record.Data, options)
 	if err != nil {
-		return fmt.Errorf("printing %s: %w", reference, err)
+		return fmt.Errorf("printing %s: %w", record.Data.Reference, err)
 	}
 	if err := c.Request().Context().Err(); err != nil {
 		return err
@@ -100,7 +81,7 @@ func only(found []exchange.Certificate, seq uint64) (exchange.Certificate, error
 	return exchange.Certificate{}, problem(CodeAmbiguous, fmt.Sprintf("%d certificates bear this reference; name one with direction, country, form or seq", len(chosen)))
 }
 
-// overlays are what a rendition bears because of its record and its reader. What a broker takes home is never an original.
+// overlays are what a rendition bears because of its record and its reader. What a broker or an importer takes home is never an original.
 func (s *server) overlays(c exchange.Certificate, role Role) []paper.Overlay {
 	var overlays []paper.Overlay
 	switch eco.State(c.State) {
@@ -113,7 +94,7 @@ func (s *server) overlays(c exchange.Certificate, role Role) []paper.Overlay {
 	case eco.StateRefused:
 		overlays = append(overlays, paper.OverlayRefused)
 	}
-	if role == RoleBroker {
+	if role.restricted() {
 		overlays = append(overlays, paper.OverlayCopy)
 	}
 	switch {

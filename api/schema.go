@@ -14,6 +14,8 @@ import (
 
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -58,6 +60,8 @@ var enums = map[reflect.Type]enum{
 		eco.StandingUsedInPart, eco.StandingUsedUp, eco.StandingDenied, eco.StandingSuspended, eco.StandingCancelled, eco.StandingReplaced,
 		eco.StandingExpired, eco.StandingInConflict),
 
+	reflect.TypeFor[lookup.Filing](): enumOf("Filing", lookup.FilingNetworked, lookup.FilingParallel, lookup.FilingPaper),
+
 	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
 	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
 	reflect.TypeFor[handover.Verdict]():    enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
@@ -75,6 +79,11 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
 	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
 	reflect.TypeFor[dutyQuestion]():        enumOf("DutyQuestion", dutiesOpen, dutiesDone),
+	reflect.TypeFor[notice.Event]():        enumOf("NoticeEvent", noticeEvents()...),
+	reflect.TypeFor[notice.Audience]():     enumOf("NoticeAudience", notice.Audiences()...),
+	reflect.TypeFor[notice.State]():        enumOf("NoticeState", notice.States()...),
+	reflect.TypeFor[notice.Channel]():      enumOf("NoticeChannel", notice.Mail, notice.Webhook),
+	reflect.TypeFor[notice.Pace]():         enumOf("NoticePace", notice.Hourly, notice.Daily),
 
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
@@ -85,6 +94,14 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[announcement.Result]():    enumOf("AnnouncementResult", announcement.ResultStaged, announcement.ResultTold, announcement.ResultRefused),
 	reflect.TypeFor[revocation.Status]():      enumOf("RevocationStatus", revocation.Good, revocation.Revoked, revocation.Unknown),
 	reflect.TypeFor[intake.Format]():          enumOf("FileFormat", intake.Formats()...),
+}
+
+func noticeEvents() []notice.Event {
+	events := []notice.Event{notice.AddressConfirm, notice.TestNotice}
+	for _, r := range notice.Events() {
+		events = append(events, r.Event)
+	}
+	return events
 }
 
 func enumOf[T ~string](name string, values ...T) enum {
@@ -99,11 +116,26 @@ func enumOf[T ~string](name string, values ...T) enum {
 var names = map[reflect.Type]string{
 	reflect.TypeFor[health]():            "Health",
 	reflect.TypeFor[givenWhy]():          "Why",
+	reflect.TypeFor[givenCode]():         "ConfirmationCode",
+	reflect.TypeFor[givenAddress]():      "AddressToTest",
+	reflect.TypeFor[notice.Subscribed](): "Subscription",
+	reflect.TypeFor[notice.Facts]():      "NoticeFacts",
+	reflect.TypeFor[notice.Reason]():     "NoticeReason",
 	reflect.TypeFor[givenCPA]():          "PingRequest",
 	reflect.TypeFor[givenMessage]():      "MessageQuestion",
 	reflect.TypeFor[submissionRequest](): "SubmissionRequest",
 	reflect.TypeFor[Document]():          "SignedDocument",
 	reflect.TypeFor[Taken]():             "TakenCertificate",
+
+	reflect.TypeFor[lookup.Verdict]():    "CertificateVerdict",
+	reflect.TypeFor[lookup.Step]():       "CertificateStep",
+	reflect.TypeFor[lookup.Balance]():    "ItemBalance",
+	reflect.TypeFor[lookup.Asked]():      "AskedPartner",
+	reflect.TypeFor[lookup.Report]():     "VerificationReport",
+	reflect.TypeFor[lookup.Check]():      "VerificationCheck",
+	reflect.TypeFor[lookup.Credential](): "VerifyingCredential",
+	reflect.TypeFor[Found]():             "FoundCertificate",
+	reflect.TypeFor[Removed]():           "RemovedWatch",
 
 	reflect.TypeFor[exchange.Reason]():    "MessageReason",
 	reflect.TypeFor[exchange.Order]():     "MessageOrder",

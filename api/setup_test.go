@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -39,13 +40,19 @@ const (
 	customsSecret  = "customs-secret-7"
 )
 
+// ownParties are whom the broker stands for: the consignee of the test's certificates, unless a test says otherwise.
+var ownParties = []eco.PartyName{consignee}
+
+// consignee is that of the certificates that certificate makes.
+const consignee eco.PartyName = "NAME:RED RIVER INDUSTRIAL SUPPLY JSC"
+
 func keys() []api.Key {
 	return []api.Key{
 		{Name: "chamber", Role: api.RoleIssuer, SHA256: digest([]byte(issuerSecret))},
-		{Name: "forwarder", Role: api.RoleBroker, SHA256: digest([]byte(brokerSecret))},
+		{Name: "forwarder", Role: api.RoleBroker, SHA256: digest([]byte(brokerSecret)), Parties: ownParties},
 		{Name: "post-12", Role: api.RoleOfficer, SHA256: digest([]byte(officerSecret))},
 		{Name: "night-shift", Role: api.RoleOperator, SHA256: digest([]byte(operatorSecret))},
-		{Name: "trader", Role: api.RoleImporter, SHA256: digest([]byte(importerSecret))},
+		{Name: "trader", Role: api.RoleImporter, SHA256: digest([]byte(importerSecret)), Parties: ownParties},
 		{Name: "clearance", Role: api.RoleCustoms, SHA256: digest([]byte(customsSecret))},
 	}
 }
@@ -248,6 +255,7 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 		Node: submitter(accepting), Operator: new(operator), Dealer: new(dealer), Store: store, Audit: store, Keys: keySet(t, keys()), Now: func() time.Time { return now },
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)),
 	}
+	o.Lookups = desk(t, lookup.Options{Store: store, Parties: func(key string) []eco.PartyName { return o.Keys.Parties(key) }})
 	o.Handovers = handovers(t, store, nil)
 	if adjust != nil {
 		adjust(&o)
@@ -260,6 +268,22 @@ func serve(t *testing.T, adjust func(*api.Options)) *fixture {
 	f.server = httptest.NewServer(held(t, handler))
 	t.Cleanup(f.server.Close)
 	return f
+}
+
+// desk is one that waits for nothing.
+func desk(t *testing.T, o lookup.Options) *lookup.Desk {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = func() time.Time { return now }
+	}
+	if o.Wait == nil {
+		o.Wait = func(context.Context, time.Duration) {}
+	}
+	d, err := lookup.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // client returns a client with a user's key.

@@ -23,6 +23,7 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners/issuerlist"
@@ -175,6 +176,7 @@ func TestAPIReferenceTellsOfEveryMember(t *testing.T) {
 		reflect.TypeFor[clearance.Lodgement](), reflect.TypeFor[clearance.DeclarationPage](), reflect.TypeFor[clearance.Duty](),
 		reflect.TypeFor[api.Sent](), reflect.TypeFor[api.OpenVerification](), reflect.TypeFor[exchange.CertificateStatus](),
 		reflect.TypeFor[exchange.HeldCredential](), reflect.TypeFor[api.AffectedPage](), reflect.TypeFor[api.CredentialCheck](),
+		reflect.TypeFor[notice.SubscriptionRequest](), reflect.TypeFor[notice.Subscribed](), reflect.TypeFor[api.NoticePage](), reflect.TypeFor[api.TestedAddress](),
 		reflect.TypeFor[exchange.Announced](), reflect.TypeFor[exchange.Taken](), reflect.TypeFor[exchange.Trial](),
 		reflect.TypeFor[api.HandoverPage](), reflect.TypeFor[handover.Confirmation](),
 	}

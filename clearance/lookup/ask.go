@@ -110,7 +110,7 @@ func (d *Desk) askOne(ctx context.Context, q question) (*Asked, error) {
 	if err != nil && !errors.Is(err, ErrNotThere) {
 		return nil, fmt.Errorf("question %q: %w", q.id, err)
 	}
-	if there && now.Sub(before.At) < d.Rules.AskAgain {
+	if there && now.Sub(before.At) < d.rules().AskAgain {
 		return &before, nil
 	}
 	if len(d.questions) == cap(d.questions) {
@@ -123,7 +123,7 @@ func (d *Desk) askOne(ctx context.Context, q question) (*Asked, error) {
 	if docket, err = docket.With(asked); err != nil {
 		return nil, err
 	}
-	docket.Due = now.Add(max(d.Rules.AskAgain, keptQuestion))
+	docket.Due = now.Add(max(d.rules().AskAgain, keptQuestion))
 	switch err := d.Store.File(ctx, clearance.Batch{Dockets: []clearance.Docket{docket}}); {
 	case errors.Is(err, clearance.ErrChanged): // another one asks
 		return &asked, nil
@@ -153,7 +153,7 @@ func (d *Desk) put(ctx context.Context) {
 }
 
 func (d *Desk) putOne(ctx context.Context, q question) {
-	waited, cancel := context.WithTimeout(ctx, d.Rules.AskWait)
+	waited, cancel := context.WithTimeout(ctx, d.rules().AskWait)
 	report, err := d.Ask(waited, q.actor, q.partner, q.about)
 	cancel()
 	if err != nil && ctx.Err() == nil {

@@ -77,7 +77,7 @@ func (d *Desk) proven(ctx context.Context, key string, q Question) ([]uint64, er
 func (d *Desk) Keep(ctx context.Context, r Reader, reference string, s Seen) error {
 	for _, seq := range s.Proven {
 		now := d.Now().UTC()
-		proof := Proof{Broker: r.Name, Seq: seq, At: now, Until: now.Add(d.Rules.ProofKept)}
+		proof := Proof{Broker: r.Name, Seq: seq, At: now, Until: now.Add(d.rules().ProofKept)}
 		err := again(func() error {
 			docket, err := fresh(KindProof, provenSeq(r.Name, seq), proof, provenSeq(r.Name, seq), provenBy(r.Name, reference))
 			if err != nil {

@@ -9,27 +9,27 @@ import (
 
 // limits are the rates of each key. There are no more than there are API keys.
 type limits struct {
-	mu    sync.Mutex
-	rules Rules
-	keys  map[string]*keyLimits
+	mu   sync.Mutex
+	keys map[string]*keyLimits
 }
 
 type keyLimits struct {
+	rules             Rules // that the two were made of
 	lookups, failures *rate.Limiter
 	// toldAt is when a refusal was last told.
 	toldAt time.Time
 }
 
-func newLimits(r Rules) limits { return limits{rules: r, keys: make(map[string]*keyLimits)} }
-
-func (l *limits) of(key string) *keyLimits {
+// of gives the rates of a key. When the rules have changed they begin anew.
+func (l *limits) of(key string, r Rules) *keyLimits {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.keys[key]
-	if k == nil {
+	if k == nil || k.rules.PerMinute != r.PerMinute || k.rules.FailuresPerHour != r.FailuresPerHour {
 		k = &keyLimits{
-			lookups:  rate.NewLimiter(rate.Limit(float64(l.rules.PerMinute)/60), l.rules.PerMinute),
-			failures: rate.NewLimiter(rate.Limit(float64(l.rules.FailuresPerHour)/3600), l.rules.FailuresPerHour),
+			rules:    r,
+			lookups:  rate.NewLimiter(rate.Limit(float64(r.PerMinute)/60), r.PerMinute),
+			failures: rate.NewLimiter(rate.Limit(float64(r.FailuresPerHour)/3600), r.FailuresPerHour),
 		}
 		l.keys[key] = k
 	}
@@ -52,7 +52,7 @@ func (a Admission) Failed(failed bool) {
 
 // Admit lets a key make a look-up, with a second factor or without, or says how long it has to wait.
 func (d *Desk) Admit(key string, factor bool) (a Admission, wait time.Duration) {
-	k, now := d.limits.of(key), d.Now()
+	k, now := d.limits.of(key, d.rules()), d.Now()
 	a.at = now
 	if wait = take(k.lookups, now).wait; wait > 0 {
 		return a, wait
@@ -84,7 +84,7 @@ const refusalTold = time.Minute
 
 // Tell reports whether the audit log should have an entry about a refusal by Admit: one for each key and minute.
 func (d *Desk) Tell(key string) bool {
-	k, now := d.limits.of(key), d.Now()
+	k, now := d.limits.of(key, d.rules()), d.Now()
 	d.limits.mu.Lock()
 	defer d.limits.mu.Unlock()
 	if !k.toldAt.IsZero() && now.Sub(k.toldAt) < refusalTold {

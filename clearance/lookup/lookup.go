@@ -118,8 +118,8 @@ type Options struct {
 	Sign func(content []byte, at time.Time) ([]byte, error)
 	// Node names this node in statements.
 	Node string
-	// Rules are the figures.
-	Rules Rules
+	// Rules are the figures, at each moment; nil is DefaultRules.
+	Rules func() Rules
 	// Poll is the longest wait for what comes into the audit log; 0 means a second.
 	Poll time.Duration
 	// Log gets what an operator should know; nil discards.
@@ -150,8 +150,10 @@ func New(o Options) (*Desk, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.Rules = o.Rules.withDefaults()
-	return &Desk{Options: o, limits: newLimits(o.Rules), questions: make(chan question, maxQuestions)}, nil
+	if o.Rules == nil {
+		o.Rules = DefaultRules
+	}
+	return &Desk{Options: o, limits: limits{keys: make(map[string]*keyLimits)}, questions: make(chan question, maxQuestions)}, nil
 }
 
 func wait(ctx context.Context, d time.Duration) {
@@ -163,9 +165,12 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+func (d *Desk) rules() Rules { return d.Rules().withDefaults() }
+
 // Pad returns when the floor for n look-ups since an instant is over: the first has Rules.Floor, each further one a tenth of it.
 func (d *Desk) Pad(ctx context.Context, began time.Time, n int) {
-	floor := d.Rules.Floor + time.Duration(max(n-1, 0))*d.Rules.Floor/10
+	floor := d.rules().Floor
+	floor += time.Duration(max(n-1, 0)) * floor / 10
 	if rest := floor - d.Now().Sub(began); rest > 0 {
 		d.Wait(ctx, rest)
 	}

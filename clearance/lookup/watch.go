@@ -43,7 +43,7 @@ const closedKept = 30 * 24 * time.Hour
 func (d *Desk) Watch(ctx context.Context, r Reader, w Watch) (Watch, error) {
 	now := d.Now().UTC()
 	if w.Until.IsZero() {
-		w.Until = now.Add(d.Rules.WatchKept)
+		w.Until = now.Add(d.rules().WatchKept)
 	}
 	switch {
 	case eco.NormaliseReference(w.Reference) == "":
@@ -67,7 +67,7 @@ func (d *Desk) Watch(ctx context.Context, r Reader, w Watch) (Watch, error) {
 	if err != nil {
 		return Watch{}, fmt.Errorf("watches of %s: %w", r.Name, err)
 	}
-	if open >= d.Rules.Watches {
+	if open >= d.rules().Watches {
 		return Watch{}, fmt.Errorf("%w: %s has %d open watches", ErrMany, r.Name, open)
 	}
 	w.ID, w.Owner, w.Since, w.Closed, w.Seq, w.Key = newID(), r.Name, now, time.Time{}, 0, ""

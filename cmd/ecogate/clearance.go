@@ -16,7 +16,7 @@ import (
 // newDesk makes the desk for declarations and decisions; its figures follow the configuration in force.
 func newDesk(n *runningNode) (*clearance.Desk, error) {
 	return clearance.NewDesk(clearance.Options{
-		Store: n.Store, Forms: n.Registry.Forms, Now: n.now, Log: n.log, Responder: responder{n.Node},
+		Store: n.Store, Forms: n.Registry.Forms, Now: n.now, Log: n.log, Responder: responder{n.Node}, Sees: n.lookups.Sees,
 		Handover:      handover.Lodged,
 		SecondOfficer: func() bool { return n.current.Load().Clearance.SecondOfficer },
 		Reservation:   func() time.Duration { return n.current.Load().Clearance.Reservation },

@@ -17,7 +17,7 @@ import (
 )
 
 func (c *cli) coCommand() *cobra.Command {
-	verbs := append([]*cobra.Command{c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup(), c.coPDF()}, c.dealVerbs()...)
+	verbs := append([]*cobra.Command{c.coCheck(), c.coSubmit(), c.coTemplate(), c.coShow(), c.coLookup(), c.coFind(), c.coReport(), c.coNotReceived(), c.coPDF()}, c.dealVerbs()...)
 	return group("co", "Check, submit, find and print certificates of origin, and what is said of them", verbs...)
 }
 
@@ -26,6 +26,8 @@ func lookupFlags(cmd *cobra.Command, q *api.LookupQuery) {
 	cmd.Flags().Var((*direction)(&q.Direction), "direction", "inbound or outbound")
 	cmd.Flags().StringVar(&q.Country, "country", "", "issuing `country`, two letters")
 	cmd.Flags().Var((*form)(&q.Form), "form", "`form` code, such as ATIGA-D")
+	cmd.Flags().StringVar(&q.Invoice, "invoice", "", "`number` of an invoice that the certificate names: who knows it may see the certificate")
+	cmd.Flags().StringVar(&q.On, "on", "", "`day` for which validity is judged, such as 2026-11-20; today without")
 }
 
 func (c *cli) coShow() *cobra.Command {
@@ -61,7 +63,8 @@ func (c *cli) coLookup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lookup REFERENCE",
 		Short: "Say whether a certificate is here and may be used",
-		Long: "Say in one line each which certificates bear this reference, in any spelling, and whether a declaration may cite them.\n" +
+		Long: "Say in one line each which certificates bear this reference, in any spelling, and whether a declaration may cite them, then what is left of each item.\n" +
+			"A broker sees those of importers that have mandated him, and with --invoice those whose invoice number he knows; for 30 days then without.\n" +
 			"With --document the signed UBL document is written to FILE (- for standard output, without the table).",
 		Args: arguments("REFERENCE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -75,7 +78,7 @@ func (c *cli) coLookup() *cobra.Command {
 					return err
 				}
 			}
-			return c.print(found, func(w *columns) { verdicts(w, found.Matches) })
+			return c.print(found, func(w *columns) { verdicts(w, found.Matches); balances(w, found.Matches) })
 		},
 	}
 	lookupFlags(cmd, &q)
@@ -175,6 +178,7 @@ func showMatch(w *columns, m api.Match) {
 	if m.Certificate != nil {
 		showCertificate(w, m.Certificate)
 	}
+	showVerdict(w, m.Verdict)
 	showDealings(w, m.Dealings)
 	for _, d := range m.Deadlines {
 		w.row("until "+d.Due.String(), deadline(d))

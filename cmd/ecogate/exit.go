@@ -140,7 +140,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNoPath:
 		return "--api or " + envAPI + " is the node's base URL, without a path; or the node is of another version"
 	case api.CodeForbidden:
-		return "use a key whose role allows this: issuers submit, brokers and officers look up, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
+		return "use a key whose role allows this: issuers submit, brokers, importers, officers and the customs system look up, importers and officers give mandates, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
 	case api.CodeNotAuthorised:
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:
@@ -175,6 +175,10 @@ func problemHint(p *api.Problem) string {
 		return "send fewer or smaller attachments, or agree on more: max_bytes and max_parts under agreements in the node's configuration"
 	case api.CodeNoAnswer:
 		return "the partner, the way to it, or the agreement's endpoint; \"ecogate partner list\" says how deliveries to it stand"
+	case api.CodeMailNotSent:
+		return "notices.mail in the node's configuration says which server takes the mails, and who the node is there"
+	case api.CodeNotConfirmed:
+		return "the code is in the mail; a webhook has to answer its challenge, as docs/notices.md says"
 	case api.CodeNoTimeStamp:
 		return "nothing was queued; repeat when the authority under timestamp of node.issuers answers, which the node's log tells of"
 	case api.CodeFull:

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ecogate/ecogate/internal/mailtest"
 	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
 )
@@ -37,6 +38,10 @@ func TestMain(m *testing.M) {
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
 //	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
+//	mail                  start a mail server: MAIL_PORT, mail-ca.pem, mail.password of the user ecogate; [mail] is true where there can be one
+//	mails N               wait until N mails were delivered; they are in mails.txt
+//	append FROM TO        write a file behind another one
+//	eventually TEXT CODE ARG...   as exits, again until the output holds TEXT
 //	replace OLD NEW FILE  replace every OLD in a file; \n in NEW is a line end
 //
 // CERTIFICATES, CPAS and OFFLINE are folders of testdata. The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
@@ -65,6 +70,9 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "mail" {
+				return mailtest.Missing() == nil, nil
+			}
 			if name != "schemas" {
 				return false, fmt.Errorf("unknown condition %q", name)
 			}
@@ -87,6 +95,11 @@ func TestScripts(t *testing.T) {
 			"sigterm": func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).terminate(ts, args[0]) },
 			"get":     getCommand,
 			"replace": replaceCommand,
+
+			"mail":       mailCommand,
+			"mails":      mailsCommand,
+			"eventually": eventuallyCommand,
+			"append":     appendCommand,
 		},
 	})
 }
@@ -100,7 +113,8 @@ type world struct {
 	steps   steps
 	sides   pair.Pair
 	kr, tw  *runningNode
-	ofTW    []string       // variables over TW's configuration
+	ofTW    []string // variables over TW's configuration
+	mail    *mailtest.Server
 	process *exec.Cmd      // of serve
 	log     *bufio.Scanner // its standard error
 	logged  strings.Builder

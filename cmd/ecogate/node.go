@@ -17,6 +17,8 @@ import (
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
+	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
@@ -66,12 +68,16 @@ type runningNode struct {
 	poster  *poster
 	fetcher *revocation.Fetcher
 	watcher *intake.Watcher
+	lookups *lookup.Desk
 	// clearing is the desk for declarations.
 	clearing *clearance.Desk
 	// handovers gives what was accepted to the customs system.
 	handovers *handover.Desk
-	doors     []*listener // for partners and users
-	admin     *listener   // stays open while the doors drain, so that /readyz can say so
+	notices   *notice.Service
+	// recipients are those of the configuration that are told.
+	recipients atomic.Pointer[[]notice.Recipient]
+	doors      []*listener // for partners and users
+	admin      *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
 	apiCredential atomic.Pointer[tls.Certificate]
 
@@ -121,6 +127,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if n.Node, err = newExchange(cfg, n, o); err != nil {
 		return n, err
 	}
+	if n.lookups, err = newLookups(cfg, n); err != nil {
+		return n, err
+	}
 	if n.handovers, err = newHandovers(cfg, n); err != nil {
 		return n, err
 	}
@@ -128,6 +137,9 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 		return n, err
 	}
 	if err = n.watch(cfg); err != nil {
+		return n, err
+	}
+	if n.notices, err = newNotices(cfg, n); err != nil {
 		return n, err
 	}
 	if err = n.listen(cfg, o); err != nil {
@@ -227,7 +239,8 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 			now.Forms = n.Registry.Forms()
 			return now
 		},
-		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n},
+		Lookups: n.lookups, CredentialOf: n.credentialOf, MaxLines: func() int { return n.current.Load().Clearance.Lookup.BatchLines },
+		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n}, Notices: n.notices,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -320,10 +333,12 @@ func (n *runningNode) start(ctx context.Context) {
 		}
 	})
 	n.running.Go(func() { n.watcher.Run(run) })
+	n.running.Go(func() { n.lookups.Run(run) })
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.clearing.Run(run) })
 	n.running.Go(func() { n.handovers.Run(run) })
+	n.running.Go(func() { n.notices.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

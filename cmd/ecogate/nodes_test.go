@@ -37,7 +37,7 @@ func makePair(ts *testscript.TestScript) pair.Pair {
 	two, err := pair.Make(ts.MkAbs("."), pair.Options{Algorithm: pkitest.P256})
 	ts.Check(err)
 	for _, side := range []pair.Side{two.KR, two.TW} {
-		for _, role := range []string{"issuer", "broker", "officer", "operator"} {
+		for _, role := range pair.Keys {
 			err := os.Link(side.KeyFile(role), filepath.Join(side.Dir, role+".key"))
 			if !errors.Is(err, fs.ErrExist) { // a second call leaves what is there
 				ts.Check(err)

@@ -44,6 +44,7 @@ func (l *loader) check(c Config) {
 	)
 	l.listeners(c)
 	l.apiKeys(c.APIKeys)
+	l.lookup(c.Clearance.Lookup)
 	l.delivery(c)
 	l.clearance(c)
 	l.intake(c)
@@ -198,6 +199,28 @@ func (l *loader) parties(at string, k APIKey) {
 		if _, err := eco.ParsePartyName(party); err != nil {
 			l.rules(rule{true, fmt.Sprintf("%s.parties[%d]", at, i), err.Error()})
 		}
+	}
+}
+
+// lookup judges what brokers and importers may ask.
+func (l *loader) lookup(k Lookup) {
+	const at = "clearance.lookup."
+	for _, n := range []struct {
+		key         string
+		value, most int
+	}{
+		{"per_minute", k.PerMinute, 100_000}, {"failures_per_hour", k.FailuresPerHour, 10_000}, {"batch_lines", k.BatchLines, 10_000}, {"watches", k.Watches, 100_000},
+	} {
+		l.rules(rule{n.value < 1 || n.value > n.most, at + n.key, fmt.Sprintf("%d is not between 1 and %d", n.value, n.most)})
+	}
+	for _, t := range []struct {
+		key                string
+		value, least, most time.Duration
+	}{
+		{"proof_kept", k.ProofKept, time.Minute, 366 * 24 * time.Hour}, {"floor", k.Floor, time.Millisecond, 5 * time.Second},
+		{"watch_kept", k.WatchKept, time.Hour, 2 * 366 * 24 * time.Hour}, {"ask_again", k.AskAgain, time.Minute, 24 * time.Hour},
+	} {
+		l.rules(rule{t.value < t.least || t.value > t.most, at + t.key, fmt.Sprintf("%s is not between %s and %s", t.value, t.least, t.most)})
 	}
 }
 

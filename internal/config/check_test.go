@@ -64,6 +64,10 @@ agreements: [{cpa_id: a, partner: tw, forms: [ATIGA-D], service: {value: 'urn:s'
 		{"importer without parties", "api_keys: [{name: a, role: importer, key_file: f}]", "node.yaml:6: api_keys[0].parties: is required for an importer"},
 		{"party without scheme", "api_keys: [{name: a, role: importer, key_file: f, parties: [Acme]}]", `node.yaml:6: api_keys[0].parties[0]: party "Acme" is not written SCHEME:VALUE`},
 
+		{"no look-ups", "clearance: {lookup: {per_minute: 0}}", "node.yaml:6: clearance.lookup.per_minute: 0 is not between 1 and 100000"},
+		{"answers without floor", "clearance: {lookup: {floor: 0s}}", "node.yaml:6: clearance.lookup.floor: 0s is not between 1ms and 5s"},
+		{"proofs for ever", "clearance: {lookup: {proof_kept: 367d}}", "node.yaml:6: clearance.lookup.proof_kept"},
+		{"many lines", "clearance: {lookup: {batch_lines: 10001}}", "node.yaml:6: clearance.lookup.batch_lines"},
 		{"customs system by pigeon", `clearance: {customs_system: {by: pigeon}}`, `node.yaml:6: clearance.customs_system.by: "pigeon" is not one of`},
 		{"customs system without times", `clearance: {customs_system: {timeout: 0s}}`, `node.yaml:6: clearance.customs_system.timeout: must be at least 1s`},
 		{"customs system by HTTP", `clearance: {customs_system: {by: http, http: {url: 'https://customs.example/'}}}`, ""},

@@ -259,6 +259,26 @@ type Clearance struct {
 	EscalateTo string `yaml:"escalate_to"`
 	// CustomsSystem is where declarations go with their certificates.
 	CustomsSystem CustomsSystem `yaml:"customs_system"`
+	// Lookup bounds what may be asked.
+	Lookup Lookup `yaml:"lookup"`
+}
+
+// Lookup bounds what brokers and importers may ask. It is read again on SIGHUP.
+type Lookup struct {
+	// PerMinute is how many look-ups each key may make in a minute, FailuresPerHour how many with a second factor may come to nothing in an hour.
+	PerMinute       int `yaml:"per_minute"`
+	FailuresPerHour int `yaml:"failures_per_hour"`
+	// ProofKept is how long a certificate can be seen after its second factor was right.
+	ProofKept time.Duration `yaml:"proof_kept"`
+	// Floor is the time before which a look-up that finds nothing is not answered.
+	Floor time.Duration `yaml:"floor"`
+	// BatchLines is the most lines of one request for many look-ups, by whomever.
+	BatchLines int `yaml:"batch_lines"`
+	// Watches is how many open watches each key may have, WatchKept how long one waits that does not say until when.
+	Watches   int           `yaml:"watches"`
+	WatchKept time.Duration `yaml:"watch_kept"`
+	// AskAgain is how long a partner that was asked for an unknown reference is not asked again.
+	AskAgain time.Duration `yaml:"ask_again"`
 }
 
 // Paper is how certificates look as PDF.
@@ -300,8 +320,14 @@ func Default() Config {
 			ConnectTimeout: 10 * time.Second, ResponseTimeout: time.Minute, ResponseMaxBytes: 1 << 20, BackoffMax: time.Hour,
 			BreakerFailures: 5, BreakerPause: 30 * time.Second, MinRate: 64 << 10,
 		},
-		Clearance: Clearance{Reservation: 30 * 24 * time.Hour, WarnDays: 7, EscalateTo: "operator", CustomsSystem: defaultCustoms()},
-		Intake:    Intake{Poll: 2 * time.Second, Settle: 5 * time.Second},
+		Clearance: Clearance{
+			Reservation: 30 * 24 * time.Hour, WarnDays: 7, EscalateTo: "operator", CustomsSystem: defaultCustoms(),
+			Lookup: Lookup{
+				PerMinute: 120, FailuresPerHour: 20, ProofKept: 30 * 24 * time.Hour, Floor: 25 * time.Millisecond, BatchLines: 1000,
+				Watches: 1000, WatchKept: 180 * 24 * time.Hour, AskAgain: 10 * time.Minute,
+			},
+		},
+		Intake: Intake{Poll: 2 * time.Second, Settle: 5 * time.Second},
 		Limits: Limits{
 			BodyBytes: 25 << 20, Parts: 100, HeaderBytes: 16 << 10, EnvelopeBytes: 1 << 20, SpillBytes: 1 << 20,
 			ReadTimeout: time.Minute, MinRate: 64 << 10,

@@ -54,10 +54,13 @@ type Side struct {
 	PartnerAddress, APIAddress, AdminAddress string
 }
 
-// KeyFile is the file with the API key of a role: issuer, broker, officer or operator.
+// KeyFile is the file with an API key: issuer, broker, officer, operator, importer or customs, by the role, or forwarder, a broker for nobody.
 func (s Side) KeyFile(role string) string {
 	return filepath.Join(s.Dir, "api-keys", role+".key")
 }
+
+// Keys are the API keys that each side has; KeyFile is where.
+var Keys = []string{"issuer", "broker", "officer", "operator", "importer", "forwarder", "customs"}
 
 // Pair is two administrations that are each other's partner.
 type Pair struct{ KR, TW Side }
@@ -182,7 +185,7 @@ func (c *country) writeAPIKeys() error {
 	if err := os.MkdirAll(filepath.Join(c.Dir, "api-keys"), 0o700); err != nil {
 		return fmt.Errorf("API keys: %w", err)
 	}
-	for _, role := range []string{"issuer", "broker", "officer", "operator"} {
+	for _, role := range Keys {
 		secret := make([]byte, 24)
 		if _, err := rand.Read(secret); err != nil {
 			return fmt.Errorf("API key: %w", err)
