@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
 //	issue SIDE NAME USE   write SIDE/next/NAME.key and .pem, of a new PKI with its root in SIDE/next/root.pem
 //	exits CODE ARG...     run "ecogate ARG..." and expect its exit code; "stdout" and "stderr" look at its output
+//	soon PATTERN ARG...   run "ecogate ARG..." again and again until a line of its output matches: for what a node does by itself
 //	serve FILE [ARG...]   run "ecogate serve --config FILE ARG..." as a process of its own until it has printed its listeners;
 //	                      API_URL, ADMIN_URL and PARTNER_URL are what it printed, API_ADDRESS and so on without scheme
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
@@ -77,6 +79,7 @@ func TestScripts(t *testing.T) {
 			},
 			"issue":   issueCommand,
 			"exits":   exitsCommand,
+			"soon":    soonCommand,
 			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
 			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },
 			"sigterm": func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).terminate(ts, args[0]) },
@@ -170,6 +173,20 @@ func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
+}
+
+// soonTries bounds how often soon runs the program, each time as a process of its own.
+const soonTries = 500
+
+func soonCommand(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for range soonTries {
+		if err := ts.Exec("ecogate", args[1:]...); err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("no line matches %q", args[0])
 }
 
 func getCommand(ts *testscript.TestScript, neg bool, args []string) {
