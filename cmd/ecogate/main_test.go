@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -194,9 +193,6 @@ func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }
-
-// soonTries bounds how often soon runs the program, each time as a process of its own.
-const soonTries = 500
 
 func getCommand(ts *testscript.TestScript, neg bool, args []string) {
 	res, err := http.Get(args[0])
