@@ -61,7 +61,10 @@ type settler struct {
 
 func (s *settler) Settle(_ context.Context, actor string, seq uint64, why string) ([]exchange.Said, error) {
 	s.asked = fmt.Sprintf("%s: %d holds, %s", actor, seq, why)
-	return []exchange.Said{{Message: exchange.Message{Seq: 9, Kind: exchange.KindAnswer}, State: exchange.CertificateRefused}, {State: exchange.CertificateAvailable}}, s.err
+	said := func(n uint64, state exchange.CertificateState) exchange.Said {
+		return exchange.Said{Message: exchange.Message{Seq: n, Kind: exchange.KindAnswer, State: exchange.StateQueued}, State: state}
+	}
+	return []exchange.Said{said(9, exchange.CertificateRefused), said(10, exchange.CertificateAvailable)}, s.err
 }
 
 func TestConflictIsSettledByAnOfficer(t *testing.T) {
