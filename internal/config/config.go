@@ -38,10 +38,10 @@ type Config struct {
 	APIKeys    []APIKey                   `yaml:"api_keys"`
 	Delivery   Delivery                   `yaml:"delivery"`
 	Intake     Intake                     `yaml:"intake"`
-	Clearance  Clearance                  `yaml:"clearance"`
 	Limits     Limits                     `yaml:"limits"`
 	Paper      Paper                      `yaml:"paper"`
 	Changes    Changes                    `yaml:"registry"`
+	Clearance  Clearance                  `yaml:"clearance"`
 	Notices    Notices                    `yaml:"notices"`
 	Log        Log                        `yaml:"log"`
 	// FormsDir is a folder with forms, one *.yaml file each, that replace and add to those of the program; "" for none.
