@@ -45,8 +45,10 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[exchange.State]():     enumOf("MessageState", messageStates()...),
 	reflect.TypeFor[exchange.CertificateState](): enumOf("CertificateState", exchange.CertificateReleased, exchange.CertificateReceipted,
 		exchange.CertificateSent, exchange.CertificateFailed, exchange.CertificateReceived, exchange.CertificateAvailable, exchange.CertificateRefused,
-		exchange.CertificateInConflict, exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
-		exchange.CertificateSuspended, exchange.CertificateAccepted, exchange.CertificateRejected, exchange.CertificateCited, exchange.CertificateExpired, exchange.CertificateCancelled, exchange.CertificateReplaced),
+		exchange.CertificateInConflict, exchange.CertificateAccepted, exchange.CertificateRejected,
+		exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
+		exchange.CertificateSuspended, exchange.CertificateCited, exchange.CertificateExpired, exchange.CertificateCancelled,
+		exchange.CertificateReplaced),
 
 	reflect.TypeFor[eco.Severity]():      enumOf("Severity", eco.SeverityError, eco.SeverityWarning),
 	reflect.TypeFor[eco.Side]():          enumOf("Side", eco.SideExporting, eco.SideImporting),
