@@ -37,6 +37,10 @@ func (s *sink) Messages(_ context.Context, q exchange.MessageQuery) ([]exchange.
 	return found, nil
 }
 
+func (s *sink) Certificates(context.Context, exchange.CertificateQuery) ([]exchange.Certificate, error) {
+	return nil, nil
+}
+
 // overSink is a node of the side that receives into a sink.
 func (s *side) overSink(tb testing.TB, w *world, sent ...exchange.Message) (*exchange.Node, *sink) {
 	tb.Helper()
