@@ -138,12 +138,12 @@ func (im *importer) directions(a *partners.AgreementConfig, pairs []pair) {
 	im.answers(a, pairs, sent, received)
 }
 
-// answers tells when answers are not given: this node gives them in the HTTP response or not at all.
+// answers tells when answers are not given: but for those to conflicts this node gives them in the HTTP response or not at all.
 func (im *importer) answers(a *partners.AgreementConfig, pairs []pair, sent, received map[string]bool) {
 	for _, p := range pairs {
 		mode := syncMode(p.receiver().channels[0].characteristics)
 		if p.own.sends && p.own.action == a.AnswerAction && (mode == partners.SyncReplyNone || mode == partners.SyncReplySignals) {
-			im.warn(p.own.node, "action", "%q is not sent: this node gives answers in the HTTP response alone, and syncReplyMode is %s", a.AnswerAction, mode)
+			im.warn(p.own.node, "action", "%q is sent about a number with two contents alone: this node gives other answers in the HTTP response, and syncReplyMode is %s", a.AnswerAction, mode)
 		}
 	}
 	if name := a.AnswerAction; !sent[name] && !received[name] {
