@@ -330,8 +330,12 @@ func (k *Desk) evidence(ctx context.Context, broker bool, name string, d Declara
 // which one was issued during an outage.
 func (k *Desk) seen(ctx context.Context, broker bool, name, reference string) ([]Imported, error) {
 	found, err := k.o.Store.Imported(ctx, ImportedQuery{Reference: reference})
-	if err == nil && len(found) == 0 {
-		found, err = k.o.Store.Imported(ctx, ImportedQuery{Paper: reference})
+	if err != nil {
+		return nil, err
+	}
+	onPaper, err := k.o.Store.Imported(ctx, ImportedQuery{Paper: reference}) // in any case: what is not there takes the same reads
+	if len(found) == 0 {
+		found = onPaper
 	}
 	if err != nil || !broker || k.o.Sees == nil {
 		return found, err
