@@ -391,5 +391,6 @@ var tags = openapi3.Tags{
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},
 	{Name: tagCredentials, Description: "X.509 credentials of the node and its partners, and their replacement."},
 	{Name: tagRegistry, Description: "What the node knows of partners and agreements, in versions, and changes that wait for a second operator."},
+	{Name: tagNotices, Description: "What people are told of by e-mail and webhooks, and who signed up for it."},
 	{Name: tagService, Description: "The node itself."},
 }
