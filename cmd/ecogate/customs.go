@@ -240,20 +240,10 @@ func (d documents) Report(ctx context.Context, c clearance.Imported, at time.Tim
 		return nil, err
 	}
 	e := lookup.Evidence{Credential: func(sha256 string) lookup.Credential {
-		return credentialIn(d.n.Registry.Inventory(at), c.Partner, sha256)
+		return d.n.credentialOf(c.Partner, sha256)
 	}}
 	if len(found) > 0 {
 		e.MessageSigner, e.CPAID = found[0].Signer, found[0].CPAID
 	}
 	return json.MarshalIndent(handedReport{lookup.ReportOf(c, e, at), c.Life}, "", "  ")
-}
-
-// credentialIn tells of a partner's credential.
-func credentialIn(inventory []partners.Held, partner, sha256 string) lookup.Credential {
-	for _, held := range inventory {
-		if x := held.X509Cert; held.Partner == partner && held.Fingerprint() == sha256 {
-			return lookup.Credential{Subject: x.Subject.String(), Issuer: x.Issuer.String(), NotBefore: x.NotBefore.UTC(), NotAfter: x.NotAfter.UTC()}
-		}
-	}
-	return lookup.Credential{}
 }
