@@ -81,7 +81,7 @@ var rows = []Row{
 	{AlertCredential, []string{"credential.ending", "credential.still_used", "credentials.announced"}, Operators,
 		"a credential ends and nothing follows it, a partner still signs with one that ends, or a partner announced new ones", aboutAnything},
 	{AlertQuarantine, []string{"message.quarantined", "message.inconsistent", "message.expelled"}, Operators, "a message is in quarantine", aboutAnything},
-	{AlertDelivery, []string{"message.failed", "message.expired"}, Operators, "a message was not delivered", aboutAnything},
+	{AlertDelivery, []string{"message.failed", "message.expired", "response.refused"}, Operators, "a message was not delivered, or a partner cannot be told of a decision", aboutAnything},
 	{AlertConflict, []string{"certificate.conflict"}, Operators, "a certificate came again under its number with other content", aboutAnything},
 	{AlertDuty, []string{"duty.warned", "duty.escalated"}, Operators, "a time limit of an agreement is near or over", aboutAnything},
 	{AlertHandover, []string{"handover.refused"}, Operators, "the customs system does not take what was declared", aboutAnything},
