@@ -69,7 +69,7 @@ type Row struct {
 var rows = []Row{
 	{CertificateArrived, []string{"certificate.received", "certificate.available"}, Importers,
 		"a certificate arrived, verified, and may be used; one that is ahead of its turn is told when it is its turn", aboutImported},
-	{CertificateWithdrawn, []string{"certificate.cancelled"}, Importers, "the issuing side cancelled a certificate that had arrived", aboutImported},
+	{CertificateWithdrawn, []string{"certificate.cancelled", "certificate.replaced"}, Importers, "the issuing side cancelled or replaced a certificate that had arrived", aboutImported},
 	{WatchClosed, []string{"watch.closed"}, Brokers, "the certificate that a watch waited for is here", aboutDocket},
 	{DeclarationDecided, []string{"declaration.decided", "declaration.lapsed", "declaration.unmatched"}, Brokers,
 		"customs decided about a declaration, its reservations lapsed, or the certificate that it awaited came and does not fit", aboutDocket},
