@@ -69,7 +69,7 @@ type Row struct {
 var rows = []Row{
 	{CertificateArrived, []string{"certificate.received", "certificate.available"}, Importers,
 		"a certificate arrived, verified, and may be used; one that is ahead of its turn is told when it is its turn", aboutImported},
-	{CertificateWithdrawn, []string{"certificate.cancelled"}, Importers, "the issuing side cancelled a certificate that had arrived", aboutImported},
+	{CertificateWithdrawn, []string{"certificate.cancelled", "certificate.replaced"}, Importers, "the issuing side cancelled or replaced a certificate that had arrived", aboutImported},
 	{WatchClosed, []string{"watch.closed"}, Brokers, "the certificate that a watch waited for is here", aboutDocket},
 	{DeclarationDecided, []string{"declaration.decided", "declaration.lapsed", "declaration.unmatched"}, Brokers,
 		"customs decided about a declaration, its reservations lapsed, or the certificate that it awaited came and does not fit", aboutDocket},
@@ -81,7 +81,7 @@ var rows = []Row{
 	{AlertCredential, []string{"credential.ending", "credential.still_used", "credentials.announced"}, Operators,
 		"a credential ends and nothing follows it, a partner still signs with one that ends, or a partner announced new ones", aboutAnything},
 	{AlertQuarantine, []string{"message.quarantined", "message.inconsistent", "message.expelled"}, Operators, "a message is in quarantine", aboutAnything},
-	{AlertDelivery, []string{"message.failed", "message.expired"}, Operators, "a message was not delivered", aboutAnything},
+	{AlertDelivery, []string{"message.failed", "message.expired", "response.refused"}, Operators, "a message was not delivered, or a partner cannot be told of a decision", aboutAnything},
 	{AlertConflict, []string{"certificate.conflict"}, Operators, "a certificate came again under its number with other content", aboutAnything},
 	{AlertDuty, []string{"duty.warned", "duty.escalated"}, Operators, "a time limit of an agreement is near or over", aboutAnything},
 	{AlertHandover, []string{"handover.refused"}, Operators, "the customs system does not take what was declared", aboutAnything},

@@ -98,6 +98,12 @@ func TestEachEventComesToItsAudience(t *testing.T) {
 	if got := w.brief(); got[len(got)-1] != "formosa certificate.withdrawn queued" {
 		t.Errorf("cancellation told %q", got[len(got)-1])
 	}
+	before := len(w.brief())
+	w.happens("kr", "certificate.replaced", "KR/NON-PREFERENTIAL/"+eco.NormaliseReference("K001-26-00001"), "by KR/NON-PREFERENTIAL/K2, message m100")
+	w.follow()
+	if got := w.brief()[before:]; !slices.Equal(got, []string{"formosa certificate.withdrawn queued"}) {
+		t.Errorf("replacement told %q", got)
+	}
 	for _, n := range w.notices() {
 		if n.Event == notice.CertificateDenied {
 			if want := []notice.Reason{{Code: "C03", Text: "not directly consigned"}}; !slices.Equal(n.Facts.Reasons, want) || n.Facts.Body != "KCCI" {
