@@ -3,7 +3,7 @@
 # detector, and the fuzz targets on their seeds (ECOGATE_FUZZ=60s fuzzes each for so long on top).
 #
 # The tests that compare with other implementations need Debian's xmlsec1, libxml2-utils, openssl, libxml-security-java and a JDK, those
-# with a PKCS #11 token softhsm2, that of a proxy nginx-light, those of PDF renditions poppler-utils, zbar-tools, qpdf, fonts-dejavu-core and fonts-nanum. They are
+# with a PKCS #11 token softhsm2, that of a proxy nginx-light, those of SFTP openssh-server, those of notices postfix and dovecot-core, those of PDF renditions poppler-utils, zbar-tools, qpdf, fonts-dejavu-core and fonts-nanum. They are
 # installed when this runs as root on Debian and one is missing; otherwise it says which tests will skip.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -24,11 +24,15 @@ need /usr/share/java/xmlsec.jar libxml-security-java "the comparison of signatur
 need openssl openssl "the comparison of keys and signed announcements with OpenSSL"
 need softhsm2-util softhsm2 "the tests with keys in a PKCS #11 token"
 need /usr/sbin/nginx nginx-light "the handing over of a client's credential by a proxy"
+need /usr/sbin/sshd openssh-server "the handing over by SFTP to OpenSSH's server"
+need /usr/lib/openssh/sftp-server openssh-sftp-server "the handing over by SFTP to OpenSSH's server"
 need pdftotext poppler-utils "the comparison of PDF renditions with what they should say"
 need zbarimg zbar-tools "the reading of QR codes off PDF renditions"
 need qpdf qpdf "the check that PDF renditions are sound"
 need /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core "the printing of Vietnamese, Cyrillic and Greek names"
 need /usr/share/fonts/truetype/nanum/NanumGothic.ttf fonts-nanum "the printing of Korean names"
+need /usr/sbin/postfix postfix "the sending of notices through a mail server"
+need /usr/sbin/dovecot dovecot-core "the sending of notices through a mail server"
 need gcc gcc "nothing if it stays away: the race detector needs a C compiler"
 [ -d ../shared ] || echo "test.sh: ../shared is absent: skipping the tests that read schemas, recorded messages and public vectors"
 

@@ -71,6 +71,8 @@ type Options struct {
 	Happenings Happenings
 	// Announcer is asked about the change of credentials; nil has no paths for it.
 	Announcer Announcer
+	// Notices tell people what happened; without them there are no such paths.
+	Notices Notices
 	// Registry is where partners and agreements are changed; without one there are no such paths.
 	Registry Registry
 	// Proposals are what waits for a second operator there; nil for nothing.

@@ -101,6 +101,8 @@ type OpenVerification struct {
 	Verification exchange.Verification `json:"verification"`
 	// Request is what was asked; absent if its message is not there any more.
 	Request *eco.VerificationRequest `json:"request,omitempty"`
+	// Due is until when a reply is due, by the request or else by the form; absent if neither says.
+	Due *Deadline `json:"due,omitempty"`
 }
 
 // businessRoutes are the paths of what is said of certificates that are there.
@@ -270,6 +272,11 @@ func (s *server) verifications(c echo.Context) error {
 			}
 			if len(messages) > 0 && messages[0].Business != nil {
 				o.Request = messages[0].Business.VerificationRequest
+			}
+			for _, d := range deadlines(certificate, s.Forms(), s.Now().UTC()) {
+				if d.Verification == v.ID && d.Kind == eco.DeadlineVerificationReply {
+					o.Due = &d
+				}
 			}
 			list = append(list, o)
 		}

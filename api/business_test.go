@@ -125,6 +125,7 @@ func TestOpenVerificationsAreListed(t *testing.T) {
 	results, err := f.store.Enqueue(t.Context(), []exchange.Departure{{
 		Message: exchange.Message{Kind: exchange.KindVerificationRequest, MessageID: "v1@la", Partner: "KR", Created: now, Due: now, Business: &exchange.Business{VerificationRequest: &request}},
 		Changes: []exchange.Change{{Seq: c.Seq, Was: c.State, State: exchange.CertificateSuspended, Dealings: exchange.Dealings{
+			Life:          &eco.Life{Side: eco.SideImporting, State: eco.StateSuspended, Requests: []eco.Verification{{ID: "V1", Asked: now.AddDate(0, 0, -9), ReplyBy: eco.DateOf(now.AddDate(0, 0, -1))}}},
 			Verifications: []exchange.Verification{{Request: "v1@la", ID: "V1", Asked: now}, {Request: "v0@la", ID: "V0", Asked: now, Reply: "r@kr"}}}}},
 	}})
 	if err != nil || results[0].Err != nil {
@@ -133,6 +134,9 @@ func TestOpenVerificationsAreListed(t *testing.T) {
 	list, err := f.client(officerSecret).Verifications(t.Context(), "")
 	if err != nil || len(list) != 1 || list[0].Verification.ID != "V1" || list[0].Request.Ground != eco.VerifyAtRandom || list[0].Reference != "R1" {
 		t.Errorf("%+v, %v", list, err)
+	}
+	if due := list[0].Due; due == nil || !due.Overdue || due.Due.String() != "2026-11-19" {
+		t.Errorf("a reply that is late: %+v", due)
 	}
 	if list, err = f.client(officerSecret).Verifications(t.Context(), exchange.Outbound); err != nil || len(list) != 0 {
 		t.Errorf("exported ones: %+v, %v", list, err)

@@ -68,9 +68,8 @@ func readText(r *http.Request, name string) (text string, err error) {
 	if r.ContentLength == 0 {
 		return "", nil
 	}
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
-	if err != nil || mediaType != echo.MIMEApplicationJSON {
-		return "", problem(CodeMediaType, "want "+echo.MIMEApplicationJSON)
+	if err := wantJSON(r); err != nil {
+		return "", err
 	}
 	if err := decodeObject(json.NewDecoder(r.Body), member{name, &text}); err != nil {
 		return "", bodyProblem("", err)
@@ -82,6 +81,15 @@ func readText(r *http.Request, name string) (text string, err error) {
 		return "", problem(CodeMalformed, fmt.Sprintf("member %q holds what cannot be printed", name))
 	}
 	return text, nil
+}
+
+// wantJSON refuses a body of another media type.
+func wantJSON(r *http.Request) error {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil || mediaType != echo.MIMEApplicationJSON {
+		return problem(CodeMediaType, "want "+echo.MIMEApplicationJSON)
+	}
+	return nil
 }
 
 // printable reports whether s is one line of text that shows all it holds.

@@ -13,6 +13,7 @@ import (
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/paper"
@@ -104,6 +105,11 @@ const (
 	CodeRefusedDeclaration Code = "declaration_refused"
 	CodeDecidedDeclaration Code = "declaration_decided"
 
+	CodeInvalidSubscription Code = "invalid_subscription"
+	CodeManySubscriptions   Code = "many_subscriptions"
+	CodeNotConfirmed        Code = "not_confirmed"
+	CodeMailNotSent         Code = "mail_not_sent"
+
 	CodeFaultyFile    Code = "faulty_file"
 	CodeNoAgreement   Code = "no_agreement"
 	CodeNotInForce    Code = "agreement_not_in_force"
@@ -171,6 +177,7 @@ var kinds = []kind{
 	{code: CodeDecided, status: http.StatusConflict, title: "The proposal was decided about before", cause: partners.ErrDecided, tell: true},
 	{code: CodeSettled, status: http.StatusConflict, title: "The customs system has confirmed the handover already", cause: handover.ErrSettled, tell: true},
 	{code: CodeOtherParcel, status: http.StatusConflict, title: "The digest is not that of the parcel; nothing was confirmed", cause: handover.ErrOtherContent, tell: true},
+	{code: CodeManySubscriptions, status: http.StatusConflict, title: "The key has too many subscriptions", cause: notice.ErrManySubscriptions, tell: true},
 	{code: CodeDropped, status: http.StatusGone, title: "The record remains; its bytes were dropped by retention"},
 	{code: CodeStale, status: http.StatusPreconditionFailed, title: "The entry was changed meanwhile; nothing was written", cause: partners.ErrStale, tell: true},
 	{code: CodeTooLarge, status: http.StatusRequestEntityTooLarge, title: "The request body is too large"},
@@ -186,6 +193,8 @@ var kinds = []kind{
 	{code: CodeUnreadable, status: http.StatusUnprocessableEntity, title: "The stored bytes are no message that could be taken apart", cause: exchange.ErrUnreadable},
 	{code: CodeTooLong, status: http.StatusUnprocessableEntity, title: "The certificate takes more pages than a rendition may have", cause: paper.ErrTooLong, tell: true},
 	{code: CodeNotMade, status: http.StatusUnprocessableEntity, title: "The parcel cannot be made"},
+	{code: CodeInvalidSubscription, status: http.StatusUnprocessableEntity, title: "The subscription or the notice cannot be as it is asked for", cause: notice.ErrInvalid, tell: true},
+	{code: CodeNotConfirmed, status: http.StatusUnprocessableEntity, title: "The subscription was not confirmed", cause: notice.ErrNotConfirmed, tell: true},
 	{code: CodeInvalidEntry, status: http.StatusUnprocessableEntity, title: "The configuration would be wrong; nothing was written"},
 	{code: CodeInvalidCredential, status: http.StatusUnprocessableEntity, title: "The credential cannot be taken; nothing was changed"},
 	{code: CodeListRefused, status: http.StatusUnprocessableEntity, title: "The list of issuers is refused; nothing was changed", cause: issuerlist.ErrRefused},
@@ -198,6 +207,7 @@ var kinds = []kind{
 	{code: CodeDamaged, status: http.StatusInternalServerError, title: "Stored bytes do not match their digest", cause: exchange.ErrDamaged},
 	// Before CodeTimedOut: a partner that takes too long is this kind, and what was met is for the operator.
 	{code: CodeNoAnswer, status: http.StatusBadGateway, title: "The partner gave no answer that could be used", cause: exchange.ErrNoAnswer, tell: true},
+	{code: CodeMailNotSent, status: http.StatusBadGateway, title: "The mail server did not take the mail", cause: notice.ErrNotSent, tell: true},
 	{code: CodeNoTimeStamp, status: http.StatusServiceUnavailable, title: "The time-stamp authority gave no time-stamp; nothing was queued", cause: exchange.ErrNoTimeStamp},
 	{code: CodeFull, status: http.StatusServiceUnavailable, title: "The store is full; nothing was written", cause: exchange.ErrFull},
 	{code: CodeUnavailable, status: http.StatusServiceUnavailable, title: "The node records every read before it answers, and recording failed"},
@@ -286,6 +296,9 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &tooLarge) {
 		return problem(CodeTooLarge, fmt.Sprintf("the limit is %d bytes", tooLarge.Limit))
 	}
+	if errors.Is(err, clearance.ErrNotFound) {
+		return problem(CodeNotFound, "")
+	}
 	for _, k := range kinds {
 		if k.cause == nil || !errors.Is(err, k.cause) {
 			continue
@@ -335,7 +348,7 @@ func (s *server) writeProblem(err error, c echo.Context) {
 	call := callOf(c)
 	p.Instance = c.Request().URL.EscapedPath()
 	p.CorrelationID = call.correlation
-	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer { // that a partner is silent is no fault of this node
+	if p.Status >= http.StatusInternalServerError && p.Code != CodeNoAnswer && p.Code != CodeMailNotSent { // that others are silent is no fault of this node
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "correlation_id", call.correlation, "actor", call.key.Name,
 			"path", p.Instance, "error", err)
 	}

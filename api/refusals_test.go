@@ -2,86 +2,89 @@ package api_test
 
 import (
 	"context"
-	"math"
-	"net/http"
-	"net/http/httptest"
-	"slices"
+	"fmt"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/ecogate/ecogate/api"
-	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/store/bolt"
 )
 
-// BenchmarkRefusals measures what a broker's look-ups of what is not his and of what is not there take, by turns, with the floor and a real clock. It prints how long half and 99
-// of 100 of each take at most, and z of the Mann-Whitney rank test of the two: between -3 and 3 they are not told apart.
-//
-//	go test ./api -run '^$' -bench Refusals -benchtime 1x
-func BenchmarkRefusals(b *testing.B) {
-	const rounds = 200
-	store, err := bolt.Open(b.TempDir(), bolt.Options{Now: time.Now})
-	if err != nil {
-		b.Fatal(err)
+func TestRefusalsAreToldPageAfterPage(t *testing.T) {
+	f := serve(t, func(o *api.Options) { o.Happenings = o.Store.(*bolt.Store) })
+	entries := make([]exchange.AuditEntry, 0, 12_000)
+	for i := range 12_000 {
+		entries = append(entries, exchange.AuditEntry{At: now, Actor: "TW", Event: "message.acknowledgment", Subject: fmt.Sprint("m", i), Detail: "body=KCCI code=C05 text=not one of them"})
 	}
-	defer store.Close()
-	f := &fixture{t: new(testing.T), store: store}
-	if _, err := store.Accept(b.Context(), []exchange.Arrival{f.arrival("VN-KR 25/02/01234", "in@kr", "said")}); err != nil {
-		b.Fatal(err)
+	refusal := func(event, body, code string) exchange.AuditEntry {
+		return exchange.AuditEntry{At: now, Actor: "TW", Event: event, Subject: "KR/ATIGA-D/R1", Detail: eco.Refusal{Body: body, Code: code, Text: "why"}.String()}
 	}
-	set, err := api.NewKeySet(lookupKeys())
-	if err != nil {
-		b.Fatal(err)
+	entries[10], entries[7000], entries[11999] = refusal(exchange.EventRejected, "KCCI", "D02"), refusal(exchange.EventDenied, "MOIC", "C05"), refusal(exchange.EventAsked, "KCCI", "C04")
+	if err := f.store.Record(t.Context(), entries); err != nil {
+		t.Fatal(err)
 	}
-	desk, err := lookup.New(lookup.Options{Store: store, Now: time.Now, Parties: set.Parties, Rules: func() lookup.Rules { return lookup.Rules{PerMinute: 1e6, FailuresPerHour: 1e6} }})
-	if err != nil {
-		b.Fatal(err)
-	}
-	handler, err := api.New(api.Options{
-		Node: submitter(accepting), Operator: new(operator), Dealer: new(dealer), Store: store, Audit: auditor(func(e []exchange.AuditEntry) error { return store.Record(context.Background(), e) }),
-		Keys: set, Now: time.Now, Lookups: desk,
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ask := func(reference string) time.Duration {
-		r := httptest.NewRequest(http.MethodGet, "/api/v1/certificates/"+reference+"?invoice=wrong", nil)
-		r.Header.Set("Authorization", "Bearer "+forwarderSecret)
-		w := httptest.NewRecorder()
-		began := time.Now()
-		handler.ServeHTTP(w, r)
-		if w.Code != http.StatusNotFound {
-			b.Fatalf("status %d", w.Code)
+	for body, want := range map[string]string{"": "D02 C05 C04", "KCCI": "D02 C04", "other": ""} {
+		var codes []string
+		page := api.RefusalPage{More: true}
+		for requests := 1; page.More; requests++ {
+			next, err := f.client(issuerSecret).Refusals(t.Context(), page.Next, body)
+			if err != nil || next.Next <= page.Next || requests > 4 {
+				t.Fatalf("request %d of %q after %d: next %d, %v", requests, body, page.Next, next.Next, err)
+			}
+			page = next
+			for _, r := range page.Refusals {
+				codes = append(codes, r.Code)
+				if r.Actor != "TW" || r.Key != "KR/ATIGA-D/R1" || r.Text != "why" || !r.At.Equal(now) {
+					t.Errorf("refusal %+v", r)
+				}
+			}
 		}
-		return time.Since(began)
-	}
-	for b.Loop() {
-		var there, absent []time.Duration
-		for range rounds {
-			there, absent = append(there, ask("VNKR250201234")), append(absent, ask("VNKR250201235"))
+		if got := strings.Join(codes, " "); got != want {
+			t.Errorf("of %q: %q, want %q", body, got, want)
 		}
-		z := rankTest(there, absent)
-		slices.Sort(there)
-		slices.Sort(absent)
-		b.Logf("not his: p50 %s, p99 %s; not there: p50 %s, p99 %s; z %.2f", there[rounds/2], there[rounds*99/100], absent[rounds/2], absent[rounds*99/100], z)
-		b.ReportMetric(z, "z")
+	}
+	if p := f.request(brokerSecret, "GET", "/api/v1/refusals", "").problem(t); p.Code != api.CodeForbidden {
+		t.Errorf("a broker: %s", p.Code)
+	}
+	if p := f.request(issuerSecret, "GET", "/api/v1/refusals?after=-1", "").problem(t); p.Code != api.CodeParameter {
+		t.Errorf("after -1: %s", p.Code)
 	}
 }
 
-// rankTest is z of the Mann-Whitney U test: how far the ranks of x lie from those of y, in standard deviations.
-func rankTest(x, y []time.Duration) float64 {
-	u := 0.0
-	for _, a := range x {
-		for _, b := range y {
-			switch {
-			case a > b:
-				u++
-			case a == b:
-				u += 0.5
-			}
+// settler settles every conflict, unless it has an error.
+type settler struct {
+	err   error
+	asked string
+}
+
+func (s *settler) Settle(_ context.Context, actor string, seq uint64, why string) ([]exchange.Said, error) {
+	s.asked = fmt.Sprintf("%s: %d holds, %s", actor, seq, why)
+	said := func(n uint64, state exchange.CertificateState) exchange.Said {
+		return exchange.Said{Message: exchange.Message{Seq: n, Kind: exchange.KindAnswer, State: exchange.StateQueued}, State: state}
+	}
+	return []exchange.Said{said(9, exchange.CertificateRefused), said(10, exchange.CertificateAvailable)}, s.err
+}
+
+func TestConflictIsSettledByAnOfficer(t *testing.T) {
+	node := new(settler)
+	f := serve(t, func(o *api.Options) { o.Settler = node })
+	said, err := f.client(officerSecret).Settle(t.Context(), api.Settlement{Holds: 12, Why: "letter"})
+	if err != nil || len(said) != 2 || said[0].CertificateState != exchange.CertificateRefused || node.asked != "post-12: 12 holds, letter" {
+		t.Errorf("%+v, %v, %q", said, err, node.asked)
+	}
+	node.asked = ""
+	for _, body := range []string{`{"holds": 12}`, `{"why": "letter"}`, `{"holds": -1, "why": "x"}`, `{"holds": 12, "why": "x", "refuses": 13}`, `[]`} {
+		if p := f.request(officerSecret, "POST", "/api/v1/conflicts/settle", body).problem(t); p.Status/100 != 4 || node.asked != "" {
+			t.Errorf("%s: %s, asked %q", body, p.Code, node.asked)
 		}
 	}
-	n, m := float64(len(x)), float64(len(y))
-	return (u - n*m/2) / math.Sqrt(n*m*(n+m+1)/12)
+	node.err = &eco.IllegalMove{Event: eco.EventRefuse, Code: eco.ReasonExhausted, Why: "goods were written off against it"}
+	if p := f.request(officerSecret, "POST", "/api/v1/conflicts/settle", `{"holds": 12, "why": "letter"}`).problem(t); p.Code != api.CodeIllegalMove {
+		t.Errorf("%s", p.Code)
+	}
+	if p := f.request(operatorSecret, "POST", "/api/v1/conflicts/settle", `{"holds": 12, "why": "letter"}`).problem(t); p.Code != api.CodeForbidden {
+		t.Errorf("an operator: %s", p.Code)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/api"
+	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/pkitest"
@@ -77,6 +78,7 @@ func newRotating(t *testing.T, change ...func(*partners.Config)) *rotating {
 		o.Registry, o.Rotator, o.Examiner = r.directory, r.directory, r.examiner
 		o.Proposals, o.Issuers = r.directory, issuerlist.Desk{Directory: r.directory, Now: o.Now}
 		partsThatAreThere(o)
+		o.Notices = tellingOver(t, o.Store.(clearance.Store), 1, nil)
 		o.Announcer, o.Revocation = new(announcer), func() []revocation.SourceStatus {
 			return []revocation.SourceStatus{{Partners: []string{"TW"}, Kind: "ocsp", Source: "http://ocsp.tw.example", ThisUpdate: now, Status: revocation.Good}}
 		}

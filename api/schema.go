@@ -15,6 +15,7 @@ import (
 	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/docs/schema"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
@@ -44,9 +45,8 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[exchange.State]():     enumOf("MessageState", messageStates()...),
 	reflect.TypeFor[exchange.CertificateState](): enumOf("CertificateState", exchange.CertificateReleased, exchange.CertificateReceipted,
 		exchange.CertificateSent, exchange.CertificateFailed, exchange.CertificateReceived, exchange.CertificateAvailable, exchange.CertificateRefused,
-		exchange.CertificateInConflict, exchange.CertificateAccepted, exchange.CertificateRejected,
-		exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
-		exchange.CertificateSuspended, exchange.CertificateCancelled, exchange.CertificateReplaced),
+		exchange.CertificateInConflict, exchange.CertificateUsedInPart, exchange.CertificateUsedUp, exchange.CertificateDenied,
+		exchange.CertificateSuspended, exchange.CertificateAccepted, exchange.CertificateRejected, exchange.CertificateCited, exchange.CertificateExpired, exchange.CertificateCancelled, exchange.CertificateReplaced),
 
 	reflect.TypeFor[eco.Severity]():      enumOf("Severity", eco.SeverityError, eco.SeverityWarning),
 	reflect.TypeFor[eco.Side]():          enumOf("Side", eco.SideExporting, eco.SideImporting),
@@ -74,11 +74,16 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[clearance.DecisionState](): enumOf("DecisionState", clearance.DecisionProposed, clearance.DecisionMade, clearance.DecisionRejected),
 	reflect.TypeFor[clearance.Outcome]():       enumOf("ComparisonOutcome", clearance.OutcomeNone, clearance.OutcomeMaterial),
 	reflect.TypeFor[clearance.DutyKind](): enumOf("DutyKind", clearance.DutyValidity, clearance.DutyRejectNotice, clearance.DutyVerificationReply,
-		clearance.DutyVerificationTotal, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
+		clearance.DutyVerificationTotal, clearance.DutyVoid, clearance.DutyReservation, clearance.DutyGuarantee, clearance.DutyTell),
 	reflect.TypeFor[clearance.DutyState](): enumOf("DutyState", clearance.DutyOpen, clearance.DutyWarned, clearance.DutyEscalated, clearance.DutyDone),
 	reflect.TypeFor[noteFormat]():          enumOf("NoteFormat", noteJSON, noteText),
 	reflect.TypeFor[dutyOwner]():           enumOf("DutyOwner", dutyOwner(clearance.OwnerOfficer), clearance.OwnerDeclarant, clearance.OwnerPartner),
 	reflect.TypeFor[dutyQuestion]():        enumOf("DutyQuestion", dutiesOpen, dutiesDone),
+	reflect.TypeFor[notice.Event]():        enumOf("NoticeEvent", noticeEvents()...),
+	reflect.TypeFor[notice.Audience]():     enumOf("NoticeAudience", notice.Audiences()...),
+	reflect.TypeFor[notice.State]():        enumOf("NoticeState", notice.States()...),
+	reflect.TypeFor[notice.Channel]():      enumOf("NoticeChannel", notice.Mail, notice.Webhook),
+	reflect.TypeFor[notice.Pace]():         enumOf("NoticePace", notice.Hourly, notice.Daily),
 
 	reflect.TypeFor[partners.Use](): enumOf("Use", partners.Uses()...),
 	reflect.TypeFor[partners.State](): enumOf("CredentialStanding", partners.StateStaged, partners.StateActive, partners.StateRetiring,
@@ -89,6 +94,14 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[announcement.Result]():    enumOf("AnnouncementResult", announcement.ResultStaged, announcement.ResultTold, announcement.ResultRefused),
 	reflect.TypeFor[revocation.Status]():      enumOf("RevocationStatus", revocation.Good, revocation.Revoked, revocation.Unknown),
 	reflect.TypeFor[intake.Format]():          enumOf("FileFormat", intake.Formats()...),
+}
+
+func noticeEvents() []notice.Event {
+	events := []notice.Event{notice.AddressConfirm, notice.TestNotice}
+	for _, r := range notice.Events() {
+		events = append(events, r.Event)
+	}
+	return events
 }
 
 func enumOf[T ~string](name string, values ...T) enum {
@@ -103,6 +116,11 @@ func enumOf[T ~string](name string, values ...T) enum {
 var names = map[reflect.Type]string{
 	reflect.TypeFor[health]():            "Health",
 	reflect.TypeFor[givenWhy]():          "Why",
+	reflect.TypeFor[givenCode]():         "ConfirmationCode",
+	reflect.TypeFor[givenAddress]():      "AddressToTest",
+	reflect.TypeFor[notice.Subscribed](): "Subscription",
+	reflect.TypeFor[notice.Facts]():      "NoticeFacts",
+	reflect.TypeFor[notice.Reason]():     "NoticeReason",
 	reflect.TypeFor[givenCPA]():          "PingRequest",
 	reflect.TypeFor[givenMessage]():      "MessageQuestion",
 	reflect.TypeFor[submissionRequest](): "SubmissionRequest",

@@ -148,7 +148,11 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 	}
 	for _, seq := range seqsOf(held) {
 		c.tell(held[seq], "certificate.freed", "declaration "+l.Number)
-		if err := c.move(held[seq], []eco.Event{{Kind: kind, Reference: l.Number}}); err != nil {
+		ending := eco.Event{Kind: eco.EventWithdraw, Reference: l.Number}
+		if draw, _ := held[seq].Life.DrawOf(l.Number, false); kind == eco.EventLapse && !draw.Until.IsZero() {
+			ending.Kind = kind // one that was made while another stood on a guarantee has no end of its own
+		}
+		if err := c.move(held[seq], []eco.Event{ending}); err != nil {
 			return Lodgement{}, err
 		}
 	}

@@ -237,14 +237,20 @@ func replacedBy(c Imported) string {
 
 // validUntil is the last day on which a certificate may be presented, and whether a published text says so; the zero Date sets no end.
 func validUntil(c Imported, forms eco.Forms) (last eco.Date, confirmed bool) {
-	if !c.Life.ValidUntil.IsZero() {
-		return c.Life.ValidUntil, true
+	form, _ := forms.ByCode(c.Key.Form)
+	byForm := lastDay(c, form)
+	if stated := c.Life.ValidUntil; !stated.IsZero() && stated != byForm {
+		return stated, true
 	}
-	form, ok := forms.ByCode(c.Key.Form)
-	if !ok || form.ValidityMonths == 0 || c.Data.IssuedAt.IsZero() {
-		return eco.Date{}, false
+	return byForm, form.Confirmed("validity_months")
+}
+
+// lastDay is the last day on which a certificate may be presented by the figure of its form; the zero Date without one.
+func lastDay(c Imported, form eco.Form) eco.Date {
+	if form.ValidityMonths == 0 || c.Data.IssuedAt.IsZero() {
+		return eco.Date{}
 	}
-	return c.Data.IssuedAt.AddMonths(form.ValidityMonths), form.Confirmed("validity_months")
+	return c.Data.IssuedAt.AddMonths(form.ValidityMonths)
 }
 
 // valid looks at the day of presentation. ATIGA OCP Rule 14.

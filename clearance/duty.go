@@ -19,6 +19,7 @@ const (
 	DutyRejectNotice      = DutyKind(eco.DeadlineRejectNotice)      // a denial is told to the partner. ATIGA OCP Rule 30(3)
 	DutyVerificationReply = DutyKind(eco.DeadlineVerificationReply) // the issuing body replies. ATIGA OCP Rule 18
 	DutyVerificationTotal = DutyKind(eco.DeadlineVerificationTotal) // the verification is closed
+	DutyVoid              = DutyKind("void certificate")            // a declaration is decided whose certificate does not count any more
 	DutyReservation       = DutyKind("reservation")                 // a declaration is decided before what it holds lapses
 	DutyGuarantee         = DutyKind("guarantee")                   // what a guarantee stands for comes before the guarantee ends
 	DutyTell              = DutyKind("tell partner")                // a decision that no message could tell is told by other means
@@ -163,6 +164,9 @@ func (d Duty) follows() string {
 func dutiesOf(c Imported, form eco.Form) []Duty {
 	life := c.Life
 	life.Began = c.Recorded
+	if life.ValidUntil == lastDay(c, form) {
+		life.ValidUntil = eco.Date{} // the form says it too, and whether it is sure
+	}
 	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(v eco.Verification) bool { return v.ID == doubtOfCustoms || v.ID == doubtOfIssuer })
 	var all []Duty
 	for _, deadline := range form.Deadlines(c.Data.IssuedAt, life) {
@@ -189,8 +193,30 @@ func dutiesOf(c Imported, form eco.Form) []Duty {
 		}
 		all = append(all, d)
 	}
+	if d, ok := voidDuty(c); ok {
+		all = append(all, d)
+	}
 	return all
 }
+
+// voidDuty is the duty to decide about declarations that cite a certificate which was withdrawn, or is in conflict, since.
+func voidDuty(c Imported) (Duty, bool) {
+	switch c.State {
+	case eco.StateCancelled, eco.StateReplaced, eco.StateInConflict:
+	default:
+		return Duty{}, false
+	}
+	since := c.Life.Changed
+	if since.IsZero() {
+		since = c.Recorded
+	}
+	d := Duty{Kind: DutyVoid, Certificate: c.Key.String(), Owner: OwnerOfficer, Due: eco.DateOf(since.UTC()).AddDays(officerDays)}
+	d.Text = fmt.Sprintf("%s is %s; decide about declaration %s", c.Data.Reference, c.State, strings.Join(c.Life.Declarations, ", "))
+	return d, len(c.Life.Declarations) > 0
+}
+
+// officerDays is how long an officer has for what no agreement sets a time for.
+const officerDays = 7
 
 // doubtOfIssuer is the request that stands for a certificate whose issuer is in doubt.
 const doubtOfIssuer = "issuer"

@@ -116,6 +116,16 @@ func TestVerificationHasItsClocks(t *testing.T) {
 	same(t, "closed", w.duties(officer, clearance.DutyQuery{}), "")
 }
 
+func TestCertificateThatIsWithdrawnObligesAnOfficer(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.cancel("D1")
+	same(t, "cancelled", w.duties(officer, clearance.DutyQuery{}), "2026-11-29 void certificate officer warned\n2026-12-22 reservation officer open")
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictDeny, Reasons: denying("C07", "")})
+	same(t, "decided", w.duties(officer, clearance.DutyQuery{}), "")
+}
+
 func TestRunDoesWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(o *clearance.Options) { o.Now, o.Poll = time.Now, time.Hour })

@@ -116,14 +116,11 @@ func (d Duty) docket(before Docket) (Docket, error) {
 // tellDuty is the duty to tell a partner what no message could.
 func (k *Desk) tellDuty(r Response, now time.Time) (Docket, error) {
 	d := k.o.Duties().opened(Duty{
-		Kind: DutyTell, Certificate: r.Key.String(), Declaration: r.Declaration, Response: r.ID, Owner: OwnerOfficer, Name: r.Partner, Due: eco.DateOf(now).AddDays(tellDays),
+		Kind: DutyTell, Certificate: r.Key.String(), Declaration: r.Declaration, Response: r.ID, Owner: OwnerOfficer, Name: r.Partner, Due: eco.DateOf(now).AddDays(officerDays),
 		Text: fmt.Sprintf("tell %s by other means what was decided of %s: %s", r.Partner, r.Key, r.Refused),
 	}, now)
 	return d.docket(Docket{})
 }
-
-// tellDays is how long an officer has to tell a partner by other means.
-const tellDays = 7
 
 // syncCertificate lets the duties about a certificate follow it. by tells what happened.
 func (k *Desk) syncCertificate(ctx context.Context, key Key, by string) error {

@@ -101,10 +101,16 @@ func (k *Desk) follow(ctx context.Context) error {
 // arrivals are the events after which a certificate may be there that was not, or may be used that could not.
 var arrivals = []string{"certificate.received", "certificate.available", "certificate.released", "certificate.freed", "certificate.given-back", "certificate.reopened"}
 
+// idle are the events that move no certificate which a declaration cites: most of a log is of these.
+var idle = []string{
+	"certificate.received", "certificate.available", "certificate.submitted", "certificate.resent", "certificate.answered", "certificate.asked", "certificate.reported",
+	"certificate.looked_up", "certificate.refused",
+}
+
 // react does what follows from one entry of the audit log. Doing it twice changes nothing.
 func (k *Desk) react(ctx context.Context, h Happening) error {
 	by := h.Event + ", entry " + fmt.Sprint(h.Seq)
-	if strings.HasPrefix(h.Event, "declaration.") {
+	if strings.HasPrefix(h.Event, "declaration.") && h.Event != "declaration.read" && h.Event != "declaration.refused" {
 		return k.syncDeclaration(ctx, h.Subject, by)
 	}
 	key, err := ParseKey(h.Subject)
@@ -112,19 +118,35 @@ func (k *Desk) react(ctx context.Context, h Happening) error {
 		return nil // not about a certificate
 	}
 	if slices.Contains(arrivals, h.Event) {
-		if err := k.arrived(ctx, key.Reference); err != nil {
+		if err := k.arrived(ctx, key); err != nil {
 			return err
 		}
 	}
-	if h.Event == "certificate.submitted" {
+	if slices.Contains(idle, h.Event) {
 		return nil
 	}
 	return k.syncCertificate(ctx, key, by)
 }
 
-// arrived matches the declarations that await a certificate with that number.
-func (k *Desk) arrived(ctx context.Context, reference string) error {
-	return k.eachDeclaration(ctx, awaitsTerm(reference), func(d Docket) error { return k.match(ctx, d.ID) })
+// arrived matches the declarations that await a certificate with that number, or with the number of the paper on which it was issued during
+// an outage.
+func (k *Desk) arrived(ctx context.Context, key Key) error {
+	numbers := []string{key.Reference}
+	found, err := k.o.Store.Imported(ctx, key.Query())
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		if p := c.Data.IssuedOnPaper(); p != nil && !slices.Contains(numbers, eco.NormaliseReference(p.Number)) {
+			numbers = append(numbers, eco.NormaliseReference(p.Number))
+		}
+	}
+	for _, number := range numbers {
+		if err := k.eachDeclaration(ctx, awaitsTerm(number), func(d Docket) error { return k.match(ctx, d.ID) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // matchAll matches every declaration on guarantee.

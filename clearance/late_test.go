@@ -160,6 +160,26 @@ func TestReservationLapses(t *testing.T) {
 	}
 }
 
+func TestWhatWasReservedBesideAGuaranteeLapsesToo(t *testing.T) {
+	w := newWorld(t)
+	first, other := certificate(t, "D1"), certificate(t, "D2")
+	d := guaranteed(first, "CX/26/1", 2)
+	line := guaranteed(other, "", 1).Lines[0]
+	line.Number = 2
+	d.Lines = append(d.Lines, line)
+	w.lodge(broker, d)
+	w.receive(first)
+	w.settle()
+	w.pass(40 * 24 * time.Hour)
+	w.receive(other)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementLodged)
+	w.pass(clearance.DefaultReservation)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementLapsed)
+	same(t, "free", w.free("D1", 2)+", "+w.free("D2", 1), "2400 C62, 20000.000 KGM")
+}
+
 func certificateWith(t testing.TB, w *world, reference string) eco.Certificate {
 	c := certificate(t, reference)
 	w.receive(c)
@@ -232,7 +252,40 @@ func (w *world) cancel(reference string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}}); err != nil {
+	told := clearance.Happening{At: noon, Actor: "PARTNER", Event: "certificate.cancelled", Subject: w.imported(reference).Key.String()}
+	if err := w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}, Audit: []clearance.Happening{told}}); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// A certificate that was issued on paper while the issuing system was down comes under a number of its own; goods were cleared on guarantee under
+// the paper's.
+func TestDeclarationUnderThePaperNumberIsMatched(t *testing.T) {
+	w := newWorld(t)
+	paper := certificate(t, "M-26/7")
+	w.lodge(broker, guaranteed(paper, "CX/26/1", 2))
+	c, err := certificate(t, "D1").MarkIssuedOnPaper(eco.PaperIssue{Number: "M 26 7", Reason: "power cut"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.receive(certificate(t, "D2"))
+	w.settle()
+	same(t, "before it comes", w.declaration("CX/26/1").State, clearance.LodgementOnGuarantee)
+	w.receive(c)
+	w.settle()
+	l := w.declaration("CX/26/1")
+	same(t, "state", l.State, clearance.LodgementLodged)
+	same(t, "certificate", l.Claims[0].Key.Reference, "D1")
+	if l.Release == nil || l.Release.Certificates[0].Reference != "D1" {
+		t.Errorf("release note %+v", l.Release)
+	}
+	same(t, "certificate", w.imported("D1").State, eco.StateCited)
+
+	// The paper's number goes on to mean it, unless a certificate has that number itself.
+	w.lodge(broker, declaration(paper, "CX/26/2", 3))
+	same(t, "certificate", w.declaration("CX/26/2").Claims[0].Key.Reference, "D1")
+	w.receive(paper)
+	w.settle()
+	w.lodge(broker, declaration(paper, "CX/26/3", 2))
+	same(t, "certificate", w.declaration("CX/26/3").Claims[0].Key.Reference, "M267")
 }

@@ -326,11 +326,19 @@ func (k *Desk) evidence(ctx context.Context, broker bool, name string, d Declara
 	return e, nil
 }
 
-// seen are the certificates with a number that a broker, or anybody else, may see.
+// seen are the certificates with a number that a broker, or anybody else, may see. A number that no certificate has may be that of the paper on
+// which one was issued during an outage.
 func (k *Desk) seen(ctx context.Context, broker bool, name, reference string) ([]Imported, error) {
 	found, err := k.o.Store.Imported(ctx, ImportedQuery{Reference: reference})
+	if err == nil && len(found) == 0 {
+		found, err = k.o.Store.Imported(ctx, ImportedQuery{Paper: reference})
+	}
 	if err != nil || !broker || k.o.Sees == nil {
 		return found, err
+	}
+	if len(found) == 0 { // as much is read as for one that he may not see
+		_, err := k.o.Sees(ctx, name, Imported{})
+		return nil, err
 	}
 	var visible []Imported
 	for _, c := range found {

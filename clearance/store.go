@@ -118,6 +118,8 @@ type ImportedQuery struct {
 	// Invoice is the number of one of its invoices, Transport that of one of its transport documents (TransportDocuments), each in any
 	// spelling, as references are.
 	Invoice, Transport string
+	// Paper is the number of the paper on which it was issued during an outage (eco.Certificate.IssuedOnPaper), in any spelling.
+	Paper string
 	// Exporter is a name of its exporter; Importers selects those for which one of them is a name of importer, consignee or party to notify
 	// (eco.Certificate.ImporterNames).
 	Exporter  eco.PartyName

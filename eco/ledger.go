@@ -1,6 +1,7 @@
 package eco
 
 import (
+	"math/big"
 	"slices"
 	"time"
 )
@@ -102,6 +103,50 @@ func (l Life) indexOf(document string, child bool) int {
 
 // drawn reports whether any document has used some of it.
 func (l Life) drawn() bool { return slices.ContainsFunc(l.Draws, func(d Draw) bool { return d.Used }) }
+
+// Common are the quantities of items that a draw has written off too: for each item the lesser of the two.
+func (d Draw) Common(items []ItemQuantity) (common []ItemQuantity) {
+	for _, drawn := range d.Items {
+		if drawn.WrittenOff.Value == "" {
+			continue
+		}
+		sum := sumOfItem(items, drawn.Item, drawn.WrittenOff.Unit)
+		lesser := drawn.WrittenOff
+		if order, ok := CompareMeasures(sum, lesser); !ok || order < 0 {
+			lesser = sum
+		}
+		if lesser.Value.Sign() > 0 {
+			common = append(common, ItemQuantity{Item: drawn.Item, Quantity: lesser})
+		}
+	}
+	return common
+}
+
+// Took reports whether a draw has written off just these quantities.
+func (d Draw) Took(items []ItemQuantity) bool {
+	for _, q := range items {
+		if d.item(q.Item) == nil {
+			return false
+		}
+	}
+	for _, drawn := range d.Items {
+		if order, ok := CompareMeasures(sumOfItem(items, drawn.Item, drawn.WrittenOff.Unit), drawn.WrittenOff); !ok || order != 0 {
+			return false
+		}
+	}
+	return d.Used
+}
+
+// sumOfItem adds up what items state of one, in a base unit.
+func sumOfItem(items []ItemQuantity, number int, unit string) Measure {
+	sum := new(big.Rat)
+	for i := range items {
+		if value, in, ok := inBaseUnit(&items[i].Quantity); ok && items[i].Item == number && in == unit {
+			sum.Add(sum, value)
+		}
+	}
+	return Measure{Value: written(sum), Unit: unit}
+}
 
 // item finds the entry of an item; nil if there is none.
 func (d *Draw) item(number int) *DrawnItem {

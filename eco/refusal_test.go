@@ -1,9 +1,13 @@
 package eco_test
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ecogate/ecogate/eco"
+	"github.com/ecogate/ecogate/eco/ecotest"
 )
 
 func TestRefusalSurvivesItsLine(t *testing.T) {
@@ -40,4 +44,18 @@ func FuzzParseRefusal(f *testing.F) {
 			t.Errorf("%q is read as %+v, which is %q", line, r, r.String())
 		}
 	})
+}
+
+func TestLinesThatAreNoRefusals(t *testing.T) {
+	for _, file := range ecotest.Files(t, "hostile/refusals/*.txt") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			line, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, ok := eco.ParseRefusal(strings.TrimSuffix(string(line), "\n")); ok {
+				t.Errorf("read as %+v", r)
+			}
+		})
+	}
 }

@@ -172,6 +172,7 @@ func (n *Node) acceptAnswer(ctx context.Context, r *reception, sent Message, arr
 	if accepted.Settled {
 		n.reportSettled(sent, arrival.Settles)
 	}
+	n.giveBackSettled(ctx, arrival.Settles, accepted.Settled)
 	return accepted, nil
 }
 

@@ -104,6 +104,7 @@ func (n *Node) record(ctx context.Context, r *reception, certificate *Certificat
 	if accepted.Conflict {
 		return n.answerConflict(ctx, r, accepted), false
 	}
+	n.giveBackSettled(ctx, arrival.Settles, accepted.Settled)
 	if accepted.Fresh {
 		n.step("stored", accepted.Message, certificate.Data.Reference, string(r.record.Kind)+" "+certificate.Key.String())
 		n.log.Info(string(r.record.Kind)+" received", "message_id", r.record.MessageID, "partner", r.record.Partner, "reference", certificate.Data.Reference)
@@ -234,6 +235,8 @@ func (n *Node) readCertificate(ctx context.Context, r *reception) (*Certificate,
 		Content: hexDigest(verified.Octets), Recorded: r.record.Created, Data: data,
 		DocumentSigner: signing.Fingerprint(verified.Signer), Findings: findings,
 	}
+	form, _ := r.registry.Forms().ByCode(data.Form)
+	c.ValidUntil, c.SingleUse = lastDay(form, data), form.Use == eco.UseSingle
 	if err := c.hold(doubts); err != nil {
 		return nil, nil, ebms.NewInconsistent(location, err)
 	}

@@ -129,6 +129,9 @@ func (n *Node) attempt(ctx context.Context, job Job) {
 		return
 	}
 	fault.Point("deliver.settled")
+	if outcome.State == StateDelivered {
+		n.giveBack(ctx, m)
+	}
 	if outcome.State == StateFailed || outcome.State == StateExpired {
 		n.step("failed", m, m.Certificate.Reference, outcome.Reason.Cause)
 		n.log.Warn("delivery ended", "message_id", m.MessageID, "partner", m.Partner, "state", outcome.State, "reason", outcome.Reason.Cause)

@@ -32,6 +32,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,6 +66,7 @@ type Node struct {
 	keeper    Keeper
 	breaker   breaker
 	lines     lines
+	drawing   sync.Mutex // held while a certificate that draws on others is composed and enqueued
 	announced func(ctx context.Context, by, partner string, a announcement.Announcement, dryRun bool) ([]announcement.Outcome, error)
 	trials    trials
 	activate  func(context.Context, FirstUse) error

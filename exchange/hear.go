@@ -68,6 +68,7 @@ func (n *Node) recordBusiness(ctx context.Context, r *reception) (Accepted, erro
 		fault.Point("answer.committed")
 		if !accepted.Stale {
 			n.reportBusiness(arrival, accepted)
+			n.giveBackSettled(ctx, arrival.Settles, accepted.Settled)
 			return accepted, nil
 		}
 	}

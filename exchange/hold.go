@@ -44,7 +44,8 @@ func (c *Certificate) hold(doubts []eco.Finding) error {
 	}
 	life := eco.Life{Side: eco.SideImporting}
 	for _, e := range []eco.Event{
-		{Kind: eco.EventReceive, Content: c.Content, Message: c.Message, Declared: eco.DeclaredQuantities(c.Data)},
+		{Kind: eco.EventReceive, Content: c.Content, Message: c.Message, Declared: eco.DeclaredQuantities(c.Data),
+			ValidUntil: c.ValidUntil, SingleUse: c.SingleUse},
 		{Kind: eco.EventAdmit},
 		{Kind: eco.EventVerify, Reference: issuerDoubt, Reasons: reasons},
 	} {

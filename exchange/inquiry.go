@@ -130,7 +130,7 @@ var standings = map[CertificateState]eco.Standing{
 	CertificateReceived: eco.StandingReceived, CertificateAvailable: eco.StandingAvailable, CertificateInConflict: eco.StandingInConflict,
 	CertificateUsedInPart: eco.StandingUsedInPart, CertificateUsedUp: eco.StandingUsedUp, CertificateDenied: eco.StandingDenied,
 	CertificateSuspended: eco.StandingSuspended, CertificateCancelled: eco.StandingCancelled, CertificateReplaced: eco.StandingReplaced,
-	CertificateState(eco.StateCited): eco.StandingAvailable, CertificateState(eco.StateExpired): eco.StandingExpired,
+	CertificateCited: eco.StandingAvailable, CertificateExpired: eco.StandingExpired,
 }
 
 // tellStanding says where a certificate stands. Another issuing body than the one that was asked for is another certificate; one that

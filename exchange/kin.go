@@ -18,7 +18,7 @@ const (
 
 // checkKin compares a certificate with those that it names and that this node has, whichever way they went: dates, numbers and
 // issuers, that a copy says what its original says, and that a back-to-back certificate draws no more than its original has. It does
-// not count what other certificates draw on the same original, which takes a ledger. Those that do not count, because they were exchanged in
+// not count what other certificates draw on the same original: see draws. Those that do not count, because they were exchanged in
 // partners.ModeTest, are compared among themselves.
 func (n *Node) checkKin(ctx context.Context, c eco.Certificate, mode partners.Mode) ([]eco.Finding, error) {
 	if len(c.Related) == 0 {

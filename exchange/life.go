@@ -8,9 +8,9 @@ import (
 )
 
 // Life is where a certificate stands in its life cycle. Deliveries and conflicts move the record's State alone, so that is what holds.
-// When a certificate ends its validity is for the importing customs to judge: no end is set.
+// When the validity of an exported certificate ends is for the importing customs to judge: no end is set.
 func (c Certificate) Life() eco.Life {
-	life := eco.Life{Side: eco.SideImporting, Content: c.Content}
+	life := eco.Life{Side: eco.SideImporting, Content: c.Content, ValidUntil: c.ValidUntil, SingleUse: c.SingleUse}
 	if c.Direction == Outbound {
 		life.Side = eco.SideExporting
 	}
@@ -36,8 +36,19 @@ func (c Certificate) Life() eco.Life {
 func (c Certificate) Deadlines(form eco.Form) []eco.Deadline {
 	life := c.Life()
 	life.Began = c.Recorded
+	if life.ValidUntil == lastDay(form, c.Data) {
+		life.ValidUntil = eco.Date{} // the form says it too, and whether it is sure
+	}
 	life.Requests = slices.DeleteFunc(slices.Clone(life.Requests), func(r eco.Verification) bool { return r.ID == customsDoubt || r.ID == issuerDoubt })
 	return form.Deadlines(c.Data.IssuedAt, life)
+}
+
+// lastDay is the last day on which a certificate of that form may be presented; the zero Date if the form sets none.
+func lastDay(form eco.Form, c eco.Certificate) eco.Date {
+	if form.ValidityMonths == 0 || c.IssuedAt.IsZero() {
+		return eco.Date{}
+	}
+	return c.IssuedAt.AddMonths(form.ValidityMonths)
 }
 
 // moved is the change that events make to a certificate, and dealings says what else is known of it then. The error is an
@@ -90,6 +101,10 @@ func responseEvents(c Certificate, before, after tally, r eco.CustomsResponse, b
 	if declaration == "" {
 		declaration = r.ID
 	}
+	override := "" // customs judged the day of presentation themselves; a response does not tell it
+	if life := c.Life(); !life.ValidUntil.IsZero() && eco.DateOf(at.UTC()).After(life.ValidUntil) && c.State != CertificateCancelled {
+		override = "decided by customs, declaration " + declaration
+	}
 	add := func(e eco.Event) {
 		e.At, e.By = at, by
 		events = append(events, e)
@@ -111,9 +126,9 @@ func responseEvents(c Certificate, before, after tally, r eco.CustomsResponse, b
 	}
 	if after.used && (!before.used || undone || after.exhausted && !before.exhausted) {
 		if c.Direction == Inbound {
-			add(eco.Event{Kind: eco.EventCite, Reference: declaration})
+			add(eco.Event{Kind: eco.EventCite, Reference: declaration, Override: override})
 		}
-		add(eco.Event{Kind: eco.EventUse, Reference: declaration, Exhausts: after.exhausted})
+		add(eco.Event{Kind: eco.EventUse, Reference: declaration, Exhausts: after.exhausted, Override: override})
 	}
 	if after.suspended && !before.suspended {
 		add(eco.Event{Kind: eco.EventVerify, Reference: customsDoubt, Reasons: reasonsOf(r, eco.CustomsSuspended)})

@@ -124,3 +124,48 @@ func TestAnswerMovesTheExportedCertificate(t *testing.T) {
 		}
 	})
 }
+
+// A denial is withdrawn by messages alone: the importing side asks, the issuing body clarifies, and customs say so of the items.
+func TestDenialIsReopenedAfterClarification(t *testing.T) {
+	t.Parallel()
+	for _, begin := range []eco.CustomsStatus{eco.CustomsDenied, eco.CustomsSuspended} {
+		t.Run(string(begin), func(t *testing.T) {
+			bubble(t, setup{}, func(w *world) {
+				w.arrived()
+				step := func(say func() (exchange.Said, error), from *side, kr, tw exchange.CertificateState) {
+					t.Helper()
+					time.Sleep(time.Minute)
+					said, err := say()
+					w.must(err)
+					if m := from.ends(w, said.Message); m.State != exchange.StateDelivered {
+						t.Fatalf("%s: %s %+v", m.Kind, m.State, m.Reason)
+					}
+					if k, i := w.KR.certificate(w).State, w.TW.certificate(w).State; k != kr || i != tw {
+						t.Errorf("after the %s: KR has it %s, TW %s; want %s and %s", said.Message.Kind, k, i, kr, tw)
+					}
+				}
+				respond := func(s eco.CustomsStatus) func() (exchange.Said, error) {
+					return func() (exchange.Said, error) {
+						return w.TW.Respond(context.Background(), "officer", byReference, used(s))
+					}
+				}
+				kr, tw := exchange.CertificateDenied, exchange.CertificateDenied
+				if begin == eco.CustomsSuspended {
+					kr, tw = exchange.CertificateReceipted, exchange.CertificateSuspended
+				}
+				step(respond(begin), w.TW, kr, tw)
+				step(func() (exchange.Said, error) {
+					return w.TW.RequestVerification(context.Background(), "officer", byReference, exchange.Doubt{
+						Ground: eco.VerifyForDoubt, Reasons: []eco.Reason{{Code: eco.ReasonOrigin, Text: "mill unknown"}}})
+				}, w.TW, kr, tw)
+				step(func() (exchange.Said, error) {
+					return w.KR.ReplyVerification(context.Background(), "officer", byReference, exchange.Clarification{Result: eco.VerifiedConfirmed, Note: "see mill sheet"})
+				}, w.KR, kr, tw)
+				step(respond(eco.CustomsUsedInPart), w.TW, exchange.CertificateUsedInPart, exchange.CertificateUsedInPart)
+				if v := w.TW.certificate(w).Dealings.Verifications; len(v) != 1 || v[0].Result != eco.VerifiedConfirmed || w.TW.certificate(w).Dealings.Verifying() {
+					t.Errorf("verifications %+v", v)
+				}
+			})
+		})
+	}
+}

@@ -150,6 +150,7 @@ func (n *Node) settle(ctx context.Context, r *reception) (Accepted, error) {
 	fault.Point("signal.committed")
 	if accepted.Settled {
 		n.reportSettled(sent, settlement)
+		n.giveBackSettled(ctx, settlement, true)
 	}
 	return accepted, nil
 }

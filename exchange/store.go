@@ -435,6 +435,8 @@ const (
 	CertificateUsedUp     CertificateState = "used up"
 	CertificateDenied     CertificateState = "denied"
 	CertificateSuspended  CertificateState = "suspended" // imported: a doubt is open; from the beginning, where that is one of Dealings.OnHold
+	CertificateCited      CertificateState = "cited"     // imported: declarations cite it, and nothing was written off
+	CertificateExpired    CertificateState = "expired"
 	CertificateCancelled  CertificateState = "cancelled"
 	CertificateReplaced   CertificateState = "replaced"
 )
@@ -454,8 +456,12 @@ type Certificate struct {
 	// octets that the document signature covers.
 	Content string `json:"content"`
 	// Recorded is the instant of submission or receipt.
-	Recorded time.Time       `json:"recorded"`
-	Data     eco.Certificate `json:"certificate"`
+	Recorded time.Time `json:"recorded"`
+	// ValidUntil is the last day on which an imported certificate may be presented, SingleUse that one document uses it up: by the rules
+	// of its form as they were at receipt. On the exporting side both are the partner's to judge, and zero.
+	ValidUntil eco.Date        `json:"valid_until,omitzero"`
+	SingleUse  bool            `json:"single_use,omitempty"`
+	Data       eco.Certificate `json:"certificate"`
 	// Document is the signed UBL document.
 	Document RawRef `json:"document"`
 	// DocumentSigner is the SHA-256 fingerprint of the credential that verified or signed the document.

@@ -38,7 +38,7 @@ type Attachment struct {
 // failed, because the partner refused it or was not reached in time, does submitting it again send it anew, in a message of its own.
 //
 // Errors: partners.ErrUnknownPartner, partners.ErrNoAgreement, partners.ErrOutsideValidity when the agreement is not in force, ErrNotAuthorised,
-// ErrTooLarge, ErrNoTimeStamp when nothing was queued, *InvalidError with the findings of the form's rules, *eco.IllegalMove if it replaces
+// ErrTooLarge, ErrNoTimeStamp when nothing was queued, *InvalidError with the findings of the form's rules and of what the received certificates that it builds on do not have, *eco.IllegalMove if it replaces
 // a certificate that may not be replaced, ErrConflict when the reference was used for other content or other
 // attachments; anything else means that the outcome is unknown.
 func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certificate, attachments ...Attachment) (Submission, error) {
@@ -73,8 +73,15 @@ func (n *Node) Submit(ctx context.Context, actor, partner string, c eco.Certific
 	}
 	load.certificate.Findings = findings
 	load.actor = actor
+	if buildsOn(c) { // Another process is held off by the store alone; in this one nothing is signed twice.
+		n.drawing.Lock()
+		defer n.drawing.Unlock()
+	}
 	for range maxTurns {
 		if load.replaced, err = n.toReplace(ctx, agreement, c); err != nil {
+			return Submission{}, err
+		}
+		if load.draws, load.drawn, err = n.draws(ctx, load); err != nil {
 			return Submission{}, err
 		}
 		submission, err := n.enqueue(ctx, load)
@@ -128,6 +135,9 @@ type load struct {
 	set         string // what their Content-IDs end in; the document is signed before the message has an id
 	// replaced is the certificate that this one takes the place of; nil if there is none.
 	replaced *Certificate
+	// draws are what it does to received certificates that it builds on, drawn what the audit log says of them.
+	draws []Change
+	drawn []AuditEntry
 	// known: the store has the certificate, which is sent once more as the octets that it was.
 	known bool
 	// action, about and event are for what is sent again: the action, the MessageID that carried it, and what the audit log says.
@@ -344,6 +354,7 @@ func (n *Node) compose(l load, p place) (Departure, error) {
 	if d.Changes != nil {
 		d.Audit = append(d.Audit, replacedEntry(l.replaced.Key, certificate.Key, id+" to "+a.Partner, l.actor, l.at))
 	}
+	d.Changes, d.Audit = append(d.Changes, l.draws...), append(d.Audit, l.drawn...)
 	return d, nil
 }
 
@@ -485,11 +496,14 @@ func keyOf(c eco.Certificate) CertificateKey {
 	return CertificateKey{Country: c.IssuingCountry, Form: c.Form, Reference: eco.NormaliseReference(c.Reference)}
 }
 
+// testMark ends the text of a key with Test.
+const testMark = " (test)"
+
 // String returns the key as country/form/reference.
 func (k CertificateKey) String() string {
 	text := k.Country + "/" + string(k.Form) + "/" + k.Reference
 	if k.Test {
-		text += " (test)"
+		text += testMark
 	}
 	return text
 }

@@ -99,6 +99,8 @@ type Reminder struct {
 	Held
 	// Left is the time from the instant that was asked about to the end; negative when it is over.
 	Left time.Duration
+	// Due is when it fell due; of several the last.
+	Due time.Time
 }
 
 // remindBefore are the times before a credential's end at which an operator is told.
@@ -113,10 +115,12 @@ func (r *Registry) Reminders(since, now time.Time) []Reminder {
 	all := r.Inventory(now)
 	var out []Reminder
 	for _, h := range all {
-		if h.State == StateStaged || h.State == StateRevoked || h.isFollowed(all) || !remindedIn(h.Until, since, now) {
+		if h.State == StateStaged || h.State == StateRevoked || h.isFollowed(all) {
 			continue
 		}
-		out = append(out, Reminder{Held: h, Left: h.Until.Sub(now)})
+		if due, ok := remindedIn(h.Until, since, now); ok {
+			out = append(out, Reminder{Held: h, Left: h.Until.Sub(now), Due: due})
+		}
 	}
 	return out
 }
@@ -128,18 +132,18 @@ func (h Held) isFollowed(all []Held) bool {
 	})
 }
 
-// remindedIn reports whether an instant at which to tell of end lies in (since, now].
-func remindedIn(end, since, now time.Time) bool {
-	within := func(at time.Time) bool { return at.After(since) && !at.After(now) }
-	for _, before := range remindBefore {
-		if within(end.Add(-before)) {
-			return true
+// remindedIn is the last instant in (since, now] at which to tell of end, if there is one.
+func remindedIn(end, since, now time.Time) (due time.Time, ok bool) {
+	consider := func(at time.Time) {
+		if at.After(since) && !at.After(now) && at.After(due) {
+			due, ok = at, true
 		}
+	}
+	for _, before := range remindBefore {
+		consider(end.Add(-before))
 	}
 	for week := range 52 {
-		if within(end.Add(time.Duration(week+1) * 7 * day)) {
-			return true
-		}
+		consider(end.Add(time.Duration(week+1) * 7 * day))
 	}
-	return false
+	return due, ok
 }

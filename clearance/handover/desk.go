@@ -262,6 +262,9 @@ func (d *Desk) Retry(ctx context.Context, by, id, why string) (Handover, error) 
 		}
 		stale = ""
 		h.Failures = 0
+		if h.State == StateDelivered { // not asked about first: delivered
+			h.State = StateWaiting
+		}
 		if h.State == StateRefused {
 			if h.Parcel != nil {
 				stale = h.Parcel.SHA256

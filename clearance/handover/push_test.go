@@ -11,11 +11,16 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -309,5 +314,70 @@ func TestPushAddresses(t *testing.T) {
 		if _, err := handover.NewPush(handover.PushOptions{URL: address, Now: time.Now}); err == nil {
 			t.Errorf("%q was taken", address)
 		}
+	}
+}
+
+// The commands of docs/customs-system.md verify a request whose base is put together by hand.
+func TestOpenSSLVerifiesRequests(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("openssl is missing (Debian package openssl)")
+	}
+	commands := map[httpsig.Algorithm]string{
+		httpsig.Algo_ED25519:        "pkeyutl -verify -pubin -inkey key.pub -rawin -in base -sigfile value",
+		httpsig.Algo_RSA_PSS_SHA512: "dgst -sha512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:64 -verify key.pub -signature value base",
+	}
+	for algorithm, signer := range keysOfRequests(t) {
+		command, told := commands[algorithm]
+		if !told {
+			continue
+		}
+		t.Run(string(algorithm), func(t *testing.T) {
+			dir := t.TempDir()
+			put := func(name string, content []byte) {
+				if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+			public, err := x509.MarshalPKIXPublicKey(signer.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			put("key.pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+			key, err := handover.NewRequestKey(signer, "ecogate-2026")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := receiver(t, func(_ http.ResponseWriter, r *http.Request) {
+				h := r.Header
+				params := strings.TrimPrefix(h.Get("Signature-Input"), "sig1=")
+				put("base", fmt.Appendf(nil, "\"@method\": POST\n\"@authority\": %s\n\"@path\": /in/parcels\n\"@query\": ?office=1\n\"content-type\": application/zip\n"+
+					"\"content-digest\": %s\n\"idempotency-key\": %s\n\"@signature-params\": %s", r.Host, h.Get("Content-Digest"), h.Get("Idempotency-Key"), params))
+				value, err := base64.StdEncoding.DecodeString(strings.Trim(strings.TrimPrefix(h.Get("Signature"), "sig1="), ":"))
+				if err != nil {
+					t.Error(err)
+				}
+				put("value", value)
+			}, func(o *handover.PushOptions) { o.Key = key })
+			if _, err := p.Deliver(t.Context(), parcel); err != nil {
+				t.Fatal(err)
+			}
+			verify := func() error {
+				cmd := exec.Command(openssl, strings.Fields(command)...)
+				cmd.Dir = dir
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					return fmt.Errorf("%w: %s", err, out)
+				}
+				return nil
+			}
+			if err := verify(); err != nil {
+				t.Error(err)
+			}
+			put("base", []byte("something else"))
+			if verify() == nil {
+				t.Error("openssl verified something else")
+			}
+		})
 	}
 }

@@ -190,6 +190,23 @@ func TestSpoolPutsAgainWhatIsGone(t *testing.T) {
 	w.lies(w.id)
 }
 
+// An operator has not to wait for that.
+func TestSpoolPutsAgainAtOnceWhenItIsRetried(t *testing.T) {
+	w := newSpoolWorld(t, handover.BoxOptions{})
+	w.deliver()
+	if err := os.Remove(filepath.Join(w.folder, w.id+".zip")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.desk.Retry(t.Context(), "olga", w.id, "they lost it"); err != nil {
+		t.Fatal(err)
+	}
+	w.look()
+	w.lies(w.id)
+	if h := w.get(w.id); h.State != handover.StateDelivered || h.Attempts != 2 || h.Parcel.Key != w.id {
+		t.Errorf("handover: %+v", h)
+	}
+}
+
 func TestSpoolThatCannotBeWritten(t *testing.T) {
 	w := newSpoolWorld(t, handover.BoxOptions{})
 	if err := os.RemoveAll(w.folder); err != nil {

@@ -263,7 +263,7 @@ func (s *Service) recipient(ctx context.Context, id string) (Recipient, error) {
 			return r, nil
 		}
 	}
-	h, found, err := one[Subscription](ctx, s.Store, KindSubscription, id)
+	h, found, err := one[signup](ctx, s.Store, KindSubscription, id)
 	switch {
 	case err != nil:
 		return Recipient{}, err

@@ -144,6 +144,10 @@ func (m *Mailer) send(ctx context.Context, r Recipient, letters []letter) []erro
 		return same(len(letters), err)
 	}
 	for i, l := range letters {
+		if ctx.Err() != nil {
+			copy(results[i:], same(len(letters)-i, &failure{temporary, ctx.Err(), 0}))
+			break
+		}
 		message, err := m.message(r, l)
 		if err != nil {
 			results[i] = &failure{unusable, err, 0}
@@ -159,11 +163,16 @@ func (m *Mailer) send(ctx context.Context, r Recipient, letters []letter) []erro
 	return results
 }
 
+// grace is how long a mail that is under way may take after the node was told to stop.
+const grace = 3 * time.Second
+
 // connect dials, and gives what closes the connection whatever became of it.
 func (m *Mailer) connect(ctx context.Context) (*mail.Client, func(), error) {
 	var conn net.Conn
 	var client *mail.Client
+	ended := make(chan struct{})
 	hangUp := func() {
+		close(ended)
 		if client != nil {
 			_ = client.Close() // QUIT; the server has taken what it has taken
 		}
@@ -208,6 +217,15 @@ func (m *Mailer) connect(ctx context.Context) (*mail.Client, func(), error) {
 		return nil, hangUp, &failure{dialled(err), fmt.Errorf("mail server %s: %w", net.JoinHostPort(m.Host, fmt.Sprint(m.Port)), err), 0}
 	}
 	client = made
+	// The library listens to its timeout alone. A mail that is under way when the node stops has a moment to be taken: one that the server took
+	// and the node did not hear of is sent again.
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-ended:
+		case <-time.After(grace):
+			_ = conn.Close()
+		}
+	})
 	return client, hangUp, nil
 }
 

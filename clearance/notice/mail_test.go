@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecogate/ecogate/clearance"
 	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/internal/mailtest"
 	"github.com/ecogate/ecogate/internal/pkitest"
@@ -199,6 +200,20 @@ func TestMailSaysNothingThatACertificatePutsIn(t *testing.T) {
 		t.Errorf("text %q", m.text)
 	}
 	keep(t, "hostile", raw)
+}
+
+func TestMailAboutATestSaysSo(t *testing.T) {
+	p := newPost(t, nil)
+	w := newWorld(t, nil)
+	w.options.Mailer = p.mailer(t, w.clock, nil)
+	w.restart()
+	w.tell(operator())
+	w.happens("kr", "certificate.conflict", clearance.Key{Country: "KR", Form: "ATIGA-D", Reference: "K1", Test: true}.String(), "")
+	w.follow()
+	w.send()
+	if m := open(t, p.Wait(t, 1)[0]); m.subject != "[TEST] Alert: two certificates under one number" || !strings.Contains(m.html, "[TEST]") {
+		t.Errorf("subject %q", m.subject)
+	}
 }
 
 func TestDigestIsOneMailOfEverything(t *testing.T) {

@@ -35,7 +35,11 @@ type Subscription struct {
 	Confirmed time.Time       `json:"confirmed,omitzero"`
 	// Until is the end of the time for confirming it, while it is not confirmed.
 	Until time.Time `json:"until,omitzero"`
+}
 
+// signup is a subscription as its docket has it.
+type signup struct {
+	Subscription
 	Secret secrets `json:"secret,omitzero"`
 }
 
@@ -111,21 +115,21 @@ func (s *Service) Subscribe(ctx context.Context, who Subscriber, request Subscri
 	if err != nil {
 		return Subscribed{}, err
 	}
-	out := Subscribed{Subscription: sub}
+	out, kept := Subscribed{Subscription: sub}, signup{Subscription: sub}
 	var code string
 	if sub.Webhook != "" {
 		secret := make([]byte, 32)
 		_, _ = rand.Read(secret) // never fails, as its documentation says
-		out.Secret.Keys, out.SigningSecret = [][]byte{secret}, SecretText(secret)
+		kept.Secret.Keys, out.SigningSecret = [][]byte{secret}, SecretText(secret)
 	} else {
 		code = rand.Text()[:8]
-		out.Secret.CodeSHA256 = digestOf(code)
+		kept.Secret.CodeSHA256 = digestOf(code)
 	}
 	err = s.again(func() error {
 		if err := s.mayHaveMore(ctx, who.Key); err != nil {
 			return err
 		}
-		d, err := held[Subscription]{clearance.Docket{Kind: KindSubscription, ID: sub.ID, Terms: []string{termKey(who.Key)}}, out.Subscription}.written()
+		d, err := held[signup]{clearance.Docket{Kind: KindSubscription, ID: sub.ID, Terms: []string{termKey(who.Key)}}, kept}.written()
 		if err != nil {
 			return err
 		}
@@ -145,7 +149,7 @@ func (s *Service) Subscribe(ctx context.Context, who Subscriber, request Subscri
 		return f.commit(ctx)
 	})
 	s.Wake()
-	return out.shown(), err
+	return out, err
 }
 
 // subscription judges a request.
@@ -234,12 +238,12 @@ func (s *Service) mayHaveMore(ctx context.Context, key string) error {
 }
 
 // subscriptionsOf are those of a key; "" for all.
-func (s *Service) subscriptionsOf(ctx context.Context, key string) ([]held[Subscription], error) {
+func (s *Service) subscriptionsOf(ctx context.Context, key string) ([]held[signup], error) {
 	q := clearance.DocketQuery{Kind: KindSubscription}
 	if key != "" {
 		q.Term = termKey(key)
 	}
-	return all[Subscription](ctx, s.Store, q)
+	return all[signup](ctx, s.Store, q)
 }
 
 // Subscriptions are those of the asker, or all for an operator, oldest first.
@@ -261,20 +265,14 @@ func (s *Service) Subscriptions(ctx context.Context, who Subscriber) ([]Subscrib
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Subscribed{Subscription: h.value, Queued: a.value.Queued, Problem: a.value.Problem, Failed: a.value.Failed}.shown())
+		out = append(out, Subscribed{Subscription: h.value.Subscription, Queued: a.value.Queued, Problem: a.value.Problem, Failed: a.value.Failed})
 	}
 	return out, nil
 }
 
-// shown leaves out what nobody is told.
-func (s Subscribed) shown() Subscribed {
-	s.Secret = secrets{}
-	return s
-}
-
 // theirs finds a subscription that is the asker's.
-func (s *Service) theirs(ctx context.Context, who Subscriber, id string) (held[Subscription], error) {
-	h, found, err := one[Subscription](ctx, s.Store, KindSubscription, id)
+func (s *Service) theirs(ctx context.Context, who Subscriber, id string) (held[signup], error) {
+	h, found, err := one[signup](ctx, s.Store, KindSubscription, id)
 	if err == nil && (!found || h.value.Secret.Ended || h.value.Key != who.Key && !who.Operator) {
 		err = fmt.Errorf("%w: subscription %q", ErrUnknown, line(id, maxName))
 	}
@@ -285,7 +283,7 @@ func (s *Service) theirs(ctx context.Context, who Subscriber, id string) (held[S
 func (s *Service) Confirm(ctx context.Context, who Subscriber, id, code string) (Subscribed, error) {
 	h, err := s.theirs(ctx, who, id)
 	if err != nil || !h.value.Confirmed.IsZero() {
-		return Subscribed{Subscription: h.value}.shown(), err
+		return Subscribed{Subscription: h.value.Subscription}, err
 	}
 	if h.value.Webhook != "" {
 		if r, ok := s.asRecipient(h.value); ok && s.Poster != nil { // outside of the transaction: it may take its time
@@ -330,7 +328,7 @@ func (s *Service) Confirm(ctx context.Context, who Subscriber, id, code string) 
 	if err == nil && refusal != nil {
 		err = fmt.Errorf("%w: %w", ErrNotConfirmed, refusal)
 	}
-	return Subscribed{Subscription: h.value}.shown(), err
+	return Subscribed{Subscription: h.value.Subscription}, err
 }
 
 // digestOf is the SHA-256 of a code in hex.
@@ -358,7 +356,7 @@ func (s *Service) NewSecret(ctx context.Context, who Subscriber, id string) (out
 		if err != nil {
 			return err
 		}
-		out = Subscribed{Subscription: h.value, SigningSecret: SecretText(secret)}.shown()
+		out = Subscribed{Subscription: h.value.Subscription, SigningSecret: SecretText(secret)}
 		return s.Store.File(ctx, clearance.Batch{Dockets: []clearance.Docket{d}, Audit: []clearance.Happening{{At: now, Actor: who.Key, Event: EntryRotated, Subject: id}}})
 	})
 	return out, err
@@ -371,7 +369,7 @@ func (s *Service) Unsubscribe(ctx context.Context, who Subscriber, id string) (o
 		if err != nil {
 			return err
 		}
-		out = Subscribed{Subscription: h.value}.shown()
+		out = Subscribed{Subscription: h.value.Subscription}
 		batch := clearance.Batch{Audit: []clearance.Happening{{At: s.Now().UTC(), Actor: who.Key, Event: EntryUnsubscribed, Subject: id}}}
 		if h.value.Confirmed.IsZero() {
 			h.value.Secret.Ended = true
@@ -427,7 +425,7 @@ func (s *Service) subscribers(ctx context.Context) ([]Recipient, error) {
 }
 
 // asRecipient is what a subscription gets as its key is now. ok is false if the key is gone, or stands for none of the parties any more.
-func (s *Service) asRecipient(sub Subscription) (r Recipient, ok bool) {
+func (s *Service) asRecipient(sub signup) (r Recipient, ok bool) {
 	parties, ok := s.Keys.Parties(sub.Key)
 	if !ok || sub.Secret.Ended {
 		return Recipient{}, false

@@ -337,3 +337,31 @@ func hostile(t *testing.T, file string) (want, text string) {
 	}
 	return want, text
 }
+
+// An attempt that the node did not outlive is made again, under the same id: twice at worst, never not.
+func TestNoticeOutlivesTheNode(t *testing.T) {
+	h := newHook(t)
+	w := newWorld(t, nil)
+	w.posts(h, nil)
+	w.tell(h.recipient(secret()))
+	w.happens("kr", "message.quarantined", "m1", "")
+	w.follow()
+	h.answers(func(http.ResponseWriter, *http.Request, []byte) { _ = w.store.Close() }) // what became of the attempt is not recorded
+	if err := w.service.Send(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.answers(func(http.ResponseWriter, *http.Request, []byte) {})
+	w.open()
+	w.send()
+	if n := w.only(); n.State != notice.Queued || n.Attempts != 1 {
+		t.Fatalf("notice %+v", n)
+	}
+	w.pass(time.Hour)
+	w.send()
+	if n := w.only(); n.State != notice.Sent || n.Attempts != 2 {
+		t.Fatalf("notice %+v", n)
+	}
+	if a, b := h.requests[0].Header.Get("webhook-id"), h.requests[1].Header.Get("webhook-id"); a != b {
+		t.Errorf("ids %q and %q", a, b)
+	}
+}

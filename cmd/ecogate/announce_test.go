@@ -30,11 +30,11 @@ type keyChange struct {
 	done   chan exchange.Event // of KR
 }
 
-const notice = 10 * 24 * time.Hour
+const noticeTime = 10 * 24 * time.Hour
 
 func (r *keyChange) now() time.Time { return scriptTime.Add(time.Duration(r.ahead.Load())) }
 
-// newChange starts the nodes, TW with variables over its configuration. KR's next key lies in next.key and next.pem, issued by its own PKI, and its time begins after notice.
+// newChange starts the nodes, TW with variables over its configuration. KR's next key lies in next.key and next.pem, issued by its own PKI, and its time begins after noticeTime.
 func newChange(t *testing.T, environ ...string) *keyChange {
 	t.Helper()
 	r := &keyChange{T: t, two: newPair(t), done: make(chan exchange.Event, 1000)}
@@ -61,9 +61,9 @@ func newChange(t *testing.T, environ ...string) *keyChange {
 	}
 	r.tw = start(r.two.TW, nil, trusting, environ...)
 	r.kr = start(r.two.KR, func(e exchange.Event) { r.done <- e }, func(cfg *config.Config) {
-		cfg.Node.Keys[0].Until = r.now().Add(2 * notice)
+		cfg.Node.Keys[0].Until = r.now().Add(2 * noticeTime)
 		cfg.Node.Keys = append(cfg.Node.Keys, partners.KeyConfig{
-			Uses: []partners.Use{partners.UseMessageSignature}, KeyFile: keyFile, ChainFile: chainFile, From: r.now().Add(notice),
+			Uses: []partners.Use{partners.UseMessageSignature}, KeyFile: keyFile, ChainFile: chainFile, From: r.now().Add(noticeTime),
 		})
 	}, "ECOGATE_AGREEMENTS_0_ENDPOINT="+r.tw.PartnerURL)
 	cfg := loadSide(t, r.two.TW, slices.Concat(environ, agreed, []string{"ECOGATE_AGREEMENTS_0_ENDPOINT=" + r.kr.PartnerURL})...)
@@ -152,14 +152,14 @@ func TestKeyIsChangedByMessagesBetweenTwoNodes(t *testing.T) {
 		t.Errorf("trials %+v", trials)
 	}
 
-	r.ahead.Store(int64(notice))
+	r.ahead.Store(int64(noticeTime))
 	if signer := r.send("LA26010140"); signer != next {
 		t.Errorf("after the switch verified by %.8s, want %.8s", signer, next)
 	}
 	if before, active := r.states(r.now()); before != partners.StateRetiring || active != partners.StateActive {
 		t.Errorf("after the switch the old one is %q, the next %q", before, active)
 	}
-	r.ahead.Store(int64(2 * notice))
+	r.ahead.Store(int64(2 * noticeTime))
 	if signer := r.send("LA26010141"); signer != next {
 		t.Errorf("in the end verified by %.8s", signer)
 	}
@@ -231,7 +231,7 @@ func TestKeyIsChangedByAFileBetweenTwoNodes(t *testing.T) {
 	if _, next := r.states(r.now()); next != partners.StateStaged {
 		t.Errorf("taking made it %q", next)
 	}
-	r.ahead.Store(int64(notice))
+	r.ahead.Store(int64(noticeTime))
 	if signer := r.send("LA26010137"); signer != signing.Fingerprint(key(t, r.kr).Chain[0]) {
 		t.Errorf("verified by %.8s", signer)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/partners"
@@ -16,6 +17,7 @@ import (
 func newDesk(n *runningNode) (*clearance.Desk, error) {
 	return clearance.NewDesk(clearance.Options{
 		Store: n.Store, Forms: n.Registry.Forms, Now: n.now, Log: n.log, Responder: responder{n.Node}, Sees: n.lookups.Sees,
+		Handover:      handover.Lodged,
 		SecondOfficer: func() bool { return n.current.Load().Clearance.SecondOfficer },
 		Reservation:   func() time.Duration { return n.current.Load().Clearance.Reservation },
 		Duties: func() clearance.DutyRules {

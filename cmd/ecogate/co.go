@@ -157,6 +157,7 @@ func yesNo(b bool) string {
 // showMatch writes what is known of one certificate.
 func showMatch(w *columns, m api.Match) {
 	w.field("key", m.Key.String())
+	w.field("number", strconv.FormatUint(m.Seq, 10))
 	w.field("direction", string(m.Direction))
 	w.field("state", string(m.State))
 	w.field("usable", usable(m))

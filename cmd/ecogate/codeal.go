@@ -18,7 +18,7 @@ import (
 // dealVerbs are the verbs that say something about a certificate that is there.
 func (c *cli) dealVerbs() []*cobra.Command {
 	return []*cobra.Command{
-		c.coCancel(), c.coReplace(), c.coResend(), c.coRespond(), c.coAsk(), c.coVerifyRequest(), c.coVerifyReply(), c.coVerifications(), c.coHeld(), c.coRelease(),
+		c.coCancel(), c.coReplace(), c.coResend(), c.coRespond(), c.coAsk(), c.coVerifyRequest(), c.coVerifyReply(), c.coVerifications(), c.coRefusals(), c.coSettle(), c.coHeld(), c.coRelease(),
 	}
 }
 
@@ -379,7 +379,14 @@ func (c *cli) coVerifications() *cobra.Command {
 func listVerifications(w *columns, list []api.OpenVerification) {
 	w.row("REFERENCE", "FORM", "DIRECTION", "PARTNER", "ASKED", "REPLY BY", "REQUEST")
 	for _, v := range list {
-		w.row(v.Reference, string(v.Key.Form), string(v.Direction), v.Partner, instant(v.Verification.Asked), v.Verification.ReplyBy.String(), v.Verification.ID)
+		due := v.Verification.ReplyBy.String()
+		if v.Due != nil {
+			due = v.Due.Due.String()
+			if v.Due.Overdue {
+				due += " OVERDUE"
+			}
+		}
+		w.row(v.Reference, string(v.Key.Form), string(v.Direction), v.Partner, instant(v.Verification.Asked), due, v.Verification.ID)
 		if v.Request == nil {
 			continue
 		}

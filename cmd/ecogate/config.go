@@ -122,9 +122,10 @@ func (c *cli) checkFiles(cfg config.Config) error {
 	if _, err := paperOptions(cfg.Paper.Fonts, cfg.Paper.VerifyURL); err != nil {
 		problems = append(problems, cfg.Problem("paper.fonts", err.Error()))
 	}
+	problems = append(problems, checkNotices(cfg))
 	_, schemasErr := openSchemas(cfg)
 	_, err := apiKeys(cfg)
-	return cfg.Join(append(problems, schemasErr, err, cfg.CheckFolders())...)
+	return cfg.Join(append(problems, schemasErr, err, cfg.CheckFolders(), checkCustoms(cfg, c.now))...)
 }
 
 // apiCredentialProblem gives an error of readAPICredential, whose text begins with a key, the place of the file that it is about.

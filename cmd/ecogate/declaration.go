@@ -15,21 +15,31 @@ import (
 
 func (c *cli) declarationCommand() *cobra.Command {
 	return group("declaration", "Import declarations that cite received certificates, and what officers decide about them",
-		c.declarationSubmit(), c.declarationList(), c.declarationShow(), c.declarationWithdraw(), c.declarationDecide(), c.declarationConfirm(), c.declarationNote())
+		c.declarationSubmit(), c.declarationCheck(), c.declarationList(), c.declarationShow(), c.declarationWithdraw(), c.declarationDecide(), c.declarationConfirm(), c.declarationNote())
 }
 
 func (c *cli) declarationSubmit() *cobra.Command {
-	var amend string
+	var amend, out string
 	cmd := &cobra.Command{
-		Use:   "submit FILE [--amend NUMBER]",
+		Use:   "submit FILE [--amend NUMBER | --contrl OUT]",
 		Short: "Lodge a declaration, or put it in the place of one that nobody has decided about",
 		Long: "Lodge an import declaration: JSON as docs/api.md tells, - is standard input. What it claims of the certificates that it cites is compared with them\n" +
-			"and reserved. The same declaration again is no error, and answers the first.",
+			"and reserved. The same declaration again is no error, and answers the first.\n" +
+			"FILE may be a UN/EDIFACT interchange with messages CUSDEC, which say themselves whether they lodge, amend or withdraw (docs/cusdec.md); its first\n" +
+			"segment tells. --contrl writes the answer as message CONTRL; - is standard output.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := c.readFile(args[0])
 			if err != nil {
 				return err
+			}
+			switch edifact := isInterchange(data); {
+			case edifact && amend != "":
+				return &usageError{text: "--amend goes with a declaration in JSON; a message says itself what it amends", command: cmd.CommandPath()}
+			case edifact:
+				return c.submitInterchange(cmd.Context(), args[0], data, out)
+			case out != "":
+				return &usageError{text: "--contrl goes with an interchange", command: cmd.CommandPath()}
 			}
 			return deal(cmd.Context(), c, answerTime, args[0], func(ctx context.Context, client *api.Client) (clearance.Lodgement, error) {
 				if amend != "" {
@@ -39,6 +49,7 @@ func (c *cli) declarationSubmit() *cobra.Command {
 			}, showDeclaration)
 		},
 	}
+	cmd.Flags().StringVar(&out, "contrl", "", "`file` to write the answer to an interchange to, as CONTRL")
 	cmd.Flags().StringVar(&amend, "amend", "", "`number` of the declaration in whose place it comes")
 	return cmd
 }

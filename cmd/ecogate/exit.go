@@ -175,6 +175,10 @@ func problemHint(p *api.Problem) string {
 		return "send fewer or smaller attachments, or agree on more: max_bytes and max_parts under agreements in the node's configuration"
 	case api.CodeNoAnswer:
 		return "the partner, the way to it, or the agreement's endpoint; \"ecogate partner list\" says how deliveries to it stand"
+	case api.CodeMailNotSent:
+		return "notices.mail in the node's configuration says which server takes the mails, and who the node is there"
+	case api.CodeNotConfirmed:
+		return "the code is in the mail; a webhook has to answer its challenge, as docs/notices.md says"
 	case api.CodeNoTimeStamp:
 		return "nothing was queued; repeat when the authority under timestamp of node.issuers answers, which the node's log tells of"
 	case api.CodeFull:

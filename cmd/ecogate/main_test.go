@@ -9,13 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ecogate/ecogate/internal/mailtest"
+	"github.com/ecogate/ecogate/internal/pair"
 	"github.com/ecogate/ecogate/internal/pkitest"
 )
 
@@ -27,16 +28,20 @@ func TestMain(m *testing.M) {
 //
 //	pair                  write kr/config.yaml and tw/config.yaml with all that they name; nothing runs. Nodes that come later use them
 //	nodes [NAME=VALUE...] the same, and run both nodes in this process on scriptTime, with variables over KR's
-//	                      configuration; KR_URL and TW_URL are their APIs
+//	                      configuration; KR_URL and TW_URL are their APIs, KR_ADMIN_URL and TW_ADMIN_URL their administration
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
 //	issue SIDE NAME USE   write SIDE/next/NAME.key and .pem, of a new PKI with its root in SIDE/next/root.pem
 //	exits CODE ARG...     run "ecogate ARG..." and expect its exit code; "stdout" and "stderr" look at its output
-//	soon PATTERN ARG...   run "ecogate ARG..." again and again until a line of its output matches: for what a node does by itself
+//	until TEXT ARG...     run "ecogate ARG..." again and again until its output holds TEXT, for 20 seconds at most
 //	serve FILE [ARG...]   run "ecogate serve --config FILE ARG..." as a process of its own until it has printed its listeners;
 //	                      API_URL, ADMIN_URL and PARTNER_URL are what it printed, API_ADDRESS and so on without scheme
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
 //	sigterm CODE          send it SIGTERM and expect its exit code; its log is in serve.log
 //	get URL STATUS        ask an HTTP server and expect a status; the body goes to standard output
+//	mail                  start a mail server: MAIL_PORT, mail-ca.pem, mail.password of the user ecogate; [mail] is true where there can be one
+//	mails N               wait until N mails were delivered; they are in mails.txt
+//	append FROM TO        write a file behind another one
+//	eventually TEXT CODE ARG...   as exits, again until the output holds TEXT
 //	replace OLD NEW FILE  replace every OLD in a file; \n in NEW is a line end
 //
 // CERTIFICATES, CPAS and OFFLINE are folders of testdata. The condition [schemas] is true where the OASIS schemas lie beside the checkout, in the folder SCHEMAS.
@@ -65,6 +70,9 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "mail" {
+				return mailtest.Missing() == nil, nil
+			}
 			if name != "schemas" {
 				return false, fmt.Errorf("unknown condition %q", name)
 			}
@@ -77,14 +85,21 @@ func TestScripts(t *testing.T) {
 			"await": func(ts *testscript.TestScript, _ bool, args []string) {
 				worldOf(ts).steps.await(ts, args[0], strings.Join(args[1:], " "))
 			},
+			"as":      asCommand,
+			"reborn":  rebornCommand,
 			"issue":   issueCommand,
 			"exits":   exitsCommand,
-			"soon":    soonCommand,
+			"until":   untilCommand,
 			"serve":   func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).serve(ts, args) },
 			"sighup":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).hangUp(ts, args[0]) },
 			"sigterm": func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).terminate(ts, args[0]) },
 			"get":     getCommand,
 			"replace": replaceCommand,
+
+			"mail":       mailCommand,
+			"mails":      mailsCommand,
+			"eventually": eventuallyCommand,
+			"append":     appendCommand,
 		},
 	})
 }
@@ -96,6 +111,10 @@ type worldKey struct{}
 // world is what one script has running.
 type world struct {
 	steps   steps
+	sides   pair.Pair
+	kr, tw  *runningNode
+	ofTW    []string // variables over TW's configuration
+	mail    *mailtest.Server
 	process *exec.Cmd      // of serve
 	log     *bufio.Scanner // its standard error
 	logged  strings.Builder
@@ -173,20 +192,6 @@ func exitsCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
-}
-
-// soonTries bounds how often soon runs the program, each time as a process of its own.
-const soonTries = 500
-
-func soonCommand(ts *testscript.TestScript, _ bool, args []string) {
-	pattern, err := regexp.Compile("(?m)" + args[0])
-	ts.Check(err)
-	for range soonTries {
-		if err := ts.Exec("ecogate", args[1:]...); err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
-			return
-		}
-	}
-	ts.Fatalf("no line matches %q", args[0])
 }
 
 func getCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -20,8 +20,9 @@ const scrapeTime = 10 * time.Second
 // nodeMetrics works out a node's metrics when they are asked for. Instants are seconds since 1970: what is left is for the reader to
 // work out, at its own time.
 type nodeMetrics struct {
-	n                                              *runningNode
-	credential, sourceAge, sourceFailing, messages *prometheus.Desc
+	n                                                         *runningNode
+	credential, sourceAge, sourceFailing, messages, handovers *prometheus.Desc
+	notices, noticeFailures, noticeEarliest                   *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*nodeMetrics)(nil)
@@ -37,12 +38,18 @@ func newNodeMetrics(n *runningNode) *nodeMetrics {
 			"How old what is known from a CRL or OCSP responder is. Absent while nothing is.", source, nil),
 		sourceFailing: prometheus.NewDesc("ecogate_revocation_source_failing", "1 if the last attempt at a CRL or OCSP responder was of no use.", source, nil),
 		messages:      prometheus.NewDesc("ecogate_messages", "Messages in each state but delivered and accepted.", []string{"state"}, nil),
+		handovers: prometheus.NewDesc("ecogate_handovers",
+			"What the customs system is given, in each state but confirmed. What is refused waits for an operator.", []string{"state"}, nil),
+		notices: prometheus.NewDesc("ecogate_notices_queued", "Notices that wait to be sent, those of digests included.", []string{"channel"}, nil),
+		noticeFailures: prometheus.NewDesc("ecogate_notice_recipients_failed", "Recipients to whom nothing is sent any more, since they refused too often or failed for too long.",
+			[]string{"channel"}, nil),
+		noticeEarliest: prometheus.NewDesc("ecogate_notice_due_timestamp_seconds", "When the notice that waits for the earliest time is due. Absent while none waits.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *nodeMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.credential, m.sourceAge, m.sourceFailing, m.messages} {
+	for _, d := range []*prometheus.Desc{m.credential, m.sourceAge, m.sourceFailing, m.messages, m.handovers, m.notices, m.noticeFailures, m.noticeEarliest} {
 		out <- d
 	}
 }
@@ -82,6 +89,28 @@ func (m *nodeMetrics) Collect(out chan<- prometheus.Metric) {
 	}
 	for state, count := range counts {
 		gauge(m.messages, float64(count), string(state))
+	}
+	handovers, err := m.n.handovers.Counts(ctx)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(m.handovers, err)
+		return
+	}
+	for state, count := range handovers {
+		gauge(m.handovers, float64(count), string(state))
+	}
+	waiting, err := m.n.notices.Counts(ctx)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(m.notices, err)
+		return
+	}
+	for channel, count := range waiting.Queued {
+		gauge(m.notices, float64(count), string(channel))
+	}
+	for channel, count := range waiting.Failed {
+		gauge(m.noticeFailures, float64(count), string(channel))
+	}
+	if !waiting.Earliest.IsZero() {
+		gauge(m.noticeEarliest, float64(waiting.Earliest.Unix()))
 	}
 }
 

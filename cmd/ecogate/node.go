@@ -16,7 +16,9 @@ import (
 
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/handover"
 	"github.com/ecogate/ecogate/clearance/lookup"
+	"github.com/ecogate/ecogate/clearance/notice"
 	"github.com/ecogate/ecogate/ebms"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/exchange/fault"
@@ -69,8 +71,13 @@ type runningNode struct {
 	lookups *lookup.Desk
 	// clearing is the desk for declarations.
 	clearing *clearance.Desk
-	doors    []*listener // for partners and users
-	admin    *listener   // stays open while the doors drain, so that /readyz can say so
+	// handovers gives what was accepted to the customs system.
+	handovers *handover.Desk
+	notices   *notice.Service
+	// recipients are those of the configuration that are told.
+	recipients atomic.Pointer[[]notice.Recipient]
+	doors      []*listener // for partners and users
+	admin      *listener   // stays open while the doors drain, so that /readyz can say so
 	// apiCredential is what the API's listener shows; nil for plain HTTP.
 	apiCredential atomic.Pointer[tls.Certificate]
 
@@ -123,10 +130,16 @@ func startNode(ctx context.Context, cfg config.Config, o nodeOptions) (n *runnin
 	if n.lookups, err = newLookups(cfg, n); err != nil {
 		return n, err
 	}
+	if n.handovers, err = newHandovers(cfg, n); err != nil {
+		return n, err
+	}
 	if n.clearing, err = newDesk(n); err != nil {
 		return n, err
 	}
 	if err = n.watch(cfg); err != nil {
+		return n, err
+	}
+	if n.notices, err = newNotices(cfg, n); err != nil {
 		return n, err
 	}
 	if err = n.listen(cfg, o); err != nil {
@@ -219,14 +232,15 @@ func (n *runningNode) listen(cfg config.Config, o nodeOptions) error {
 		Node: n.Node, Operator: n.Node, Dealer: n.Node, Settler: n.Node, Happenings: n.Store, Announcer: n.Node,
 		Store: n.Store, Audit: n.Store, Forms: n.Registry.Forms, Keys: n.apiKeys, Now: o.Now, Log: o.Log, Ready: n.ready,
 		Declarations: n.clearing, Decisions: n.clearing, Duties: n.clearing,
-		Registry: n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
+		Handovers: n.handovers,
+		Registry:  n.Directory, Proposals: n.Directory, Rotator: n.Directory, Issuers: issuerlist.Desk{Directory: n.Directory, Now: o.Now},
 		Paper: func() paper.Options {
 			now := printed
 			now.Forms = n.Registry.Forms()
 			return now
 		},
 		Lookups: n.lookups, CredentialOf: n.credentialOf, MaxLines: func() int { return n.current.Load().Clearance.Lookup.BatchLines },
-		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n},
+		TestPartner: n.isTest, Revocation: n.fetcher.Status, Examiner: examiner{n.Node, n}, Notices: n.notices,
 		// What may come from a partner may go to one.
 		MaxAttachments: max(api.DefaultMaxAttachments, cfg.Limits.BodyBytes), SpillDir: cfg.Limits.SpillDir, MinRate: cfg.Limits.MinRate,
 	}
@@ -323,6 +337,8 @@ func (n *runningNode) start(ctx context.Context) {
 	n.running.Go(func() { n.fetcher.Run(run) })
 	n.running.Go(func() { n.remind(run) })
 	n.running.Go(func() { n.clearing.Run(run) })
+	n.running.Go(func() { n.handovers.Run(run) })
+	n.running.Go(func() { n.notices.Run(run) })
 	for _, l := range append(slices.Clone(n.doors), n.admin) {
 		n.running.Go(func() {
 			if err := l.run(); err != nil {

@@ -47,14 +47,39 @@ func makePair(ts *testscript.TestScript) pair.Pair {
 	return two
 }
 
-// startNodes runs both nodes in this process, with variables over KR's configuration. KR is told where TW is when it starts, TW where KR is by a reload.
+// startNodes runs both nodes in this process, with variables over KR's configuration; those that begin with "TW:" are over TW's. KR is told
+// where TW is when it starts, TW where KR is by a reload.
 func startNodes(ts *testscript.TestScript, w *world, environ []string) {
-	two := makePair(ts)
-	tw := w.startNode(ts, two.TW)
-	kr := w.startNode(ts, two.KR, append(environ, "ECOGATE_AGREEMENTS_0_ENDPOINT="+tw.PartnerURL)...)
-	cfg, err := config.Load(two.TW.ConfigFile, append(slices.Clone(anyPort), "ECOGATE_AGREEMENTS_0_ENDPOINT="+kr.PartnerURL))
+	w.sides = makePair(ts)
+	of := map[bool][]string{}
+	for _, variable := range environ {
+		name, ours := strings.CutPrefix(variable, "TW:")
+		of[ours] = append(of[ours], name)
+	}
+	w.ofTW = of[true]
+	w.tw = w.startNode(ts, w.sides.TW, w.ofTW...)
+	w.startKR(ts, of[false]...)
+}
+
+// startKR starts KR and tells TW where it is.
+func (w *world) startKR(ts *testscript.TestScript, environ ...string) {
+	w.kr = w.startNode(ts, w.sides.KR, append(environ, "ECOGATE_AGREEMENTS_0_ENDPOINT="+w.tw.PartnerURL)...)
+	cfg, err := config.Load(w.sides.TW.ConfigFile, slices.Concat(anyPort, w.ofTW, []string{"ECOGATE_AGREEMENTS_0_ENDPOINT=" + w.kr.PartnerURL}))
 	ts.Check(err)
-	ts.Check(tw.Reload(cfg))
+	ts.Check(w.tw.Reload(cfg))
+}
+
+// rebornCommand is the script command "reborn [VARIABLE]...": KR begins again with an empty store, as after a loss that no backup mends.
+func rebornCommand(ts *testscript.TestScript, _ bool, environ []string) {
+	w := worldOf(ts)
+	ts.Check(w.kr.Close())
+	w.startKR(ts, append(environ, "ECOGATE_STORE_DIR="+ts.MkAbs("kr/reborn"))...)
+}
+
+// asCommand is the script command "as SIDE ROLE": who speaks from now on.
+func asCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("ECOGATE_API_URL", ts.Getenv(args[0]+"_URL"))
+	ts.Setenv("ECOGATE_API_KEY_FILE", strings.ToLower(args[0])+"/"+args[1]+".key")
 }
 
 func (w *world) startNode(ts *testscript.TestScript, side pair.Side, environ ...string) *runningNode {
@@ -69,6 +94,7 @@ func (w *world) startNode(ts *testscript.TestScript, side pair.Side, environ ...
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(errors.Join(n.Close(), held.complaints())) })
 	ts.Setenv(side.ID+"_URL", n.APIURL)
+	ts.Setenv(side.ID+"_ADMIN_URL", n.AdminURL)
 	key, err := os.ReadFile(side.KeyFile("operator"))
 	ts.Check(err)
 	ts.Setenv(side.ID+"_OPERATOR_KEY", strings.TrimSpace(string(key)))

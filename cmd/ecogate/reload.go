@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -46,6 +47,10 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	recipients, err := cfg.NoticeRecipients(os.ReadFile)
+	if err != nil {
+		return err
+	}
 	if err := prepareFolders(cfg); err != nil {
 		return err
 	}
@@ -58,8 +63,9 @@ func (n *runningNode) Reload(cfg config.Config) error {
 	}
 	n.current.Store(&cfg)
 	n.apiKeys.Replace(keys)
+	n.recipients.Store(&recipients)
 	n.watcher.Replace(cfg.WatchedFolders(), cfg.Intake.Poll)
-	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, registry, clearance, the forms of forms_dir, the codes of code_lists_dir"
+	taken := "node (with issuers, keys and credentials), partners, agreements, api_keys, intake, registry, clearance, notices.recipients, the forms of forms_dir, the codes of code_lists_dir"
 	if credential != nil && n.started.Listeners.API.TLS() {
 		n.apiCredential.Store(credential)
 		taken += ", listeners.api.certificate_file and key_file"
@@ -100,9 +106,16 @@ func needRestart(started, now config.Config) []string {
 func startOnly(cfg config.Config) map[string]string {
 	values := make(map[string]string)
 	for _, s := range cfg.Effective() {
+		if strings.HasPrefix(s.Key, "notices.recipients") {
+			continue
+		}
 		switch section, _, _ := strings.Cut(s.Key, "."); section {
-		case "listeners", "store", "delivery", "limits", "paper", "log":
+		case "listeners", "store", "delivery", "limits", "paper", "log", "notices":
 			values[s.Key] = s.Value
+		case "clearance":
+			if strings.HasPrefix(s.Key, "clearance.customs_system.") {
+				values[s.Key] = s.Value
+			}
 		}
 	}
 	return values

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ecogate/ecogate/exchange"
+	"github.com/ecogate/ecogate/partners"
 	"github.com/ecogate/ecogate/signing"
 )
 
@@ -20,7 +22,7 @@ func (n *runningNode) remind(ctx context.Context) {
 	since := n.now().Add(-7 * 24 * time.Hour)
 	for {
 		now := n.now()
-		n.logReminders(since, now)
+		n.tellReminders(ctx, since, now)
 		n.tellStillUsed(ctx, told)
 		if now.After(since) { // a clock that was set back does not have everything told again
 			since = now
@@ -33,14 +35,32 @@ func (n *runningNode) remind(ctx context.Context) {
 	}
 }
 
-func (n *runningNode) logReminders(since, now time.Time) {
+// eventEnding is the audit entry about a credential that ends, or has ended, with nothing to follow it.
+const eventEnding = "credential.ending"
+
+// tellReminders tells the log of the reminders that fell due in (since, now], and the audit log of each of them once, whatever restarts come.
+func (n *runningNode) tellReminders(ctx context.Context, since, now time.Time) {
 	for _, r := range n.Registry.Reminders(since, now) {
 		text := "a credential ends soon and nothing is to follow it"
 		if r.Left <= 0 {
 			text = "a credential has ended and nothing follows it"
 		}
-		n.log.Warn(text, "partner", r.Partner, "use", r.Use, "issuing_body", r.Issuer, "until", instant(r.Until), "days_left", int(r.Left/(24*time.Hour)),
-			"subject", r.X509Cert.Subject.String(), "sha256", signing.Fingerprint(r.X509Cert))
+		fingerprint, days := signing.Fingerprint(r.X509Cert), int(r.Left/(24*time.Hour))
+		n.log.Warn(text, "partner", r.Partner, "use", r.Use, "issuing_body", r.Issuer, "until", instant(r.Until), "days_left", days,
+			"subject", r.X509Cert.Subject.String(), "sha256", fingerprint)
+		whose := r.Partner
+		if whose == "" {
+			whose = n.started.Node.ID
+		}
+		entry := exchange.AuditEntry{At: now.UTC(), Actor: partners.ByNode, Event: eventEnding, Subject: whose + " " + string(r.Use) + " " + fingerprint,
+			Detail: fmt.Sprintf("%s: %s, %d days left", text, instant(r.Until), days)}
+		before, err := n.Store.Recorded(ctx, entry.Event, entry.Subject, r.Due)
+		if err == nil && !before {
+			err = n.Store.Record(ctx, []exchange.AuditEntry{entry})
+		}
+		if err != nil {
+			n.log.Error("credential that ends not told of", "partner", r.Partner, "sha256", fingerprint, "error", err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -108,6 +109,46 @@ func TestPartnerThatStillUsesTheOldCredentialIsToldOnce(t *testing.T) {
 		ahead.Store(int64(7*24*time.Hour + time.Duration(hours)*time.Hour))
 		if times := told(); times != 1 {
 			t.Errorf("%d h later, after a restart: told %d times, want once", hours, times)
+		}
+	}
+}
+
+// The audit log tells operators of a credential that ends with nothing to follow it, once for each reminder, whatever restarts come.
+func TestCredentialThatEndsIsInTheAuditLogOnceForEachReminder(t *testing.T) {
+	two := newPair(t)
+	var ahead atomic.Int64
+	now := func() time.Time { return scriptTime.Add(time.Duration(ahead.Load())) }
+	cfg := loadSide(t, two.TW)
+	cfg.Partners[0].Credentials[0].Until = scriptTime.AddDate(0, 0, 8)
+	registry, err := partners.New(cfg.Registry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, day := t.TempDir(), int64(24*time.Hour)
+	for _, c := range []struct {
+		name  string
+		ahead int64
+		want  int
+	}{{"14 days were over before", 0, 1}, {"an hour later", int64(time.Hour), 1}, {"7 days left", day, 2}, {"6 days left", 2 * day, 2}, {"1 day left", 7 * day, 3}, {"ended", 8 * day, 4}} {
+		ahead.Store(c.ahead)
+		store, err := bolt.Open(dir, bolt.Options{Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &runningNode{Store: store, Registry: registry, now: now, log: slog.New(slog.DiscardHandler), started: cfg}
+		n.tellReminders(t.Context(), now().Add(-7*24*time.Hour), now())
+		records, err := store.Audit(t.Context(), 0, 1000)
+		if err := errors.Join(err, store.Close()); err != nil {
+			t.Fatal(err)
+		}
+		times := 0
+		for _, r := range records {
+			if r.Event == eventEnding && strings.HasPrefix(r.Subject, "KR ") {
+				times++
+			}
+		}
+		if times != c.want {
+			t.Errorf("%s: told %d times, want %d", c.name, times, c.want)
 		}
 	}
 }

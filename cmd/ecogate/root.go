@@ -51,9 +51,10 @@ func transferTime(n int64) time.Duration {
 
 const rootHelp = `ecogate exchanges electronic certificates of origin with partner administrations.
 
-"serve" runs a node. "ping" and the verbs under "co", "lookup", "watch", "mandate", "msg", "partner", "agreement", "proposal", "issuer", "cert" and "key"
-talk to a running node's API, but for those that need nothing but files: "co check", "msg verify", "msg inspect", "issuer check", "issuer export", "cert list"
-without --node, "cert check" without --last, "cert inspect", "cert needs-renewal", "key new", "key csr", "key import" and "key show". So do the verbs under
+"serve" runs a node. "ping" and the verbs under "co", "declaration", "duty", "lookup", "watch", "mandate", "handover", "msg", "partner", "agreement",
+"proposal", "issuer", "notice", "subscription", "cert" and "key" talk to a running node's API, but for those that need nothing but files: "co check",
+"declaration check", "msg verify", "msg inspect", "issuer check", "issuer export", "cert list" without --node, "cert check" without --last, "cert inspect",
+"notice templates", "cert needs-renewal", "key new", "key csr", "key import" and "key show". So do the verbs under
 "form", "xml", "cms", "api" and "cpa", but for "cpa import" without --config. Those that talk to a node need the API's address
 (--api or ` + envAPI + `, default ` + defaultAPI + `) and a key (--key-file, --key, ` + envKeyFile + ` or ` + envKey + `).
 An https address must show a credential that the system trusts, or the CA in a file (--api-ca or ` + envAPICA + `).
@@ -96,6 +97,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.mandateCommand(),
 		c.declarationCommand(),
 		c.dutyCommand(),
+		c.handoverCommand(),
 		c.formCommand(),
 		c.msgCommand(),
 		c.xmlCommand(),
@@ -104,6 +106,8 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.agreementCommand(),
 		c.proposalCommand(),
 		c.issuerCommand(),
+		c.noticeCommand(),
+		c.subscriptionCommand(),
 		c.pingCommand(),
 		c.keyCommand(),
 		c.certCommand(),

@@ -99,16 +99,24 @@ const (
 	nobody = 65534
 )
 
+// Missing says what keeps a server from running here; nil if nothing does.
+func Missing() error {
+	if os.Getuid() != 0 {
+		return errors.New("it takes root: Postfix changes users")
+	}
+	for file, debian := range map[string]string{"/usr/sbin/postfix": "postfix", dovecot: "dovecot-core"} {
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("%w (Debian package %s)", err, debian)
+		}
+	}
+	return nil
+}
+
 // Start starts a server, which ends with the test.
 func Start(tb TB, o Options) *Server {
 	tb.Helper()
-	if os.Getuid() != 0 {
-		tb.Skipf("Postfix needs root")
-	}
-	for _, file := range []string{"/usr/sbin/postfix", daemons + "/master", dovecot} {
-		if _, err := os.Stat(file); err != nil {
-			tb.Skipf("no mail server: %v (Debian packages postfix and dovecot-core)", err)
-		}
+	if err := Missing(); err != nil {
+		tb.Skipf("no mail server: %v", err)
 	}
 	dir, err := os.MkdirTemp("", "mailtest-")
 	if err != nil {

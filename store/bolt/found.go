@@ -21,6 +21,7 @@ import (
 const (
 	foundInvoice   = 'i' // + normalised number
 	foundTransport = 't' // + normalised number
+	foundPaper     = 'p' // + normalised number of the paper on which it was issued
 	foundExporter  = 'e' // + eco.PartyName
 	foundImporter  = 'm' // + eco.PartyName
 	foundState     = 's' // + state
@@ -75,6 +76,9 @@ func dataEntries(c *exchange.Certificate) []entry {
 	for _, document := range clearance.TransportDocuments(c.Data) {
 		transport = append(transport, eco.NormaliseReference(document))
 	}
+	if p := c.Data.IssuedOnPaper(); p != nil {
+		add(foundPaper, []string{eco.NormaliseReference(p.Number)})
+	}
 	add(foundInvoice, invoices)
 	add(foundTransport, transport)
 	add(foundExporter, textOf(c.Data.Exporter.Names()))
@@ -102,7 +106,7 @@ func (c *certificateRecord) data() error {
 }
 
 // Imported implements clearance.Store. All fields but Country, Form and Partner are found by index: of those that are set the first in the
-// order Seq, Reference, Invoice, Transport, Exporter, Importers, the days of issue, the days of receipt, State leads. What the others say is
+// order Seq, Reference, Invoice, Transport, Paper, Exporter, Importers, the days of issue, the days of receipt, State leads. What the others say is
 // looked up in the index for each certificate that this one gives, and Country, Form, Partner and the receipt in its facts, so that few records are read that do not
 // match.
 func (s *Store) Imported(ctx context.Context, q clearance.ImportedQuery) ([]clearance.Imported, error) {
@@ -136,7 +140,7 @@ func (s *Store) Imported(ctx context.Context, q clearance.ImportedQuery) ([]clea
 
 // unanswerable reports whether a query asks for a number that no certificate has: its entry would be that of all.
 func unanswerable(q clearance.ImportedQuery) bool {
-	for _, given := range []string{q.Reference, q.Invoice, q.Transport} {
+	for _, given := range []string{q.Reference, q.Invoice, q.Transport, q.Paper} {
 		if given != "" && eco.NormaliseReference(given) == "" {
 			return true
 		}
@@ -161,7 +165,8 @@ func newFinder(tx *bbolt.Tx, q clearance.ImportedQuery, many int) *finder {
 		use   byte
 		value string
 	}{
-		{foundInvoice, eco.NormaliseReference(q.Invoice)}, {foundTransport, eco.NormaliseReference(q.Transport)}, {foundExporter, string(q.Exporter)},
+		{foundInvoice, eco.NormaliseReference(q.Invoice)}, {foundTransport, eco.NormaliseReference(q.Transport)}, {foundPaper, eco.NormaliseReference(q.Paper)},
+		{foundExporter, string(q.Exporter)},
 	} {
 		if term.value != "" {
 			f.must = append(f.must, foundBy(term.use, term.value))

@@ -44,7 +44,13 @@ func importedByEveryField(s *suite) {
 	acme := eco.Party{Name: "Acme Trading Sdn. Bhd.", Identifiers: []eco.Identifier{{Scheme: "TAX", Value: "1990-01"}}}
 	bolts := eco.Party{Name: "Bolts & Nuts"}
 	long := eco.Party{Name: strings.Repeat("Very Long Name ", 40)}
-	s.accept(shipment(1, acme, nil))
+	s.accept(shipment(1, acme, func(c *exchange.Certificate) {
+		marked, err := c.Data.MarkIssuedOnPaper(eco.PaperIssue{Number: "M-26/1", Reason: "outage"})
+		if err != nil {
+			s.Fatal(err)
+		}
+		c.Data = marked
+	}))
 	s.accept(shipment(2, bolts, func(c *exchange.Certificate) { c.Data.Importer = &acme }))
 	s.accept(shipment(3, bolts, func(c *exchange.Certificate) { c.Data.Notify, c.Key.Form, c.Key.Country = &long, "AK", "TH" }))
 	s.accept(shipment(4, long, func(c *exchange.Certificate) {
@@ -68,6 +74,10 @@ func importedByEveryField(s *suite) {
 			{clearance.ImportedQuery{Invoice: " - "}, ""},
 			{clearance.ImportedQuery{Transport: "bl-3"}, "R3"},
 			{clearance.ImportedQuery{Transport: "pack3"}, ""},
+			{clearance.ImportedQuery{Paper: "m26 1"}, "R1"},
+			{clearance.ImportedQuery{Paper: "m26 1", Invoice: "common1"}, "R1"},
+			{clearance.ImportedQuery{Paper: "R1"}, ""},
+			{clearance.ImportedQuery{Paper: "-"}, ""},
 			{clearance.ImportedQuery{Exporter: "TAX:12345"}, "R3 R2 R1"},
 			{clearance.ImportedQuery{Exporter: "NAME:HANGUK STEEL CO LTD"}, "R3 R2 R1"},
 			{clearance.ImportedQuery{Exporter: "NAME:ACME TRADING SDN BHD"}, ""},
