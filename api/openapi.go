@@ -353,12 +353,8 @@ func (d *drawing) problem(status int, codes []Code) (string, error) {
 func (s *server) routes() []route {
 	return slices.Concat(
 		s.openAPIRoutes(), s.certificateRoutes(), s.searchRoutes(), s.watchRoutes(), s.businessRoutes(), s.refusalRoutes(), s.conflictRoutes(),
-		s.declarationRoutes(),
-		s.dutyRoutes(),
-		s.handoverRoutes(),
-		s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
+		s.declarationRoutes(), s.dutyRoutes(), s.handoverRoutes(), s.noticeRoutes(), s.issuerRoutes(), s.messageRoutes(), s.partnerRoutes(),
 		s.credentialRoutes(), s.announcementRoutes(), s.registryRoutes(), s.proposalRoutes(), s.rotationRoutes(),
-		s.noticeRoutes(),
 	)
 }
 
@@ -390,6 +386,5 @@ var tags = openapi3.Tags{
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},
 	{Name: tagCredentials, Description: "X.509 credentials of the node and its partners, and their replacement."},
 	{Name: tagRegistry, Description: "What the node knows of partners and agreements, in versions, and changes that wait for a second operator."},
-	{Name: tagNotices, Description: "What people are told of by e-mail and webhooks, and who signed up for it."},
 	{Name: tagService, Description: "The node itself."},
 }
