@@ -141,7 +141,7 @@ func TestInterchangeIsAnsweredByCONTRL(t *testing.T) {
 	f := withDesk(t)
 	got, _ := f.edifact(t, edifact(false, declares("DEC-1", "9", "1000"), declares("DEC-2", "9", "MANY"), declares("DEC-3", "9", "1401")), "Accept", "application/EDIFACT")
 	want := "'UCI+R1+BROKER:ZZ+CUSTOMS:ZZ+7'UCM+1+CUSDEC:D:96B:UN+7'UCM+2+CUSDEC:D:96B:UN+4'UCS+10'UCD+37+4:2'UCM+3+CUSDEC:D:96B:UN+4+18'UNT+"
-	if got.status != 201 || got.header.Get("Content-Type") != "application/EDIFACT" || !strings.Contains(string(got.body), want) {
+	if got.status != 201 || got.header.Get("Content-Type") != "application/edifact" || !strings.Contains(string(got.body), want) {
 		t.Errorf("status %d, %s: %s", got.status, got.header.Get("Content-Type"), got.body)
 	}
 	if got, _ := f.edifact(t, edifact(true, declares("DEC-1", "9", "1")), "Accept", "application/EDIFACT;q=0"); got.header.Get("Content-Type") != "application/json" {

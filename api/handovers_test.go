@@ -187,8 +187,7 @@ func TestRefusedConfirmations(t *testing.T) {
 }
 
 func TestParcelThatCannotBeMade(t *testing.T) {
-	var f *fixture
-	f = serve(t, func(o *api.Options) {
+	f := serve(t, func(o *api.Options) {
 		o.Handovers = handovers(t, o.Store.(*bolt.Store), &handover.Refusal{Text: "more than 1000 pages"})
 	})
 	f.imported("B1", "in@kr", "said")

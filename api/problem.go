@@ -275,9 +275,6 @@ func problemOf(err error) *Problem {
 		p.Errors = refused.Findings
 		return p
 	}
-	if errors.Is(err, clearance.ErrNotFound) {
-		return problem(CodeNotFound, "")
-	}
 	if errors.Is(err, issuerlist.ErrRefused) {
 		return problem(CodeListRefused, err.Error())
 	}

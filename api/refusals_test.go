@@ -61,7 +61,8 @@ type settler struct {
 
 func (s *settler) Settle(_ context.Context, actor string, seq uint64, why string) ([]exchange.Said, error) {
 	s.asked = fmt.Sprintf("%s: %d holds, %s", actor, seq, why)
-	return []exchange.Said{{Message: exchange.Message{Seq: 9, Kind: exchange.KindAnswer}, State: exchange.CertificateRefused}, {State: exchange.CertificateAvailable}}, s.err
+	m := exchange.Message{Seq: 9, Kind: exchange.KindAnswer, State: exchange.StateQueued}
+	return []exchange.Said{{Message: m, State: exchange.CertificateRefused}, {Message: m, State: exchange.CertificateAvailable}}, s.err
 }
 
 func TestConflictIsSettledByAnOfficer(t *testing.T) {

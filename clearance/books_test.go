@@ -90,7 +90,7 @@ func TestBooksAndClaimsAgree(t *testing.T) {
 		w := newWorld(t)
 		c := certificateWith(t, w, "D1")
 		certificateWith(t, w, "D2")
-		for range rapid.IntRange(1, 15).Draw(r, "steps") {
+		for range rapid.IntRange(1, 8).Draw(r, "steps") {
 			number := fmt.Sprintf("CX/%d", rapid.IntRange(1, 3).Draw(r, "declaration"))
 			err := w.step(r, c, number)
 			var refused *clearance.RefusedError

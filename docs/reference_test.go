@@ -91,10 +91,18 @@ func TestAPIReferenceHasEveryRoute(t *testing.T) {
 			routes = append(routes, method+" "+path)
 		}
 	}
-	slices.Sort(headings)
-	slices.Sort(routes)
-	if len(routes) == 0 || !slices.Equal(headings, routes) {
-		t.Errorf("api.md describes %q, the document of package api has %q", headings, routes)
+	for _, route := range slices.Sorted(slices.Values(routes)) {
+		if !slices.Contains(headings, route) {
+			t.Errorf("api.md has no heading ### %s", route)
+		}
+	}
+	for _, heading := range headings {
+		if !slices.Contains(routes, heading) {
+			t.Errorf("api.md has a heading ### %s, which is no route", heading)
+		}
+	}
+	if len(routes) == 0 {
+		t.Error("the API has no routes")
 	}
 }
 
@@ -118,7 +126,7 @@ func TestAPIReferenceHasTheRolesOfEveryRoute(t *testing.T) {
 	for path, item := range openAPI(t).Paths.Map() {
 		for method, operation := range item.Operations() {
 			roles, restricted := operation.Extensions["x-roles"].([]any)
-			if !restricted {
+			if !restricted || !strings.Contains(page, "\n### "+method+" "+path+"\n") { // the test above tells of that
 				continue
 			}
 			text := strings.TrimSpace(section(t, page, "### "+method+" "+path))

@@ -1,6 +1,7 @@
 package eco_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -27,4 +28,31 @@ func BenchmarkValidate(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(items), "ns/item")
 		})
 	}
+}
+
+// BenchmarkLedgerAtItsBounds reserves for one declaration more on a certificate that a thousand cite, with four items each.
+func BenchmarkLedgerAtItsBounds(b *testing.B) {
+	declared := []eco.ItemQuantity{}
+	for n := range 4 {
+		declared = append(declared, q(n+1, "1000000", "KGM"))
+	}
+	l := live(b, eco.SideImporting, happening(eco.EventReceive, func(e *eco.Event) { e.Declared = declared }), happening(eco.EventAdmit))
+	for n := range eco.MaxDraws - 1 {
+		d := eco.Draw{Document: fmt.Sprintf("26/CX/%08d", n), Until: hold}
+		for item := range 4 {
+			d.Items = append(d.Items, eco.DrawnItem{Item: item + 1, Reserved: kg("1.25")})
+		}
+		l.Draws, l.Declarations = append(l.Draws, d), append(l.Declarations, d.Document)
+	}
+	e := citing("D", q(1, "1", "KGM"), q(2, "1", "LBR"))
+	for b.Loop() {
+		if _, err := eco.Next(l, e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stored, err := json.Marshal(l)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(len(stored)), "bytes/life")
 }

@@ -100,9 +100,11 @@ type ItemQuantity struct {
 	Quantity Measure `json:"quantity,omitzero"`
 }
 
-// Reopens reports whether events of this kind lead back from a terminal state: a denial that is withdrawn, and a use that is
-// undone or a back-to-back certificate's share that is given back. No other does.
-func (k EventKind) Reopens() bool { return k == EventReopen || k == EventReverse || k == EventReturn }
+// Reopens reports whether events of this kind may lead back from a terminal state: a denial that is withdrawn, a use that is
+// undone, and a back-to-back certificate that gives back what it took or takes less of it. No other does.
+func (k EventKind) Reopens() bool {
+	return k == EventReopen || k == EventReverse || k == EventReturn || k == EventDraw
+}
 
 // needs are the fields that an event cannot be without.
 var needs = map[string][]EventKind{

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Bounds on the ledger of one certificate, so that its life stays of a size that is read and written at once: what would exceed
-// them is refused with ReasonTooLarge.
+// Bounds on the ledger of one certificate, so that its life stays of a size that is read and written at once: a reservation or a
+// back-to-back certificate that would exceed them is refused with ReasonTooLarge, a use is kept without its document.
 const (
 	MaxDraws      = 1000 // documents that hold or used some of it, and declarations that cite it
 	MaxDrawnItems = 4000 // their items together
@@ -17,8 +17,8 @@ const (
 // Draw is what one document has taken of a certificate: an import declaration, or a back-to-back certificate that was issued
 // for a part of its goods. ATIGA OCP Rules 11 and 30(2).
 type Draw struct {
-	// Document is the number of the declaration or of the back-to-back certificate. It is "" for uses that name no document, and
-	// for what was written off before draws were kept.
+	// Document is the number of the declaration or of the back-to-back certificate. It is "" for uses that name no document or for
+	// whose document there is no room, and for what was written off before draws were kept.
 	Document string `json:"document,omitempty"`
 	// Child: Document is a back-to-back certificate.
 	Child bool `json:"child,omitempty"`

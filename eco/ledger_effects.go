@@ -11,7 +11,8 @@ import (
 // The quantity ledger. An effect changes draws and ends with book, which adds all of them up anew: a balance is never anything
 // but a sum of draws, and never more than was declared.
 
-// opened is the draw of a document, which it begins if there is none. The pointer holds until draws are added or dropped.
+// opened is the draw of a document, which it begins if there is none; that of no document is beyond the bounds. The pointer holds until
+// draws are added or dropped.
 func (l *Life) opened(document string, child bool) (*Draw, *refusal) {
 	if refused := l.adopt(); refused != nil {
 		return nil, refused
@@ -22,7 +23,7 @@ func (l *Life) opened(document string, child bool) (*Draw, *refusal) {
 	if len(document) > MaxDocument {
 		return nil, refuse(ReasonTooLarge, "the document's number has %d octets, at most %d are allowed", len(document), MaxDocument)
 	}
-	if len(l.Draws) >= MaxDraws {
+	if document != "" && l.full(0) {
 		return nil, refuse(ReasonTooLarge, "%d documents have drawn on it, and no more are counted", MaxDraws)
 	}
 	l.Draws = append(l.Draws, Draw{Document: document, Child: child})
@@ -49,6 +50,18 @@ func (l *Life) adopt() *refusal {
 		l.Draws = append([]Draw{rest}, l.Draws...)
 	}
 	return nil
+}
+
+// full reports whether there is no room for a draw with so many items more.
+func (l *Life) full(items int) bool {
+	draws := 0
+	for _, d := range l.Draws {
+		if d.Document != "" {
+			draws++
+			items += len(d.Items)
+		}
+	}
+	return draws >= MaxDraws || items > MaxDrawnItems
 }
 
 // exhausted reports whether a draw was the last.
@@ -113,7 +126,9 @@ func (l *Life) book() *refusal {
 	l.Exhausted = l.exhausted()
 	n := 0
 	for _, d := range l.Draws {
-		n += len(d.Items)
+		if d.Document != "" {
+			n += len(d.Items)
+		}
 	}
 	if n > MaxDrawnItems {
 		return refuse(ReasonTooLarge, "the documents that have drawn on it name %d items, at most %d are counted", n, MaxDrawnItems)
@@ -267,9 +282,14 @@ func (l *Life) lapse(e Event) *refusal {
 }
 
 // writeOff writes quantities off for a declaration: first those that it holds, and what it holds beside them is free again. If no
-// quantities are told, those that it holds are written off.
+// quantities are told, those that it holds are written off. Goods that were cleared always count: where there is no room for the
+// declaration's own draw, they are nobody's.
 func (l *Life) writeOff(e Event) *refusal {
-	d, refused := l.opened(e.Reference, false)
+	document := e.Reference
+	if l.indexOf(document, false) < 0 && (l.full(len(e.Items)) || len(document) > MaxDocument) {
+		document = ""
+	}
+	d, refused := l.opened(document, false)
 	if refused != nil {
 		return refused
 	}

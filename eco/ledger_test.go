@@ -218,6 +218,18 @@ func TestLedgerIsBounded(t *testing.T) {
 			t.Errorf("%s by one more: code %q", e.Kind, code)
 		}
 	}
+	full := next(t, l, happening(eco.EventUse, reference("D9"))) // more than it holds
+	if len(full.Draws) != eco.MaxDraws {
+		t.Errorf("%d draws after a use by one that holds", len(full.Draws))
+	}
+	exported := live(t, eco.SideExporting, happening(eco.EventIssue), happening(eco.EventRelease))
+	for n := range eco.MaxDraws {
+		exported.Draws = append(exported.Draws, eco.Draw{Document: fmt.Sprintf("D%d", n), Used: true})
+	}
+	exported = next(t, exported, using("DX", q(1, "1", "KGM")), using("DY", q(1, "1", "KGM")), happening(eco.EventReverse, reference("DX"), items(q(1, "1", "KGM"))))
+	if len(exported.Draws) != eco.MaxDraws+1 || balance(exported, 1) != "1 /  / 9" {
+		t.Errorf("%d draws, %s: uses beyond the bounds count", len(exported.Draws), balance(exported, 1))
+	}
 	if l = next(t, l, happening(eco.EventWithdraw, reference("D7")), citing("D", q(1, "0.0001", "KGM"))); len(l.Draws) != eco.MaxDraws {
 		t.Errorf("%d draws", len(l.Draws))
 	}

@@ -419,7 +419,9 @@ func TestNoOrderOfEventsBreaksTheRules(t *testing.T) {
 				t.Fatalf("%s leads from %s to %q", e.Kind, l.State, next.State)
 			}
 			for _, b := range next.Items {
-				if order, ok := eco.CompareMeasures(b.Used, b.Declared); ok && order > 0 || b.Used.Value.Sign() < 0 || b.Left().Value.Sign() < 0 {
+				taken := eco.Measure{Unit: eco.BaseUnit(b.Declared.Unit)}
+				taken.Value, _ = b.Used.Value.Add(b.Reserved.Value)
+				if order, ok := eco.CompareMeasures(taken, b.Declared); ok && order > 0 || b.Used.Value.Sign() < 0 || b.Reserved.Value.Sign() < 0 || b.Free().Value.Sign() < 0 {
 					t.Fatalf("%s: %+v", e.Kind, b)
 				}
 			}
@@ -444,7 +446,7 @@ func drawEvent(t *rapid.T, side eco.Side) eco.Event {
 		e.Reference = rapid.SampledFrom([]string{e.Reference, "X"}).Draw(t, "reference")
 	}
 	switch e.Kind {
-	case eco.EventUse, eco.EventReverse, eco.EventDeny, eco.EventReopen:
+	case eco.EventUse, eco.EventReverse, eco.EventDeny, eco.EventReopen, eco.EventCite, eco.EventDraw, eco.EventReturn:
 		e.Items = nil
 		for range rapid.IntRange(0, 2).Draw(t, "items") {
 			e.Items = append(e.Items, eco.ItemQuantity{
@@ -455,7 +457,7 @@ func drawEvent(t *rapid.T, side eco.Side) eco.Event {
 				},
 			})
 		}
-		e.Exhausts = rapid.IntRange(0, 9).Draw(t, "exhausts") == 0
+		e.Exhausts = e.Kind == eco.EventUse && rapid.IntRange(0, 9).Draw(t, "exhausts") == 0
 	}
 	return e
 }

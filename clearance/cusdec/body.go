@@ -62,13 +62,17 @@ type builder struct {
 	party     *eco.Party
 	document  *clearance.Citation
 	guarantee *clearance.Guarantee
-	// certificates are those that the header names; currency is that of amounts without one.
+	// certificates are those that the header names, places where in it each number stands; cited counts the citations of all lines.
 	certificates []*clearance.Citation
-	currency     string
+	places       map[string][]int
+	cited        int
+	// numbers are those of items and lines that were seen; currency is that of amounts without one.
+	numbers  map[string]bool
+	currency string
 }
 
 func newBuilder(r *Reader, m *Message) *builder {
-	return &builder{reader: r, message: m, section: header, held: make(map[string]int)}
+	return &builder{reader: r, message: m, section: header, held: make(map[string]int), places: make(map[string][]int), numbers: make(map[string]bool)}
 }
 
 // take reads one segment, or lists it as skipped.

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// MediaType is that of EDIFACT interchanges. RFC 1767 §3.
-const MediaType = "application/EDIFACT"
+// MediaType is that of EDIFACT interchanges (RFC 1767 §3), in small letters, as which media types are compared (RFC 2045 §5.1).
+const MediaType = "application/edifact"
 
 // Actions of data element 0083 that a report takes.
 const (

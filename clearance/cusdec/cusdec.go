@@ -23,15 +23,15 @@ type Limits struct {
 	Messages, Segments int
 	// Elements of a segment, repetitions counted, and components of an element.
 	Elements, Components int
-	// Items of one declaration.
-	Items int
+	// Items of one declaration, and what it cites: items of certificates, and certificates in its header.
+	Items, Citations int
 	// Faults that are kept of an interchange; further ones are counted only. Skipped are those segments that are kept of a message.
 	Faults, Skipped int
 }
 
 // DefaultLimits are well above what declarations take.
 var DefaultLimits = Limits{
-	Bytes: 8 << 20, SegmentBytes: 16 << 10, Messages: 500, Segments: 200_000, Elements: 200, Components: 50, Items: 2000,
+	Bytes: 8 << 20, SegmentBytes: 16 << 10, Messages: 500, Segments: 200_000, Elements: 200, Components: 50, Items: 2000, Citations: 2000,
 	Faults: 200, Skipped: 200,
 }
 
@@ -40,7 +40,7 @@ func (l Limits) orDefault() Limits {
 	d := DefaultLimits
 	for _, p := range []struct{ given, standard *int }{
 		{&l.SegmentBytes, &d.SegmentBytes}, {&l.Messages, &d.Messages}, {&l.Segments, &d.Segments}, {&l.Elements, &d.Elements},
-		{&l.Components, &d.Components}, {&l.Items, &d.Items}, {&l.Faults, &d.Faults}, {&l.Skipped, &d.Skipped},
+		{&l.Components, &d.Components}, {&l.Items, &d.Items}, {&l.Citations, &d.Citations}, {&l.Faults, &d.Faults}, {&l.Skipped, &d.Skipped},
 	} {
 		if *p.given == 0 {
 			*p.given = *p.standard

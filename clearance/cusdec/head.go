@@ -1,6 +1,7 @@
 package cusdec
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -135,7 +136,14 @@ func readGuaranteeEnd(b *builder, _ int) bool {
 }
 
 func readHeaderCertificate(b *builder, _ int) bool {
-	if c := b.readDocument(); c != nil {
+	c := b.readDocument()
+	switch {
+	case c == nil:
+	case len(b.certificates) >= b.reader.limits.Citations:
+		b.fault(CodeTooManyRepetitions, 0, 0, fmt.Sprintf("at most %d certificates", b.reader.limits.Citations), "more")
+	default:
+		number := eco.NormaliseReference(c.Reference)
+		b.places[number] = append(b.places[number], len(b.certificates))
 		b.certificates = append(b.certificates, c)
 	}
 	return true

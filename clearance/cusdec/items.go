@@ -2,6 +2,7 @@ package cusdec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -15,34 +16,29 @@ type goods struct {
 	// segment is the number of its CST or LIN, text that segment.
 	segment int
 	text    string
-	// citations are the certificates that it names, references what its RFF say of items of certificates.
-	citations  []*clearance.Citation
-	references []itemReference
-}
-
-// itemReference is an RFF with the number of an item (1156).
-type itemReference struct {
-	reference string
-	item      int
+	// citations are the certificates that it names, items what its RFF say of items of certificates, by the certificate's number.
+	citations []*clearance.Citation
+	items     map[string][]int
 }
 
 // readItem begins a customs item: CST with its number (1496) and customs codes (C246).
 func readItem(b *builder, _ int) bool {
 	g := b.begins(&b.items)
 	for e := 2; e <= 6; e++ {
-		if list := b.seg.value(e, 2); b.seg.value(e, 1) != "" && isTariff(list, e) {
+		if b.seg.value(e, 1) != "" && tariffLists[b.seg.value(e, 2)] {
 			b.hs(g, e, 1, 0)
-			break
+			return true
 		}
+	}
+	if code := b.seg.value(2, 1); b.seg.value(2, 2) == "" && code != "" && code[0] >= '0' && code[0] <= '9' {
+		b.hs(g, 2, 1, 0)
 	}
 	return true
 }
 
-// tariffLists are the code lists (1131) that national guides name for tariff codes.
+// tariffLists are the code lists (1131) that national guides name for tariff codes. Without any of them the first code is one if it begins
+// with a digit.
 var tariffLists = map[string]bool{"108": true, "122": true, "169": true}
-
-// isTariff: a code of a list of tariff codes, or the first code without a list.
-func isTariff(list string, e int) bool { return tariffLists[list] || list == "" && e == 2 }
 
 // readLine begins a line of a commercial document: LIN with its number (1082) and perhaps a code of the Harmonized System (C212).
 func readLine(b *builder, _ int) bool {
@@ -55,19 +51,18 @@ func readLine(b *builder, _ int) bool {
 
 // begins makes the goods that the segment begins. One without number gets the next.
 func (b *builder) begins(list *[]*goods) *goods {
-	g := &goods{held: make(map[string]int), segment: b.message.Segments, text: printable(b.seg)}
+	g := &goods{held: make(map[string]int), items: make(map[string][]int), segment: b.message.Segments, text: printable(b.seg)}
 	b.goods = g
 	if g.Number = len(*list) + 1; b.seg.value(1, 1) != "" {
 		if n, ok := b.count(1, 1, 1); ok {
 			g.Number = n
 		}
 	}
-	for _, other := range *list {
-		if other.Number == g.Number {
-			b.fault(CodeDuplicate, 1, 1, "each item's number once", fmt.Sprintf("%d again", g.Number))
-			break
-		}
+	name := fmt.Sprint(b.seg.tag, g.Number)
+	if b.numbers[name] {
+		b.fault(CodeDuplicate, 1, 1, "each item's number once", fmt.Sprintf("%d again", g.Number))
 	}
+	b.numbers[name] = true
 	if len(*list) >= b.reader.limits.Items {
 		b.fault(CodeTooManyRepetitions, 0, 0, fmt.Sprintf("at most %d items", b.reader.limits.Items), "more")
 		return g
@@ -200,14 +195,15 @@ func readItemReference(b *builder, _ int) bool {
 	if !ok {
 		return true
 	}
-	if reference := b.text(1, 2, maxReference); reference != "" {
-		b.goods.references = append(b.goods.references, itemReference{eco.NormaliseReference(reference), n})
+	number := eco.NormaliseReference(b.text(1, 2, maxReference))
+	if items := b.goods.items[number]; len(items) < b.reader.limits.Citations && !slices.Contains(items, n) {
+		b.goods.items[number] = append(items, n)
 	}
 	return true
 }
 
 func readCertificate(b *builder, _ int) bool {
-	if c := b.readDocument(); c != nil {
+	if c := b.readDocument(); c != nil && len(b.goods.citations) <= b.reader.limits.Citations {
 		b.goods.citations = append(b.goods.citations, c)
 	}
 	return true
@@ -218,18 +214,21 @@ func readCertificate(b *builder, _ int) bool {
 func (g *goods) finish(b *builder) clearance.Line {
 	named := g.citations
 	if len(named) == 0 {
-		for _, c := range b.certificates {
-			if len(g.itemsOf(c)) > 0 || len(b.certificates) == 1 {
-				named = append(named, c)
-			}
-		}
+		named = b.fromHeader(g)
 	}
 	for _, c := range named {
-		items := g.itemsOf(c)
+		items := g.items[eco.NormaliseReference(c.Reference)]
 		if len(items) == 0 {
 			items = []int{0}
 		}
 		for _, n := range items {
+			if b.cited++; b.cited > b.reader.limits.Citations {
+				if b.cited == b.reader.limits.Citations+1 {
+					b.reader.keep(&b.message.Faults, Fault{Code: CodeTooManyRepetitions, Message: b.message.Reference, Segment: g.segment, Tag: g.text[:3],
+						Expected: fmt.Sprintf("at most %d citations in a declaration", b.reader.limits.Citations), Found: "more"})
+				}
+				return g.Line
+			}
 			cited := *c
 			cited.Item = n
 			g.Citations = append(g.Citations, cited)
@@ -238,13 +237,19 @@ func (g *goods) finish(b *builder) clearance.Line {
 	return g.Line
 }
 
-// itemsOf are the items of a certificate that the goods refer to.
-func (g *goods) itemsOf(c *clearance.Citation) []int {
-	var items []int
-	for _, r := range g.references {
-		if r.reference == eco.NormaliseReference(c.Reference) {
-			items = append(items, r.item)
-		}
+// fromHeader are the certificates of the header that are for some goods, in their order there.
+func (b *builder) fromHeader(g *goods) []*clearance.Citation {
+	if len(b.certificates) == 1 {
+		return b.certificates
 	}
-	return items
+	var at []int
+	for number := range g.items {
+		at = append(at, b.places[number]...)
+	}
+	slices.Sort(at)
+	named := make([]*clearance.Citation, len(at))
+	for i, place := range at {
+		named[i] = b.certificates[place]
+	}
+	return named
 }

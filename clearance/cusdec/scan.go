@@ -184,6 +184,9 @@ func isTag(tag string) bool {
 	return true
 }
 
+// maxCharacterFaults bounds those of one segment: what is in another character set is wrong everywhere.
+const maxCharacterFaults = 20
+
 // decode turns octets into text. The tag's element may hold numbers of explicit nesting, which CUSDEC does not use.
 func (s *scanner) decode(raw []rawElement) segment {
 	out := segment{tag: tagOf(raw)}
@@ -206,7 +209,7 @@ func (s *scanner) decode(raw []rawElement) segment {
 			decoded[o] = make([]string, len(components))
 			for c, octets := range components {
 				text, bad := s.charset.decode(octets)
-				if decoded[o][c] = text; bad != nil {
+				if decoded[o][c] = text; bad != nil && len(out.faults) < maxCharacterFaults {
 					out.faults = append(out.faults, Fault{Code: CodeCharacter, Element: e + 1, Component: c + 1, Occurrence: repeated(o, occurrences),
 						Expected: "characters of " + s.charset.name, Found: fmt.Sprintf("%q", bad)})
 				}

@@ -3,6 +3,7 @@ package handover_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -145,6 +146,22 @@ func TestOneThatFailsDoesNotKeepOthersWaiting(t *testing.T) {
 	w.look()
 	if h := w.get(id); h.State != handover.StateConfirmed {
 		t.Errorf("the other one: %+v", h)
+	}
+}
+
+func TestRecordThatCannotBeReadKeepsNobodyWaiting(t *testing.T) {
+	c := &customs{answer: func(p handover.Parcel) (handover.Confirmation, error) { return confirmed(p), nil }}
+	w := newWorld(t, handover.Options{Deliverer: c})
+	for _, value := range []string{`{"id":"other"}`, `[]`} {
+		damaged := clearance.Docket{Kind: handover.Kind, ID: "damaged" + value, Due: start.AddDate(0, 0, -1), Value: json.RawMessage(value)}
+		if err := w.store.File(t.Context(), clearance.Batch{Dockets: []clearance.Docket{damaged}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := w.file(w.filing("26/0001", "K0012500001"))
+	w.look()
+	if h := w.get(id); h.State != handover.StateConfirmed {
+		t.Errorf("handover: %+v", h)
 	}
 }
 

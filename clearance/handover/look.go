@@ -69,20 +69,23 @@ func (d *Desk) Look(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("handovers: %w", err)
 	}
+	worked := 0
 	for _, docket := range dockets {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
 		h, err := read(docket)
-		if err != nil {
-			return false, err
+		if err != nil { // it must not keep the others waiting
+			d.Log.Error("handover cannot be read", "error", err)
+			continue
 		}
 		reached, err := d.one(ctx, h)
 		if err != nil || !reached {
 			return false, err
 		}
+		worked++
 	}
-	return len(dockets) == batch, nil
+	return len(dockets) == batch && worked > 0, nil
 }
 
 // one does what is due about a handover. It reports false when the customs system could not be reached; an error is the store's.

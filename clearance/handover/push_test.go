@@ -212,7 +212,7 @@ func TestAnotherProductVerifiesRequests(t *testing.T) {
 			p := receiver(t, func(w http.ResponseWriter, r *http.Request) {
 				changed(r)
 				if result, err := verifier.Verify(r); err != nil || !result.Verified {
-					http.Error(w, fmt.Sprint(err), 403)
+					http.Error(w, fmt.Sprint(err), http.StatusForbidden)
 				}
 			}, func(o *handover.PushOptions) { o.Key = key })
 			for name, change := range map[string]func(r *http.Request){

@@ -24,7 +24,8 @@ type cursor struct {
 // pageSize is how many entries are seen in one transaction.
 const pageSize = 200
 
-// Follow files notices for everything that the audit log holds beyond the cursor. The first time ever it sets the cursor and tells nothing of what was before.
+// Follow files notices for everything that the audit log holds beyond the cursor. While there is nobody to tell it does nothing; when there is somebody for the
+// first time ever it sets the cursor, and tells nothing of what was before.
 func (s *Service) Follow(ctx context.Context) error {
 	for more := true; more; {
 		err := s.again(func() (err error) {
@@ -43,19 +44,24 @@ func (s *Service) Follow(ctx context.Context) error {
 
 // page follows one page of entries.
 func (s *Service) page(ctx context.Context) (more bool, err error) {
+	recipients, err := s.everybody(ctx)
+	if err != nil || len(recipients) == 0 {
+		return false, err
+	}
 	c, found, err := one[cursor](ctx, s.Store, kindCursor, cursorID)
 	if err != nil {
 		return false, err
 	}
 	if !found {
 		c.value.Since = s.Now().UTC()
+		for _, r := range recipients { // who has just been confirmed misses nothing
+			if !r.Since.IsZero() && r.Since.Before(c.value.Since) {
+				c.value.Since = r.Since
+			}
+		}
 	}
 	entries, err := s.Store.Happenings(ctx, c.value.After, pageSize)
 	if err != nil || len(entries) == 0 && found {
-		return false, err
-	}
-	recipients, err := s.everybody(ctx)
-	if err != nil {
 		return false, err
 	}
 	f := s.newFiling()
@@ -100,7 +106,7 @@ func (s *Service) tell(ctx context.Context, f *filing, h clearance.Happening, si
 			continue
 		}
 		for _, r := range recipients {
-			if !r.wants(m) {
+			if !r.wants(m) || h.At.Before(r.Since) {
 				continue
 			}
 			if err := f.add(ctx, h, m, r); err != nil {

@@ -156,11 +156,17 @@ func TestEntriesBeforeTheFirstStartAreNotTold(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d cursors, %v", len(list), err)
 	}
+	w.tell()
 	w.happens("kr", "message.quarantined", "before", "")
 	if err := w.store.File(t.Context(), clearance.Batch{Drop: []clearance.DocketName{list[0].Name()}}); err != nil {
 		t.Fatal(err)
 	}
+	w.follow()
+	if list, err := w.store.Dockets(t.Context(), clearance.DocketQuery{Kind: "notice.cursor"}); err != nil || len(list) != 0 {
+		t.Errorf("the log is followed for nobody: %v, %v", list, err)
+	}
 	w.pass(time.Hour)
+	w.tell(operator())
 	w.follow()
 	w.happens("kr", "message.quarantined", "after", "")
 	w.follow()

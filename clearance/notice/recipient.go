@@ -47,6 +47,8 @@ type Recipient struct {
 	Owner    string
 	Bodies   []string
 	Partners []string
+	// Since is the instant from which on it is told; zero for no restriction.
+	Since time.Time
 	// Subscribed: it is a subscription, which its owner can end.
 	Subscribed bool
 }

@@ -432,7 +432,7 @@ func (s *Service) asRecipient(sub signup) (r Recipient, ok bool) {
 	}
 	r = Recipient{
 		ID: sub.ID, Audience: sub.Audience, Address: sub.Email, URL: sub.Webhook, Language: sub.Language, Events: sub.Events, Digest: sub.Digest,
-		Owner: sub.Key, Parties: parties, Subscribed: true, Secrets: slices.Clone(sub.Secret.Keys),
+		Owner: sub.Key, Parties: parties, Subscribed: true, Since: sub.Confirmed, Secrets: slices.Clone(sub.Secret.Keys),
 	}
 	if len(sub.Parties) > 0 {
 		r.Parties = slices.DeleteFunc(slices.Clone(sub.Parties), func(p eco.PartyName) bool { return !slices.Contains(parties, p) })

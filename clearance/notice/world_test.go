@@ -54,7 +54,9 @@ func newWorld(t *testing.T, set func(*notice.Options)) *world {
 	}
 	w.open()
 	t.Cleanup(func() { _ = w.store.Close() })
-	w.follow() // the first start
+	w.tell(notice.Recipient{ID: "nobody", Audience: notice.Operators, Events: []notice.Event{"none"}, Address: "nobody@importers.example"})
+	w.follow() // the first start with somebody to tell
+	w.tell()
 	return w
 }
 

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 //	await NODE STEP       wait until node KR or TW has reported a step of a flow, such as "TW stored"
 //	issue SIDE NAME USE   write SIDE/next/NAME.key and .pem, of a new PKI with its root in SIDE/next/root.pem
 //	exits CODE ARG...     run "ecogate ARG..." and expect its exit code; "stdout" and "stderr" look at its output
-//	until TEXT ARG...     run "ecogate ARG..." again and again until its output holds TEXT, for 20 seconds at most
+//	until REGEXP ARG...   run "ecogate ARG..." again and again until its output matches, for 20 seconds at most
 //	serve FILE [ARG...]   run "ecogate serve --config FILE ARG..." as a process of its own until it has printed its listeners;
 //	                      API_URL, ADMIN_URL and PARTNER_URL are what it printed, API_ADDRESS and so on without scheme
 //	sighup TEXT           send that process SIGHUP and wait until its log holds TEXT
