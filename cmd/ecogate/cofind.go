@@ -90,6 +90,14 @@ func validUntil(v lookup.Verdict) string {
 	return v.Validity.Until.String()
 }
 
+// validity says the same in words.
+func validity(v lookup.Verdict) string {
+	if v.Validity.Until.IsZero() {
+		return "valid without end"
+	}
+	return "valid until " + validUntil(v)
+}
+
 // showVerdict writes what a received certificate is worth.
 func showVerdict(w *columns, v *lookup.Verdict) {
 	if v == nil {
@@ -151,7 +159,7 @@ func balances(w *columns, matches []api.Match) {
 			continue
 		}
 		w.row("")
-		w.field(m.Key.String(), "on "+m.Verdict.Validity.On.String()+": "+usability(*m.Verdict)+", valid until "+validUntil(*m.Verdict)+", filing "+string(m.Verdict.Filing.Filing))
+		w.field(m.Key.String(), "on "+m.Verdict.Validity.On.String()+": "+usability(*m.Verdict)+", "+validity(*m.Verdict)+", filing "+string(m.Verdict.Filing.Filing))
 		for _, b := range m.Verdict.Balances {
 			w.row("item "+strconv.Itoa(b.Item), balanceText(b))
 		}
