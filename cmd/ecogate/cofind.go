@@ -193,7 +193,7 @@ func (c *cli) coReport() *cobra.Command {
 
 const notReceivedHelp = `Write a statement of the node that a certificate had not been received, for the guarantee file of goods that are cleared without it: CMS SignedData
 in DER, signed by the node's key for messages, with the statement as JSON inside. "ecogate cms verify FILE --credential node.pem --out -" checks it, and so does
-"openssl cms -verify -inform DER".
+"openssl cms -verify -inform DER -purpose any -CAfile FILE" with the CAs above that credential.
 
 Officers and the customs system get it about all certificates with the reference. A broker or importer names the importer or an invoice that it is about; without
 either it speaks of those only that he may see. It is refused where the certificate is here.`
