@@ -382,6 +382,7 @@ var tags = openapi3.Tags{
 	{Name: tagHandovers, Description: "What the customs system gets of a declaration, and how it confirms that it has it."},
 	{Name: tagNotices, Description: "What people and systems are told by mail and webhook, and who is."},
 	{Name: tagWatches, Description: "What has not come yet, and who may see what is for an importer."},
+	{Name: tagNotices, Description: "What people are told of by e-mail and webhooks, and who signed up for it."},
 	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
 	{Name: tagPartners, Description: "Partners, and how deliveries to them stand."},
 	{Name: tagIssuers, Description: "Who may issue certificates, and certificates whose issuer is in doubt."},

@@ -326,7 +326,10 @@ func (l *ledger) settle() {
 	}
 	issuer, broker := l.kr.client("issuer"), l.tw.client("broker")
 	for _, reference := range l.all() {
-		until(l.t, func() error { return has(l.t.Context(), issuer, reference, exchange.CertificateReceipted) })
+		// Where answers are agreed, the one that accepts it may have come too.
+		until(l.t, func() error {
+			return has(l.t.Context(), issuer, reference, exchange.CertificateReceipted, exchange.CertificateAccepted)
+		})
 		// What KR has a receipt for TW has. In order it is receipted when it came, and available when those before it have come.
 		if l.ordered && has(l.t.Context(), broker, reference, exchange.CertificateReceived) == nil {
 			continue
@@ -345,14 +348,14 @@ func (l *ledger) settle() {
 	l.compare()
 }
 
-// has returns nil if there is exactly one certificate with a reference, in a state.
-func has(ctx context.Context, client *api.Client, reference string, state exchange.CertificateState) error {
+// has returns nil if there is exactly one certificate with a reference, in one of the states.
+func has(ctx context.Context, client *api.Client, reference string, states ...exchange.CertificateState) error {
 	found, err := client.Lookup(ctx, api.LookupQuery{Reference: reference})
 	if err != nil {
 		return fmt.Errorf("look-up of %s: %w", reference, err)
 	}
-	if len(found.Matches) != 1 || found.Matches[0].State != state {
-		return fmt.Errorf("look-up of %s: found %d, %q, want one %q", reference, len(found.Matches), found.Matches[0].State, state)
+	if len(found.Matches) != 1 || !slices.Contains(states, found.Matches[0].State) {
+		return fmt.Errorf("look-up of %s: found %d, %q, want one %q", reference, len(found.Matches), found.Matches[0].State, states)
 	}
 	return nil
 }
