@@ -380,7 +380,6 @@ var tags = openapi3.Tags{
 	{Name: tagBusiness, Description: "What is said of a certificate that is there, and asked about it."},
 	{Name: tagClearance, Description: "Import declarations that cite certificates, decisions about them, and what is to be done until when."},
 	{Name: tagHandovers, Description: "What the customs system gets of a declaration, and how it confirms that it has it."},
-	{Name: tagNotices, Description: "What people and systems are told by mail and webhook, and who is."},
 	{Name: tagWatches, Description: "What has not come yet, and who may see what is for an importer."},
 	{Name: tagNotices, Description: "What people are told of by e-mail and webhooks, and who signed up for it."},
 	{Name: tagMessages, Description: "The ebXML messages as they are recorded."},
