@@ -20,7 +20,14 @@ import (
 	"github.com/ecogate/ecogate/internal/pkitest"
 )
 
+// noLinger is what a program with the race detector takes from GORACE: it does not wait a second before it ends, for races that come late. The scripts
+// run it a thousand times.
+const noLinger = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", noLinger); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"ecogate": main})
 }
 
@@ -50,6 +57,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/scripts",
 		Setup: func(env *testscript.Env) error {
 			env.Values[worldKey{}] = new(world)
+			env.Setenv("GORACE", noLinger)
 			certificates, err := filepath.Abs("../../testdata/certificates")
 			if err != nil {
 				return err
