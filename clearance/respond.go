@@ -33,7 +33,12 @@ type Response struct {
 	Problem  string    `json:"problem,omitempty"`
 	Done     time.Time `json:"done,omitzero"`
 	Refused  string    `json:"refused,omitempty"`
+	// Late: it could not be handed over for so long that an officer has the duty to tell the partner.
+	Late bool `json:"late,omitempty"`
 }
+
+// tellAfter is how long a partner is tried to be told before an officer has to see to it. It is tried on.
+const tellAfter = 24 * time.Hour
 
 // Doubt is what a verification request says. ATIGA OCP Rule 18.
 type Doubt struct {
@@ -75,7 +80,8 @@ func (k *Desk) respond(ctx context.Context) error {
 // hand hands one response over, and keeps what came of it.
 func (k *Desk) hand(ctx context.Context, d Docket) error {
 	var r Response
-	if err := d.Into(&r); err != nil {
+	err := d.Into(&r)
+	if err != nil {
 		return err
 	}
 	send := k.o.Responder.Respond
@@ -94,17 +100,32 @@ func (k *Desk) hand(ctx context.Context, d Docket) error {
 	case failure == nil:
 		r.Done, r.Problem = now, ""
 		d.Due = time.Time{}
+		if r.Late {
+			if batch, err = k.told(ctx, r, now); err != nil {
+				return err
+			}
+		}
 	case errors.Is(failure, ErrCannotTell):
 		r.Refused, d.Due = failure.Error(), time.Time{}
 		event, detail = "response.refused", failure.Error()
-		duty, err := k.tellDuty(r, now)
-		if err != nil {
-			return err
+		if !r.Late { // otherwise the officer has the duty already
+			duty, err := k.tellDuty(r, now)
+			if err != nil {
+				return err
+			}
+			batch.Dockets = append(batch.Dockets, duty)
 		}
-		batch.Dockets = append(batch.Dockets, duty)
 	default:
 		r.Problem, d.Due = failure.Error(), now.Add(k.o.Retry)
 		event = ""
+		if !r.Late && now.Sub(r.At) >= tellAfter {
+			r.Late = true
+			duty, err := k.tellDuty(r, now)
+			if err != nil {
+				return err
+			}
+			batch.Dockets = append(batch.Dockets, duty)
+		}
 		k.o.Log.Warn("a partner was not told of a decision yet", "response", r.ID, "partner", r.Partner, "attempts", r.Attempts, "error", failure)
 	}
 	next, err := d.With(r)
@@ -113,7 +134,7 @@ func (k *Desk) hand(ctx context.Context, d Docket) error {
 	}
 	batch.Dockets = append(batch.Dockets, next)
 	if event != "" {
-		batch.Audit = []Happening{{At: now, Actor: "node", Event: event, Subject: r.Key.String(), Detail: joined("declaration "+r.Declaration, detail)}}
+		batch.Audit = append(batch.Audit, Happening{At: now, Actor: "node", Event: event, Subject: r.Key.String(), Detail: joined("declaration "+r.Declaration, detail)})
 	}
 	return k.o.Store.File(ctx, batch)
 }
