@@ -201,9 +201,7 @@ func dutiesOf(c Imported, form eco.Form) []Duty {
 
 // voidDuty is the duty to decide about declarations that cite a certificate which was withdrawn, or is in conflict, since.
 func voidDuty(c Imported) (Duty, bool) {
-	switch c.State {
-	case eco.StateCancelled, eco.StateReplaced, eco.StateInConflict:
-	default:
+	if !isVoid(c.State) {
 		return Duty{}, false
 	}
 	since := c.Life.Changed

@@ -216,7 +216,9 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 		}
 		after.Claims, after.Differences = late(after, a.Claims), append(after.Differences, a.Differences...)
 		for _, seq := range a.order {
-			came = append(came, seq)
+			if !slices.Contains(came, seq) { // by its own number and by that of its paper it is one
+				came = append(came, seq)
+			}
 			c.keep(a.cited[seq], a.cited[seq].Life)
 		}
 	}
@@ -231,8 +233,7 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 	for _, seq := range came {
 		err := c.cite(c.moved[seq], after, cited(after, seq), e.Day)
 		if illegal := (*eco.IllegalMove)(nil); errors.As(err, &illegal) { // the ledger knows more than the check
-			k.o.Log.Warn("a certificate that came late cannot be cited", "declaration", l.Number, "error", err)
-			return nil
+			return k.unmatched(ctx, docket, l, e.Now, illegal)
 		}
 		if err != nil {
 			return err
@@ -247,6 +248,17 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 		event, after.Release = "declaration.released", note
 	}
 	_, err := k.finish(ctx, &c, docket, after, event, "", &handing{certificates: came})
+	return err
+}
+
+// unmatched says at a declaration why the ledger does not take what came late, once.
+func (k *Desk) unmatched(ctx context.Context, docket Docket, l Lodgement, now time.Time, illegal *eco.IllegalMove) error {
+	said := eco.Finding{Code: illegal.Code, Severity: eco.SeverityError, Path: "lines", Text: illegal.Error(), Fix: "look at the certificate"}
+	if slices.Contains(l.Findings, said) {
+		return nil
+	}
+	l.Findings = append(slices.Clone(l.Findings), said)
+	_, err := k.finish(ctx, &changes{k: k, by: "node", at: now}, docket, l, "declaration.unmatched", said.Text, nil)
 	return err
 }
 
