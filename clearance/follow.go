@@ -206,8 +206,8 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 	after.Differences = slices.Clone(l.Differences)
 	var came []uint64
 	var unfit []eco.Finding
-	for _, reference := range awaited(l) {
-		e.Settled = settled(after, reference)
+	for _, references := range apart(awaited(l), e) {
+		e.Settled = settled(after, references)
 		a := Check(l.Declaration, e)
 		after.Findings = add(after.Findings, a.Findings)
 		if a.Refused() {
@@ -296,11 +296,32 @@ func awaited(l Lodgement) []string {
 	return all
 }
 
-// settled are the claims that do not await a certificate with that number.
-func settled(l Lodgement, reference string) map[int]Claim {
+// apart are the numbers to look at one by one, those under which something is here, after all the others at once: a check goes through the
+// whole declaration.
+func apart(references []string, e Evidence) [][]string {
+	all := [][]string{nil}
+	for _, reference := range references {
+		if len(e.Cited[reference]) == 0 {
+			all[0] = append(all[0], reference)
+		} else {
+			all = append(all, []string{reference})
+		}
+	}
+	if all[0] == nil {
+		return all[1:]
+	}
+	return all
+}
+
+// settled are the claims that do not await a certificate with one of these numbers.
+func settled(l Lodgement, references []string) map[int]Claim {
+	awaits := map[string]bool{}
+	for _, reference := range references {
+		awaits[reference] = true
+	}
 	all := map[int]Claim{}
 	for _, c := range l.Claims {
-		if c.Standing != StandingAwaited || eco.NormaliseReference(c.Reference) != reference {
+		if c.Standing != StandingAwaited || !awaits[eco.NormaliseReference(c.Reference)] {
 			all[c.Number] = c
 		}
 	}
