@@ -343,3 +343,26 @@ func TestPartnerWhoCannotBeToldForLongIsADuty(t *testing.T) {
 	same(t, "done", len(tells(true)), 1)
 	same(t, "told", w.outcomes(), "1 used-up 20000 KGM")
 }
+
+// What is told last is what counts with the partner: a decision that could not be told at once is not told after a later one.
+func TestPartnerIsToldInTheOrderOfTheDecisions(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	other := certificateWith(t, w, "D2")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.lodge(broker, declaration(other, "CX/26/2", 2))
+	w.told.err = errors.New("the store is full")
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictDeny, Reasons: denying("C04", "origin")})
+	w.settle()
+	w.told.err = nil
+	w.pass(time.Second)
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictReopen})
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	same(t, "of the other certificate", w.outcomes(), "2 used-up 2400 C62")
+	same(t, "told", len(w.told.told), 1)
+	w.pass(time.Minute)
+	same(t, "told last", w.outcomes(), "2 used-up 2400 C62 refund")
+	same(t, "told", len(w.told.told), 3)
+	same(t, "told before", w.told.told[1].Items[0].Status, eco.CustomsDenied)
+}

@@ -87,6 +87,12 @@ func (k *Desk) hand(ctx context.Context, d Docket) error {
 	send := k.o.Responder.Respond
 	if r.Doubt != nil {
 		send = k.o.Responder.Verify
+	} else if before, err := k.earlier(ctx, r.Key, d.Filed); err != nil || !before.IsZero() {
+		if err != nil || !before.After(d.Due) {
+			return err
+		}
+		d.Due = before
+		return k.o.Store.File(ctx, Batch{Dockets: []Docket{d}})
 	}
 	failure := send(ctx, r)
 	if ctx.Err() != nil {
@@ -137,4 +143,35 @@ func (k *Desk) hand(ctx context.Context, d Docket) error {
 		batch.Audit = append(batch.Audit, Happening{At: now, Actor: "node", Event: event, Subject: r.Key.String(), Detail: joined("declaration "+r.Declaration, detail)})
 	}
 	return k.o.Store.File(ctx, batch)
+}
+
+// earlier is when the first customs response about a certificate is due that was filed before a number and waits still; zero for none. What is told
+// last is what counts with the partner, so that one must not overtake another.
+func (k *Desk) earlier(ctx context.Context, key Key, filed uint64) (time.Time, error) {
+	q := DocketQuery{Kind: KindResponse, Term: "certificate:" + key.String(), Limit: 500}
+	for {
+		found, err := k.o.Store.Dockets(ctx, q)
+		if err != nil {
+			return time.Time{}, err
+		}
+		for _, d := range found {
+			if d.Filed >= filed {
+				return time.Time{}, nil
+			}
+			q.After = d.Filed
+			if d.Due.IsZero() {
+				continue
+			}
+			var r Response
+			if err := d.Into(&r); err != nil {
+				return time.Time{}, err
+			}
+			if r.Doubt == nil {
+				return d.Due, nil
+			}
+		}
+		if len(found) < q.Limit {
+			return time.Time{}, nil
+		}
+	}
 }

@@ -54,7 +54,7 @@ func final(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &invalid), errors.As(err, &illegal), errors.Is(err, exchange.ErrNotAgreed), errors.Is(err, exchange.ErrNotFound),
+	case errors.As(err, &invalid), errors.As(err, &illegal), errors.Is(err, exchange.ErrNotAgreed), errors.Is(err, exchange.ErrNotFound), errors.Is(err, exchange.ErrConflict),
 		errors.Is(err, partners.ErrNoAgreement), errors.Is(err, partners.ErrUnknownPartner):
 		return fmt.Errorf("%w: %w", clearance.ErrCannotTell, err)
 	}
