@@ -164,6 +164,12 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 			l.Claims[i].Standing = StandingWithdrawn
 		}
 	}
+	for _, d := range l.Decisions {
+		if d.State == DecisionProposed { // nobody confirmed it in time, and nobody can
+			d.State, d.Second = DecisionRejected, &SecondOfficer{By: by, At: c.at, Why: why}
+			l = l.with(d)
+		}
+	}
 	decided := slices.ContainsFunc(l.Claims, func(c Claim) bool { return c.Standing != StandingWithdrawn })
 	if decided { // the rest has lapsed
 		state = LodgementDecided

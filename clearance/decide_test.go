@@ -366,3 +366,19 @@ func TestPartnerIsToldInTheOrderOfTheDecisions(t *testing.T) {
 	same(t, "told", len(w.told.told), 3)
 	same(t, "told before", w.told.told[1].Items[0].Status, eco.CustomsDenied)
 }
+
+// A decision that nobody confirms lapses with the declaration, which begins anew.
+func TestProposalLapsesWithItsDeclaration(t *testing.T) {
+	w := newWorld(t, func(o *clearance.Options) { o.SecondOfficer = func() bool { return true } })
+	c := certificateWith(t, w, "D1")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.pass(clearance.DefaultReservation)
+	w.settle()
+	l := w.declaration("CX/26/1")
+	same(t, "state", l.State, clearance.LodgementLapsed)
+	same(t, "decision", l.Decisions[0].State, clearance.DecisionRejected)
+	if l, err := w.Amend(t.Context(), broker, declaration(c, "CX/26/1", 2), nil); err != nil || l.State != clearance.LodgementLodged {
+		t.Errorf("begun anew: %s, %v", l.State, err)
+	}
+}
