@@ -468,6 +468,10 @@ func TestWatchesThroughTheAPI(t *testing.T) {
 	if p := l.request(importerSecret, "POST", "/api/v1/watches", `{"reference":"R1"}`).problem(t); p.Code != api.CodeArrived {
 		t.Errorf("what is here: %+v", p)
 	}
+	told, err := l.calls.Happenings(t.Context(), 0, 1000)
+	if err != nil || len(told) == 0 || told[len(told)-1].Event != "watch.refused" || !strings.HasSuffix(told[len(told)-1].Detail, string(api.CodeArrived)) {
+		t.Errorf("told of it: %+v, %v", told, err)
+	}
 	if p := l.request(importerSecret, "POST", "/api/v1/watches", `{"reference":"-"}`).problem(t); p.Code != api.CodeInvalidRequest {
 		t.Errorf("nothing: %+v", p)
 	}

@@ -110,8 +110,8 @@ func (s *server) addWatch(c echo.Context) error {
 		admission.Failed(problemOfNil(err) != CodeArrived)
 		s.Lookups.Pad(ctx, began, 1)
 	}
-	if err != nil {
-		return fmt.Errorf("watch for %s: %w", in.Reference, err)
+	if err != nil { // that the certificate is here has been read, too
+		return s.auditRefused(c, "watch.refused", in.Reference, fmt.Errorf("watch for %s: %w", in.Reference, err))
 	}
 	return c.JSON(http.StatusCreated, w)
 }
