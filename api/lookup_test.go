@@ -516,6 +516,11 @@ func TestMandatesThroughTheAPI(t *testing.T) {
 	if p := l.request(importerSecret, "DELETE", "/api/v1/mandates/"+given.ID, "").problem(t); p.Code != api.CodeNotFound {
 		t.Errorf("another's mandate revoked: %+v", p)
 	}
+	told, err := l.calls.Happenings(t.Context(), 0, 1000)
+	refused := slices.DeleteFunc(told, func(h clearance.Happening) bool { return h.Event != "mandate.refused" })
+	if err != nil || len(refused) != 3 { // of another importer, until a day that is over, and what is another's to revoke
+		t.Errorf("told of refusals: %+v, %v", refused, err)
+	}
 	if m, err := officer.RevokeMandate(t.Context(), given.ID); err != nil || m.RevokedBy != "post-12" {
 		t.Errorf("%+v, %v", m, err)
 	}
