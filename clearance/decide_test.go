@@ -264,6 +264,13 @@ func TestReversalOfAnItemWithoutQuantityLeavesTheOthers(t *testing.T) {
 	}
 	same(t, "free after all", w.free("D1", 2), "2400 C62")
 	same(t, "certificate", w.imported("D1").State, eco.StateAvailable)
+
+	w.lodge(broker, declaration(c, "CX/26/2", 1, 2))
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.decide(officer, "CX/26/2", clearance.Ruling{Claim: 2, Verdict: clearance.VerdictReverse})
+	same(t, "certificate of which an item without quantity is used", w.imported("D1").State, eco.StateUsedInPart)
+	w.decide(officer, "CX/26/2", clearance.Ruling{Claim: 1, Verdict: clearance.VerdictReverse})
+	same(t, "certificate", w.imported("D1").State, eco.StateCited)
 }
 
 // One item was denied in two declarations: each is re-opened by itself, and so is one that was denied while its certificate was void.

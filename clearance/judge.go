@@ -204,6 +204,9 @@ func consequences(record Imported, before, after Lodgement, rulings []ruled, dou
 	if t.reverses && (len(t.reversed) > 0 || !t.remains) { // without quantities all that it wrote off would be given back
 		add(eco.Event{Kind: eco.EventReverse, Reference: before.Number, Items: t.reversed})
 	}
+	if t.reverses && t.remains && !t.measured && !void {
+		t.uses = true // what was accepted without a quantity goes on to count as used
+	}
 	if slices.Contains(record.Life.Declarations, before.Number) && !(void && t.uses) {
 		add(eco.Event{Kind: eco.EventWithdraw, Reference: before.Number})
 	}
@@ -236,7 +239,7 @@ func presented(l Lodgement) string {
 // tally is what rulings come to for one certificate.
 type tally struct {
 	uses, reverses, doubts           bool
-	remains                          bool // something that was accepted before stays so
+	remains, measured                bool // something that was accepted before stays so, and some of that has a quantity
 	used, reversed, denied, reopened []eco.ItemQuantity
 	reasons, doubtful                []eco.Reason
 }
@@ -278,7 +281,7 @@ func tallyOf(record Imported, rulings []ruled, before, after Lodgement) (t tally
 	}
 	for i, c := range after.Claims {
 		if c.Certificate == record.Seq && before.Claims[i].Standing == c.Standing && (c.Standing == StandingAccepted || c.Standing == StandingPart) {
-			t.remains = true
+			t.remains, t.measured = true, t.measured || c.Granted != nil
 		}
 		if c.Certificate == record.Seq && (c.Standing == StandingSuspended || c.Standing == StandingVerifying) {
 			t.doubts = true
