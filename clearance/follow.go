@@ -154,7 +154,9 @@ func (k *Desk) matchAll(ctx context.Context) error {
 	return k.eachDeclaration(ctx, "state:"+string(LodgementOnGuarantee), func(d Docket) error { return k.match(ctx, d.ID) })
 }
 
+// eachDeclaration visits all that have a term. One that fails does not keep back the others.
 func (k *Desk) eachDeclaration(ctx context.Context, term string, visit func(Docket) error) error {
+	var failures []error
 	q := DocketQuery{Kind: KindDeclaration, Term: term, Limit: 100}
 	for {
 		found, err := k.o.Store.Dockets(ctx, q)
@@ -163,12 +165,12 @@ func (k *Desk) eachDeclaration(ctx context.Context, term string, visit func(Dock
 		}
 		for _, d := range found {
 			if err := visit(d); err != nil {
-				return fmt.Errorf("declaration %s: %w", d.ID, err)
+				failures = append(failures, fmt.Errorf("declaration %s: %w", d.ID, err))
 			}
 			q.After = d.Filed
 		}
-		if len(found) < q.Limit {
-			return nil
+		if len(found) < q.Limit || ctx.Err() != nil {
+			return errors.Join(failures...)
 		}
 	}
 }

@@ -466,3 +466,24 @@ func TestAmendmentByCustomsShowsABrokerNoMore(t *testing.T) {
 		d.Office += " AGAIN"
 	}
 }
+
+func TestOneThatCannotBeMatchedKeepsBackNoOther(t *testing.T) {
+	arrived := false
+	w := newWorld(t, func(o *clearance.Options) {
+		o.Handover = func(l clearance.Lodgement, _ []byte, _ []clearance.Imported) ([]clearance.Docket, error) {
+			if arrived && l.Number == "CX/26/1" {
+				return nil, errors.New("it cannot be handed over")
+			}
+			return nil, nil
+		}
+	})
+	c := certificate(t, "D1")
+	w.lodge(broker, guaranteed(c, "CX/26/1", 2))
+	w.lodge(broker, guaranteed(c, "CX/26/2", 2))
+	arrived = true
+	w.receive(c)
+	if err := w.Once(t.Context()); err == nil || !strings.Contains(err.Error(), "CX261") {
+		t.Errorf("got %v", err)
+	}
+	same(t, "the other one", w.declaration("CX/26/2").State, clearance.LodgementLodged)
+}
