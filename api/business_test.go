@@ -145,6 +145,11 @@ func TestOpenVerificationsAreListed(t *testing.T) {
 	if err != nil || found2.Matches[0].Usable || len(found2.Matches[0].Dealings.Verifications) != 2 {
 		t.Errorf("%+v, %v", found2, err)
 	}
+	for _, direction := range []exchange.Direction{"", exchange.Inbound} {
+		if list, err = f.client(issuerSecret).Verifications(t.Context(), direction); err != nil || len(list) != 0 {
+			t.Errorf("an issuer sees an imported one: %+v, %v", list, err)
+		}
+	}
 	if p := f.request(brokerSecret, "GET", "/api/v1/verifications", "").problem(t); p.Code != api.CodeForbidden {
 		t.Errorf("a broker: %s", p.Code)
 	}

@@ -126,6 +126,14 @@ func readStrictInto(r *http.Request, what string, into any) error {
 	return nil
 }
 
+// citations counts the certificates that a declaration looks for.
+func citations(d clearance.Declaration) (n int) {
+	for _, line := range d.Lines {
+		n += len(line.Citations)
+	}
+	return n
+}
+
 // declared audits why a declaration was not taken or changed.
 func (s *server) declared(c echo.Context, number string, cause error) error {
 	return s.auditRefused(c, "declaration.refused", number, cause)
@@ -143,7 +151,9 @@ func (s *server) lodgeDeclaration(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	began := s.Now()
 	l, fresh, err := s.Options.Declarations.Lodge(c.Request().Context(), visitor(c), d, original)
+	s.unhurried(c, began, citations(d))
 	switch {
 	case err != nil:
 		return s.declared(c, d.Number, err)
@@ -166,7 +176,9 @@ func (s *server) amendDeclaration(c echo.Context) error {
 	if eco.NormaliseReference(number) != d.ID() {
 		return problem(CodeMalformed, fmt.Sprintf("want declaration %q, found number %q", number, d.Number))
 	}
+	began := s.Now()
 	l, err := s.Options.Declarations.Amend(c.Request().Context(), visitor(c), d, original)
+	s.unhurried(c, began, citations(d))
 	if err != nil {
 		return s.declared(c, number, err)
 	}

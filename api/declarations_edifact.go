@@ -176,6 +176,7 @@ func (s *server) dealWith(c echo.Context, interchange cusdec.Interchange, m *cus
 	ctx, v, d := c.Request().Context(), visitor(c), m.Declaration
 	var l clearance.Lodgement
 	var err error
+	began := s.Now()
 	switch {
 	case interchange.Test:
 		taken.Tested = true
@@ -190,5 +191,6 @@ func (s *server) dealWith(c echo.Context, interchange cusdec.Interchange, m *cus
 	default:
 		l, taken.Fresh, err = s.Options.Declarations.Lodge(ctx, v, d, original)
 	}
+	s.unhurried(c, began, citations(d))
 	return &l, err
 }

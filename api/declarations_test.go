@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecogate/ecogate/api"
 	"github.com/ecogate/ecogate/clearance"
+	"github.com/ecogate/ecogate/clearance/lookup"
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 )
@@ -282,5 +283,33 @@ func TestOfficerTellsThePartnerByOtherMeans(t *testing.T) {
 	}
 	if d, err := officer.CloseDuty(t.Context(), api.FulfilledDuty{ID: list[0].ID, Why: "by letter"}); err != nil || d.State != clearance.DutyDone {
 		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+// A declaration that cites what is not the broker's is refused like one that cites nothing, after the same work and not before the same time.
+func TestDeclarationsDoNotTellWhatIsNotTheBrokers(t *testing.T) {
+	var l *lookups
+	l = serveLookups(t, func(o *api.Options, d *lookup.Options) {
+		desk, err := clearance.NewDesk(clearance.Options{Store: d.Store, Forms: eco.DefaultForms, Now: o.Now,
+			Sees: func(ctx context.Context, key string, c clearance.Imported) (bool, error) {
+				return l.desk.Sees(ctx, key, c)
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Declarations, o.Decisions, o.Duties = desk, desk, desk
+	})
+	l.imported("D1", "m1@kr", "c1")
+	ask := func(reference string) string {
+		l.calls.calls, l.waits = map[string]int{}, 0
+		got := l.request(forwarderSecret, "POST", declarations, declarationOf("CX/26/1", `"D1"`, `"`+reference+`"`), "X-Correlation-Id", "same")
+		calls, _ := json.Marshal(l.calls.calls)
+		if l.waits != 1 {
+			t.Errorf("%s: held back %d times", reference, l.waits)
+		}
+		return fmt.Sprint(got.status, strings.ReplaceAll(string(got.body), reference, "REFERENCE"), string(calls))
+	}
+	if there, absent := ask("D1"), ask("D2"); there != absent || !strings.HasPrefix(there, "422") {
+		t.Errorf("told apart\n%s\n%s", there, absent)
 	}
 }

@@ -165,7 +165,7 @@ func TestBrokerCannotEnumerateReferences(t *testing.T) {
 				t.Errorf("%s: %s is told apart\n%+v\n%+v", name, other[1], got, first)
 			}
 		}
-		if restrained := first.status == http.StatusNotFound || name == "batch"; restrained != (first.waits == 1) {
+		if restrained := first.status == http.StatusNotFound || name == "batch" || name == "search"; restrained != (first.waits == 1) {
 			t.Errorf("%s: status %d was held back %d times", name, first.status, first.waits)
 		}
 	}
@@ -471,6 +471,10 @@ func TestWatchesThroughTheAPI(t *testing.T) {
 	if p := l.request(importerSecret, "POST", "/api/v1/watches", `{"reference":"R1"}`).problem(t); p.Code != api.CodeArrived {
 		t.Errorf("what is here: %+v", p)
 	}
+	told, err := l.calls.Happenings(t.Context(), 0, 1000)
+	if err != nil || len(told) == 0 || told[len(told)-1].Event != "watch.refused" || !strings.HasSuffix(told[len(told)-1].Detail, string(api.CodeArrived)) {
+		t.Errorf("told of it: %+v, %v", told, err)
+	}
 	if p := l.request(importerSecret, "POST", "/api/v1/watches", `{"reference":"-"}`).problem(t); p.Code != api.CodeInvalidRequest {
 		t.Errorf("nothing: %+v", p)
 	}
@@ -514,6 +518,11 @@ func TestMandatesThroughTheAPI(t *testing.T) {
 	}
 	if p := l.request(importerSecret, "DELETE", "/api/v1/mandates/"+given.ID, "").problem(t); p.Code != api.CodeNotFound {
 		t.Errorf("another's mandate revoked: %+v", p)
+	}
+	told, err := l.calls.Happenings(t.Context(), 0, 1000)
+	refused := slices.DeleteFunc(told, func(h clearance.Happening) bool { return h.Event != "mandate.refused" })
+	if err != nil || len(refused) != 3 { // of another importer, until a day that is over, and what is another's to revoke
+		t.Errorf("told of refusals: %+v, %v", refused, err)
 	}
 	if m, err := officer.RevokeMandate(t.Context(), given.ID); err != nil || m.RevokedBy != "post-12" {
 		t.Errorf("%+v, %v", m, err)

@@ -110,8 +110,8 @@ func (s *server) addWatch(c echo.Context) error {
 		admission.Failed(problemOfNil(err) != CodeArrived)
 		s.Lookups.Pad(ctx, began, 1)
 	}
-	if err != nil {
-		return fmt.Errorf("watch for %s: %w", in.Reference, err)
+	if err != nil { // that the certificate is here has been read, too
+		return s.auditRefused(c, "watch.refused", in.Reference, fmt.Errorf("watch for %s: %w", in.Reference, err))
 	}
 	return c.JSON(http.StatusCreated, w)
 }
@@ -208,7 +208,7 @@ func (s *server) giveMandate(c echo.Context) error {
 	}
 	m, err := s.Lookups.Give(c.Request().Context(), giverOf(c), lookup.Mandate{Importer: importer, Broker: in.Broker, From: in.From, Until: in.Until, Note: in.Note})
 	if err != nil {
-		return err
+		return s.auditRefused(c, "mandate.refused", string(importer)+" for "+in.Broker, err)
 	}
 	return c.JSON(http.StatusCreated, m)
 }
@@ -264,7 +264,7 @@ func (s *server) revokeMandate(c echo.Context) error {
 	}
 	m, err := s.Lookups.Revoke(c.Request().Context(), giverOf(c), id)
 	if err != nil {
-		return err
+		return s.auditRefused(c, "mandate.refused", id, err)
 	}
 	return c.JSON(http.StatusOK, m)
 }

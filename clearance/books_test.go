@@ -90,7 +90,10 @@ func TestBooksAndClaimsAgree(t *testing.T) {
 		w := newWorld(t)
 		c := certificateWith(t, w, "D1")
 		certificateWith(t, w, "D2")
-		for range rapid.IntRange(1, 8).Draw(r, "steps") {
+		w.receive(certificate(t, "D3", func(c *eco.Certificate) {
+			c.Items[0].Quantity, c.Items[0].NetWeight, c.Items[0].GrossWeight = nil, nil, nil
+		}))
+		for range rapid.IntRange(1, 10).Draw(r, "steps") {
 			number := fmt.Sprintf("CX/%d", rapid.IntRange(1, 3).Draw(r, "declaration"))
 			err := w.step(r, c, number)
 			var refused *clearance.RefusedError
@@ -100,20 +103,34 @@ func TestBooksAndClaimsAgree(t *testing.T) {
 			default:
 				r.Fatal(err)
 			}
-			w.checkBooks(r, "D1", "D2")
+			w.checkBooks(r, "D1", "D2", "D3")
 		}
 	})
 }
 
 // step does one thing with a declaration.
 func (w *world) step(r *rapid.T, c eco.Certificate, number string) (err error) {
-	switch rapid.SampledFrom([]string{"lodge", "lodge", "amend", "withdraw", "decide", "decide", "decide", "wait"}).Draw(r, "what") {
+	switch rapid.SampledFrom([]string{"lodge", "lodge", "amend", "withdraw", "decide", "decide", "decide", "wait", "arrive", "void"}).Draw(r, "what") {
 	case "lodge":
 		_, _, err = w.Lodge(w.Context(), broker, drawDeclaration(r, c, number), nil)
 	case "amend":
 		_, err = w.Amend(w.Context(), broker, drawDeclaration(r, c, number), nil)
 	case "withdraw":
 		_, err = w.Withdraw(w.Context(), broker, number, "")
+	case "arrive":
+		if found, _ := w.store.Imported(w.Context(), clearance.ImportedQuery{Reference: "D4"}); len(found) == 0 {
+			certificateWith(w, w, "D4")
+		}
+		err = w.Once(w.Context())
+	case "void":
+		record := w.imported(rapid.SampledFrom([]string{"D1", "D2", "D3"}).Draw(r, "void"))
+		event := rapid.SampledFrom([]eco.Event{{Kind: eco.EventCancel}, {Kind: eco.EventReceive, Content: "other"}, {Kind: eco.EventSettle},
+			{Kind: eco.EventRefuse, Reasons: denying(eco.CodeReferenceReused, "")}, {Kind: eco.EventReplace, Reference: "D9"}, {Kind: eco.EventExpire}}).Draw(r, "event")
+		event.At, event.By = w.now(), "PARTNER"
+		var move clearance.Move
+		if move, err = record.Moved(event); err == nil {
+			err = w.store.File(w.Context(), clearance.Batch{Moves: []clearance.Move{move}})
+		}
 	case "wait":
 		w.pass(rapid.SampledFrom([]time.Duration{time.Hour, clearance.DefaultReservation}).Draw(r, "time"))
 		err = w.Once(w.Context())
@@ -133,12 +150,15 @@ func (w *world) step(r *rapid.T, c eco.Certificate, number string) (err error) {
 // drawDeclaration claims parts of items of both certificates.
 func drawDeclaration(r *rapid.T, c eco.Certificate, number string) clearance.Declaration {
 	d := clearance.Declaration{Number: number, Lodged: eco.DateOf(noon), Importer: c.Consignee}
+	if rapid.Bool().Draw(r, "guaranteed") {
+		d.Guarantee = &clearance.Guarantee{Number: "G"}
+	}
 	for range rapid.IntRange(1, 3).Draw(r, "lines") {
 		item := rapid.IntRange(1, 2).Draw(r, "item")
 		q := eco.Measure{Value: rapid.SampledFrom([]eco.Decimal{"100", "1000", "2400"}).Draw(r, "quantity"), Unit: []string{"", "KGM", "C62"}[item]}
 		d.Lines = append(d.Lines, clearance.Line{
 			Number: len(d.Lines) + 1, Quantity: &q,
-			Citations: []clearance.Citation{{Reference: rapid.SampledFrom([]string{"D1", "D2"}).Draw(r, "certificate"), Item: item}},
+			Citations: []clearance.Citation{{Reference: rapid.SampledFrom([]string{"D1", "D2", "D3", "D4"}).Draw(r, "certificate"), Item: item}},
 		})
 	}
 	return d

@@ -2,6 +2,7 @@ package clearance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -149,8 +150,10 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 	for _, seq := range seqsOf(held) {
 		c.tell(held[seq], "certificate.freed", "declaration "+l.Number)
 		ending := eco.Event{Kind: eco.EventWithdraw, Reference: l.Number}
-		if draw, _ := held[seq].Life.DrawOf(l.Number, false); kind == eco.EventLapse && !draw.Until.IsZero() {
-			ending.Kind = kind // one that was made while another stood on a guarantee has no end of its own
+		if draw, _ := held[seq].Life.DrawOf(l.Number, false); kind == eco.EventLapse && !draw.Until.IsZero() && !c.at.Before(draw.Until) {
+			// One that was made while another stood on a guarantee has no end of its own, and one that was made when reservations held longer a
+			// later one.
+			ending.Kind = kind
 		}
 		if err := c.move(held[seq], []eco.Event{ending}); err != nil {
 			return Lodgement{}, err
@@ -161,6 +164,12 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 			l.Claims[i].Standing = StandingWithdrawn
 		}
 	}
+	for _, d := range l.Decisions {
+		if d.State == DecisionProposed { // nobody confirmed it in time, and nobody can
+			d.State, d.Second = DecisionRejected, &SecondOfficer{By: by, At: c.at, Why: why}
+			l = l.with(d)
+		}
+	}
 	decided := slices.ContainsFunc(l.Claims, func(c Claim) bool { return c.Standing != StandingWithdrawn })
 	if decided { // the rest has lapsed
 		state = LodgementDecided
@@ -169,8 +178,9 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 	return k.finish(ctx, &c, docket, l, event, why, nil)
 }
 
-// lapse ends the declarations whose reservations are over.
+// lapse ends the declarations whose reservations are over. One that fails does not keep back the others.
 func (k *Desk) lapse(ctx context.Context) error {
+	var failures []error
 	for {
 		now := k.o.Now().UTC()
 		due, err := k.o.Store.Dockets(ctx, DocketQuery{Kind: KindDeclaration, DueBy: now, Limit: 100})
@@ -187,8 +197,11 @@ func (k *Desk) lapse(ctx context.Context) error {
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("letting declaration %s lapse: %w", d.ID, err)
+				failures = append(failures, fmt.Errorf("letting declaration %s lapse: %w", d.ID, err))
 			}
+		}
+		if failures != nil {
+			return errors.Join(failures...)
 		}
 	}
 }

@@ -155,7 +155,7 @@ func (c *check) pick(path string, citation Citation) (Imported, bool) {
 		return Imported{}, false
 	}
 	if len(live) > 1 {
-		if standing := slices.DeleteFunc(slices.Clone(live), func(f Imported) bool { return f.State == eco.StateReplaced }); len(standing) > 0 {
+		if standing := slices.DeleteFunc(slices.Clone(live), func(f Imported) bool { return f.State == eco.StateReplaced || f.State == eco.StateRefused }); len(standing) > 0 {
 			live = standing
 		}
 	}
@@ -300,7 +300,12 @@ func (c *check) original(path string, found Imported) {
 		if related.Relation != eco.RelationBackToBack {
 			continue
 		}
-		for _, original := range c.e.Originals[eco.NormaliseReference(related.Reference)] {
+		all := c.e.Originals[eco.NormaliseReference(related.Reference)]
+		for _, original := range all {
+			another := func(o Imported) bool { return o.Key == original.Key && o.State != eco.StateRefused }
+			if original.State == eco.StateRefused && slices.ContainsFunc(all, another) {
+				continue // of two with one number the other one holds
+			}
 			if related.Country != "" && original.Key.Country != related.Country || original.Key.Test != found.Key.Test {
 				continue
 			}

@@ -111,6 +111,7 @@ func (k *Desk) carryOut(ctx context.Context, by string, docket Docket, before Lo
 		}
 	}
 	if d.State == DecisionProposed {
+		d.Rulings = explicit(before, rulings)
 		proposed := before.with(d)
 		if !proposed.HeldUntil.IsZero() {
 			proposed.HeldUntil = c.at.Add(k.o.Reservation()) // it does not lapse while another officer is awaited
@@ -118,6 +119,16 @@ func (k *Desk) carryOut(ctx context.Context, by string, docket Docket, before Lo
 		return k.finish(ctx, &changes{k: k, by: by, at: c.at}, docket, proposed, "declaration.decision-proposed", "decision "+strconv.Itoa(d.Number), nil)
 	}
 	return k.finish(ctx, &c, docket, after, "declaration.decided", "decision "+strconv.Itoa(d.Number), nil)
+}
+
+// explicit are rulings with the claims that they are about now: what comes while another officer is awaited was not decided by the first.
+func explicit(l Lodgement, rulings []ruled) []Ruling {
+	all := make([]Ruling, len(rulings))
+	for i, r := range rulings {
+		all[i] = r.Ruling
+		all[i].Claim = l.Claims[r.at].Number
+	}
+	return all
 }
 
 // affected are the certificates that rulings are about.
@@ -270,7 +281,7 @@ func outcomeOf(life eco.Life, claim Claim, r ruled) (eco.ItemOutcome, bool) {
 			o.Quantity = &used
 		}
 	}
-	void := life.State == eco.StateCancelled || life.State == eco.StateReplaced || life.State == eco.StateInConflict
+	void := isVoid(life.State)
 	switch r.Verdict {
 	case VerdictReopen:
 		return o, false

@@ -260,3 +260,148 @@ func TestPartnerIsToldAtLeastOnceOrAnOfficerMust(t *testing.T) {
 		t.Errorf("%+v, %v", done, err)
 	}
 }
+
+// A reversal gives back what its own claim wrote off, also where that is no quantity.
+func TestReversalOfAnItemWithoutQuantityLeavesTheOthers(t *testing.T) {
+	w := newWorld(t)
+	c := certificate(t, "D1", func(c *eco.Certificate) {
+		c.Items[0].Quantity, c.Items[0].NetWeight, c.Items[0].GrossWeight = nil, nil, nil
+	})
+	w.receive(c)
+	w.lodge(broker, declaration(c, "CX/26/1", 1, 2))
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	same(t, "free", w.free("D1", 2), "0 C62")
+	w.decide(officer, "CX/26/1", clearance.Ruling{Claim: 1, Verdict: clearance.VerdictReverse})
+	same(t, "free after the reversal of the other claim", w.free("D1", 2), "0 C62")
+	w.decide(officer, "CX/26/1", clearance.Ruling{Claim: 2, Verdict: clearance.VerdictReverse})
+	l, err := w.Withdraw(t.Context(), broker, "CX/26/1", "")
+	if err != nil {
+		t.Fatal(l.State, err)
+	}
+	same(t, "free after all", w.free("D1", 2), "2400 C62")
+	same(t, "certificate", w.imported("D1").State, eco.StateAvailable)
+
+	w.lodge(broker, declaration(c, "CX/26/2", 1, 2))
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.decide(officer, "CX/26/2", clearance.Ruling{Claim: 2, Verdict: clearance.VerdictReverse})
+	same(t, "certificate of which an item without quantity is used", w.imported("D1").State, eco.StateUsedInPart)
+	w.decide(officer, "CX/26/2", clearance.Ruling{Claim: 1, Verdict: clearance.VerdictReverse})
+	same(t, "certificate", w.imported("D1").State, eco.StateCited)
+}
+
+// One item was denied in two declarations: each is re-opened by itself, and so is one that was denied while its certificate was void.
+func TestEveryDenialIsReopened(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	for _, number := range []string{"CX/26/1", "CX/26/2"} {
+		d := declaration(c, number, 2)
+		d.Lines[0].Quantity, d.Lines[0].GrossWeight, d.Lines[0].NetWeight, d.Lines[0].Packages = &eco.Measure{Value: "1200", Unit: "C62"}, nil, nil, 0
+		w.lodge(broker, d)
+	}
+	for _, verdict := range []clearance.Verdict{clearance.VerdictDeny, clearance.VerdictReopen, clearance.VerdictAccept} {
+		for _, number := range []string{"CX/26/1", "CX/26/2"} {
+			ruling := clearance.Ruling{Verdict: verdict}
+			if verdict == clearance.VerdictDeny {
+				ruling.Reasons = denying("C04", "origin")
+			}
+			w.decide(officer, number, ruling)
+		}
+	}
+	same(t, "free", w.free("D1", 2), "0 C62")
+}
+
+// What comes while a second officer is awaited was not decided by the first.
+func TestSecondOfficerConfirmsWhatTheFirstDecided(t *testing.T) {
+	w := newWorld(t, func(o *clearance.Options) { o.SecondOfficer = func() bool { return true } })
+	c := certificateWith(t, w, "D1")
+	late := certificate(t, "D2")
+	d := guaranteed(c, "CX/26/1", 2)
+	line := guaranteed(late, "", 2).Lines[0]
+	line.Number = 2
+	d.Lines = append(d.Lines, line)
+	w.lodge(broker, d)
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.receive(late)
+	w.settle()
+	l, err := w.Confirm(t.Context(), second, "CX/26/1", 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "decided", l.Claims[0].Standing, clearance.StandingAccepted)
+	same(t, "came later", l.Claims[1].Standing, clearance.StandingReserved)
+}
+
+// A partner who cannot be told for long is somebody's duty, which ends when he is told after all.
+func TestPartnerWhoCannotBeToldForLongIsADuty(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	w.lodge(broker, declaration(c, "CX/26/1", 1))
+	w.told.err = errors.New("the agreement is not in force")
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	tells := func(done bool) (all []clearance.Duty) {
+		t.Helper()
+		w.settle()
+		list, err := w.Duties(t.Context(), officer, clearance.DutyQuery{Done: done})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			if d.Kind == clearance.DutyTell {
+				all = append(all, d)
+			}
+		}
+		return all
+	}
+	same(t, "duties at once", len(tells(false)), 0)
+	for range 3 {
+		w.pass(24 * time.Hour)
+		open := tells(false)
+		if len(open) != 1 || !strings.Contains(open[0].Text, "not in force") {
+			t.Fatalf("duties %+v", open)
+		}
+	}
+	w.told.err = nil
+	w.pass(time.Hour)
+	same(t, "duties when he was told", len(tells(false)), 0)
+	same(t, "done", len(tells(true)), 1)
+	same(t, "told", w.outcomes(), "1 used-up 20000 KGM")
+}
+
+// What is told last is what counts with the partner: a decision that could not be told at once is not told after a later one.
+func TestPartnerIsToldInTheOrderOfTheDecisions(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	other := certificateWith(t, w, "D2")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.lodge(broker, declaration(other, "CX/26/2", 2))
+	w.told.err = errors.New("the store is full")
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictDeny, Reasons: denying("C04", "origin")})
+	w.settle()
+	w.told.err = nil
+	w.pass(time.Second)
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictReopen})
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	same(t, "of the other certificate", w.outcomes(), "2 used-up 2400 C62")
+	same(t, "told", len(w.told.told), 1)
+	w.pass(time.Minute)
+	same(t, "told last", w.outcomes(), "2 used-up 2400 C62 refund")
+	same(t, "told", len(w.told.told), 3)
+	same(t, "told before", w.told.told[1].Items[0].Status, eco.CustomsDenied)
+}
+
+// A decision that nobody confirms lapses with the declaration, which begins anew.
+func TestProposalLapsesWithItsDeclaration(t *testing.T) {
+	w := newWorld(t, func(o *clearance.Options) { o.SecondOfficer = func() bool { return true } })
+	c := certificateWith(t, w, "D1")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	w.pass(clearance.DefaultReservation)
+	w.settle()
+	l := w.declaration("CX/26/1")
+	same(t, "state", l.State, clearance.LodgementLapsed)
+	same(t, "decision", l.Decisions[0].State, clearance.DecisionRejected)
+	if l, err := w.Amend(t.Context(), broker, declaration(c, "CX/26/1", 2), nil); err != nil || l.State != clearance.LodgementLodged {
+		t.Errorf("begun anew: %s, %v", l.State, err)
+	}
+}

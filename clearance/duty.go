@@ -1,6 +1,7 @@
 package clearance
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -201,9 +202,7 @@ func dutiesOf(c Imported, form eco.Form) []Duty {
 
 // voidDuty is the duty to decide about declarations that cite a certificate which was withdrawn, or is in conflict, since.
 func voidDuty(c Imported) (Duty, bool) {
-	switch c.State {
-	case eco.StateCancelled, eco.StateReplaced, eco.StateInConflict:
-	default:
+	if !isVoid(c.State) {
 		return Duty{}, false
 	}
 	since := c.Life.Changed
@@ -229,9 +228,42 @@ func (l Lodgement) duties() []Duty {
 		all = append(all, Duty{Kind: DutyReservation, Declaration: l.Number, Owner: OwnerOfficer, Due: due,
 			Text: fmt.Sprintf("what declaration %s holds lapses on %s unless it is decided", l.Number, due)})
 	}
-	if l.State == LodgementOnGuarantee && l.Guarantee != nil && !l.Guarantee.Until.IsZero() {
-		all = append(all, Duty{Kind: DutyGuarantee, Declaration: l.Number, Owner: OwnerDeclarant, Name: l.Declarant, Due: l.Guarantee.Until,
-			Text: fmt.Sprintf("guarantee %s stands until %s for certificates that have not come", l.Guarantee.Number, l.Guarantee.Until)})
+	if g := l.firstGuarantee(); !g.Until.IsZero() {
+		what := "certificates that have not come"
+		if l.State != LodgementOnGuarantee {
+			what = "claims that are suspended"
+		}
+		all = append(all, Duty{Kind: DutyGuarantee, Declaration: l.Number, Owner: OwnerDeclarant, Name: l.Declarant, Due: g.Until,
+			Text: fmt.Sprintf("guarantee %s stands until %s for %s", g.Number, g.Until, what)})
 	}
 	return all
+}
+
+// firstGuarantee is the one that ends first of those that claims stand on; the zero Guarantee if none of them ends.
+func (l Lodgement) firstGuarantee() (first Guarantee) {
+	for _, c := range l.Claims {
+		var g *Guarantee
+		switch c.Standing {
+		case StandingAwaited:
+			g = l.Guarantee
+		case StandingSuspended, StandingVerifying:
+			g = l.guaranteeOf(c)
+		}
+		if g != nil && !g.Until.IsZero() && (first.Until.IsZero() || g.Until.Before(first.Until)) {
+			first = *g
+		}
+	}
+	return first
+}
+
+// guaranteeOf is the guarantee of a claim that is suspended: that of the ruling, or else the declaration's own.
+func (l Lodgement) guaranteeOf(c Claim) *Guarantee {
+	for _, d := range slices.Backward(l.Decisions) {
+		for _, r := range d.Rulings {
+			if d.State == DecisionMade && (r.Claim == 0 || r.Claim == c.Number) && (r.Verdict == VerdictSuspend || r.Verdict == VerdictVerify) {
+				return cmp.Or(r.Guarantee, l.Guarantee)
+			}
+		}
+	}
+	return l.Guarantee
 }

@@ -140,3 +140,35 @@ func TestRunDoesWhatIsDue(t *testing.T) {
 		same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementLapsed)
 	})
 }
+
+// What stands on the guarantee of an officer's ruling is somebody's duty until the guarantee ends.
+func TestGuaranteeOfASuspensionIsADuty(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	until := eco.DateOf(noon).AddDays(20)
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictSuspend, Reasons: denying("C04", "origin"), Guarantee: &clearance.Guarantee{Number: "G-1", Until: until}})
+	guarantees := func() (all []clearance.Duty) {
+		t.Helper()
+		w.settle()
+		list, err := w.Duties(t.Context(), broker, clearance.DutyQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			if d.Kind == clearance.DutyGuarantee {
+				all = append(all, d)
+			}
+		}
+		return all
+	}
+	if all := guarantees(); len(all) != 1 || all[0].Due != until || !strings.Contains(all[0].Text, "G-1") {
+		t.Fatalf("duties %+v", all)
+	}
+	w.pass(21 * 24 * time.Hour)
+	if all := guarantees(); len(all) != 1 || all[0].State != clearance.DutyEscalated {
+		t.Fatalf("duties after it has ended: %+v", all)
+	}
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictAccept})
+	same(t, "duties when it is decided", len(guarantees()), 0)
+}

@@ -1,6 +1,7 @@
 package clearance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,9 +118,24 @@ func (d Duty) docket(before Docket) (Docket, error) {
 func (k *Desk) tellDuty(r Response, now time.Time) (Docket, error) {
 	d := k.o.Duties().opened(Duty{
 		Kind: DutyTell, Certificate: r.Key.String(), Declaration: r.Declaration, Response: r.ID, Owner: OwnerOfficer, Name: r.Partner, Due: eco.DateOf(now).AddDays(officerDays),
-		Text: fmt.Sprintf("tell %s by other means what was decided of %s: %s", r.Partner, r.Key, r.Refused),
+		Text: fmt.Sprintf("tell %s by other means what was decided of %s: %s", r.Partner, r.Key, cmp.Or(r.Refused, r.Problem)),
 	}, now)
 	return d.docket(Docket{})
+}
+
+// told ends the duty to tell a partner who was told by a message after all.
+func (k *Desk) told(ctx context.Context, r Response, now time.Time) (Batch, error) {
+	docket, err := k.closedDuty(ctx, fmt.Sprintf("%s of %s", DutyTell, r.ID))
+	if err != nil || docket.ID == "" {
+		return Batch{}, err
+	}
+	d, err := readDuty(docket)
+	if err != nil || d.State == DutyDone {
+		return Batch{}, err
+	}
+	d.State, d.Closed, d.ClosedBy = DutyDone, now, "response.sent"
+	next, err := d.docket(docket)
+	return Batch{Dockets: []Docket{next}, Audit: []Happening{{At: now, Actor: "node", Event: "duty.done", Subject: d.ID, Detail: d.ClosedBy}}}, err
 }
 
 // syncCertificate lets the duties about a certificate follow it. by tells what happened.

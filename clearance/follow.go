@@ -154,7 +154,9 @@ func (k *Desk) matchAll(ctx context.Context) error {
 	return k.eachDeclaration(ctx, "state:"+string(LodgementOnGuarantee), func(d Docket) error { return k.match(ctx, d.ID) })
 }
 
+// eachDeclaration visits all that have a term. One that fails does not keep back the others.
 func (k *Desk) eachDeclaration(ctx context.Context, term string, visit func(Docket) error) error {
+	var failures []error
 	q := DocketQuery{Kind: KindDeclaration, Term: term, Limit: 100}
 	for {
 		found, err := k.o.Store.Dockets(ctx, q)
@@ -163,12 +165,12 @@ func (k *Desk) eachDeclaration(ctx context.Context, term string, visit func(Dock
 		}
 		for _, d := range found {
 			if err := visit(d); err != nil {
-				return fmt.Errorf("declaration %s: %w", d.ID, err)
+				failures = append(failures, fmt.Errorf("declaration %s: %w", d.ID, err))
 			}
 			q.After = d.Filed
 		}
-		if len(found) < q.Limit {
-			return nil
+		if len(found) < q.Limit || ctx.Err() != nil {
+			return errors.Join(failures...)
 		}
 	}
 }
@@ -206,8 +208,8 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 	after.Differences = slices.Clone(l.Differences)
 	var came []uint64
 	var unfit []eco.Finding
-	for _, reference := range awaited(l) {
-		e.Settled = settled(after, reference)
+	for _, references := range apart(awaited(l), e) {
+		e.Settled = settled(after, references)
 		a := Check(l.Declaration, e)
 		after.Findings = add(after.Findings, a.Findings)
 		if a.Refused() {
@@ -216,7 +218,9 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 		}
 		after.Claims, after.Differences = late(after, a.Claims), append(after.Differences, a.Differences...)
 		for _, seq := range a.order {
-			came = append(came, seq)
+			if !slices.Contains(came, seq) { // by its own number and by that of its paper it is one
+				came = append(came, seq)
+			}
 			c.keep(a.cited[seq], a.cited[seq].Life)
 		}
 	}
@@ -231,8 +235,7 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 	for _, seq := range came {
 		err := c.cite(c.moved[seq], after, cited(after, seq), e.Day)
 		if illegal := (*eco.IllegalMove)(nil); errors.As(err, &illegal) { // the ledger knows more than the check
-			k.o.Log.Warn("a certificate that came late cannot be cited", "declaration", l.Number, "error", err)
-			return nil
+			return k.unmatched(ctx, docket, l, e.Now, illegal)
 		}
 		if err != nil {
 			return err
@@ -247,6 +250,17 @@ func (k *Desk) take(ctx context.Context, docket Docket, l Lodgement, e Evidence)
 		event, after.Release = "declaration.released", note
 	}
 	_, err := k.finish(ctx, &c, docket, after, event, "", &handing{certificates: came})
+	return err
+}
+
+// unmatched says at a declaration why the ledger does not take what came late, once.
+func (k *Desk) unmatched(ctx context.Context, docket Docket, l Lodgement, now time.Time, illegal *eco.IllegalMove) error {
+	said := eco.Finding{Code: illegal.Code, Severity: eco.SeverityError, Path: "lines", Text: illegal.Error(), Fix: "look at the certificate"}
+	if slices.Contains(l.Findings, said) {
+		return nil
+	}
+	l.Findings = append(slices.Clone(l.Findings), said)
+	_, err := k.finish(ctx, &changes{k: k, by: "node", at: now}, docket, l, "declaration.unmatched", said.Text, nil)
 	return err
 }
 
@@ -284,11 +298,32 @@ func awaited(l Lodgement) []string {
 	return all
 }
 
-// settled are the claims that do not await a certificate with that number.
-func settled(l Lodgement, reference string) map[int]Claim {
+// apart are the numbers to look at one by one, those under which something is here, after all the others at once: a check goes through the
+// whole declaration.
+func apart(references []string, e Evidence) [][]string {
+	all := [][]string{nil}
+	for _, reference := range references {
+		if len(e.Cited[reference]) == 0 {
+			all[0] = append(all[0], reference)
+		} else {
+			all = append(all, []string{reference})
+		}
+	}
+	if all[0] == nil {
+		return all[1:]
+	}
+	return all
+}
+
+// settled are the claims that do not await a certificate with one of these numbers.
+func settled(l Lodgement, references []string) map[int]Claim {
+	awaits := map[string]bool{}
+	for _, reference := range references {
+		awaits[reference] = true
+	}
 	all := map[int]Claim{}
 	for _, c := range l.Claims {
-		if c.Standing != StandingAwaited || eco.NormaliseReference(c.Reference) != reference {
+		if c.Standing != StandingAwaited || !awaits[eco.NormaliseReference(c.Reference)] {
 			all[c.Number] = c
 		}
 	}

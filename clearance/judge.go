@@ -190,7 +190,7 @@ func consequences(record Imported, before, after Lodgement, rulings []ruled, dou
 	t := tallyOf(record, rulings, before, after)
 	var events []eco.Event
 	add := func(e eco.Event) { events = append(events, e) }
-	void := record.State == eco.StateCancelled || record.State == eco.StateReplaced || record.State == eco.StateInConflict
+	void := isVoid(record.State)
 	if !t.doubts && !doubted {
 		for _, request := range record.Life.Requests {
 			if request.ID == doubtOfCustoms || !request.Replied.IsZero() {
@@ -201,8 +201,11 @@ func consequences(record Imported, before, after Lodgement, rulings []ruled, dou
 	if len(t.reopened) > 0 {
 		add(eco.Event{Kind: eco.EventReopen, Items: t.reopened})
 	}
-	if t.reverses {
+	if t.reverses && (len(t.reversed) > 0 || !t.remains) { // without quantities all that it wrote off would be given back
 		add(eco.Event{Kind: eco.EventReverse, Reference: before.Number, Items: t.reversed})
+	}
+	if t.reverses && t.remains && !t.measured && !void {
+		t.uses = true // what was accepted without a quantity goes on to count as used
 	}
 	if slices.Contains(record.Life.Declarations, before.Number) && !(void && t.uses) {
 		add(eco.Event{Kind: eco.EventWithdraw, Reference: before.Number})
@@ -236,6 +239,7 @@ func presented(l Lodgement) string {
 // tally is what rulings come to for one certificate.
 type tally struct {
 	uses, reverses, doubts           bool
+	remains, measured                bool // something that was accepted before stays so, and some of that has a quantity
 	used, reversed, denied, reopened []eco.ItemQuantity
 	reasons, doubtful                []eco.Reason
 }
@@ -268,12 +272,17 @@ func tallyOf(record Imported, rulings []ruled, before, after Lodgement) (t tally
 		case VerdictDeny:
 			t.denied, t.reasons = once(t.denied, is.Item), append(t.reasons, r.Reasons...)
 		case VerdictReopen:
-			t.reopened = once(t.reopened, is.Item)
+			if denied(record.Life, is.Item) { // another declaration may have had it re-opened already, and a void certificate was not denied
+				t.reopened = once(t.reopened, is.Item)
+			}
 		case VerdictSuspend, VerdictVerify:
 			t.doubtful = append(t.doubtful, r.Reasons...)
 		}
 	}
-	for _, c := range after.Claims {
+	for i, c := range after.Claims {
+		if c.Certificate == record.Seq && before.Claims[i].Standing == c.Standing && (c.Standing == StandingAccepted || c.Standing == StandingPart) {
+			t.remains, t.measured = true, t.measured || c.Granted != nil
+		}
 		if c.Certificate == record.Seq && (c.Standing == StandingSuspended || c.Standing == StandingVerifying) {
 			t.doubts = true
 			if len(t.doubtful) == 0 {
@@ -282,4 +291,13 @@ func tallyOf(record Imported, rulings []ruled, before, after Lodgement) (t tally
 		}
 	}
 	return t
+}
+
+func denied(life eco.Life, item int) bool {
+	return slices.ContainsFunc(life.Items, func(b eco.Balance) bool { return b.Item == item && b.Denied })
+}
+
+// isVoid reports whether a certificate in this state counts for nothing: it was withdrawn, is in conflict, or another one with its number holds.
+func isVoid(s eco.State) bool {
+	return s == eco.StateCancelled || s == eco.StateReplaced || s == eco.StateInConflict || s == eco.StateRefused
 }

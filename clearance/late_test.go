@@ -3,6 +3,7 @@ package clearance_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -288,4 +289,201 @@ func TestDeclarationUnderThePaperNumberIsMatched(t *testing.T) {
 	w.settle()
 	w.lodge(broker, declaration(paper, "CX/26/3", 2))
 	same(t, "certificate", w.declaration("CX/26/3").Claims[0].Key.Reference, "M267")
+}
+
+// A certificate that was issued on paper is cited by its own number and by the paper's: it is one all the same, and nothing else waits for it.
+func TestCertificateIsMatchedOnceByBothItsNumbers(t *testing.T) {
+	w := newWorld(t)
+	c, err := certificate(t, "D1").MarkIssuedOnPaper(eco.PaperIssue{Number: "M-26/7", Reason: "power cut"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := func(number string, quantity eco.Decimal) clearance.Declaration {
+		d := guaranteed(c, number, 2)
+		d.Lines[0].Quantity, d.Lines[0].GrossWeight, d.Lines[0].NetWeight, d.Lines[0].Packages = &eco.Measure{Value: quantity, Unit: "C62"}, nil, nil, 0
+		other := d.Lines[0]
+		other.Number, other.Citations = 2, []clearance.Citation{{Reference: "M-26/7", Item: 2}}
+		d.Lines = append(d.Lines, other)
+		return d
+	}
+	w.lodge(broker, both("CX/26/1", "100"))
+	w.lodge(broker, both("CX/26/2", "2000")) // more than there is
+	w.lodge(broker, guaranteed(certificate(t, "D2"), "CX/26/3", 2))
+	w.receive(c)
+	w.receive(certificate(t, "D2"))
+	w.settle()
+	same(t, "by both numbers", w.declaration("CX/26/1").State, clearance.LodgementLodged)
+	same(t, "free", w.free("D1", 2), "2200 C62")
+	l := w.declaration("CX/26/2")
+	same(t, "more than there is", l.State, clearance.LodgementOnGuarantee)
+	if n := len(l.Findings); n == 0 || l.Findings[n-1].Code != eco.ReasonExhausted {
+		t.Errorf("findings %+v", l.Findings)
+	}
+	same(t, "another declaration", w.declaration("CX/26/3").State, clearance.LodgementLodged)
+	w.receive(c, func(r *exchange.Certificate) { r.Message = "again" })
+	w.settle()
+	same(t, "said once", w.declaration("CX/26/2").Revision, l.Revision)
+}
+
+func TestReservationLapsesThoughItWasMadeForLonger(t *testing.T) {
+	reservation := 30 * 24 * time.Hour
+	w := newWorld(t, func(o *clearance.Options) { o.Reservation = func() time.Duration { return reservation } })
+	first, other := certificateWith(t, w, "D1"), certificateWith(t, w, "D2")
+	d := declaration(first, "CX/26/1", 2)
+	line := declaration(other, "", 2).Lines[0]
+	line.Number = 2
+	d.Lines = append(d.Lines, line)
+	w.lodge(broker, d)
+	reservation = 24 * time.Hour
+	w.decide(officer, "CX/26/1", clearance.Ruling{Claim: 2, Verdict: clearance.VerdictAccept})
+	w.lodge(broker, declaration(certificateWith(t, w, "D3"), "CX/26/2", 2))
+	w.pass(reservation)
+	w.settle()
+	same(t, "state", w.declaration("CX/26/1").State, clearance.LodgementDecided)
+	same(t, "free", w.free("D1", 2), "2400 C62")
+	same(t, "the next one", w.declaration("CX/26/2").State, clearance.LodgementLapsed)
+}
+
+func TestWhatWasDecidedIsNotAmendedWhileAnotherCertificateIsAwaited(t *testing.T) {
+	for name, ruling := range map[string]clearance.Ruling{
+		"accepted":  {Claim: 1, Verdict: clearance.VerdictAccept},
+		"denied":    {Claim: 1, Verdict: clearance.VerdictDeny, Reasons: denying("C04", "origin")},
+		"suspended": {Claim: 1, Verdict: clearance.VerdictSuspend, Reasons: denying("C04", "origin")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			c := certificateWith(t, w, "D1")
+			d := guaranteed(c, "CX/26/1", 2)
+			d.Lines[0].Quantity, d.Lines[0].GrossWeight, d.Lines[0].NetWeight, d.Lines[0].Packages = &eco.Measure{Value: "1200", Unit: "C62"}, nil, nil, 0
+			line := guaranteed(certificate(t, "D2"), "", 2).Lines[0]
+			line.Number = 2
+			d.Lines = append(d.Lines, line)
+			w.lodge(broker, d)
+			w.decide(officer, "CX/26/1", ruling)
+			before := w.declaration("CX/26/1")
+			same(t, "state", before.State, clearance.LodgementOnGuarantee)
+			d.Office = "OTHER"
+			if _, err := w.Amend(t.Context(), broker, d, nil); !errors.Is(err, clearance.ErrDecided) {
+				t.Errorf("amended: %v%s", err, listed(err))
+			}
+			if _, err := w.Withdraw(t.Context(), broker, "CX/26/1", ""); !errors.Is(err, clearance.ErrDecided) {
+				t.Errorf("withdrawn: %v", err)
+			}
+			same(t, "revision", w.declaration("CX/26/1").Revision, before.Revision)
+		})
+	}
+}
+
+// Of two certificates with one number an officer said which one holds. That the other one is newer takes nothing from it.
+func TestCertificateThatHoldsIsCitedBesideTheRefusedOne(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	w.receive(c, func(r *exchange.Certificate) { r.Message, r.Content = "other", strings.Repeat("a", 64) })
+	found, err := w.store.Imported(t.Context(), clearance.ImportedQuery{Reference: "D1"})
+	if err != nil || len(found) != 2 || found[1].State != eco.StateInConflict {
+		t.Fatalf("%d certificates, %v", len(found), err)
+	}
+	var b clearance.Batch
+	for i, e := range []eco.Event{{Kind: eco.EventRefuse, Reasons: denying(eco.CodeReferenceReused, "")}, {Kind: eco.EventSettle}} {
+		e.At, e.By = noon, "officer"
+		move, err := found[i].Moved(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Moves = append(b.Moves, move)
+	}
+	if err := w.store.File(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	l := w.lodge(broker, declaration(c, "CX/26/1", 2))
+	same(t, "state", l.State, clearance.LodgementLodged)
+}
+
+func TestBrokerListsHisOwnOfACertificate(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	w.lodge(customs, declaration(c, "CX/26/1", 2))
+	w.lodge(broker, declaration(c, "CX/26/2", 1))
+	w.lodge(broker, guaranteed(certificate(t, "D2"), "CX/26/3", 1))
+	page, err := w.Declarations(t.Context(), broker, clearance.DeclarationQuery{Certificate: w.imported("D1").Key.String()})
+	if err != nil || len(page.Declarations) != 1 || page.Declarations[0].Number != "CX/26/2" || page.Next != 0 {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
+
+// Of two certificates with one number the other one holds: what cites this one can be withdrawn, denied and lapse, and somebody has to see to it.
+func TestDeclarationOfARefusedCertificateIsNotStuck(t *testing.T) {
+	w := newWorld(t)
+	c := certificateWith(t, w, "D1")
+	for i, number := range []string{"CX/26/1", "CX/26/2", "CX/26/3"} {
+		d := declaration(c, number, 2)
+		d.Lines[0].Quantity, d.Lines[0].GrossWeight, d.Lines[0].NetWeight, d.Lines[0].Packages = &eco.Measure{Value: "100", Unit: "C62"}, nil, nil, 0
+		w.lodge(broker, d)
+		w.pass(time.Duration(i) * time.Second)
+	}
+	move, err := w.imported("D1").Moved(eco.Event{Kind: eco.EventReceive, At: noon, By: "PARTNER", Content: "other"},
+		eco.Event{Kind: eco.EventRefuse, At: noon, By: "officer", Reasons: denying(eco.CodeReferenceReused, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := clearance.Happening{At: noon, Actor: "officer", Event: "certificate.settled", Subject: w.imported("D1").Key.String()}
+	if err := w.store.File(t.Context(), clearance.Batch{Moves: []clearance.Move{move}, Audit: []clearance.Happening{told}}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	duties, err := w.Duties(t.Context(), officer, clearance.DutyQuery{})
+	if err != nil || !slices.ContainsFunc(duties, func(d clearance.Duty) bool { return d.Kind == clearance.DutyVoid }) {
+		t.Errorf("duties %+v, %v", duties, err)
+	}
+	if _, err := w.Withdraw(t.Context(), broker, "CX/26/1", ""); err != nil {
+		t.Errorf("withdrawn: %v", err)
+	}
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictDeny, Reasons: denying("C07", "")})
+	w.lodge(broker, declaration(certificateWith(t, w, "D2"), "CX/26/4", 2))
+	w.pass(clearance.DefaultReservation + time.Minute)
+	w.settle()
+	for _, number := range []string{"CX/26/3", "CX/26/4"} {
+		same(t, number, w.declaration(number).State, clearance.LodgementLapsed)
+	}
+}
+
+// Whoever amends a broker's declaration does not show him what he may not see.
+func TestAmendmentByCustomsShowsABrokerNoMore(t *testing.T) {
+	w := newWorld(t, func(o *clearance.Options) {
+		o.Sees = func(_ context.Context, _ string, c clearance.Imported) (bool, error) {
+			return c.Key.Reference == "D2", nil
+		}
+	})
+	c := certificateWith(t, w, "D1")
+	d := guaranteed(c, "CX/26/1", 2)
+	w.lodge(broker, d)
+	d.Office = "CORRECTED"
+	for _, v := range []clearance.Visitor{customs, officer} {
+		l, err := w.Amend(t.Context(), v, d, nil)
+		if err != nil || l.State != clearance.LodgementOnGuarantee || l.Claims[0].Key != nil || l.Differences != nil {
+			t.Errorf("%s: %+v, %v", v.Name, l.Claims, err)
+		}
+		d.Office += " AGAIN"
+	}
+}
+
+func TestOneThatCannotBeMatchedKeepsBackNoOther(t *testing.T) {
+	arrived := false
+	w := newWorld(t, func(o *clearance.Options) {
+		o.Handover = func(l clearance.Lodgement, _ []byte, _ []clearance.Imported) ([]clearance.Docket, error) {
+			if arrived && l.Number == "CX/26/1" {
+				return nil, errors.New("it cannot be handed over")
+			}
+			return nil, nil
+		}
+	})
+	c := certificate(t, "D1")
+	w.lodge(broker, guaranteed(c, "CX/26/1", 2))
+	w.lodge(broker, guaranteed(c, "CX/26/2", 2))
+	arrived = true
+	w.receive(c)
+	if err := w.Once(t.Context()); err == nil || !strings.Contains(err.Error(), "CX261") {
+		t.Errorf("got %v", err)
+	}
+	same(t, "the other one", w.declaration("CX/26/2").State, clearance.LodgementLodged)
 }

@@ -55,7 +55,7 @@ func (k *Desk) Amend(ctx context.Context, v Visitor, d Declaration, original []b
 		case before.State != LodgementLapsed && before.State != LodgementWithdrawn && sameContent(before.Declaration, d):
 			l = before
 			return nil
-		case before.State == LodgementPart || before.State == LodgementDecided || before.State == LodgementWithdrawn || before.proposed():
+		case before.ruled() || before.State == LodgementWithdrawn || before.proposed():
 			return fmt.Errorf("%w: %s is %s", ErrDecided, before.Number, before.State)
 		}
 		d.Number = before.Number // as it is spelled in the ledgers
@@ -67,7 +67,7 @@ func (k *Desk) Amend(ctx context.Context, v Visitor, d Declaration, original []b
 
 // Withdraw takes a declaration back: what it has reserved is free. One that was withdrawn before stays so.
 //
-// Errors: ErrNotFound, ErrDecided if something was written off or denied, or waits for another officer; ErrBusy.
+// Errors: ErrNotFound, ErrDecided if something was written off, denied or suspended, or waits for another officer; ErrBusy.
 func (k *Desk) Withdraw(ctx context.Context, v Visitor, number, why string) (l Lodgement, err error) {
 	err = k.persist(ctx, func() error {
 		docket, before, err := k.visible(ctx, v, number)
@@ -77,7 +77,7 @@ func (k *Desk) Withdraw(ctx context.Context, v Visitor, number, why string) (l L
 		case before.State == LodgementWithdrawn:
 			l = before
 			return nil
-		case before.State == LodgementPart || before.State == LodgementDecided || before.proposed():
+		case before.ruled() || before.proposed():
 			return fmt.Errorf("%w: %s is %s", ErrDecided, before.Number, before.State)
 		}
 		l, err = k.end(ctx, v.Name, docket, before, eco.EventWithdraw, why)
@@ -126,7 +126,7 @@ func (k *Desk) Declarations(ctx context.Context, v Visitor, q DeclarationQuery) 
 			if err != nil {
 				return DeclarationPage{}, err
 			}
-			if v.Broker && l.Declarant != v.Name || q.State != "" && l.State != q.State {
+			if v.Broker && l.Declarant != v.Name || q.State != "" && l.State != q.State || q.Certificate != "" && !l.cites(q.Certificate) {
 				continue
 			}
 			page.Declarations = append(page.Declarations, l)
@@ -144,7 +144,7 @@ func (k *Desk) Declarations(ctx context.Context, v Visitor, q DeclarationQuery) 
 // Terms by which a declaration is found.
 func termOf(v Visitor, q DeclarationQuery) string {
 	switch {
-	case q.Certificate != "":
+	case q.Certificate != "" && !v.Broker: // how many others cite it must not tell a broker by the time that it takes
 		return "certificate:" + q.Certificate
 	case v.Broker && q.State != "":
 		return "declarant:" + v.Name + " state:" + string(q.State)
@@ -154,6 +154,11 @@ func termOf(v Visitor, q DeclarationQuery) string {
 		return "state:" + string(q.State)
 	}
 	return ""
+}
+
+// cites reports whether a declaration cites a certificate that is here.
+func (l Lodgement) cites(key string) bool {
+	return slices.ContainsFunc(l.Claims, func(c Claim) bool { return c.Standing != StandingAwaited && c.Key != nil && c.Key.String() == key })
 }
 
 func awaitsTerm(reference string) string { return "awaits:" + eco.NormaliseReference(reference) }
@@ -208,7 +213,11 @@ func (k *Desk) file(ctx context.Context, v Visitor, docket Docket, before *Lodge
 	if err != nil {
 		return Lodgement{}, err
 	}
-	e, err := k.evidence(ctx, v.Broker, v.Name, d, held)
+	broker, name := v.Broker, v.Name
+	if before != nil && before.Broker { // who corrects it for a broker does not show him more than he may see
+		broker, name = true, before.Declarant
+	}
+	e, err := k.evidence(ctx, broker, name, d, held)
 	if err != nil {
 		return Lodgement{}, err
 	}
@@ -379,6 +388,18 @@ func (k *Desk) originals(ctx context.Context, c eco.Certificate, all map[string]
 // proposed reports whether a decision about it waits for another officer.
 func (l Lodgement) proposed() bool {
 	return slices.ContainsFunc(l.Decisions, func(d Decision) bool { return d.State == DecisionProposed })
+}
+
+// ruled reports whether an officer's decision about any claim stands. The state alone does not tell: one that also awaits a certificate is on
+// guarantee, and one with suspended claims is lodged.
+func (l Lodgement) ruled() bool {
+	return l.State == LodgementDecided || slices.ContainsFunc(l.Claims, func(c Claim) bool {
+		switch c.Standing {
+		case StandingAccepted, StandingPart, StandingDenied, StandingSuspended, StandingVerifying:
+			return true
+		}
+		return false
+	})
 }
 
 // restate lets the state follow the claims. Reservations lapse only where nothing but they is open: a claim that stands on a guarantee

@@ -33,7 +33,12 @@ type Response struct {
 	Problem  string    `json:"problem,omitempty"`
 	Done     time.Time `json:"done,omitzero"`
 	Refused  string    `json:"refused,omitempty"`
+	// Late: it could not be handed over for so long that an officer has the duty to tell the partner.
+	Late bool `json:"late,omitempty"`
 }
+
+// tellAfter is how long a partner is tried to be told before an officer has to see to it. It is tried on.
+const tellAfter = 24 * time.Hour
 
 // Doubt is what a verification request says. ATIGA OCP Rule 18.
 type Doubt struct {
@@ -75,12 +80,19 @@ func (k *Desk) respond(ctx context.Context) error {
 // hand hands one response over, and keeps what came of it.
 func (k *Desk) hand(ctx context.Context, d Docket) error {
 	var r Response
-	if err := d.Into(&r); err != nil {
+	err := d.Into(&r)
+	if err != nil {
 		return err
 	}
 	send := k.o.Responder.Respond
 	if r.Doubt != nil {
 		send = k.o.Responder.Verify
+	} else if before, err := k.earlier(ctx, r.Key, d.Filed); err != nil || !before.IsZero() {
+		if err != nil || !before.After(d.Due) {
+			return err
+		}
+		d.Due = before
+		return k.o.Store.File(ctx, Batch{Dockets: []Docket{d}})
 	}
 	failure := send(ctx, r)
 	if ctx.Err() != nil {
@@ -94,17 +106,32 @@ func (k *Desk) hand(ctx context.Context, d Docket) error {
 	case failure == nil:
 		r.Done, r.Problem = now, ""
 		d.Due = time.Time{}
+		if r.Late {
+			if batch, err = k.told(ctx, r, now); err != nil {
+				return err
+			}
+		}
 	case errors.Is(failure, ErrCannotTell):
 		r.Refused, d.Due = failure.Error(), time.Time{}
 		event, detail = "response.refused", failure.Error()
-		duty, err := k.tellDuty(r, now)
-		if err != nil {
-			return err
+		if !r.Late { // otherwise the officer has the duty already
+			duty, err := k.tellDuty(r, now)
+			if err != nil {
+				return err
+			}
+			batch.Dockets = append(batch.Dockets, duty)
 		}
-		batch.Dockets = append(batch.Dockets, duty)
 	default:
 		r.Problem, d.Due = failure.Error(), now.Add(k.o.Retry)
 		event = ""
+		if !r.Late && now.Sub(r.At) >= tellAfter {
+			r.Late = true
+			duty, err := k.tellDuty(r, now)
+			if err != nil {
+				return err
+			}
+			batch.Dockets = append(batch.Dockets, duty)
+		}
 		k.o.Log.Warn("a partner was not told of a decision yet", "response", r.ID, "partner", r.Partner, "attempts", r.Attempts, "error", failure)
 	}
 	next, err := d.With(r)
@@ -113,7 +140,38 @@ func (k *Desk) hand(ctx context.Context, d Docket) error {
 	}
 	batch.Dockets = append(batch.Dockets, next)
 	if event != "" {
-		batch.Audit = []Happening{{At: now, Actor: "node", Event: event, Subject: r.Key.String(), Detail: joined("declaration "+r.Declaration, detail)}}
+		batch.Audit = append(batch.Audit, Happening{At: now, Actor: "node", Event: event, Subject: r.Key.String(), Detail: joined("declaration "+r.Declaration, detail)})
 	}
 	return k.o.Store.File(ctx, batch)
+}
+
+// earlier is when the first customs response about a certificate is due that was filed before a number and waits still; zero for none. What is told
+// last is what counts with the partner, so that one must not overtake another.
+func (k *Desk) earlier(ctx context.Context, key Key, filed uint64) (time.Time, error) {
+	q := DocketQuery{Kind: KindResponse, Term: "certificate:" + key.String(), Limit: 500}
+	for {
+		found, err := k.o.Store.Dockets(ctx, q)
+		if err != nil {
+			return time.Time{}, err
+		}
+		for _, d := range found {
+			if d.Filed >= filed {
+				return time.Time{}, nil
+			}
+			q.After = d.Filed
+			if d.Due.IsZero() {
+				continue
+			}
+			var r Response
+			if err := d.Into(&r); err != nil {
+				return time.Time{}, err
+			}
+			if r.Doubt == nil {
+				return d.Due, nil
+			}
+		}
+		if len(found) < q.Limit {
+			return time.Time{}, nil
+		}
+	}
 }

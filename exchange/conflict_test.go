@@ -296,3 +296,27 @@ func TestUsedCertificateIsNotRefusedInASettlement(t *testing.T) {
 		}
 	})
 }
+
+// After an officer has settled for the older of two certificates with one number, what is said of that number is about that one.
+func TestWhatHoldsAfterAConflictIsReplaced(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{}, func(w *world) {
+		foreign, _ := w.inConflict()
+		time.Sleep(time.Minute)
+		_, err := w.TW.Settle(context.Background(), "officer", foreign.Seq, "letter of KCCI")
+		w.must(err)
+		said, err := w.TW.RequestVerification(context.Background(), "officer", byReference, exchange.Doubt{Ground: eco.VerifyAtRandom})
+		if err != nil || said.State != exchange.CertificateSuspended {
+			t.Errorf("verification: %s, %v", said.State, err)
+		}
+		next := sample(t)
+		next.Reference = "001-26-0999999"
+		next.Related = []eco.RelatedCertificate{{Relation: eco.RelationReplaces, Reference: sample(t).Reference, Country: next.IssuingCountry, Date: next.IssuedAt}}
+		w.TW.receive(w, w.certificateDraft(next).request(w))
+		for _, c := range w.TW.certificates(w) {
+			if c.Seq == foreign.Seq && c.State != exchange.CertificateReplaced {
+				t.Errorf("the one that held is %s beside its replacement", c.State)
+			}
+		}
+	})
+}

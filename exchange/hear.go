@@ -190,7 +190,8 @@ func (n *Node) subject(ctx context.Context, r *reception, s said, direction Dire
 	return Certificate{}, ebms.NewInconsistent(s.location, fmt.Errorf("certificate %s is of issuing body %q, the message says %q", keyOfID(id).in(r.agreement.Mode), found[0].Data.IssuingBody.ID, id.IssuingBody))
 }
 
-// heldBy are the certificates with a key that a partner sent or received, newest first, those that were replaced last.
+// heldBy are the certificates with a key that a partner sent or received, newest first, those that were replaced, or refused because another one
+// holds, last.
 func (n *Node) heldBy(ctx context.Context, partner string, direction Direction, key CertificateKey) ([]Certificate, error) {
 	found, err := n.store.Certificates(ctx, CertificateQuery{
 		Direction: direction, Partner: partner, Country: key.Country, Form: key.Form, Reference: key.Reference,
@@ -199,13 +200,13 @@ func (n *Node) heldBy(ctx context.Context, partner string, direction Direction, 
 		return nil, &storeError{err}
 	}
 	found = slices.DeleteFunc(found, func(c Certificate) bool { return c.Key.Test != key.Test })
-	replaced := func(c Certificate) int {
-		if c.State == CertificateReplaced {
+	aside := func(c Certificate) int {
+		if c.State == CertificateReplaced || c.State == CertificateRefused {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(found, func(a, b Certificate) int { return replaced(a) - replaced(b) })
+	slices.SortStableFunc(found, func(a, b Certificate) int { return aside(a) - aside(b) })
 	return found, nil
 }
 

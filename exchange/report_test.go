@@ -199,3 +199,35 @@ func TestCitedCertificateIsDecidedOnItsDeclaration(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOneDoubtIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{})
+	request, _ := w.composed(sample(t))
+	w.TW.receive(w, request)
+	d := exchange.Doubt{ID: "declaration-1-verify", Ground: eco.VerifyAtRandom}
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			if said, err := w.TW.RequestVerification(context.Background(), "officer", byReference, d); err != nil || said.Message.MessageID != "declaration-1-verify@tw" {
+				t.Errorf("%q, %v", said.Message.MessageID, err)
+			}
+		})
+	}
+	calls.Wait()
+	if n := len(w.TW.messages(w, exchange.MessageQuery{Kind: exchange.KindVerificationRequest})); n != 1 {
+		t.Errorf("%d messages, want 1", n)
+	}
+	if c := w.TW.certificate(w); len(c.Dealings.Verifications) != 1 {
+		t.Errorf("open: %+v", c.Dealings.Verifications)
+	}
+	d.ID = ""
+	for range 2 {
+		if _, err := w.TW.RequestVerification(t.Context(), "officer", byReference, d); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(w.TW.messages(w, exchange.MessageQuery{Kind: exchange.KindVerificationRequest})); n != 3 {
+		t.Errorf("%d messages, want 3", n)
+	}
+}

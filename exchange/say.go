@@ -189,6 +189,9 @@ func (n *Node) named(ctx context.Context, q CertificateQuery) ([]Certificate, er
 	if len(found) > 1 {
 		found = slices.DeleteFunc(found, func(c Certificate) bool { return c.State == CertificateReplaced })
 	}
+	if holds := func(c Certificate) bool { return c.State != CertificateRefused }; slices.ContainsFunc(found, holds) { // of two with one number
+		found = slices.DeleteFunc(found, func(c Certificate) bool { return !holds(c) })
+	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("certificate %s: %w", q.Reference, ErrNotFound)
 	}

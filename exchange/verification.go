@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ type Doubt struct {
 	Reasons   []eco.Reason           `json:"reasons,omitempty"`
 	Questions []eco.Question         `json:"questions,omitempty"`
 	Note      string                 `json:"note,omitempty"`
+	// ID is the caller's number of it, "" for one of the node's.
+	ID string `json:"-"`
 }
 
 // Clarification is what a verification reply says.
@@ -34,12 +37,30 @@ type Clarification struct {
 var ErrNotOpen = errors.New("no such verification is open")
 
 // RequestVerification asks the partner who sent a certificate to verify it; until the reply is here, and customs have decided where it
-// does not confirm the certificate, the certificate is suspended. Errors are those of Respond.
+// does not confirm the certificate, the certificate is suspended. d.ID becomes the MessageID: calling it again with the same one asks nothing
+// and returns the first message. Errors are those of Respond; ErrConflict if another message of this node has that id.
 func (n *Node) RequestVerification(ctx context.Context, actor string, q CertificateQuery, d Doubt) (Said, error) {
 	q.Direction = Inbound
+	find := func() (Certificate, error) { return n.one(ctx, q) }
+	if d.ID != "" {
+		d.ID = n.ownID(d.ID)
+		if said, err := n.reported(ctx, KindVerificationRequest, find, d.ID); err != nil || said.Message.Seq != 0 {
+			return said, err
+		}
+	}
+	said, err := n.requestVerification(ctx, actor, find, d)
+	if d.ID != "" && errors.Is(err, ErrConflict) { // another call was faster
+		if said, found := n.reported(ctx, KindVerificationRequest, find, d.ID); found == nil && said.Message.Seq != 0 {
+			return said, nil
+		}
+	}
+	return said, err
+}
+
+func (n *Node) requestVerification(ctx context.Context, actor string, find func() (Certificate, error), d Doubt) (Said, error) {
 	var done Said
 	m, err := n.say(ctx, func() (Departure, error) {
-		c, err := n.one(ctx, q)
+		c, err := find()
 		if err != nil {
 			return Departure{}, err
 		}
@@ -47,6 +68,7 @@ func (n *Node) RequestVerification(ctx context.Context, actor string, q Certific
 		if err != nil {
 			return Departure{}, err
 		}
+		u.id = cmp.Or(d.ID, u.id)
 		r := eco.VerificationRequest{
 			Statement: n.statement(u.id, u.at, idOf(c.Data), d.Note), Ground: d.Ground, ReplyBy: d.ReplyBy, Items: d.Items, Reasons: d.Reasons, Questions: d.Questions,
 		}

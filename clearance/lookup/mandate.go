@@ -133,24 +133,31 @@ func (d *Desk) Mandates(ctx context.Context, q MandateQuery) ([]Mandate, uint64,
 	if q.Limit <= 0 || q.Limit > pageSize {
 		q.Limit = 100
 	}
-	found, err := d.Store.Dockets(ctx, clearance.DocketQuery{Kind: KindMandate, Term: term, After: q.After, Limit: q.Limit})
-	if err != nil {
-		return nil, 0, fmt.Errorf("mandates: %w", err)
-	}
 	list := []Mandate{}
-	for _, docket := range found {
-		var m Mandate
-		if err := docket.Into(&m); err != nil {
-			return nil, 0, err
+	var last uint64 // of those that are listed: what others gave must not show in where the next page begins
+	for after := q.After; ; {
+		found, err := d.Store.Dockets(ctx, clearance.DocketQuery{Kind: KindMandate, Term: term, After: after, Limit: pageSize})
+		if err != nil {
+			return nil, 0, fmt.Errorf("mandates: %w", err)
 		}
-		if q.Importer == "" || m.Importer == q.Importer {
-			list = append(list, m)
+		for _, docket := range found {
+			after = docket.Filed
+			var m Mandate
+			if err := docket.Into(&m); err != nil {
+				return nil, 0, err
+			}
+			if q.Importer != "" && m.Importer != q.Importer {
+				continue
+			}
+			if len(list) == q.Limit {
+				return list, last, nil
+			}
+			list, last = append(list, m), docket.Filed
+		}
+		if len(found) < pageSize {
+			return list, 0, nil
 		}
 	}
-	if len(found) < q.Limit {
-		return list, 0, nil
-	}
-	return list, found[len(found)-1].Filed, nil
 }
 
 // mandated are the importers whose mandates for a broker count now.

@@ -2,6 +2,8 @@ package lookup_test
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -129,13 +131,13 @@ func TestMandatesAreForOnesOwnParties(t *testing.T) {
 		}
 	}
 	all, next, err := w.desk.Mandates(t.Context(), lookup.MandateQuery{Limit: 1})
-	if err != nil || len(all) != 1 || next == 0 || all[0].Importer != bolts || all[0].From != today {
+	if err != nil || len(all) != 1 || next != 0 || all[0].Importer != bolts || all[0].From != today {
 		t.Errorf("%+v, %d, %v", all, next, err)
 	}
 	if _, err := w.desk.Revoke(t.Context(), importer, all[0].ID); !errors.Is(err, lookup.ErrNotThere) {
 		t.Errorf("an importer revokes another's: %v", err)
 	}
-	if more, next, err := w.desk.Mandates(t.Context(), lookup.MandateQuery{After: next}); err != nil || len(more) != 0 || next != 0 {
+	if more, next, err := w.desk.Mandates(t.Context(), lookup.MandateQuery{After: math.MaxInt64}); err != nil || len(more) != 0 || next != 0 {
 		t.Errorf("next page: %+v, %d, %v", more, next, err)
 	}
 }
@@ -245,5 +247,37 @@ func TestPadWaitsForTheFloor(t *testing.T) {
 	w.desk.Pad(t.Context(), start, 11)
 	if len(w.waited) != 2 || w.waited[0] != 15*time.Millisecond || w.waited[1] != 40*time.Millisecond {
 		t.Errorf("waited %v", w.waited)
+	}
+}
+
+// An importer who lists his mandates for a broker does not learn how many others that broker has.
+func TestListOfMandatesTellsNothingOfOthers(t *testing.T) {
+	w := newWorld(t, nil)
+	officer := lookup.Giver{Reader: w.reader("officer"), Officer: true}
+	q := lookup.MandateQuery{Broker: "broker", Importer: acme, Limit: 1}
+	list := func() string {
+		t.Helper()
+		found, next, err := w.desk.Mandates(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(len(found), " ", next != 0)
+	}
+	w.give(officer, lookup.Mandate{Importer: bolts, Broker: "broker"})
+	if got := list(); got != "0 false" {
+		t.Errorf("with another's alone: %s", got)
+	}
+	w.give(officer, lookup.Mandate{Importer: acme, Broker: "broker"})
+	w.give(officer, lookup.Mandate{Importer: bolts, Broker: "broker"})
+	if got := list(); got != "1 false" {
+		t.Errorf("with one of his own: %s", got)
+	}
+	w.give(officer, lookup.Mandate{Importer: acme, Broker: "broker"})
+	if got := list(); got != "1 true" {
+		t.Errorf("with two: %s", got)
+	}
+	_, q.After, _ = w.desk.Mandates(t.Context(), q)
+	if got := list(); got != "1 false" {
+		t.Errorf("second page: %s", got)
 	}
 }

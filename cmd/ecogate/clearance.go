@@ -39,7 +39,7 @@ func (r responder) Respond(ctx context.Context, told clearance.Response) error {
 // Verify implements clearance.Responder.
 func (r responder) Verify(ctx context.Context, told clearance.Response) error {
 	query := exchange.CertificateQuery{Seq: told.Certificate, Reference: told.Key.Reference}
-	doubt := exchange.Doubt{Ground: eco.VerifyForDoubt, Items: told.Doubt.Items, Reasons: told.Doubt.Reasons, ReplyBy: told.Doubt.ReplyBy, Note: told.Note}
+	doubt := exchange.Doubt{Ground: eco.VerifyForDoubt, Items: told.Doubt.Items, Reasons: told.Doubt.Reasons, ReplyBy: told.Doubt.ReplyBy, Note: told.Note, ID: told.ID}
 	for _, question := range told.Doubt.Questions {
 		doubt.Questions = append(doubt.Questions, eco.Question{Text: question})
 	}
@@ -54,7 +54,7 @@ func final(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &invalid), errors.As(err, &illegal), errors.Is(err, exchange.ErrNotAgreed), errors.Is(err, exchange.ErrNotFound),
+	case errors.As(err, &invalid), errors.As(err, &illegal), errors.Is(err, exchange.ErrNotAgreed), errors.Is(err, exchange.ErrNotFound), errors.Is(err, exchange.ErrConflict),
 		errors.Is(err, partners.ErrNoAgreement), errors.Is(err, partners.ErrUnknownPartner):
 		return fmt.Errorf("%w: %w", clearance.ErrCannotTell, err)
 	}
