@@ -2,6 +2,7 @@ package clearance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -169,9 +170,10 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 	return k.finish(ctx, &c, docket, l, event, why, nil)
 }
 
-// lapse ends the declarations whose reservations are over.
+// lapse ends the declarations whose reservations are over. One that cannot end does not keep back the others.
 func (k *Desk) lapse(ctx context.Context) error {
-	for {
+	var failures []error
+	for failures == nil {
 		now := k.o.Now().UTC()
 		due, err := k.o.Store.Dockets(ctx, DocketQuery{Kind: KindDeclaration, DueBy: now, Limit: 100})
 		if err != nil || len(due) == 0 {
@@ -187,8 +189,9 @@ func (k *Desk) lapse(ctx context.Context) error {
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("letting declaration %s lapse: %w", d.ID, err)
+				failures = append(failures, fmt.Errorf("letting declaration %s lapse: %w", d.ID, err))
 			}
 		}
 	}
+	return errors.Join(failures...)
 }

@@ -190,7 +190,7 @@ func consequences(record Imported, before, after Lodgement, rulings []ruled, dou
 	t := tallyOf(record, rulings, before, after)
 	var events []eco.Event
 	add := func(e eco.Event) { events = append(events, e) }
-	void := record.State == eco.StateCancelled || record.State == eco.StateReplaced || record.State == eco.StateInConflict
+	void := slices.Contains([]eco.State{eco.StateCancelled, eco.StateReplaced, eco.StateInConflict, eco.StateRefused}, record.State)
 	if !t.doubts && !doubted {
 		for _, request := range record.Life.Requests {
 			if request.ID == doubtOfCustoms || !request.Replied.IsZero() {

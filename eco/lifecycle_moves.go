@@ -49,8 +49,8 @@ var (
 	admitted = []State{StateAvailable, StateCited, StateUsedInPart}
 	// ended are the terminal states.
 	ended = []State{StateUsedUp, StateDenied, StateCancelled, StateReplaced, StateExpired}
-	// held: declarations may cite it, or did when it came to this.
-	held = slices.Concat(admitted, ended, []State{StateSuspended, StateInConflict})
+	// held: declarations may cite it, or did when it came to this; one in conflict may be refused under them.
+	held = slices.Concat(admitted, ended, []State{StateSuspended, StateInConflict, StateRefused})
 	// drawn: something may have been written off.
 	drawn = []State{StateUsedInPart, StateUsedUp, StateDenied, StateCancelled, StateExpired}
 )
