@@ -50,9 +50,7 @@ func (n *Node) Report(ctx context.Context, actor string, seq uint64, d Decision)
 	if d.ID == "" || seq == 0 {
 		return Said{}, fmt.Errorf("report on certificate %d: want its number and that of the decision, found %q", seq, d.ID)
 	}
-	if !strings.Contains(d.ID, "@") {
-		d.ID += "@" + strings.ToLower(n.registry.Self().ID)
-	}
+	d.ID = n.ownID(d.ID)
 	find := func() (Certificate, error) {
 		found, err := n.store.Certificates(ctx, CertificateQuery{Seq: seq, Direction: Inbound})
 		if err == nil && len(found) == 0 {
@@ -63,7 +61,7 @@ func (n *Node) Report(ctx context.Context, actor string, seq uint64, d Decision)
 		}
 		return found[0], nil
 	}
-	if said, err := n.reported(ctx, find, d.ID); err != nil || said.Message.Seq != 0 {
+	if said, err := n.reported(ctx, KindResponse, find, d.ID); err != nil || said.Message.Seq != 0 {
 		return said, err
 	}
 	said, err := n.respond(ctx, actor, d, find, func(c Certificate, r eco.CustomsResponse) (Change, error) {
@@ -72,15 +70,23 @@ func (n *Node) Report(ctx context.Context, actor string, seq uint64, d Decision)
 		return Change{Seq: c.Seq, Revision: c.Revision, Was: c.State, State: c.State, Dealings: dealings}, nil
 	})
 	if errors.Is(err, ErrConflict) { // another call was faster
-		if said, found := n.reported(ctx, find, d.ID); found == nil && said.Message.Seq != 0 {
+		if said, found := n.reported(ctx, KindResponse, find, d.ID); found == nil && said.Message.Seq != 0 {
 			return said, nil
 		}
 	}
 	return said, err
 }
 
-// reported finds the customs response with that id; the zero Said if there is none.
-func (n *Node) reported(ctx context.Context, find func() (Certificate, error), id string) (Said, error) {
+// ownID makes a MessageID of a caller's number.
+func (n *Node) ownID(number string) string {
+	if strings.Contains(number, "@") {
+		return number
+	}
+	return number + "@" + strings.ToLower(n.registry.Self().ID)
+}
+
+// reported finds the message of a kind with that id about a certificate; the zero Said if there is none.
+func (n *Node) reported(ctx context.Context, kind Kind, find func() (Certificate, error), id string) (Said, error) {
 	c, err := find()
 	if err != nil {
 		return Said{}, err
@@ -89,7 +95,7 @@ func (n *Node) reported(ctx context.Context, find func() (Certificate, error), i
 	if err != nil || !found {
 		return Said{}, err
 	}
-	if sent.Kind != KindResponse || sent.Certificate != c.Key {
+	if sent.Kind != kind || sent.Certificate != c.Key {
 		return Said{}, fmt.Errorf("%w: message %q is a %s about %s", ErrConflict, id, sent.Kind, sent.Certificate)
 	}
 	return Said{Message: sent, Key: c.Key, State: c.State}, nil

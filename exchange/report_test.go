@@ -166,3 +166,24 @@ func TestCitedCertificateIsDecidedOnItsDeclaration(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who does not know whether a request was queued asks again, and the partner is asked once.
+func TestVerificationIsRequestedOnceUnderItsNumber(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.TW.receive(w, w.certificateDraft(sample(t)).request(w))
+	doubt := exchange.Doubt{ID: "decision-1-verify", Ground: eco.VerifyAtRandom}
+	first, err := w.TW.RequestVerification(t.Context(), "officer", byReference, doubt)
+	w.must(err)
+	again, err := w.TW.RequestVerification(t.Context(), "officer", byReference, doubt)
+	w.must(err)
+	if id := "decision-1-verify@tw"; first.Message.MessageID != id || again.Message.Seq != first.Message.Seq {
+		t.Errorf("message %q, then %q", first.Message.MessageID, again.Message.MessageID)
+	}
+	if c := w.TW.certificate(w); len(c.Dealings.Verifications) != 1 || len(w.TW.messages(w, exchange.MessageQuery{Kind: exchange.KindVerificationRequest})) != 1 {
+		t.Errorf("asked %d times", len(c.Dealings.Verifications))
+	}
+	report := exchange.Decision{ID: "decision-1-verify", Items: []eco.ItemOutcome{{Item: 1, Status: eco.CustomsUsedUp}}}
+	if _, err := w.TW.Report(t.Context(), "officer", w.TW.certificate(w).Seq, report); !errors.Is(err, exchange.ErrConflict) {
+		t.Errorf("a response under the same number: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ type Doubt struct {
 	Reasons   []eco.Reason           `json:"reasons,omitempty"`
 	Questions []eco.Question         `json:"questions,omitempty"`
 	Note      string                 `json:"note,omitempty"`
+	// ID is the caller's number of it, as Decision.ID is for Report: asking again with the same one sends nothing. "" asks anew each time.
+	ID string `json:"-"`
 }
 
 // Clarification is what a verification reply says.
@@ -37,9 +40,16 @@ var ErrNotOpen = errors.New("no such verification is open")
 // does not confirm the certificate, the certificate is suspended. Errors are those of Respond.
 func (n *Node) RequestVerification(ctx context.Context, actor string, q CertificateQuery, d Doubt) (Said, error) {
 	q.Direction = Inbound
+	find := func() (Certificate, error) { return n.one(ctx, q) }
+	if d.ID != "" {
+		d.ID = n.ownID(d.ID)
+		if said, err := n.reported(ctx, KindVerificationRequest, find, d.ID); err != nil || said.Message.Seq != 0 {
+			return said, err
+		}
+	}
 	var done Said
 	m, err := n.say(ctx, func() (Departure, error) {
-		c, err := n.one(ctx, q)
+		c, err := find()
 		if err != nil {
 			return Departure{}, err
 		}
@@ -47,6 +57,7 @@ func (n *Node) RequestVerification(ctx context.Context, actor string, q Certific
 		if err != nil {
 			return Departure{}, err
 		}
+		u.id = cmp.Or(d.ID, u.id)
 		r := eco.VerificationRequest{
 			Statement: n.statement(u.id, u.at, idOf(c.Data), d.Note), Ground: d.Ground, ReplyBy: d.ReplyBy, Items: d.Items, Reasons: d.Reasons, Questions: d.Questions,
 		}

@@ -39,7 +39,7 @@ func (r responder) Respond(ctx context.Context, told clearance.Response) error {
 // Verify implements clearance.Responder.
 func (r responder) Verify(ctx context.Context, told clearance.Response) error {
 	query := exchange.CertificateQuery{Seq: told.Certificate, Reference: told.Key.Reference}
-	doubt := exchange.Doubt{Ground: eco.VerifyForDoubt, Items: told.Doubt.Items, Reasons: told.Doubt.Reasons, ReplyBy: told.Doubt.ReplyBy, Note: told.Note}
+	doubt := exchange.Doubt{ID: told.ID, Ground: eco.VerifyForDoubt, Items: told.Doubt.Items, Reasons: told.Doubt.Reasons, ReplyBy: told.Doubt.ReplyBy, Note: told.Note}
 	for _, question := range told.Doubt.Questions {
 		doubt.Questions = append(doubt.Questions, eco.Question{Text: question})
 	}
