@@ -187,3 +187,19 @@ func TestVerificationIsRequestedOnceUnderItsNumber(t *testing.T) {
 		t.Errorf("a response under the same number: %v", err)
 	}
 }
+
+// A certificate's record keeps every verification, so that there cannot be any number of them.
+func TestVerificationsOfOneCertificateAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{})
+	w.TW.receive(w, w.certificateDraft(sample(t)).request(w))
+	var err error
+	asked := 0
+	for ; err == nil && asked < 200; asked++ {
+		_, err = w.TW.RequestVerification(t.Context(), "officer", byReference, exchange.Doubt{Ground: eco.VerifyAtRandom})
+	}
+	var illegal *eco.IllegalMove
+	if !errors.As(err, &illegal) || illegal.Code != eco.ReasonTooLarge || asked != 101 {
+		t.Errorf("request %d: %v", asked, err)
+	}
+}
