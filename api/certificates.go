@@ -58,7 +58,7 @@ type Match struct {
 	Direction exchange.Direction        `json:"direction"`
 	Key       exchange.CertificateKey   `json:"key"`
 	State     exchange.CertificateState `json:"state"`
-	// Usable says whether a declaration may cite it: it was received, verified, nothing contradicts it, and it was no test.
+	// Usable says whether a declaration may cite it, as Verdict.Usable does; false where there is no verdict.
 	Usable bool `json:"usable"`
 	// Mode is what certificates of the partner were worth when it was recorded. PaperDecides: it is usable and in partners.ModeParallel,
 	// so that the paper beside it decides.
@@ -316,6 +316,8 @@ func (s *server) lookup(c echo.Context) error {
 				imported := importedOf(certificate)
 				verdict := j.verdict(imported)
 				m.Verdict, m.Downloads = &verdict, downloadsOf(imported.Seq, imported.Key)
+				m.Usable = verdict.Usable
+				m.PaperDecides = m.Usable && m.Mode == partners.ModeParallel
 			}
 		}
 		answer.Matches = append(answer.Matches, m)
@@ -359,10 +361,9 @@ func (s *server) find(c echo.Context, reference, event string) ([]exchange.Certi
 // match shows one certificate to a role.
 func match(c exchange.Certificate, role Role) Match {
 	m := Match{
-		Seq: c.Seq, Direction: c.Direction, Key: c.Key, State: c.State, Usable: usable(c),
+		Seq: c.Seq, Direction: c.Direction, Key: c.Key, State: c.State,
 		Partner: c.Partner, MessageID: c.Message, Recorded: c.Recorded.UTC(), Mode: cmp.Or(c.Mode, partners.ModeLive),
 	}
-	m.PaperDecides = m.Usable && m.Mode == partners.ModeParallel
 	if withheld(c, role) {
 		return m
 	}
@@ -374,10 +375,6 @@ func match(c exchange.Certificate, role Role) Match {
 		Href: documentPath(c.Seq), SHA256: c.Document.Digest, Size: c.Document.Size, Signer: c.DocumentSigner, SignerRevoked: c.SignerRevoked,
 	}
 	return m
-}
-
-func usable(c exchange.Certificate) bool {
-	return c.Direction == exchange.Inbound && c.State == exchange.CertificateAvailable && c.Mode != partners.ModeTest && !c.Key.Test
 }
 
 // withheld keeps the content of certificates in conflict from brokers and importers: none of the two may be used, and a signed document in hand

@@ -229,6 +229,9 @@ func TestVerdictIsPartOfALookUp(t *testing.T) {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	v, d := found.Matches[0].Verdict, found.Matches[0].Downloads
+	if m := found.Matches[0]; m.Usable {
+		t.Errorf("usable on a day for which the verdict says no: %+v", m)
+	}
 	if v == nil || v.Usable || v.Validity.Valid || v.Validity.On.String() != "2028-01-01" || v.Validity.Until.String() != "2027-11-16" || v.Filing.Filing != lookup.FilingNetworked {
 		t.Errorf("verdict %+v", v)
 	}

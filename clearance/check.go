@@ -330,7 +330,8 @@ func (c *check) compare() {
 				continue
 			}
 			at := slices.IndexFunc(c.d.Lines, func(l Line) bool { return l.Number == difference.Line })
-			text := fmt.Sprintf("want %q as item %d of %s has it, found %q: %s", shortened(difference.Certified), difference.Item, c.cited[seq].Data.Reference, shortened(difference.Declared), difference.Text)
+			text := fmt.Sprintf("want %q as item %d of %s has it, found %q: %s", cut(difference.Certified, maxDiffering), difference.Item, c.cited[seq].Data.Reference,
+				cut(difference.Declared, maxDiffering), difference.Text)
 			c.doubt(cmp.Or(difference.Reason, eco.ReasonGoods), fmt.Sprintf("lines[%d].%s", at, difference.Field), text,
 				"correct the line, cite another item, or ask the exporter to have the certificate amended")
 		}

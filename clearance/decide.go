@@ -263,6 +263,13 @@ func responseID(declaration string, decision int, seq uint64) string {
 // outcomeOf is how an item stands after a ruling, as UNCL 1373 has words for it. A re-opened denial is told when it is decided anew.
 func outcomeOf(life eco.Life, claim Claim, r ruled) (eco.ItemOutcome, bool) {
 	o := eco.ItemOutcome{Item: claim.Item}
+	at := slices.IndexFunc(life.Items, func(b eco.Balance) bool { return b.Item == claim.Item })
+	known := at >= 0 && life.Items[at].Declared.Value != ""
+	if known {
+		if used := inDeclared(life.Items[at]); used.Value.Sign() > 0 { // by all declarations: a doubt about this one does not undo the others
+			o.Quantity = &used
+		}
+	}
 	void := life.State == eco.StateCancelled || life.State == eco.StateReplaced || life.State == eco.StateInConflict
 	switch r.Verdict {
 	case VerdictReopen:
@@ -275,15 +282,11 @@ func outcomeOf(life eco.Life, claim Claim, r ruled) (eco.ItemOutcome, bool) {
 		return o, true
 	}
 	o.Status = eco.CustomsUsedInPart
-	at := slices.IndexFunc(life.Items, func(b eco.Balance) bool { return b.Item == claim.Item })
-	if at >= 0 && life.Items[at].Declared.Value != "" {
-		b := life.Items[at]
-		if used := inDeclared(b); used.Value.Sign() > 0 {
-			o.Quantity = &used
-		} else {
+	if known {
+		if o.Quantity == nil {
 			o.Status = eco.CustomsAccepted // all of it was given back
 		}
-		if b.Left().Value.Sign() == 0 {
+		if life.Items[at].Left().Value.Sign() == 0 {
 			o.Status = eco.CustomsUsedUp
 		}
 	}

@@ -102,6 +102,22 @@ func TestSuspendedWithGuaranteeUntilItIsCleared(t *testing.T) {
 	same(t, "told", w.outcomes(), "1 used-up 20000 KGM")
 }
 
+// What an earlier declaration used of an item is told with a refusal of the rest, which would otherwise seem to undo it.
+func TestRefusalTellsWhatWasUsedBefore(t *testing.T) {
+	w := newWorld(t)
+	c := certificate(t, "D1")
+	w.receive(c)
+	w.lodge(broker, declaration(c, "CX/26/1", 2))
+	w.decide(officer, "CX/26/1", clearance.Ruling{Verdict: clearance.VerdictPart, Quantity: &eco.Measure{Value: "1000", Unit: "C62"}})
+	second := declaration(c, "CX/26/2", 2)
+	second.Lines[0].Quantity = &eco.Measure{Value: "1400", Unit: "C62"}
+	w.lodge(broker, second)
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictSuspend, Guarantee: &clearance.Guarantee{Number: "G-1"}, Reasons: denying("C04", "origin")})
+	same(t, "told", w.outcomes(), "2 suspended 1000 C62 C04")
+	w.decide(officer, "CX/26/2", clearance.Ruling{Verdict: clearance.VerdictDeny, Reasons: denying("C03", "transshipped")})
+	same(t, "told", w.outcomes(), "2 denied 1000 C62 C03")
+}
+
 func TestVerificationIsAskedFor(t *testing.T) {
 	w := newWorld(t)
 	c := certificate(t, "D1")

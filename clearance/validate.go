@@ -15,6 +15,7 @@ const (
 	MaxLines     = 2000 // lines
 	MaxCitations = 2000 // citations of all lines together
 	maxShort     = 100  // characters of a number or a code
+	maxDiffering = 300  // characters of two texts that differ, as a finding tells them
 	maxText      = 4000 // characters of a description or another text
 )
 
@@ -214,9 +215,12 @@ func (f *findings) characters(path, value string, most int, lines bool) {
 }
 
 // shortened is text for a message.
-func shortened(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
+func shortened(s string) string { return cut(s, 40) }
+
+// cut is the beginning of a text.
+func cut(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
 	}
 	return s
 }

@@ -70,6 +70,7 @@ func moved(c Certificate, dealings Dealings, events ...eco.Event) (Change, error
 // tally is what the outcomes of all items come to.
 type tally struct {
 	used, exhausted, suspended bool
+	kept                       bool // of an item that is denied or suspended something was used before
 	denied                     []int
 }
 
@@ -87,6 +88,8 @@ func tallyOf(items []ItemStanding, c eco.Certificate) (t tally) {
 		case eco.CustomsSuspended:
 			t.suspended = true
 		}
+		refused := item.Status == eco.CustomsDenied || item.Status == eco.CustomsSuspended
+		t.kept = t.kept || refused && item.Quantity != nil && item.Quantity.Value.Sign() > 0
 	}
 	t.exhausted = usedUp > 0 && usedUp+len(t.denied) == len(c.Items)
 	return t
@@ -121,7 +124,8 @@ func responseEvents(c Certificate, before, after tally, r eco.CustomsResponse, b
 	if denied := without(after.denied, before.denied); denied != nil {
 		add(eco.Event{Kind: eco.EventDeny, Items: denied, Reasons: reasonsOf(r, eco.CustomsDenied)})
 	}
-	undone := before.used && !after.used || before.exhausted && !after.exhausted
+	used := before.used || before.kept && (c.State == CertificateUsedInPart || c.State == CertificateUsedUp)
+	undone := used && !after.used && !after.kept || before.exhausted && !after.exhausted
 	if undone {
 		add(eco.Event{Kind: eco.EventReverse})
 	}

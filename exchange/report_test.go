@@ -94,6 +94,39 @@ func TestLaterReportStandsForAnEarlierOne(t *testing.T) {
 	})
 }
 
+// A doubt about what a later declaration claims of an item does not give back what an earlier one used of it.
+func TestRefusalKeepsWhatWasUsedBefore(t *testing.T) {
+	t.Parallel()
+	for _, status := range []eco.CustomsStatus{eco.CustomsSuspended, eco.CustomsDenied} {
+		t.Run(string(status), func(t *testing.T) {
+			bubble(t, setup{}, func(w *world) {
+				w.arrived()
+				ten := eco.Measure{Value: "10", Unit: "C62"}
+				w.report(exchange.Decision{ID: "1", Declaration: "CX/26/1", Items: []eco.ItemOutcome{{Item: 2, Status: eco.CustomsUsedInPart, Quantity: &ten}}})
+				w.report(exchange.Decision{ID: "2", Declaration: "CX/26/2", Items: []eco.ItemOutcome{
+					{Item: 2, Status: status, Quantity: &ten, Reasons: []eco.Reason{{Code: eco.ReasonConsignment, Text: "no through bill of lading"}}},
+				}})
+				kr := w.KR.certificate(w)
+				if item := kr.Dealings.Items[0]; kr.State != exchange.CertificateUsedInPart || item.Status != status || item.Quantity == nil || item.Quantity.Value != "10" {
+					t.Errorf("KR has it %s with %+v", kr.State, kr.Dealings.Items)
+				}
+				var illegal *eco.IllegalMove
+				if _, err := w.KR.Cancel(t.Context(), "issuer", byReference, ""); !errors.As(err, &illegal) {
+					t.Errorf("cancelled after goods were cleared: %v", err)
+				}
+				w.report(exchange.Decision{ID: "3", Declaration: "CX/26/2", Items: []eco.ItemOutcome{{Item: 2, Status: eco.CustomsUsedUp}}})
+				if kr := w.KR.certificate(w); kr.State != exchange.CertificateUsedInPart {
+					t.Errorf("KR has it %s after the doubt", kr.State)
+				}
+				w.report(exchange.Decision{ID: "4", Declaration: "CX/26/1", Items: []eco.ItemOutcome{{Item: 2, Status: eco.CustomsAccepted}}})
+				if kr := w.KR.certificate(w); kr.State != exchange.CertificateReceipted && kr.State != exchange.CertificateAccepted {
+					t.Errorf("KR has it %s after all was given back", kr.State)
+				}
+			})
+		})
+	}
+}
+
 func TestOneDecisionIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{})

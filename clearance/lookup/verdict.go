@@ -150,10 +150,17 @@ func known(m eco.Measure) *eco.Measure {
 	return &m
 }
 
-// chain begins with the arrival and ends with the present state. What moves the record alone, such as a conflict, leaves no instant.
+// chain begins with the arrival and ends with the present state, without detours that took no time: a decision gives up what a declaration
+// holds and takes it anew. What moves the record alone, such as a conflict, leaves no instant.
 func chain(c clearance.Imported) []Step {
 	steps := []Step{{State: eco.StateReceived, At: c.Recorded.UTC()}}
 	add := func(state eco.State, at time.Time) {
+		for i := len(steps) - 1; i > 0 && steps[i].At.Equal(at); i-- {
+			if steps[i-1].State == state {
+				steps = steps[:i]
+				return
+			}
+		}
 		if last := steps[len(steps)-1]; last.State != state {
 			steps = append(steps, Step{State: state, At: at})
 		}

@@ -72,6 +72,9 @@ func TestVerdictCountsTheLife(t *testing.T) {
 		{Kind: eco.EventAdmit, At: at(0)},
 		{Kind: eco.EventCite, At: at(1), Reference: "D1"},
 		{Kind: eco.EventUse, At: at(1), Reference: "D1", Items: []eco.ItemQuantity{{Item: 1, Quantity: eco.Measure{Value: "4", Unit: "PCE"}}}},
+		{Kind: eco.EventReverse, At: at(2), Reference: "D1"}, // and anew at once, as a decision about one of several claims does
+		{Kind: eco.EventCite, At: at(2), Reference: "D1"},
+		{Kind: eco.EventUse, At: at(2), Reference: "D1", Items: []eco.ItemQuantity{{Item: 1, Quantity: eco.Measure{Value: "4", Unit: "PCE"}}}},
 		{Kind: eco.EventCite, At: at(2), Reference: "D2", Items: []eco.ItemQuantity{{Item: 1, Quantity: eco.Measure{Value: "5", Unit: "PCE"}}}, HoldUntil: at(99)},
 	} {
 		e.By = "officer"

@@ -11,8 +11,9 @@ import (
 	"github.com/ecogate/ecogate/signing"
 )
 
-const cmsVerifyHelp = `Verify a signed announcement offline, such as a partner's next credentials or its list of issuing bodies: CMS SignedData in DER
-or PEM (.p7m with the content inside, .p7s with --content beside it; - reads standard input), 4 MiB at most.
+const cmsVerifyHelp = `Verify a signed announcement offline, such as a partner's next credentials, its list of issuing bodies, or a node's statement that
+a certificate had not been received ("co not-received"): CMS SignedData in DER or PEM (.p7m with the content inside, .p7s with --content
+beside it; - reads standard input), 4 MiB at most.
 
 The signer must be one of the X.509 certificates in the files that --credential names; those inside the announcement are not
 looked at. More is asked than the standard asks: one signer, signed attributes, their content type, DER throughout. Neither

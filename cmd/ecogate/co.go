@@ -208,6 +208,9 @@ func showCertificate(w *columns, c *eco.Certificate) {
 	w.field("issued", c.IssuedAt.String()+" by "+c.IssuingBody.ID+" "+c.IssuingBody.Name)
 	w.field("exporter", c.Exporter.Name)
 	w.field("consignee", c.Consignee.Name)
+	if c.Importer != nil {
+		w.field("importer", c.Importer.Name)
+	}
 	w.field("importing country", c.ImportingCountry)
 	for _, item := range c.Items {
 		line := item.Description

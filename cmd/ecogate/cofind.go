@@ -90,6 +90,14 @@ func validUntil(v lookup.Verdict) string {
 	return v.Validity.Until.String()
 }
 
+// validity says the same in words.
+func validity(v lookup.Verdict) string {
+	if v.Validity.Until.IsZero() {
+		return "valid without end"
+	}
+	return "valid until " + validUntil(v)
+}
+
 // showVerdict writes what a received certificate is worth.
 func showVerdict(w *columns, v *lookup.Verdict) {
 	if v == nil {
@@ -151,7 +159,7 @@ func balances(w *columns, matches []api.Match) {
 			continue
 		}
 		w.row("")
-		w.field(m.Key.String(), "on "+m.Verdict.Validity.On.String()+": "+usability(*m.Verdict)+", valid until "+validUntil(*m.Verdict)+", filing "+string(m.Verdict.Filing.Filing))
+		w.field(m.Key.String(), "on "+m.Verdict.Validity.On.String()+": "+usability(*m.Verdict)+", "+validity(*m.Verdict)+", filing "+string(m.Verdict.Filing.Filing))
 		for _, b := range m.Verdict.Balances {
 			w.row("item "+strconv.Itoa(b.Item), balanceText(b))
 		}
@@ -185,7 +193,7 @@ func (c *cli) coReport() *cobra.Command {
 
 const notReceivedHelp = `Write a statement of the node that a certificate had not been received, for the guarantee file of goods that are cleared without it: CMS SignedData
 in DER, signed by the node's key for messages, with the statement as JSON inside. "ecogate cms verify FILE --credential node.pem --out -" checks it, and so does
-"openssl cms -verify -inform DER".
+"openssl cms -verify -inform DER -purpose any -CAfile FILE" with the CAs above that credential.
 
 Officers and the customs system get it about all certificates with the reference. A broker or importer names the importer or an invoice that it is about; without
 either it speaks of those only that he may see. It is refused where the certificate is here.`

@@ -26,7 +26,7 @@ func (c *cli) declarationSubmit() *cobra.Command {
 		Long: "Lodge an import declaration: JSON as docs/api.md tells, - is standard input. What it claims of the certificates that it cites is compared with them\n" +
 			"and reserved. The same declaration again is no error, and answers the first.\n" +
 			"FILE may be a UN/EDIFACT interchange with messages CUSDEC, which say themselves whether they lodge, amend or withdraw (docs/cusdec.md); its first\n" +
-			"segment tells. --contrl writes the answer as message CONTRL; - is standard output.",
+			"segment tells. --contrl writes the answer as message CONTRL; - is standard output. The exit code is 0 then, whatever the answer says.",
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := c.readFile(args[0])
@@ -68,7 +68,7 @@ func (c *cli) declarationList() *cobra.Command {
 			}, func(w *columns, page clearance.DeclarationPage) {
 				w.row("NUMBER", "STATE", "LODGED", "DECLARANT", "IMPORTER", "CLAIMS", "HELD UNTIL")
 				for _, l := range page.Declarations {
-					w.row(l.Number, string(l.State), l.Lodged.String(), l.Declarant, l.Importer.Name, strconv.Itoa(len(l.Claims)), held(l))
+					w.row(l.Number, string(l.State), l.Lodged.String(), l.Declarant, partyText(l.Importer), strconv.Itoa(len(l.Claims)), held(l))
 				}
 				if page.Next > 0 {
 					w.row("more with --after " + strconv.FormatUint(page.Next, 10))
@@ -109,6 +109,7 @@ func showDeclaration(w *columns, l clearance.Lodgement) {
 	w.field("state", string(l.State))
 	w.field("version", strconv.Itoa(l.Version))
 	w.field("lodged", l.Lodged.String()+" by "+l.Declarant)
+	w.field("importer", partyText(l.Importer))
 	if l.Guarantee != nil {
 		w.field("guarantee", l.Guarantee.Number)
 	}
@@ -127,7 +128,7 @@ func showDeclaration(w *columns, l clearance.Lodgement) {
 	for _, d := range l.Decisions {
 		text := string(d.State) + " by " + d.By + ", " + instant(d.At)
 		if d.Second != nil {
-			text += "; " + d.Second.By + ", " + instant(d.Second.At)
+			text = fmt.Sprintf("%s by %s, %s; proposed by %s, %s", d.State, d.Second.By, instant(d.Second.At), d.By, instant(d.At))
 		}
 		w.field("decision "+strconv.Itoa(d.Number), text)
 	}
@@ -137,6 +138,14 @@ func showDeclaration(w *columns, l clearance.Lodgement) {
 	for _, e := range l.History {
 		w.field(e.Event, strings.TrimSuffix(instant(e.At)+" "+e.By+": "+e.Text, ": "))
 	}
+}
+
+// partyText is a party's name, or what identifies one that has none.
+func partyText(p eco.Party) string {
+	if p.Name == "" && len(p.Identifiers) > 0 {
+		return p.Identifiers[0].Scheme + ":" + p.Identifiers[0].Value
+	}
+	return p.Name
 }
 
 func claimText(c clearance.Claim) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -149,7 +150,7 @@ func (c checkedDeclaration) tell(w *columns) {
 	for _, l := range c.Declaration.Lines {
 		cited += len(l.Citations)
 	}
-	w.row(fmt.Sprintf("declaration %s%s: %s, %s", c.Declaration.Number, prefixed(", message ", c.Message), count(len(c.Declaration.Lines), "line"), count(cited, "citation")))
+	w.row(fmt.Sprintf("declaration %s%s: %s, %s", cmp.Or(c.Declaration.Number, "without number"), prefixed(", message ", c.Message), count(len(c.Declaration.Lines), "line"), count(cited, "citation")))
 	for _, f := range c.Faults {
 		w.row("  error " + f.String())
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -29,15 +28,17 @@ const demoPatience = time.Minute
 
 const demoHelp = `demo makes two administrations on this machine, KR and TW, each with its own PKI, store and listeners on loopback, and
 sends sample certificates of origin from KR to TW: signed under the issuing bodies' keys, carried in signed ebXML messages over
-mutual TLS, and kept until the signed acknowledgment is verified. Then it looks one up at TW by a differently spelled reference.`
+mutual TLS, and kept until the signed acknowledgment is verified. Then one is used at TW: a broker finds it by a differently spelled
+reference, once its importer has mandated him, and declares goods that it covers; the customs system fetches its parcel, an officer
+decides, and KR learns the outcome.`
 
 func (c *cli) demoCommand() *cobra.Command {
 	d := demo{cli: c}
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Show two nodes exchanging certificates on this machine", Long: demoHelp, Args: arguments(),
+		Use: "demo", Short: "Show two nodes exchanging and using certificates on this machine", Long: demoHelp, Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
-	cmd.Flags().BoolVar(&d.once, "once", false, "end after the last receipt has been verified")
+	cmd.Flags().BoolVar(&d.once, "once", false, "end when the outcome has arrived at KR")
 	cmd.Flags().StringVar(&d.dir, "dir", "", "keep everything in this `folder` (default: a temporary one that is removed)")
 	return cmd
 }
@@ -48,7 +49,7 @@ type demo struct {
 	once bool
 	dir  string
 
-	receipts *receipts // of KR's messages
+	receipts *receipts
 
 	mu      sync.Mutex // guards what follows and the order of output lines
 	began   time.Time
@@ -85,7 +86,7 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	d.say("\nEvery certificate was receipted: TW's signed acknowledgments were verified and their digests compared.")
-	if err := d.lookUp(ctx, two.TW, sent[0].Reference); err != nil {
+	if err := d.use(ctx, two, sent[0].Reference); err != nil {
 		return err
 	}
 	if d.once {
@@ -125,14 +126,12 @@ func (d *demo) start(ctx context.Context, side pair.Side) (*runningNode, error) 
 	return node, nil
 }
 
-// watch prints a step and notes how messages of KR end.
+// watch prints a step and notes how messages end.
 func (d *demo) watch(side string, e exchange.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fmt.Fprintf(d.out, "%9s  %-2s  %-11s  %-22s %s\n", e.At.Sub(d.began).Round(100*time.Microsecond), side, e.Step, d.spelled(e.Reference), printable(e.Detail))
-	if side == "KR" {
-		d.receipts.observe(e)
-	}
+	d.receipts.observe(e)
 }
 
 // spelled gives a reference as the certificate has it. Steps before a certificate is stored tell it so, steps after that in its
@@ -235,26 +234,6 @@ func (d *demo) awaitReceipt(ctx context.Context, s api.Submission) error {
 	return nil
 }
 
-// lookUp finds a certificate at the importing node as a broker would who types the reference in his own way.
-func (d *demo) lookUp(ctx context.Context, tw pair.Side, reference string) error {
-	client, err := sideClient(tw, "broker")
-	if err != nil {
-		return err
-	}
-	typed := respell(reference)
-	found, err := client.Lookup(ctx, api.LookupQuery{Reference: typed})
-	if err != nil {
-		return fmt.Errorf("look-up of %q: %w", typed, err)
-	}
-	if len(found.Matches) == 0 || !found.Matches[0].Usable {
-		return errors.New("look-up: the certificate is not usable")
-	}
-	m := found.Matches[0]
-	d.say("A broker at TW looks up %q: found %s, form %s, issued by %s, %s, usable: %s",
-		typed, m.Certificate.Reference, m.Key.Form, m.Certificate.IssuingBody.Name, m.State, yesNo(m.Usable))
-	return nil
-}
-
 // respell writes a reference as a person might type it: in lower case, with blanks between the characters of its start.
 func respell(reference string) string {
 	if len(reference) < 3 {
@@ -284,7 +263,8 @@ func (d *demo) tellMore(ctx context.Context, two pair.Pair, sent []api.Submissio
 		}
 	}
 	d.say(goOn, two.TW.APIAddress, two.TW.KeyFile("broker"), respellPath(sent[0].Reference), respell(sent[0].Reference),
-		two.TW.KeyFile("operator"), two.KR.APIAddress, two.KR.KeyFile("issuer"), two.KR.ConfigFile, two.KR.KeyFile("operator"))
+		two.TW.KeyFile("operator"), two.KR.APIAddress, two.KR.KeyFile("issuer"), two.KR.ConfigFile, two.KR.KeyFile("operator"),
+		two.TW.KeyFile("officer"), demoDeclaration)
 	return nil
 }
 
@@ -292,6 +272,8 @@ const goOn = `
 Go on from another terminal:
   curl -s -H "Authorization: Bearer $(cat %[2]s)" http://%[1]s/api/v1/certificates/%[3]s
   go run ./cmd/ecogate co lookup "%[4]s" --api http://%[1]s --key-file %[2]s
+  go run ./cmd/ecogate declaration show %[11]s --api http://%[1]s --key-file %[10]s
+  go run ./cmd/ecogate handover list --api http://%[1]s --key-file %[10]s
   go run ./cmd/ecogate msg list --api http://%[1]s --key-file %[5]s
   go run ./cmd/ecogate co submit FILE.json --to TW --api http://%[6]s --key-file %[7]s
   go run ./cmd/ecogate ping TW --api http://%[6]s --key-file %[9]s

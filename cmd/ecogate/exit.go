@@ -140,7 +140,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeNoPath:
 		return "--api or " + envAPI + " is the node's base URL, without a path; or the node is of another version"
 	case api.CodeForbidden:
-		return "use a key whose role allows this: issuers submit, brokers, importers, officers and the customs system look up, importers and officers give mandates, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
+		return "use a key whose role allows this: issuers submit, brokers, importers, officers and the customs system look up, importers and officers give mandates, brokers, officers and the customs system lodge declarations, officers and operators read messages, partners and credentials, officers decide and release, operators change partners, agreements, credentials and keys"
 	case api.CodeNotAuthorised:
 		return "node.issuers in the node's configuration says which body issues which forms, and when"
 	case api.CodeUnknownPartner:
@@ -152,7 +152,7 @@ func problemHint(p *api.Problem) string {
 	case api.CodeFaultyFile:
 		return "mend these places and submit the file again"
 	case api.CodeInvalid, api.CodeMalformed:
-		return "mend the certificate and submit it again; nothing was recorded"
+		return "mend it and submit it again; nothing was recorded"
 	case api.CodeStale:
 		return "look at what it is now (\"show\", \"versions\", \"diff\"), and make the change again of that"
 	case api.CodeSameOperator:
