@@ -88,6 +88,9 @@ func (s *server) lodgeInterchange(c echo.Context) error {
 	answer := TakenInterchange{Interchange: interchange, Messages: make([]TakenMessage, 0, len(messages))}
 	status := http.StatusOK
 	for _, m := range messages {
+		if len(messages) > 1 { // each declaration keeps its own message, not all of them
+			original = m.Original
+		}
 		taken, err := s.takeMessage(c, interchange, m, original)
 		if err != nil {
 			return fmt.Errorf("message %s of interchange %s: %w", m.Reference, interchange.Reference, err)

@@ -170,3 +170,32 @@ func TestSampleInterchangesAreUnderstood(t *testing.T) {
 		})
 	}
 }
+
+// Each declaration of an interchange is kept, and handed over, with its own message: not with those of all others.
+func TestDeclarationIsHandedOverWithItsOwnMessage(t *testing.T) {
+	originals := map[string]string{}
+	desk := new(lateDesk)
+	f := serve(t, func(o *api.Options) { o.Declarations = desk })
+	f.imported("K0012500001", "m1@kr", "content")
+	var err error
+	desk.Desk, err = clearance.NewDesk(clearance.Options{
+		Store: f.store, Forms: eco.DefaultForms, Now: func() time.Time { return now.AddDate(0, 0, 9) },
+		Handover: func(l clearance.Lodgement, original []byte, _ []clearance.Imported) ([]clearance.Docket, error) {
+			originals[l.Number] = string(original)
+			return nil, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.edifact(t, edifact(false, declares("DEC-1", "9", "1000"), declares("DEC-2", "9", "1000")))
+	for number, other := range map[string]string{"DEC-1": "DEC-2", "DEC-2": "DEC-1"} {
+		if text := originals[number]; !strings.Contains(text, number) || strings.Contains(text, other) || !strings.HasSuffix(text, "UNZ+1+R1'") {
+			t.Errorf("%s goes with %q", number, text)
+		}
+	}
+	whole := edifact(false, declares("DEC-3", "9", "100"))
+	if f.edifact(t, whole); originals["DEC-3"] != whole {
+		t.Errorf("the only one of its interchange goes with %q", originals["DEC-3"])
+	}
+}

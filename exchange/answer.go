@@ -75,10 +75,11 @@ func (n *Node) verdict(ctx context.Context, c *Certificate, changes []Change) (e
 		return eco.Answer{}, err
 	}
 	if other := rivalOf(c, held, changes); other != nil {
-		return eco.Answer{Kind: eco.AnswerRejected, Reasons: []eco.Reason{{
-			Code: eco.CodeReferenceReused, Text: fmt.Sprintf("another certificate with this reference and other content was received on %s in message %s",
-				other.Recorded.UTC().Format(time.RFC3339), other.Message),
-		}}}, nil
+		text := "another certificate with this reference and other content was received"
+		if other.Partner == c.Partner { // of what others send nobody is told more
+			text += fmt.Sprintf(" on %s in message %s", other.Recorded.UTC().Format(time.RFC3339), other.Message)
+		}
+		return eco.Answer{Kind: eco.AnswerRejected, Reasons: []eco.Reason{{Code: eco.CodeReferenceReused, Text: text}}}, nil
 	}
 	if c.Dealings.OnHold() {
 		return eco.Answer{Kind: eco.AnswerReceived}, nil

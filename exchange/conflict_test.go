@@ -320,3 +320,32 @@ func TestWhatHoldsAfterAConflictIsReplaced(t *testing.T) {
 		}
 	})
 }
+
+// A partner is not told which message of another partner its certificate is in conflict with, nor when that came.
+func TestConflictTellsNothingOfAnotherPartner(t *testing.T) {
+	t.Parallel()
+	bubble(t, setup{}, func(w *world) {
+		c := sample(w)
+		other := exchange.Arrival{
+			Message: exchange.Message{
+				Direction: exchange.Inbound, Kind: exchange.KindCertificate, State: exchange.StateAccepted, MessageID: "secret@third", Partner: "third",
+				Created: time.Now().UTC(), ContentType: "text/xml", Content: "other",
+			},
+			Raw: strings.NewReader("message"), Document: []byte("document"),
+			Certificate: &exchange.Certificate{
+				Direction: exchange.Inbound, Key: exchange.CertificateKey{Country: c.IssuingCountry, Form: c.Form, Reference: eco.NormaliseReference(c.Reference)},
+				State: exchange.CertificateAvailable, Partner: "third", Message: "secret@third", Content: "other", Recorded: time.Now().UTC(), Data: c,
+			},
+		}
+		if _, err := w.TW.store.Accept(context.Background(), []exchange.Arrival{other}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.settled(w.submit(c).Message.MessageID)
+		w.until(time.Hour, "rejected", func() bool { return w.KR.certificate(w).State == exchange.CertificateRejected })
+		want := "TW certificate.rejected KCCI D02: another certificate with this reference and other content was received"
+		if got := w.refused(); len(got) != 1 || got[0] != want {
+			t.Errorf("refusals %q, want %q", got, want)
+		}
+	})
+}

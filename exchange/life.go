@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -203,8 +204,15 @@ func (d Dealings) verification(id string) (int, bool) {
 	return at, at >= 0
 }
 
+// maxVerifications bounds those of one certificate, all of which its record keeps.
+const maxVerifications = 100
+
 // asking is the change that a verification request makes to a certificate.
 func asking(c Certificate, r eco.VerificationRequest, message, by string) (Change, error) {
+	if len(c.Dealings.Verifications) >= maxVerifications {
+		return Change{}, &eco.IllegalMove{Side: c.Life().Side, State: eco.State(c.State), Event: eco.EventVerify, Code: eco.ReasonTooLarge,
+			Why: fmt.Sprintf("its verification was requested %d times, and no more are kept", maxVerifications)}
+	}
 	dealings := c.Dealings
 	dealings.Verifications = append(slices.Clone(dealings.Verifications), Verification{
 		Request: message, ID: r.ID, Asked: r.IssueTime, ReplyBy: r.ReplyBy,

@@ -231,3 +231,40 @@ func TestOneDoubtIsAskedOnce(t *testing.T) {
 		t.Errorf("%d messages, want 3", n)
 	}
 }
+
+// Who does not know whether a request was queued asks again, and the partner is asked once.
+func TestVerificationIsRequestedOnceUnderItsNumber(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.TW.receive(w, w.certificateDraft(sample(t)).request(w))
+	doubt := exchange.Doubt{ID: "decision-1-verify", Ground: eco.VerifyAtRandom}
+	first, err := w.TW.RequestVerification(t.Context(), "officer", byReference, doubt)
+	w.must(err)
+	again, err := w.TW.RequestVerification(t.Context(), "officer", byReference, doubt)
+	w.must(err)
+	if id := "decision-1-verify@tw"; first.Message.MessageID != id || again.Message.Seq != first.Message.Seq {
+		t.Errorf("message %q, then %q", first.Message.MessageID, again.Message.MessageID)
+	}
+	if c := w.TW.certificate(w); len(c.Dealings.Verifications) != 1 || len(w.TW.messages(w, exchange.MessageQuery{Kind: exchange.KindVerificationRequest})) != 1 {
+		t.Errorf("asked %d times", len(c.Dealings.Verifications))
+	}
+	report := exchange.Decision{ID: "decision-1-verify", Items: []eco.ItemOutcome{{Item: 1, Status: eco.CustomsUsedUp}}}
+	if _, err := w.TW.Report(t.Context(), "officer", w.TW.certificate(w).Seq, report); !errors.Is(err, exchange.ErrConflict) {
+		t.Errorf("a response under the same number: %v", err)
+	}
+}
+
+// A certificate's record keeps every verification, so that there cannot be any number of them.
+func TestVerificationsOfOneCertificateAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{})
+	w.TW.receive(w, w.certificateDraft(sample(t)).request(w))
+	var err error
+	asked := 0
+	for ; err == nil && asked < 200; asked++ {
+		_, err = w.TW.RequestVerification(t.Context(), "officer", byReference, exchange.Doubt{Ground: eco.VerifyAtRandom})
+	}
+	var illegal *eco.IllegalMove
+	if !errors.As(err, &illegal) || illegal.Code != eco.ReasonTooLarge || asked != 101 {
+		t.Errorf("request %d: %v", asked, err)
+	}
+}

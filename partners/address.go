@@ -81,6 +81,19 @@ func (r *Registry) AllowsPrivate(partner, endpoint string) bool {
 	})
 }
 
+// PublicOnly is net.Dialer.Control for connections to places that users of the node named: NodeConfig.PrivateNetworks are for partners, and not
+// for them to look around in.
+func PublicOnly(_, address string, _ syscall.RawConn) error {
+	host, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("address %q is not an IP address with a port", address)
+	}
+	if !isPublic(host.Addr()) {
+		return fmt.Errorf("address %s is not public and is refused", host.Addr().Unmap().WithZone(""))
+	}
+	return nil
+}
+
 // ParseNetwork reads 10.1.0.0/16, or 10.1.0.7 for that address alone.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {

@@ -140,6 +140,10 @@ func TestAddresses(t *testing.T) {
 		if err := r.MayDial(address); (err == nil) != allowed {
 			t.Errorf("%s: %v, want allowed %t", address, err, allowed)
 		}
+		private := strings.Contains(address, "10.20.3.4") || strings.Contains(address, "fd00::7")
+		if err := partners.PublicOnly("tcp", address, nil); (err == nil) != (allowed && !private) {
+			t.Errorf("%s for users of the node: %v", address, err)
+		}
 	}
 	for _, test := range []struct {
 		partner, endpoint string

@@ -64,10 +64,13 @@ type builder struct {
 	guarantee *clearance.Guarantee
 	// certificates are those that the header names, places where in it each number stands; cited counts the citations of all lines.
 	certificates []*clearance.Citation
+	headers      []Skipped // their segments
 	places       map[string][]int
 	cited        int
-	// numbers are those of items and lines that were seen; currency is that of amounts without one.
+	// numbers are those of items and lines that were seen, the latter by their document, of which invoices have begun; currency is that of
+	// amounts without one.
 	numbers  map[string]bool
+	invoices int
 	currency string
 }
 
@@ -87,9 +90,23 @@ func (b *builder) take(s segment) {
 	b.place(s)
 	if !b.read() {
 		b.skip()
+	} else if slices.Contains(unrepeated, s.tag) {
+		b.repeated(s)
 	}
 	if b.group == "" && members[s.tag] != nil {
 		b.group = s.tag
+	}
+}
+
+// unrepeated are segments whose elements come once in every directory. All that they say counts, so that a repetition must not be lost.
+var unrepeated = []string{"BGM", "DOC", "RFF", "MEA", "QTY", "PAC", "MOA"}
+
+// repeated refuses repetitions (syntax 4).
+func (b *builder) repeated(s segment) {
+	for e, occurrences := range s.elements {
+		if len(occurrences) > 1 {
+			b.fault(CodeTooManyRepetitions, e+1, 0, "the element once", fmt.Sprintf("%d times", len(occurrences)))
+		}
 	}
 }
 
@@ -109,6 +126,9 @@ func (b *builder) place(s segment) {
 	case s.tag == "UNS":
 		b.begin(map[string]section{"D": commercial, "S": summary}[s.value(1, 1)])
 	case b.section == summary:
+		if s.tag == "CST" || s.tag == "LIN" {
+			b.fault(CodeNotSupported, 0, 0, "goods before UNS+S", s.tag)
+		}
 	case s.tag == "CST" && b.section == header:
 		if _, again := b.held["procedure"]; s.value(1, 1) != "" || again {
 			b.missing("UNS", "UNS+D before the goods")
@@ -120,6 +140,9 @@ func (b *builder) place(s segment) {
 	case b.section == commercial || b.section == line:
 		if section, ok := map[string]section{"LIN": line, "DMS": commercial}[s.tag]; ok {
 			b.begin(section)
+		}
+		if s.tag == "DMS" {
+			b.invoices++
 		}
 	}
 	if !b.goesOn(s.tag) {
@@ -215,7 +238,6 @@ func (b *builder) finish() {
 		for _, l := range b.lines {
 			b.list(l.segment, l.text)
 		}
-		slices.SortStableFunc(m.Skipped, func(x, y Skipped) int { return x.Segment - y.Segment })
 	case len(b.lines) > 0:
 		b.items = b.lines
 	default:
@@ -224,5 +246,22 @@ func (b *builder) finish() {
 	for _, g := range b.items {
 		m.Declaration.Lines = append(m.Declaration.Lines, g.finish(b))
 		m.Places = append(m.Places, fmt.Sprintf("segment %d %.3s", g.segment, g.text))
+	}
+	b.listUncited()
+	slices.SortStableFunc(m.Skipped, func(x, y Skipped) int { return x.Segment - y.Segment })
+}
+
+// listUncited lists the certificates of the header that no item claims, so that the sender sees that nothing comes of them.
+func (b *builder) listUncited() {
+	claimed := make(map[string]bool)
+	for _, l := range b.message.Declaration.Lines {
+		for _, c := range l.Citations {
+			claimed[eco.NormaliseReference(c.Reference)] = true
+		}
+	}
+	for i, c := range b.certificates {
+		if !claimed[eco.NormaliseReference(c.Reference)] {
+			b.list(b.headers[i].Segment, b.headers[i].Text)
+		}
 	}
 }

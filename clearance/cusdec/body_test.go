@@ -36,7 +36,7 @@ func TestSegmentsAreReadInTheirPlace(t *testing.T) {
 			`"lines":[{"number":1,"citations":[{"reference":"C"}]},{"number":2,"citations":[{"reference":"D"}]}]`},
 		{"several of the header are for the items that name them", "DOC+861+C'DOC+861+D'UNS+D'CST+1'CST+2'RFF+DM:d:4'RFF+DM:c:2'",
 			`"lines":[{"number":1},{"number":2,"citations":[{"reference":"C","item":2},{"reference":"D","item":4}]}]`},
-		{"totals are not goods", "UNS+D'CST+1'UNS+S'CST+2'MOA+38:5:USD'", `"lines":[{"number":1}]`},
+		{"totals are not goods", "UNS+D'CST+1'UNS+S'MOA+38:5:USD'", `"lines":[{"number":1}]`},
 		{"lines do not count beside items", "UNS+D'DMS+1'LIN+1'QTY+47:3:C62'CST+1'", `"lines":[{"number":1}]`},
 		{"code of a form that is known", "UNS+D'CST+1'DOC+864:::ATIGA-D+C'", `"form":"ATIGA-D"`},
 		{"words that are no code of a form", "UNS+D'CST+1'DOC+864:::FORM D+C'", `"citations":[{"reference":"C"}]`},
@@ -73,5 +73,56 @@ func TestWhatIsNotReadIsListed(t *testing.T) {
 		if place := m.Place(path); place != "" {
 			t.Errorf("%s is at %q", path, place)
 		}
+	}
+}
+
+// What is kept with a declaration is its own message, in an interchange that says the same.
+func TestEachMessageHasAnInterchangeOfItsOwn(t *testing.T) {
+	messages := "UNH|1|CUSDEC-D-96B-UN~\nBGM|929|DEC|9~UNS|D~CST|1|848340~UNT|5|1~\nUNH|2|CUSDEC-D-96B-UN~BGM|929|DEC!-2|9~UNS|D~CST|1|848341~CST|2~UNT|6|2~\n"
+	data := "UNA-|.! ~\nUNB|UNOC-3|A|B|261129-0915|R!|7~\n" + messages + "UNZ|2|R!|7~"
+	interchange, all := read(t, []byte(data), cusdec.Limits{})
+	faultless(t, interchange, all)
+	for i, m := range all {
+		if want := strings.Count(string(m.Original), "UNH"); want != 1 || strings.Contains(string(m.Original), map[int]string{0: "DEC!-2", 1: "848340"}[i]) {
+			t.Errorf("message %d goes with %q", i+1, m.Original)
+		}
+		again, alone := read(t, m.Original, cusdec.Limits{})
+		faultless(t, again, alone)
+		if len(alone) != 1 || again.Reference != "R|7" || alone[0].Reference != m.Reference || alone[0].Declaration.Number != m.Declaration.Number || len(alone[0].Declaration.Lines) != i+1 {
+			t.Errorf("message %d alone: %+v", i+1, again)
+		}
+	}
+}
+
+// Nothing that a message says of goods and certificates is lost without a word, or taken for something else.
+func TestNothingIsTakenForSomethingElse(t *testing.T) {
+	for _, test := range []struct{ name, segments, want string }{
+		{"a second gross weight is no quantity", "UNS+D'CST+1'MEA+AAE+AAB+KGM:40'MEA+AAE+AAD+KGM:50'MEA+AAE+AAC+KGM:30'MEA+AAE+AAA+KGM:20'",
+			`{"number":1,"net_weight":{"value":"20","unit":"KGM"},"gross_weight":{"value":"40","unit":"KGM"}}`},
+		{"lines of two invoices with one number beside items", "UNS+D'DMS+1'LIN+1'DMS+2'LIN+1'CST+1'", `"lines":[{"number":1}]`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			interchange, messages := read(t, one(test.segments), cusdec.Limits{})
+			faultless(t, interchange, messages)
+			found, err := json.Marshal(messages[0].Declaration)
+			if err != nil || !strings.Contains(string(found), test.want) {
+				t.Errorf("read %s, want %s, %v", found, test.want, err)
+			}
+		})
+	}
+	interchange, messages := read(t, one("DOC+861+C'DOC+861+D'UNS+D'CST+1'RFF+DM:C:1'"), cusdec.Limits{})
+	faultless(t, interchange, messages)
+	if m := messages[0]; len(m.Skipped) != 1 || m.Skipped[0] != (cusdec.Skipped{Segment: 4, Text: "DOC+861+D"}) {
+		t.Errorf("skipped %+v, want the certificate that no item claims", m.Skipped)
+	}
+}
+
+// Syntax 4 repeats C246 of CST where the others have it five times.
+func TestRepeatedTariffCodes(t *testing.T) {
+	data := strings.Replace(string(one("UNS+D'CST+1+4000:117*8471300000:122'")), "UNOC:3", "UNOC:4", 1)
+	interchange, messages := read(t, []byte(data), cusdec.Limits{})
+	faultless(t, interchange, messages)
+	if hs := messages[0].Declaration.Lines[0].HS; hs != "8471300000" {
+		t.Errorf("tariff code %q", hs)
 	}
 }

@@ -53,11 +53,31 @@ func FuzzRead(f *testing.F) {
 		if most := limits.Faults + len(messages) + 1; kept > most { // one that is the first of its message is always kept
 			t.Fatalf("%d faults were kept, %d allowed", kept, most)
 		}
+		if len(interchange.Faults) == 0 {
+			alone(t, messages)
+		}
 		if !representable(interchange) {
 			return
 		}
 		reported(t, interchange, messages)
 	})
+}
+
+// alone fails the test if the interchange that is kept of a message says something else than the message.
+func alone(t *testing.T, messages []*cusdec.Message) {
+	t.Helper()
+	for _, m := range messages {
+		if len(m.Faults) > 0 {
+			continue
+		}
+		interchange, again := read(t, m.Original, cusdec.Limits{})
+		if len(again) != 1 || len(interchange.Faults)+len(again[0].Faults) > 0 {
+			t.Fatalf("%q is kept of a message: %d messages, %v", m.Original, len(again), interchange.Faults)
+		}
+		if diff := cmp.Diff(m.Declaration, again[0].Declaration); diff != "" {
+			t.Fatalf("%q is kept of a message:\n%s", m.Original, diff)
+		}
+	}
 }
 
 // representable reports whether the answer can repeat what it has to of the interchange.

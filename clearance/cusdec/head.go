@@ -145,6 +145,7 @@ func readHeaderCertificate(b *builder, _ int) bool {
 		number := eco.NormaliseReference(c.Reference)
 		b.places[number] = append(b.places[number], len(b.certificates))
 		b.certificates = append(b.certificates, c)
+		b.headers = append(b.headers, Skipped{Segment: b.message.Segments, Text: printable(b.seg)})
 	}
 	return true
 }

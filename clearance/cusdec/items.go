@@ -24,6 +24,7 @@ type goods struct {
 // readItem begins a customs item: CST with its number (1496) and customs codes (C246).
 func readItem(b *builder, _ int) bool {
 	g := b.begins(&b.items)
+	b.spreadCodes()
 	for e := 2; e <= 6; e++ {
 		if b.seg.value(e, 1) != "" && tariffLists[b.seg.value(e, 2)] {
 			b.hs(g, e, 1, 0)
@@ -34,6 +35,18 @@ func readItem(b *builder, _ int) bool {
 		b.hs(g, 2, 1, 0)
 	}
 	return true
+}
+
+// spreadCodes puts the repetitions of C246, which syntax 4 allows, in the places where the other syntaxes have its five codes.
+func (b *builder) spreadCodes() {
+	if len(b.seg.elements) != 2 {
+		return
+	}
+	codes := b.seg.elements[1]
+	b.seg.elements = b.seg.elements[:1:1]
+	for _, code := range codes {
+		b.seg.elements = append(b.seg.elements, element{code})
+	}
 }
 
 // tariffLists are the code lists (1131) that national guides name for tariff codes. Without any of them the first code is one if it begins
@@ -59,6 +72,9 @@ func (b *builder) begins(list *[]*goods) *goods {
 		}
 	}
 	name := fmt.Sprint(b.seg.tag, g.Number)
+	if b.seg.tag == "LIN" {
+		name = fmt.Sprintf("%s of %d", name, b.invoices)
+	}
 	if b.numbers[name] {
 		b.fault(CodeDuplicate, 1, 1, "each item's number once", fmt.Sprintf("%d again", g.Number))
 	}
@@ -128,6 +144,12 @@ func readOrigin(b *builder, rank int) bool {
 	return true
 }
 
+// The attributes (6313) of gross and net weights.
+var (
+	grossWeights = []string{"AAB", "G", "AAD"}
+	netWeights   = []string{"AAA", "N", "AAL", "AAF", "AAC"}
+)
+
 func readGrossWeight(b *builder, rank int) bool {
 	return b.measure(&b.goods.GrossWeight, "gross_weight", rank, 3, 2, 1)
 }
@@ -136,7 +158,11 @@ func readNetWeight(b *builder, rank int) bool {
 	return b.measure(&b.goods.NetWeight, "net_weight", rank, 3, 2, 1)
 }
 
+// readMeasuredQuantity leaves weights alone, also a further one that readGrossWeight or readNetWeight has passed over.
 func readMeasuredQuantity(b *builder, rank int) bool {
+	if attribute := b.seg.value(2, 1); slices.Contains(grossWeights, attribute) || slices.Contains(netWeights, attribute) {
+		return false
+	}
 	return b.measure(&b.goods.Quantity, "quantity", rank, 3, 2, 1)
 }
 

@@ -22,6 +22,8 @@ type Message struct {
 	Function string `json:"function,omitempty"`
 	// Declaration is what the message says; of use only without Faults.
 	Declaration clearance.Declaration `json:"declaration"`
+	// Original is an interchange of this message alone, in the octets that came but for its UNZ; nil for a message with Faults.
+	Original []byte `json:"-"`
 	// Places say which segment began each line of the declaration, such as "segment 24 CST".
 	Places []string `json:"-"`
 	// Faults refuse the message.
@@ -68,6 +70,7 @@ func knownRelease(release string) bool {
 // message reads from UNH to UNT. A message that is not a CUSDEC is passed over, with a fault.
 func (r *Reader) message(header segment) (*Message, error) {
 	m := &Message{Segments: 1}
+	r.scan.cut()
 	r.interchange.Messages++
 	wrong := func(code Code, e, c int, expected, found string) {
 		r.keep(&m.Faults, Fault{Code: code, Message: m.Reference, Segment: m.Segments, Tag: header.tag, Element: e, Component: c, Expected: expected, Found: found})
@@ -115,7 +118,9 @@ func (r *Reader) body(m *Message, parse bool) error {
 			if parse {
 				b.finish()
 			}
-			r.close(m, s)
+			if r.close(m, s); len(m.Faults) == 0 {
+				m.Original = r.alone()
+			}
 			return nil
 		}
 		if parse {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,6 +55,8 @@ type Reader struct {
 	header, trailer, ended bool
 	references             map[string]bool
 	segments, faults       int
+	// head are the octets up to UNB.
+	head []byte
 	// ahead is a UNH that was met where the trailer of the message before it was missing.
 	ahead *segment
 }
@@ -206,6 +209,7 @@ func (r *Reader) begin(s segment) {
 	}
 	i.SyntaxVersion = version
 	r.scan.service = r.scan.service.forVersion(version)
+	r.head = append([]byte(nil), r.scan.kept...)
 	r.octets(&i.Faults, s, "", 0)
 	for _, p := range []struct {
 		e     int
@@ -255,6 +259,20 @@ func (r *Reader) finish(s segment) {
 	if i.Messages == 0 {
 		r.fault(Fault{Code: CodeEmpty, Tag: "UNZ", Expected: "at least one message", Found: "none"})
 	}
+}
+
+// alone is the message that was read last as the only one of its interchange: UNB and the message as they came, and a UNZ that counts it.
+func (r *Reader) alone() []byte {
+	service := r.scan.service
+	out := slices.Concat(r.head, r.scan.kept, []byte{'U', 'N', 'Z', service.element, '1', service.element})
+	for _, b := range r.scan.charset.encode(r.interchange.Reference) {
+		switch b {
+		case service.component, service.element, service.release, service.repetition, service.terminator:
+			out = append(out, service.release)
+		}
+		out = append(out, b)
+	}
+	return append(out, service.terminator)
 }
 
 // isCount compares a count with what was counted.

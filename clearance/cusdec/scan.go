@@ -33,7 +33,13 @@ type scanner struct {
 	service service
 	charset charset
 	read    int64
+	// kept are the octets since the last cut, start the place in them where the last segment began.
+	kept  []byte
+	start int
 }
+
+// cut forgets what was kept before the last segment.
+func (s *scanner) cut() { s.kept, s.start = append([]byte(nil), s.kept[s.start:]...), 0 }
 
 // halt ends the reading of an interchange: what follows cannot be told apart any more, or is too much.
 type halt struct{ fault Fault }
@@ -53,6 +59,7 @@ func (s *scanner) byte() (byte, error) {
 	if s.read++; s.read > s.limits.Bytes {
 		return 0, stop(CodeUnspecified, "", fmt.Sprintf("at most %d octets in an interchange", s.limits.Bytes), "more")
 	}
+	s.kept = append(s.kept, b)
 	return b, nil
 }
 
@@ -61,6 +68,7 @@ func (s *scanner) begin() error {
 	if err := s.skipSpace(); err != nil {
 		return err
 	}
+	s.kept = nil
 	head, err := s.in.Peek(adviceLength)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -72,6 +80,7 @@ func (s *scanner) begin() error {
 			return &halt{*wrong}
 		}
 		s.read += adviceLength
+		s.kept = append(s.kept, head...)
 		if _, err := s.in.Discard(adviceLength); err != nil {
 			return err
 		}
@@ -95,6 +104,7 @@ func (s *scanner) skipSpace() error {
 		}
 		if b != '\n' && b != '\r' && b != ' ' && b != '\t' {
 			s.read--
+			s.kept = s.kept[:len(s.kept)-1]
 			return s.in.UnreadByte()
 		}
 	}
@@ -105,6 +115,7 @@ func (s *scanner) next() (segment, error) {
 	if err := s.skipSpace(); err != nil {
 		return segment{}, err
 	}
+	s.start = len(s.kept)
 	raw, err := s.raw()
 	if err != nil {
 		return segment{}, err

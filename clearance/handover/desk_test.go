@@ -456,7 +456,7 @@ func TestFilingThatIsNoneIsRefused(t *testing.T) {
 		"body of nonsense": func(f *handover.Filing) { f.Body = []byte("{") },
 		"no revision":      func(f *handover.Filing) { f.Revision = 0 },
 		"other occasion":   func(f *handover.Filing) { f.Occasion = "sold" },
-		"too many":         func(f *handover.Filing) { f.Certificates = make([]clearance.Imported, 1001) },
+		"too many":         func(f *handover.Filing) { f.Certificates = make([]clearance.Imported, 2001) },
 	} {
 		f := w.filing("26/0001", "K0012500001")
 		change(&f)
@@ -495,4 +495,80 @@ func TestRunHandsOverWhatIsFiled(t *testing.T) {
 		synctest.Wait()
 		w.store.Close()
 	})
+}
+
+// asking is a customs system that confirms what it was asked about, from the second delivery on: as a folder does from which a parcel seems
+// to have been taken, because a delivery left its digest there and no more.
+type asking struct{ customs }
+
+func (a *asking) Inquire(_ context.Context, p handover.Parcel) (handover.Confirmation, error) {
+	if len(a.parcels()) > 1 {
+		return confirmed(p), nil
+	}
+	return handover.Confirmation{}, nil
+}
+
+// A parcel that is delivered again is not asked about before it lies there again.
+func TestDeliveryThatIsLeftHalfDoneConfirmsNothing(t *testing.T) {
+	c := &asking{}
+	w := newWorld(t, handover.Options{Deliverer: c, Times: handover.Times{Resend: time.Hour, Inquire: time.Minute, BackoffMax: time.Minute}})
+	id := w.file(w.filing("26/0001", "K0012500001"))
+	w.look()
+	c.answer = func(handover.Parcel) (handover.Confirmation, error) {
+		return handover.Confirmation{}, errors.New("disk full")
+	}
+	w.clock.add(time.Hour)
+	w.look()
+	for range 3 {
+		w.clock.add(time.Minute)
+		w.look()
+	}
+	if h := w.get(id); h.State != handover.StateWaiting || len(c.parcels()) != 5 {
+		t.Errorf("delivered %d times without success: %+v", len(c.parcels()), h)
+	}
+	c.answer = nil
+	w.clock.add(time.Minute)
+	w.look()
+	if h := w.get(id); h.State != handover.StateDelivered {
+		t.Errorf("delivered: %+v", h)
+	}
+	w.clock.add(time.Minute)
+	w.look()
+	if h := w.get(id); h.State != handover.StateConfirmed {
+		t.Errorf("asked about: %+v", h)
+	}
+}
+
+// stubborn is a vault that does not let go.
+type stubborn struct{ *handover.Folder }
+
+func (stubborn) Drop(context.Context, string) error { return errors.New("read-only") }
+
+func TestParcelThatCannotBeDroppedKeepsNobodyWaiting(t *testing.T) {
+	folder, err := handover.OpenFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &customs{answer: func(p handover.Parcel) (handover.Confirmation, error) { return confirmed(p), nil }}
+	w := newWorld(t, handover.Options{Deliverer: c, Vault: stubborn{folder}, Times: handover.Times{Keep: time.Hour}})
+	w.file(w.filing("26/0001", "K0012500001"))
+	w.look()
+	w.clock.add(time.Hour)
+	next := w.file(w.filing("26/0002", "K0012500002"))
+	w.look()
+	if h := w.get(next); h.State != handover.StateConfirmed {
+		t.Errorf("the one after it: %+v", h)
+	}
+}
+
+// Whatever a declaration may cite is handed over.
+func TestAsManyCertificatesAsADeclarationMayCiteAreHandedOver(t *testing.T) {
+	w := newWorld(t, handover.Options{})
+	f := w.filing("26/0001", "K0012500001")
+	for len(f.Certificates) < clearance.MaxCitations {
+		f.Certificates = append(f.Certificates, f.Certificates[0])
+	}
+	if _, err := handover.Dockets(f); err != nil {
+		t.Error(err)
+	}
 }

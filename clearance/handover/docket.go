@@ -39,8 +39,8 @@ type content struct {
 	Lives []eco.Life `json:"lives"`
 }
 
-// maxCited bounds the certificates of one declaration.
-const maxCited = 1000
+// maxCited bounds the certificates of one declaration: as many as it may cite, since what is accepted has to be handed over.
+const maxCited = clearance.MaxCitations
 
 // Dockets are the dockets of a filing, to be filed in the transaction of the occasion. The first one is of Kind, due at once. Filing
 // one revision of a declaration twice is clearance.ErrChanged.

@@ -115,7 +115,7 @@ func (d *Desk) one(ctx context.Context, h Handover) (reached bool, err error) {
 		if !sameRound(*now, h) {
 			return change{}, nil
 		}
-		first := now.State == StateWaiting
+		first := h.State == StateWaiting
 		now.Failures = 0
 		if delivered {
 			now.Delivered = d.Now().UTC()
@@ -150,6 +150,17 @@ func (d *Desk) bring(ctx context.Context, h Handover, p Parcel, now time.Time) (
 	if inquirer, ok := d.Deliverer.(Inquirer); ok && h.State == StateDelivered {
 		c, err = inquirer.Inquire(ctx, p)
 		if err != nil || c.Status == VerdictConfirmed || now.Before(h.Delivered.Add(d.Times.Resend)) {
+			return c, false, err
+		}
+		// Until it lies there again its absence says nothing: what a delivery leaves half done must not be taken for a parcel that was fetched.
+		_, err = d.update(ctx, h.ID, func(now *Handover) (change, error) {
+			made := sameRound(*now, h)
+			if made {
+				now.State = StateWaiting
+			}
+			return change{made: made, due: d.Now().UTC()}, nil
+		})
+		if err != nil {
 			return c, false, err
 		}
 	}
@@ -222,8 +233,12 @@ func (d *Desk) lookAt(now time.Time, h Handover) time.Time {
 // drop lets go of the octets of a confirmed parcel, and of what it was made of.
 func (d *Desk) drop(ctx context.Context, h Handover) error {
 	if h.Parcel != nil {
-		if err := d.Vault.Drop(ctx, h.Parcel.SHA256); err != nil {
-			return fmt.Errorf("handover %s: %w", h.ID, err)
+		if err := d.Vault.Drop(ctx, h.Parcel.SHA256); err != nil { // later: it must not keep the others waiting
+			d.Log.Error("octets of a confirmed parcel are still there", "handover", h.ID, "error", err)
+			_, err := d.update(ctx, h.ID, func(now *Handover) (change, error) {
+				return change{made: now.State == StateConfirmed, due: d.Now().UTC().Add(d.Times.BackoffMax)}, nil
+			})
+			return err
 		}
 	}
 	made, err := d.docket(ctx, KindContent, h.ID)

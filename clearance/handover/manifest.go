@@ -73,7 +73,7 @@ type File struct {
 	SHA256      string `json:"sha256"` // in hex
 }
 
-// maxManifest bounds a manifest, in octets; that of 1000 certificates has less than a fifth.
+// maxManifest bounds a manifest, in octets; that of 2000 certificates has less than half.
 const maxManifest = 8 << 20
 
 var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)

@@ -97,6 +97,16 @@ func readMost(r io.Reader, path string, most int64) ([]byte, error) {
 // parcelMode lets the group read: the receiver is another user.
 const parcelMode fs.FileMode = 0o640
 
+// write takes the same temporary name in each attempt, so that processes that end in it do not fill the folder. The receiver writes there: what
+// has that name is not followed.
 func (localPlace) write(path string, content []byte) error {
-	return writeWhole(path, content, parcelMode)
+	temporary := filepath.Join(filepath.Dir(path), temporaryPrefix+filepath.Base(path)+temporarySuffix)
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return finish(file, path, content, parcelMode)
 }

@@ -258,3 +258,31 @@ func TestCheckOfSpoolOptions(t *testing.T) {
 		t.Errorf("states: %q", names)
 	}
 }
+
+// What a process left unfinished when it ended is written over, or removed.
+func TestUnfinishedFilesDoNotAddUp(t *testing.T) {
+	w := newSpoolWorld(t, handover.BoxOptions{})
+	w.id = w.file(w.filing("26/0001", "K0012500001"))
+	target := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.Symlink(target, filepath.Join(w.folder, ".ecogate-"+w.id+".zip.tmp")); err != nil {
+		t.Fatal(err)
+	}
+	w.put(".ecogate-"+w.id+".zip.sha256.tmp", "half a dig")
+	w.look()
+	if names := w.names(); len(names) != 2 {
+		t.Errorf("the spool has %q", names)
+	}
+	if _, err := os.Stat(target); err == nil {
+		t.Error("a link was followed")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".ecogate-123.tmp"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := handover.OpenFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("the vault has %d files, %v", len(left), err)
+	}
+}

@@ -16,12 +16,17 @@ type Folder struct{ dir string }
 
 var _ Vault = (*Folder)(nil)
 
-// OpenFolder makes the folder if it is not there, for this user only.
+// OpenFolder makes the folder if it is not there, for this user only, and removes what was not finished when a process ended. One process at a
+// time has it.
 func OpenFolder(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Folder{dir}, nil
+	left, err := filepath.Glob(filepath.Join(dir, temporaryPrefix+"*"+temporarySuffix))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return &Folder{dir}, err
 }
 
 func (f *Folder) path(sum string) (string, error) {
@@ -76,8 +81,13 @@ func writeWhole(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
+	return finish(file, path, data, mode)
+}
+
+// finish writes a new file and gives it its name.
+func finish(file *os.File, path string, data []byte, mode fs.FileMode) error {
 	defer os.Remove(file.Name()) // nothing is there any more once it has its name
-	_, err = file.Write(data)
+	_, err := file.Write(data)
 	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
 		return err
 	}

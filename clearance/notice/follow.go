@@ -198,8 +198,14 @@ func (s *Service) exported(ctx context.Context, m *matter, h clearance.Happening
 	if err != nil {
 		return false, err
 	}
-	// "node" tells of what did not reach the partner. What we said of one that we received has the same name in the log, and another actor.
-	at := slices.IndexFunc(list, func(e Exported) bool { return e.Key == key && (e.Partner == h.Actor || h.Actor == "node") })
+	// "node" tells of what did not reach a partner: the one with whom it failed. What we said of one that we received has the same name in the log,
+	// and another actor.
+	at := slices.IndexFunc(list, func(e Exported) bool {
+		return e.Key == key && (e.Partner == h.Actor || h.Actor == "node" && e.State == "failed")
+	})
+	if at < 0 && h.Actor == "node" {
+		at = slices.IndexFunc(list, func(e Exported) bool { return e.Key == key })
+	}
 	if at < 0 {
 		return false, nil
 	}

@@ -333,3 +333,17 @@ func TestPageHasTheTableOfEvents(t *testing.T) {
 		t.Errorf("docs/notices.md has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// Of a certificate that went to two partners it is told which one it did not reach.
+func TestDeliveryThatFailedIsTheFailedPartners(t *testing.T) {
+	w := newWorld(t, nil)
+	key := clearance.Key{Country: "KR", Form: "ATIGA-D", Reference: "K1"}
+	c := certificate("K1")
+	w.exported = []notice.Exported{{Key: key, Partner: "tw", State: "accepted", Data: c}, {Key: key, Partner: "vn", State: "failed", Data: c}}
+	w.tell(notice.Recipient{ID: "kcci", Audience: notice.IssuingBodies, Address: "desk@importers.example"})
+	w.happens("node", "certificate.rejected", key.String(), eco.RefusalFor("KCCI", []eco.Reason{{Code: "DeliveryFailure", Text: "nobody answers"}}).String())
+	w.follow()
+	if n := w.only(); n.Facts.Partner != "vn" || n.Facts.State != "failed" {
+		t.Errorf("told of %+v", n.Facts)
+	}
+}

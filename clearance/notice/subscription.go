@@ -45,7 +45,7 @@ type signup struct {
 
 // secrets are what nobody is told again.
 type secrets struct {
-	// CodeSHA256 is the digest of the code in hex, Tries how many wrong ones were tried.
+	// CodeSHA256 is the digest of the code in hex, Tries how many wrong ones were tried, or how often a webhook was challenged.
 	CodeSHA256 string `json:"code_sha256,omitempty"`
 	Tries      int    `json:"tries,omitempty"`
 	// Keys sign what is posted: the newest, and the one before it until OldUntil.
@@ -100,6 +100,7 @@ const (
 	maxSubscriptions = 20 // of one key
 	maxUnconfirmed   = 5  // of one key, so that nobody is mailed to whom a key's holder does not like
 	maxTries         = 5
+	maxChallenges    = 20 // of one webhook, so that nobody has the node post to where he likes
 	confirmWithin    = 24 * time.Hour
 	oldSecretFor     = 24 * time.Hour
 )
@@ -286,6 +287,9 @@ func (s *Service) Confirm(ctx context.Context, who Subscriber, id, code string) 
 		return Subscribed{Subscription: h.value.Subscription}, err
 	}
 	if h.value.Webhook != "" {
+		if err := s.mayChallenge(ctx, who, id); err != nil {
+			return Subscribed{}, err
+		}
 		if r, ok := s.asRecipient(h.value); ok && s.Poster != nil { // outside of the transaction: it may take its time
 			err = s.Poster.challenge(ctx, r, "confirm-"+id+"-"+rand.Text()[:8], rand.Text())
 		} else {
@@ -329,6 +333,27 @@ func (s *Service) Confirm(ctx context.Context, who Subscriber, id, code string) 
 		err = fmt.Errorf("%w: %w", ErrNotConfirmed, refusal)
 	}
 	return Subscribed{Subscription: h.value.Subscription}, err
+}
+
+// mayChallenge counts a challenge before it is posted, and refuses one too many.
+func (s *Service) mayChallenge(ctx context.Context, who Subscriber, id string) error {
+	return s.again(func() error {
+		h, err := s.theirs(ctx, who, id)
+		switch {
+		case err != nil || !h.value.Confirmed.IsZero():
+			return err
+		case !s.Now().Before(h.value.Until):
+			return fmt.Errorf("%w: the time for it is over; subscribe again", ErrNotConfirmed)
+		case h.value.Secret.Tries >= maxChallenges:
+			return fmt.Errorf("%w: too many challenges were not answered; subscribe again", ErrNotConfirmed)
+		}
+		h.value.Secret.Tries++
+		d, err := h.written()
+		if err != nil {
+			return err
+		}
+		return s.Store.File(ctx, clearance.Batch{Dockets: []clearance.Docket{d}})
+	})
 }
 
 // digestOf is the SHA-256 of a code in hex.

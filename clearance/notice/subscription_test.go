@@ -320,3 +320,31 @@ func FuzzAddresses(f *testing.F) {
 		}
 	})
 }
+
+// Nobody has the node post to where he likes as often as he likes.
+func TestChallengesAreFew(t *testing.T) {
+	h := newHook(t)
+	w := newWorld(t, nil)
+	w.posts(h, nil)
+	w.key("acme-broker")
+	sub, err := w.service.Subscribe(t.Context(), brokerKey, notice.SubscriptionRequest{Webhook: h.URL + "/hook"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if _, err := w.service.Confirm(t.Context(), brokerKey, sub.ID, ""); !errors.Is(err, notice.ErrNotConfirmed) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(h.requests); n != 20 {
+		t.Errorf("%d challenges were posted, want 20", n)
+	}
+	late, err := w.service.Subscribe(t.Context(), brokerKey, notice.SubscriptionRequest{Webhook: h.URL + "/late"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(25 * time.Hour)
+	if _, err := w.service.Confirm(t.Context(), brokerKey, late.ID, ""); !errors.Is(err, notice.ErrNotConfirmed) || len(h.requests) != 20 {
+		t.Errorf("after its time: %v, %d challenges", err, len(h.requests))
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/ecogate/ecogate/eco"
 	"github.com/ecogate/ecogate/exchange"
 	"github.com/ecogate/ecogate/internal/config"
+	"github.com/ecogate/ecogate/partners"
 )
 
 // newNotices puts together what tells people of what happens in n.
@@ -44,7 +45,7 @@ func newNotices(cfg config.Config, n *runningNode) (*notice.Service, error) {
 		Store: n.Store, Books: books{n}, Keys: holders{n}, Recipients: func() []notice.Recipient { return *n.recipients.Load() },
 		Mailer: mailer, Templates: templates, Now: n.now, Log: n.log,
 		Poster: notice.NewPoster(notice.PosterOptions{
-			Now: n.now, Control: n.Registry.Control, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, Time: n.now}, Timeout: k.Webhooks.Timeout,
+			Now: n.now, Control: partners.PublicOnly, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, Time: n.now}, Timeout: k.Webhooks.Timeout,
 			UserAgent: "ecogate/" + thisVersion().Version,
 		}),
 		DigestAt: digestAt, Suppress: k.Suppress, MaxQueue: k.MaxQueue, RetryFirst: k.RetryFirst, RetryMax: k.RetryMax, GiveUp: k.GiveUp,

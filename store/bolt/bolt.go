@@ -117,9 +117,9 @@ const (
 	// What such a one wrote is a store of version 3 in which there are none. Version 4 knows of each message that waits which certificate
 	// it brought, and has the index of signers, which Open adds to what an older program wrote; and it has the partners' registry, and
 	// certificates that do not count: an older program would trust what the registry does not trust any more, and count them. Version 5 has
-	// dockets, and lives that keep to them: an older program would give away what declarations have reserved. It has the index of imported
-	// certificates too, which Open adds to what an older program wrote.
-	schemaVersion = 5
+	// dockets, and lives that keep to them: an older program would give away what declarations have reserved. Version 6 has the index of imported
+	// certificates, which Open adds to what an older program wrote: what such a one wrote later would not be found.
+	schemaVersion = 6
 	defaultLarge  = 1 << 20
 )
 
@@ -264,6 +264,9 @@ func (t *transaction) prepareBuckets() error {
 			if err := t.indexSigners(); err != nil {
 				return err
 			}
+		}
+		if err := t.forgetFound(); err != nil {
+			return err
 		}
 		return meta.Put([]byte("schema"), []byte(strconv.Itoa(schemaVersion)))
 	case err != nil || version < 1:

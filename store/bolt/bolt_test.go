@@ -160,7 +160,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := open(t, dir, bolt.Options{}).Close(); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, dir, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("6")) })
+	edit(t, dir, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("7")) })
 	if _, err := bolt.Open(dir, bolt.Options{Now: clock}); !errors.Is(err, bolt.ErrSchema) {
 		t.Errorf("%v, want ErrSchema", err)
 	}

@@ -358,6 +358,21 @@ const (
 // foundStep is how many certificates one transaction of indexFound takes: some ten entries each.
 const foundStep = 5_000
 
+// forgetFound empties bucketFound: what is in it of a store that an older program has written since is not all.
+func (t *transaction) forgetFound() error {
+	err := t.tx.DeleteBucket([]byte(bucketFound))
+	if err == nil {
+		_, err = t.tx.CreateBucket([]byte(bucketFound))
+	}
+	if err == nil {
+		err = t.tx.Bucket([]byte(bucketMeta)).Delete([]byte(metaFound))
+	}
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", bucketFound, err)
+	}
+	return nil
+}
+
 // indexFound makes bucketFound of a store that has none, or only a part because that was interrupted. Nothing else may write meanwhile. Each transaction takes
 // some certificates, in the order of keys, since bbolt inserts elsewhere in time that grows with what a transaction has inserted; so memory is
 // bounded, and what was done stays done.

@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ func imported(n int) exchange.Arrival {
 	return a
 }
 
-// TestIndexOfAnOlderStoreIsMade opens a store of version 4, which has no index of what is searched, and one of which a part was indexed before that was interrupted.
+// TestIndexOfAnOlderStoreIsMade opens a store of version 4 or 5, which has no index of what is searched, one of which a part was indexed before that was interrupted,
+// and one that an older program has written in since it was indexed.
 func TestIndexOfAnOlderStoreIsMade(t *testing.T) {
 	const certificates = 5_100 // more than one transaction of the upgrade takes
 	dir := t.TempDir()
@@ -41,14 +43,31 @@ func TestIndexOfAnOlderStoreIsMade(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, mark := range map[string][]byte{"from nothing": nil, "from a part": binary.BigEndian.AppendUint64(nil, 5_000)} {
+	for name, of := range map[string]struct {
+		schema string
+		mark   []byte
+	}{
+		"from nothing": {"4", nil}, "with dockets": {"5", nil}, "from a part": {"6", binary.BigEndian.AppendUint64(nil, 5_000)}, "written in since": {"5", []byte("whole")},
+	} {
 		edit(t, dir, func(tx *bbolt.Tx) error {
 			meta := tx.Bucket([]byte("meta"))
-			errs := []error{meta.Put([]byte("schema"), []byte("4")), meta.Delete([]byte("found"))}
-			if mark == nil {
+			errs := []error{meta.Put([]byte("schema"), []byte(of.schema)), meta.Delete([]byte("found"))}
+			switch {
+			case of.mark == nil:
 				errs = append(errs, tx.DeleteBucket([]byte("found")))
-			} else {
-				errs = append(errs, meta.Put([]byte("found"), mark))
+			case of.schema == "5":
+				index := tx.Bucket([]byte("found"))
+				var keys [][]byte
+				c := index.Cursor()
+				for key, _ := c.First(); key != nil && len(keys) < 1000; key, _ = c.Next() {
+					keys = append(keys, bytes.Clone(key))
+				}
+				for _, key := range keys {
+					errs = append(errs, index.Delete(key))
+				}
+				fallthrough
+			default:
+				errs = append(errs, meta.Put([]byte("found"), of.mark))
 			}
 			return errors.Join(errs...)
 		})
@@ -66,7 +85,7 @@ func TestIndexOfAnOlderStoreIsMade(t *testing.T) {
 	}
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		meta := tx.Bucket([]byte("meta"))
-		if schema, found := meta.Get([]byte("schema")), meta.Get([]byte("found")); string(schema) != "5" || string(found) != "whole" {
+		if schema, found := meta.Get([]byte("schema")), meta.Get([]byte("found")); string(schema) != "6" || string(found) != "whole" {
 			t.Errorf("schema %q, index %q", schema, found)
 		}
 		return nil

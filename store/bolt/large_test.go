@@ -628,8 +628,8 @@ func TestStoreOfVersionOneIsUpgraded(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, dir, func(tx *bbolt.Tx) error {
-		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "5" {
-			t.Errorf("schema version %q, want 5: a program of version 1 must not open it", version)
+		if version := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(version) != "6" {
+			t.Errorf("schema version %q, want 6: a program of version 1 must not open it", version)
 		}
 		return nil
 	})
