@@ -65,7 +65,7 @@ var enums = map[reflect.Type]enum{
 	reflect.TypeFor[lookup.Filing](): enumOf("Filing", lookup.FilingNetworked, lookup.FilingParallel, lookup.FilingPaper),
 
 	reflect.TypeFor[handover.State]():      enumOf("HandoverState", handover.States()...),
-	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.OccasionAccepted, handover.OccasionCompleted),
+	reflect.TypeFor[handover.Occasion]():   enumOf("HandoverOccasion", handover.Occasions()...),
 	reflect.TypeFor[handover.Verdict]():    enumOf("ParcelVerdict", handover.VerdictReceived, handover.VerdictConfirmed, handover.VerdictRefused),
 	reflect.TypeFor[eco.DifferenceClass](): enumOf("DifferenceClass", eco.DifferenceIdentical, eco.DifferenceTypographic, eco.DifferenceConvertible, eco.DifferenceMaterial),
 

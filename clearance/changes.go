@@ -175,7 +175,7 @@ func (k *Desk) end(ctx context.Context, by string, docket Docket, l Lodgement, k
 		state = LodgementDecided
 	}
 	l.State, l.HeldUntil = state, time.Time{}
-	return k.finish(ctx, &c, docket, l, event, why, nil)
+	return k.finish(ctx, &c, docket, l, event, why, &handing{})
 }
 
 // lapse ends the declarations whose reservations are over. One that fails does not keep back the others.

@@ -28,8 +28,8 @@ type Options struct {
 	// Sees reports whether a broker, by the name of his key, may see a certificate; nil lets brokers see all.
 	Sees func(ctx context.Context, broker string, c Imported) (bool, error)
 	// Handover gives the dockets that hand a declaration to the customs system, filed with what they hand over: when it is lodged or
-	// amended, and when certificates that it awaited have come. original are the octets of one that did not come in JSON. certificates
-	// are those that have come, as the batch leaves them; none for one that awaits all of them. Nil hands nothing over.
+	// amended, when certificates that it awaited have come, and when it is withdrawn or lapses. original are the octets of one that did not come in JSON. certificates
+	// are those that have come, as the batch leaves them; none for one that awaits all of them, or that has ended. Nil hands nothing over.
 	Handover func(l Lodgement, original []byte, certificates []Imported) ([]Docket, error)
 	// Responder tells partners what officers decided; nil leaves the responses waiting.
 	Responder Responder

@@ -3,6 +3,7 @@ package clearance_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -486,4 +487,26 @@ func TestOneThatCannotBeMatchedKeepsBackNoOther(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	same(t, "the other one", w.declaration("CX/26/2").State, clearance.LodgementLodged)
+}
+
+// Whoever was given a declaration is told when it claims nothing any more.
+func TestEndOfADeclarationIsHandedOver(t *testing.T) {
+	var given []string
+	w := newWorld(t, func(o *clearance.Options) {
+		o.Reservation = func() time.Duration { return 48 * time.Hour }
+		o.Handover = func(l clearance.Lodgement, _ []byte, certificates []clearance.Imported) ([]clearance.Docket, error) {
+			given = append(given, fmt.Sprintf("%s %s %d", l.Number, l.State, len(certificates)))
+			return nil, nil
+		}
+	})
+	c := certificate(t, "D1")
+	w.receive(c)
+	w.lodge(broker, declaration(c, "CX/26/1", 1))
+	w.lodge(broker, declaration(c, "CX/26/2", 2))
+	if _, err := w.Withdraw(t.Context(), broker, "CX/26/1", "goods were not shipped"); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(49 * time.Hour)
+	w.settle()
+	same(t, "handed over", strings.Join(given, ", "), "CX/26/1 lodged 1, CX/26/2 lodged 1, CX/26/1 withdrawn 0, CX/26/2 lapsed 0")
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -50,7 +51,7 @@ func Dockets(f Filing) ([]clearance.Docket, error) {
 		return nil, fmt.Errorf("handover of declaration %q: want a number, a version and a revision from 1, found version %d, revision %d", f.Declaration, f.Version, f.Revision)
 	case !json.Valid(f.Body):
 		return nil, fmt.Errorf("handover of declaration %q: its body is no JSON", f.Declaration)
-	case f.Occasion != OccasionAccepted && f.Occasion != OccasionCompleted:
+	case !slices.Contains(Occasions(), f.Occasion):
 		return nil, fmt.Errorf("handover of declaration %q: occasion %q is unknown", f.Declaration, f.Occasion)
 	case len(f.Certificates) > maxCited:
 		return nil, fmt.Errorf("handover of declaration %q: want at most %d certificates, found %d", f.Declaration, maxCited, len(f.Certificates))

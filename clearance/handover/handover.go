@@ -1,6 +1,6 @@
 // Package handover gives the customs system what it needs to clear goods under a declaration: the declaration, the signed certificates that
 // it cites, their renditions on paper, and a report of how each was verified and where it stood. All of it is one parcel for each occasion:
-// a version of a declaration that was accepted, and certificates that came after it.
+// a version of a declaration that was accepted, certificates that came after it, and its end without a decision.
 //
 // It takes the filing from whoever accepts declarations (Dockets), in the transaction that accepts them. It does not judge
 // declarations, verify signatures or print: rendition and report come from Documents. How parcels travel is a Deliverer's.
@@ -56,7 +56,14 @@ type Occasion string
 const (
 	OccasionAccepted  Occasion = "accepted"  // the gateway accepted this version of the declaration
 	OccasionCompleted Occasion = "completed" // certificates that the declaration cites have come after it was accepted on guarantee
+	// OccasionWithdrawn: its declarant took it back, or nobody decided about it in time. What was not decided claims nothing any more.
+	OccasionWithdrawn Occasion = "withdrawn"
 )
+
+// Occasions lists the occasions in the order of a usual life.
+func Occasions() []Occasion {
+	return []Occasion{OccasionAccepted, OccasionCompleted, OccasionWithdrawn}
+}
 
 // Handover is the record of one version of a declaration on its way to the customs system.
 type Handover struct {

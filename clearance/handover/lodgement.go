@@ -24,6 +24,8 @@ func Lodged(l clearance.Lodgement, original []byte, certificates []clearance.Imp
 	switch l.History[len(l.History)-1].Event {
 	case "declaration.matched", "declaration.released":
 		f.Occasion = OccasionCompleted
+	case "declaration.withdrawn", "declaration.lapsed":
+		f.Occasion = OccasionWithdrawn
 	}
 	if !json.Valid(original) {
 		f.Original = original

@@ -23,13 +23,19 @@ func TestLodgedDeclarations(t *testing.T) {
 		{"amended", "declaration.amended", edifact, handover.OccasionAccepted, 5},
 		{"matched", "declaration.matched", nil, handover.OccasionCompleted, 4},
 		{"released", "declaration.released", nil, handover.OccasionCompleted, 4},
+		{"withdrawn", "declaration.withdrawn", nil, handover.OccasionWithdrawn, 1},
+		{"lapsed", "declaration.lapsed", nil, handover.OccasionWithdrawn, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := clearance.Lodgement{
 				Declaration: clearance.Declaration{Number: "26/" + c.name}, Version: 2, Revision: 7,
 				History: []clearance.Entry{{At: start.AddDate(0, 0, -1), Event: "declaration.lodged"}, {At: start, Event: c.event}},
 			}
-			dockets, err := handover.Lodged(l, c.original, []clearance.Imported{w.imported("K0012500001")})
+			var certificates []clearance.Imported
+			if c.files > 1 {
+				certificates = append(certificates, w.imported("K0012500001"))
+			}
+			dockets, err := handover.Lodged(l, c.original, certificates)
 			if err != nil {
 				t.Fatal(err)
 			}

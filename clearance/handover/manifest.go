@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/ecogate/ecogate/clearance"
@@ -162,8 +163,8 @@ func (m Manifest) check() error {
 		return fmt.Errorf("declaration: want a number, a version and a revision from 1, found %q, %d and %d", m.Declaration, m.Version, m.Revision)
 	case m.ID != IDOf(m.Declaration, m.Revision):
 		return fmt.Errorf("id: want %q, that of revision %d of declaration %q, found %q", IDOf(m.Declaration, m.Revision), m.Revision, m.Declaration, m.ID)
-	case m.Occasion != OccasionAccepted && m.Occasion != OccasionCompleted:
-		return fmt.Errorf("occasion: want %s or %s, found %q", OccasionAccepted, OccasionCompleted, m.Occasion)
+	case !slices.Contains(Occasions(), m.Occasion):
+		return fmt.Errorf("occasion: want one of %q, found %q", Occasions(), m.Occasion)
 	case len(m.Certificates) > maxCited:
 		return fmt.Errorf("certificates: want at most %d, found %d", maxCited, len(m.Certificates))
 	}
