@@ -15,6 +15,7 @@ const (
 	KindDeclaration Kind = "declaration" // a Lodgement
 	KindResponse    Kind = "response"    // a Response that a partner is to get
 	KindDuty        Kind = "duty"        // a Duty
+	KindMissed      Kind = "missed"      // an entry of the audit log from which something should have followed, and did not yet
 	KindCursor      Kind = "cursor"      // how far a follower of the audit log has come: the number of the last entry
 )
 

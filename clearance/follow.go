@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (k *Desk) Once(ctx context.Context) error {
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
-	}{{"following the audit log", k.follow}, {"reservations that are over", k.lapse}, {"responses", k.respond}, {"duties", k.remind}} {
+	}{{"following the audit log", k.follow}, {"entries that were put aside", k.catchUp}, {"reservations that are over", k.lapse}, {"responses", k.respond}, {"duties", k.remind}} {
 		if err := step.do(ctx); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", step.what, err))
 		}
@@ -74,28 +75,91 @@ func (k *Desk) follow(ctx context.Context) error {
 	if err := cursor.Into(&after); err != nil {
 		return err
 	}
+	var failures []error
 	for {
 		list, err := k.o.Store.Happenings(ctx, after, 500)
 		if err != nil || len(list) == 0 {
-			return err
+			return errors.Join(append(failures, err)...)
 		}
+		var batch Batch
 		for _, h := range list {
 			if err := k.react(ctx, h); err != nil {
-				return fmt.Errorf("entry %d, %s of %s: %w", h.Seq, h.Event, h.Subject, err)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				failures = append(failures, h.failed(err))
+				aside, err := missed{Entry: h, Problem: err.Error()}.docket(Docket{Kind: KindMissed, ID: strconv.FormatUint(h.Seq, 10)}, k.o.Now().Add(k.o.Retry))
+				if err != nil {
+					return err
+				}
+				batch.Dockets = append(batch.Dockets, aside)
 			}
 			after = h.Seq
 		}
 		if cursor, err = cursor.With(after); err != nil {
 			return err
 		}
-		switch err := k.o.Store.File(ctx, Batch{Dockets: []Docket{cursor}}); {
+		batch.Dockets = append(batch.Dockets, cursor)
+		switch err := k.o.Store.File(ctx, batch); {
 		case errors.Is(err, ErrChanged):
 			return nil // another process follows too, and has come further
 		case err != nil:
-			return err
+			return errors.Join(append(failures, err)...)
 		}
 		cursor.Revision++
 	}
+}
+
+// missed is the value of a docket of KindMissed: an entry that does not keep back those after it.
+type missed struct {
+	Entry    Happening `json:"entry"`
+	Attempts int       `json:"attempts"`
+	Problem  string    `json:"problem"`
+}
+
+func (m missed) docket(d Docket, due time.Time) (Docket, error) {
+	m.Attempts++
+	d.Due = due
+	return d.With(m)
+}
+
+func (h Happening) failed(err error) error {
+	return fmt.Errorf("entry %d, %s of %s: %w", h.Seq, h.Event, h.Subject, err)
+}
+
+// maxPause is the longest time between two attempts at an entry that was put aside.
+const maxPause = time.Hour
+
+// catchUp reacts to entries that were put aside, until what follows from them has been done.
+func (k *Desk) catchUp(ctx context.Context) error {
+	due, err := k.o.Store.Dockets(ctx, DocketQuery{Kind: KindMissed, DueBy: k.o.Now(), Limit: 100})
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, d := range due {
+		var m missed
+		if err := d.Into(&m); err != nil {
+			return err
+		}
+		batch := Batch{Drop: []DocketName{d.Name()}}
+		if err := k.react(ctx, m.Entry); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			failures = append(failures, m.Entry.failed(err))
+			m.Problem = err.Error()
+			next, err := m.docket(d, k.o.Now().Add(min(maxPause, time.Duration(m.Attempts+1)*k.o.Retry)))
+			if err != nil {
+				return err
+			}
+			batch = Batch{Dockets: []Docket{next}}
+		}
+		if err := k.o.Store.File(ctx, batch); err != nil && !errors.Is(err, ErrChanged) { // another process has it
+			return errors.Join(append(failures, err)...)
+		}
+	}
+	return errors.Join(failures...)
 }
 
 // arrivals are the events after which a certificate may be there that was not, or may be used that could not.

@@ -479,7 +479,7 @@ func TestOneThatCannotBeMatchedKeepsBackNoOther(t *testing.T) {
 		}
 	})
 	c := certificate(t, "D1")
-	w.lodge(broker, guaranteed(c, "CX/26/1", 2))
+	w.lodge(broker, guaranteed(c, "CX/26/1", 1))
 	w.lodge(broker, guaranteed(c, "CX/26/2", 2))
 	arrived = true
 	w.receive(c)
@@ -487,6 +487,22 @@ func TestOneThatCannotBeMatchedKeepsBackNoOther(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	same(t, "the other one", w.declaration("CX/26/2").State, clearance.LodgementLodged)
+	// Nor does it keep back what happens afterwards, and it is made up for when it can be.
+	w.lodge(broker, guaranteed(certificateWith(t, w, "D2"), "CX/26/3", 2))
+	w.settle()
+	same(t, "a later one", w.declaration("CX/26/3").State, clearance.LodgementLodged)
+	same(t, "the one that could not be matched", w.declaration("CX/26/1").State, clearance.LodgementOnGuarantee)
+	w.pass(time.Minute)
+	if err := w.Once(t.Context()); err == nil {
+		t.Error("it is not tried again")
+	}
+	arrived = false
+	w.pass(2 * time.Minute)
+	w.settle()
+	same(t, "the one that can be matched now", w.declaration("CX/26/1").State, clearance.LodgementLodged)
+	if left, err := w.store.Dockets(t.Context(), clearance.DocketQuery{Kind: clearance.KindMissed}); err != nil || len(left) != 0 {
+		t.Errorf("still put aside: %+v, %v", left, err)
+	}
 }
 
 // Whoever was given a declaration is told when it claims nothing any more.

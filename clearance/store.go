@@ -172,10 +172,10 @@ type Batch struct {
 
 // Happening is one entry of the audit log: who did what to what, when.
 type Happening struct {
-	Seq     uint64
-	At      time.Time
-	Actor   string
-	Event   string
-	Subject string
-	Detail  string
+	Seq     uint64    `json:"seq"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	Event   string    `json:"event"`
+	Subject string    `json:"subject"`
+	Detail  string    `json:"detail,omitempty"`
 }
